@@ -1,0 +1,397 @@
+"""Grow the sample world in `demo/sample/` into a catalogue feed of any size.
+
+Invariant: the same number of listings and the same seed give the same bytes on every Python ≥ 3.11. Only `random.Random.random`
+is drawn from, no order comes from a set, and no clock is read. A genuine SKU keeps its `sku_id` whatever the size.
+"""
+
+import csv
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+Progress = Callable[[int, int], None]
+
+SAMPLE = Path(__file__).with_name("sample")
+GRADES = ("GOOD", "EXCELLENT", "FAIR", "PREMIUM")
+GRADE_TURNS = (0, 1, 2, 3, 0, 1, 0, 2, 1, 0, 3, 2)
+PRICE_PER_MILLE = (1000, 1085, 890, 1180)
+PLANOGRAM_OFFERS = 4
+LISTINGS_PER_SKU = 25
+LISTINGS_PER_STOCKED_SKU = 6
+US_CATEGORIES = ("phones", "tablets", "consoles", "handhelds", "watches", "headphones", "earbuds", "cameras")
+COLUMNS = (
+    "listing_id",
+    "seller_id",
+    "sku_id",
+    "market",
+    "grade",
+    "price",
+    "currency",
+    "quantity",
+    "shipping_price",
+    "delivery_days",
+    "warranty_months",
+    "vat_type",
+    "battery_pct",
+    "new_battery",
+    "comment",
+    "prior_price",
+    "state",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """A SKU of the feed, with what its listings are made from."""
+
+    row: Row
+    good_cents: int
+    popularity: int
+    turn: int
+    """0 for a model's first SKU, 1 for its second, and so on; variants come after every genuine SKU."""
+    has_battery: bool
+    genuine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What the listings of one market share."""
+
+    market: str
+    currency: str
+    sellers: Mapping[str, Sequence[Row]]
+    comments: Sequence[str]
+    floors: Sequence[int]
+    promised: frozenset[int]
+
+
+def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None = None) -> None:
+    """Write a whole catalogue feed with exactly `listings` listings into `out`.
+
+    `progress` is called with (listings written, listings wanted).
+
+    Raises:
+        ValueError: `listings` is negative, or more than the sample world can hold.
+    """
+    if listings < 0:
+        raise ValueError("the number of listings cannot be negative")
+    out.mkdir(parents=True, exist_ok=True)
+    skus = grow_skus(max(1, listings // LISTINGS_PER_SKU))
+    sku_ids: dict[str, int] = {sku.row["sku"]: sku.row["sku_id"] for sku in skus}
+    corners = [place_skus(corner, sku_ids) for corner in read_rows("corners")]
+    write_json(out / "feed.json", json.loads((SAMPLE / "feed.json").read_text("utf-8")))
+    for name in ("grades", "partners", "plans", "options", "laws"):
+        write_rows(out / f"{name}.jsonl", read_rows(name))
+    write_rows(out / "categories.jsonl", (without(row, "battery") for row in read_rows("categories")))
+    write_rows(out / "sellers.jsonl", (without(row, "markets", "deals_in") for row in read_rows("sellers")))
+    write_rows(out / "corners.jsonl", corners)
+    write_rows(out / "skus.jsonl", (sku.row for sku in skus))
+    write_listings(out / "listings.csv", skus, corners, wanted=listings, seed=seed, progress=progress)
+
+
+def grow_skus(wanted: int) -> list[Sku]:
+    """Return every genuine SKU, then as many market-facing variants as bring the list to `wanted`."""
+    categories = read_rows("categories")
+    colors = json.loads((SAMPLE / "colors.json").read_text("utf-8"))
+    axes = json.loads((SAMPLE / "variants.json").read_text("utf-8"))
+    genuine: list[Sku] = []
+    rounds: list[list[Row]] = []
+    for category in categories:
+        for model in json.loads((SAMPLE / "models" / f"{category['category_id']}.json").read_text("utf-8")):
+            changes = list(combine_variants(model, axes.get(category["category_id"], [])))
+            for sku in expand_model(model, category, colors, first_id=len(genuine) + 1):
+                genuine.append(sku)
+                rounds.append(changes)
+    skus = list(genuine)
+    for turn in range(max(map(len, rounds))):
+        for sku, changes in zip(genuine, rounds, strict=True):
+            if len(skus) >= wanted:
+                return skus
+            if turn < len(changes):
+                skus.append(vary_sku(sku, changes[turn], sku_id=len(skus) + 1))
+    return skus
+
+
+def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> Iterator[Sku]:
+    """Yield one SKU for each capacity and colour of a model; colours turn fastest, so the first SKUs differ visibly."""
+    storages = model.get("storages") or [None]
+    for turn, (step, name) in enumerate(product(range(len(storages)), model["colors"])):
+        color = describe_color(name, colors)
+        parts = (slug(model["model"]), str(storages[step] or ""), color["code"])
+        row = {
+            "sku_id": first_id + turn,
+            "sku": "-".join(part for part in parts if part),
+            "category_id": category["category_id"],
+            "brand": model["brand"],
+            "model": model["model"],
+            "storage_gb": storages[step],
+            "color": color,
+            "year": model["year"],
+            "ean": internal_ean(first_id + turn),
+            "weight_g": model["weight_g"],
+            "specs": model["specs"],
+            "updates_until": model.get("updates_until"),
+            "new_price": model.get("new_price") if step == 0 else None,
+            "words": model.get("words", ""),
+        }
+        yield Sku(
+            row=row,
+            good_cents=model["good_cents"] + step * model.get("step_cents", 0),
+            popularity=model.get("popularity", 3),
+            turn=turn,
+            has_battery=model.get("battery", category["battery"]),
+            genuine=True,
+        )
+
+
+def describe_color(name: str, colors: Row) -> Row:
+    """Return the feed's colour from an English name, which may carry the maker's own shade: `Blue#276787`."""
+    english, _, own_hex = name.partition("#")
+    usual_hex, french = colors[english]
+    return {"code": slug(english), "hex": f"#{own_hex}" if own_hex else usual_hex, "name": {"fr": french, "en": english}}
+
+
+def combine_variants(model: Row, axes: Sequence[Sequence[Row]]) -> Iterator[Row]:
+    """Yield every way to vary a model, the plain one left out, each as one merged change."""
+    memory = [
+        {"code": f"RAM{ram}", "name": f"RAM {ram}", "cents": ram * 600, "specs": {"ram_gb": ram}} for ram in model.get("more_ram", [])
+    ]
+    skipped = model.get("without", [])
+    choices = [[None, *(option for option in axis if option["code"] not in skipped)] for axis in [memory, *axes]]
+    for picks in product(*choices):
+        chosen = [pick for pick in picks if pick is not None]
+        if chosen:
+            yield {
+                "code": "-".join(pick["code"] for pick in chosen),
+                "name": " · ".join(pick["name"] for pick in chosen),
+                "cents": sum(pick["cents"] for pick in chosen),
+                "words": " ".join(pick["words"] for pick in chosen if "words" in pick),
+                "specs": {key: value for pick in chosen for key, value in pick["specs"].items()},
+            }
+
+
+def vary_sku(sku: Sku, change: Row, *, sku_id: int) -> Sku:
+    """Return a market-facing variant of a genuine SKU: another keyboard, memory, connection or bundle."""
+    row = sku.row | {
+        "sku_id": sku_id,
+        "sku": f"{sku.row['sku']}-{change['code']}",
+        "model": f"{sku.row['model']} · {change['name']}",
+        "ean": internal_ean(sku_id),
+        "specs": sku.row["specs"] | change["specs"],
+        "new_price": None,
+        "words": f"{sku.row['words']} {change['words']}".strip(),
+    }
+    return Sku(
+        row=row,
+        good_cents=sku.good_cents + change["cents"],
+        popularity=sku.popularity,
+        turn=sku.turn,
+        has_battery=sku.has_battery,
+        genuine=False,
+    )
+
+
+def slug(text: str) -> str:
+    """Return a name as the upper-case words of a SKU code."""
+    return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in text.upper()).split())
+
+
+def internal_ean(number: int) -> str:
+    """Return an EAN-13 of the range GS1 keeps for internal use (20–29), so that it is never another product's."""
+    digits = f"29{number:010d}"
+    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
+    return f"{digits}{-total % 10}"
+
+
+def place_skus(corner: Row, sku_ids: Mapping[str, int]) -> Row:
+    """Return a corner whose planogram names SKUs by `sku_id` instead of by code."""
+    planogram = [{"position": spot["position"], "sku_id": sku_ids[spot["sku"]]} for spot in corner["planogram"]]
+    return corner | {"planogram": planogram}
+
+
+def write_listings(path: Path, skus: Sequence[Sku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None) -> None:
+    """Write exactly `wanted` listings, French market first, one row at a time."""
+    rng = random.Random(seed)
+    american = [sku for sku in skus if sku.genuine and sku.row["category_id"] in US_CATEGORIES]
+    us = open_trade("us", corners)
+    abroad = min(max(wanted * 4 // 100, min(PLANOGRAM_OFFERS * len(us.promised), wanted // 12)), room_for(american, us))
+    step = max(1, wanted // 100)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, delimiter=";", lineterminator="\n")
+        rows.writerow(COLUMNS)
+        listing_id = 0
+        for trade, stock, share in ((open_trade("fr", corners), skus, wanted - abroad), (us, american, abroad)):
+            for facts in make_listings(rng, trade, stock, wanted=share):
+                listing_id += 1
+                rows.writerow((listing_id, *facts))
+                if progress is not None and (listing_id % step == 0 or listing_id == wanted):
+                    progress(listing_id, wanted)
+
+
+def open_trade(market: str, corners: Sequence[Row]) -> Trade:
+    """Gather who sells what in a market, and which SKUs its corners show on their tables."""
+    sellers = sorted((seller for seller in read_rows("sellers") if market in seller["markets"]), key=lambda seller: str(seller["status"]))
+    return Trade(
+        market=market,
+        currency=json.loads((SAMPLE / "feed.json").read_text("utf-8"))["markets"][market]["currency"],
+        sellers={
+            category["category_id"]: [
+                seller for seller in sellers if seller["deals_in"] is None or category["category_id"] in seller["deals_in"]
+            ]
+            for category in read_rows("categories")
+        },
+        comments=json.loads((SAMPLE / "comments.json").read_text("utf-8"))[market],
+        floors=[{row["code"]: row["battery_min_pct"] for row in read_rows("grades")}[grade] for grade in GRADES],
+        promised=frozenset(spot["sku_id"] for corner in corners if corner["market"] == market for spot in corner["planogram"]),
+    )
+
+
+def room_for(skus: Sequence[Sku], trade: Trade) -> int:
+    """Return how many listings a market can hold: one a seller, SKU and grade."""
+    return sum(len(trade.sellers[sku.row["category_id"]]) * len(GRADES) for sku in skus)
+
+
+def make_listings(rng: random.Random, trade: Trade, skus: Sequence[Sku], *, wanted: int) -> Iterator[tuple[object, ...]]:
+    """Yield `wanted` listings, SKU by SKU, in the order of `COLUMNS` after `listing_id`."""
+    by_interest = sorted(skus, key=lambda sku: interest(sku, trade))
+    stocked = by_interest[: max(wanted // LISTINGS_PER_STOCKED_SKU, len(trade.promised), 1)]
+    if room_for(stocked, trade) < wanted:
+        stocked = by_interest
+    shares = share_out(stocked, trade, wanted=wanted)
+    for sku, share in zip(stocked, shares, strict=True):
+        promised = PLANOGRAM_OFFERS if sku.row["sku_id"] in trade.promised else 0
+        for turn, (seller, grade) in enumerate(pair_sellers(rng, trade.sellers[sku.row["category_id"]], share)):
+            yield describe_listing(rng, trade, sku, seller, grade, on_table=turn < promised)
+
+
+def interest(sku: Sku, trade: Trade) -> tuple[bool, bool, int, int, int]:
+    """Sort key: tables of the market's corners first, then each model's first SKU, popular models before others, variants last."""
+    return (sku.row["sku_id"] not in trade.promised, not sku.genuine, sku.turn, -sku.popularity, sku.row["sku_id"])
+
+
+def share_out(skus: Sequence[Sku], trade: Trade, *, wanted: int) -> list[int]:
+    """Return how many listings each SKU gets: four on a corner's table, the rest by popularity, never more than its room.
+
+    Raises:
+        ValueError: `wanted` is more than all SKUs together can hold.
+    """
+    rooms = [room_for([sku], trade) for sku in skus]
+    if sum(rooms) < wanted:
+        raise ValueError(f"the sample world holds at most {sum(rooms)} listings in market {trade.market}")
+    weights = [sku.popularity * sku.popularity * 12 // (2 + sku.turn if sku.genuine else 8) + 1 for sku in skus]
+    shares = [0] * len(skus)
+    left = wanted
+    for index, sku in enumerate(skus):
+        shares[index] = min(PLANOGRAM_OFFERS, left) if sku.row["sku_id"] in trade.promised else 0
+        left -= shares[index]
+    while left:
+        open_weights = [weight if share < room else 0 for weight, share, room in zip(weights, shares, rooms, strict=True)]
+        total, passed, given = sum(open_weights), 0, 0
+        for index, weight in enumerate(open_weights):
+            due = (passed + weight) * left // total - passed * left // total
+            passed += weight
+            due = min(due, rooms[index] - shares[index])
+            shares[index] += due
+            given += due
+        left -= given
+    return shares
+
+
+def pair_sellers(rng: random.Random, sellers: Sequence[Row], share: int) -> Iterator[tuple[Row, int]]:
+    """Yield `share` different pairs of seller and grade; the first four are of four grades and from active sellers, who come first."""
+    active = sum(seller["status"] == "active" for seller in sellers)
+    starts = [int(rng.random() * active) for _ in GRADES]
+    used = [0] * len(GRADES)
+    for turn in range(share):
+        grade = GRADE_TURNS[turn % len(GRADE_TURNS)]
+        while used[grade] == len(sellers):
+            grade = (grade + 1) % len(GRADES)
+        yield sellers[(starts[grade] + used[grade]) % len(sellers)], grade
+        used[grade] += 1
+
+
+def describe_listing(rng: random.Random, trade: Trade, sku: Sku, seller: Row, grade: int, *, on_table: bool) -> tuple[object, ...]:
+    """Return one listing's facts; what a corner shows on its table is always online and in stock."""
+    draw = rng.random
+    level = 970 + seller["seller_id"] * 37 % 61 + int(draw() * 31) - 15
+    price_cents = shop_price(sku.good_cents * PRICE_PER_MILLE[grade] * level // 1_000_000)
+    new_battery = sku.has_battery and draw() < 0.06
+    quantity = 0 if draw() < 0.015 and not on_table else 1 + int(draw() * draw() * 40)
+    reduced = draw() < 0.03
+    return (
+        seller["seller_id"],
+        sku.row["sku_id"],
+        trade.market,
+        GRADES[grade],
+        decimal(price_cents),
+        trade.currency,
+        quantity,
+        shipping_price(draw(), sku.row["weight_g"]),
+        1 + int(draw() * 3) + int(draw() * 3),
+        pick_warranty(draw()),
+        "MARGINAL" if draw() < 0.6 else "REGULAR",
+        battery_pct(draw(), trade.floors[grade], new_battery=new_battery) if sku.has_battery else "",
+        int(new_battery),
+        trade.comments[int(draw() * len(trade.comments))] if draw() < 0.25 else "",
+        decimal(shop_price(price_cents * (1060 + int(draw() * 140)) // 1000 + 500)) if reduced else "",
+        "offline" if draw() < 0.02 and not on_table else "online",
+    )
+
+
+def shop_price(cents: int) -> int:
+    """Return the nearest price that ends in 9.00 or 4.99, at least 9.00."""
+    tens, rest = divmod(max(cents, 900), 1000)
+    if rest < 200:
+        return tens * 1000 - 100
+    return tens * 1000 + (499 if rest < 700 else 900)
+
+
+def shipping_price(chance: float, weight_g: int) -> str:
+    """Return a delivery price: usually free, more for what is heavy."""
+    if chance < 0.78:
+        return "0.00"
+    return "14.99" if weight_g > 8000 else "4.99"
+
+
+def pick_warranty(chance: float) -> int:
+    """Return the seller's commercial warranty in months."""
+    if chance < 0.72:
+        return 12
+    return 24 if chance < 0.95 else 36
+
+
+def battery_pct(chance: float, floor: int, *, new_battery: bool) -> int:
+    """Return a battery's remaining capacity, never under the grade's floor."""
+    return 100 if new_battery else floor + int(chance * (100 - floor))
+
+
+def decimal(cents: int) -> str:
+    """Return an amount with exactly two digits after the point."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def read_rows(name: str) -> list[Row]:
+    """Read one of the sample's files of one JSON object a line."""
+    return [json.loads(line) for line in (SAMPLE / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def without(row: Row, *keys: str) -> Row:
+    """Return a row less the keys that only the sample knows."""
+    return {key: value for key, value in row.items() if key not in keys}
+
+
+def write_json(path: Path, document: Row) -> None:
+    """Write one JSON document on one line."""
+    write_rows(path, [document])
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write compact JSON, one object a line."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -1,0 +1,1 @@
+"""The in-store app: customer pages, clerk counter, printing."""

@@ -1,0 +1,1 @@
+"""The central app: sellers, publishing, fleet, slip page, orders."""

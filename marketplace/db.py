@@ -1,0 +1,120 @@
+"""How the central database is opened, read and written, on SQLite and on PostgreSQL alike.
+
+Invariant: every write goes through `run_tx`, which may run its function again; a function given to it is idempotent.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlite_utils.utils import sqlite3
+
+from marketplace.tables import metadata
+from pos import clock
+from pos.errors import Unavailable
+from sync.log import sync_metadata
+
+T = TypeVar("T")
+
+TRIES = 8
+RETRIED_STATES = frozenset({"40001", "40P01"})
+"""Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
+
+SQLITE_FILE = "marketplace.db"
+READS_ONLY = "comptoir_reads_only"
+
+
+def database_url(directory: Path) -> str:
+    """Return the URL of the default database, a file in `directory`."""
+    return f"sqlite+pysqlite:///{directory / SQLITE_FILE}"
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database at `url`; its tables are made by `create_tables`."""
+    if not url.startswith("sqlite"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, pool_size=8, max_overflow=8)
+    engine = create_engine(url, module=sqlite3, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def create_tables(engine: Engine) -> None:
+    """Make the tables that are not there yet."""
+    metadata.create_all(engine)
+    sync_metadata.create_all(engine)
+
+
+def run_tx(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction and return its answer; run it again when the database asks for that.
+
+    Raises: Unavailable when it still cannot be done after several tries.
+    """
+    for attempt in range(TRIES):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as problem:
+            if not _may_retry(problem):
+                raise
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - full jitter between writers, not a secret
+    raise Unavailable("the database is busy")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that sees one state of the database and takes no writer's lock."""
+    with engine.connect() as connection:
+        connection.execution_options(**{READS_ONLY: True})
+        yield connection
+
+
+def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
+    """Return the rows of a query as dictionaries."""
+    return [dict(row) for row in connection.execute(text(sql), values).mappings()]
+
+
+def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | None:
+    """Return the first row of a query, or None."""
+    found = connection.execute(text(sql), values).mappings().first()
+    return dict(found) if found is not None else None
+
+
+def changed(connection: Connection, sql: str, **values: Any) -> int:
+    """Run one writing statement and return how many rows it changed."""
+    return connection.execute(text(sql), values).rowcount
+
+
+def new_id() -> str:
+    """Return a UUIDv7 as text: unique, and sorted by time to the second (RFC 9562 §5.7)."""
+    milliseconds = int(clock.now().timestamp() * 1000)
+    value = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
+    return str(UUID(int=value))
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "trusted_schema=off", "cell_size_check=on", "mmap_size=0"):
+        connection.execute(f"pragma {pragma}").fetchall()
+    connection.execute("pragma journal_size_limit=67108864").fetchall()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns to writing can be refused at once, whatever the timeout: writers lock first.
+    is_read = connection.get_execution_options().get(READS_ONLY)
+    connection.exec_driver_sql("begin" if is_read else "begin immediate")
+
+
+def _may_retry(problem: DBAPIError) -> bool:
+    state = getattr(problem.orig, "sqlstate", None)
+    return problem.connection_invalidated or state in RETRIED_STATES or "database is locked" in str(problem.orig)

@@ -1,0 +1,140 @@
+"""The catalogue a corner holds: its tables, which channel owns each, and what is derived from them for fast pages.
+
+Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, search) hold nothing
+that cannot be computed again from the others, and are brought up to date in the transaction that changes the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from pos import offers, skus
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One published table: its channel and its columns, the key first. Order is part of the wire format."""
+
+    name: str
+    channel: str
+    columns: tuple[str, ...]
+
+
+CHANNELS = ("content", "price", "stock")
+
+# The order is the order of application: what others refer to comes first.
+TABLES = (
+    Table("law", "content", ("law_id", "kind", "valid_from", "valid_to", "body")),
+    Table("partner", "content", ("partner_id", "body")),
+    Table("grade", "content", ("grade_id", "rank", "body")),
+    Table("category", "content", ("category_id", "rank", "body")),
+    Table("seller", "content", ("seller_id", "quality_bp", "suspended", "body")),
+    Table("sku", "content", ("sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year", "body")),
+    Table("plan", "content", ("plan_id", "partner_id", "rank", "body")),
+    Table("option", "content", ("option_id", "rank", "body")),
+    Table(
+        "listing",
+        "price",
+        (
+            "listing_id",
+            "sku_id",
+            "grade_id",
+            "seller_id",
+            "price_cents",
+            "shipping_cents",
+            "delivery_days",
+            "warranty_months",
+            "vat_margin",
+            "battery_pct",
+            "new_battery",
+            "prior_cents",
+        ),
+    ),
+    Table("stock", "stock", ("listing_id", "quantity")),
+)
+
+SCHEMA = """
+create table sync_cursor (channel text primary key, epoch text not null, version integer not null, root text not null,
+  state blob not null, rows integer not null, applied_at text not null) strict;
+create table catalog_fact (name text primary key, value text not null) strict;
+
+create table law (law_id text primary key, kind text not null, valid_from text not null, valid_to text,
+  body text not null) strict;
+create table partner (partner_id text primary key, body text not null) strict;
+create table grade (grade_id integer primary key, rank integer not null, body text not null) strict;
+create table category (category_id text primary key, rank integer not null, body text not null) strict;
+create table seller (seller_id integer primary key, quality_bp integer not null check (quality_bp between 0 and 10000),
+  suspended integer not null check (suspended in (0, 1)), body text not null) strict;
+create table sku (sku_id integer primary key, sku text not null unique, category_id text not null, brand text not null,
+  model text not null, storage_gb integer, year integer, body text not null) strict;
+create table plan (plan_id integer primary key, partner_id text not null, rank integer not null, body text not null) strict;
+create table option (option_id integer primary key, rank integer not null, body text not null) strict;
+create table listing (listing_id integer primary key, sku_id integer not null, grade_id integer not null,
+  seller_id integer not null, price_cents integer not null check (price_cents > 0),
+  shipping_cents integer not null check (shipping_cents >= 0), delivery_days integer not null,
+  warranty_months integer not null, vat_margin integer not null, battery_pct integer, new_battery integer not null,
+  prior_cents integer) strict;
+create table stock (listing_id integer primary key, quantity integer not null check (quantity >= 0)) strict;
+
+create table offer (sku_id integer not null, grade_id integer not null, listing_id integer not null,
+  all_in_cents integer not null, primary key (sku_id, grade_id)) strict, without rowid;
+create table shelf (sku_id integer primary key, category_id text not null, brand text not null, storage_gb integer,
+  from_cents integer not null, grades integer not null, sellers integer not null, year integer,
+  rank integer not null) strict;
+create virtual table sku_search using fts5 (words, tokenize="unicode61 remove_diacritics 2", prefix='2 3');
+create virtual table sku_word using fts5vocab ('sku_search', 'row');
+create table spelling (stem text not null, word text not null, primary key (stem, word)) strict, without rowid;
+"""
+
+INDEXES = """
+create index listing_by_sku on listing (sku_id, grade_id);
+create index shelf_by_rank on shelf (rank, sku_id);
+create index shelf_by_price on shelf (from_cents, sku_id);
+create index shelf_by_year on shelf (year desc, sku_id);
+create index shelf_by_category_rank on shelf (category_id, rank, sku_id);
+create index shelf_by_category_price on shelf (category_id, from_cents, sku_id);
+create index shelf_by_brand_rank on shelf (brand, rank, sku_id);
+"""
+
+
+def create_catalog(database: Database) -> None:
+    """Make the tables of an empty catalogue, without the indexes: `create_indexes` comes after a bulk load."""
+    database.conn.executescript(SCHEMA)
+
+
+def create_indexes(database: Database) -> None:
+    """Make the indexes that pages and refreshes need."""
+    database.conn.executescript(INDEXES)
+
+
+def publication(database: Database) -> int:
+    """Return the number of HQ's publication this catalogue stands at; 0 before the first."""
+    row = database.execute("select value from catalog_fact where name = 'publication'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def refresh(database: Database, touched: Mapping[str, set[object]] | None) -> None:
+    """Bring the derived tables up to date; runs inside the transaction that changed the rows.
+
+    `touched` names the changed keys of each table; None means everything is new. Texts are indexed again only when a SKU or
+    category changed, and a change of grade or seller touches every offer.
+    """
+    if touched is None or touched.keys() & {"grade", "seller"}:
+        offers.refresh(database, sku_ids=None)
+    else:
+        offers.refresh(database, sku_ids=_touched_skus(database, touched))
+    if touched is None or touched.keys() & {"sku", "category"}:
+        skus.index_words(database)
+
+
+def _touched_skus(database: Database, touched: Mapping[str, set[object]]) -> set[int]:
+    sku_ids = {int(str(key)) for key in touched.get("sku", ())}
+    listing_ids = list(touched.get("listing", set()) | touched.get("stock", set()))
+    for start in range(0, len(listing_ids), 500):
+        some = listing_ids[start : start + 500]
+        marks = ",".join("?" * len(some))
+        sku_ids.update(row[0] for row in database.execute(f"select sku_id from listing where listing_id in ({marks})", some))
+    return sku_ids

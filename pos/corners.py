@@ -1,0 +1,86 @@
+"""The corner this kiosk stands in, as HQ's corner document describes it: its table of demo devices, clerks, partner, paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from pos import clock, outbox
+from pos.errors import NotFound
+from pos.ops import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corner:
+    """A corner document, read. `planogram` rows are `{"position", "sku_id"}`; `clerks` carry `pin_hash`."""
+
+    corner_id: str
+    corner_no: int
+    name: str
+    city: str
+    market: str
+    currency: str
+    tax_included: bool
+    languages: tuple[str, ...]
+    time_zone: str
+    phone: str
+    paper_mm: int
+    partner: dict[str, Any]
+    planogram: tuple[dict[str, Any], ...]
+    clerks: tuple[dict[str, Any], ...]
+
+
+def read_corner(document: dict[str, Any]) -> Corner:
+    """Read a corner document. Raises: KeyError when a field is missing."""
+    return Corner(
+        corner_id=document["corner_id"],
+        corner_no=document["corner_no"],
+        name=document["name"],
+        city=document["city"],
+        market=document["market"],
+        currency=document["currency"],
+        tax_included=document["tax_included"],
+        languages=tuple(document["languages"]),
+        time_zone=document["time_zone"],
+        phone=document["phone"],
+        paper_mm=document["paper_mm"],
+        partner=document["partner"],
+        planogram=tuple(document["planogram"]),
+        clerks=tuple(document["clerks"]),
+    )
+
+
+def corner(ops: Database) -> Corner:
+    """Return the corner this kiosk is enrolled in. Raises: NotFound before enrolment."""
+    document = setting(ops, "corner")
+    if document is None:
+        raise NotFound("this kiosk is not enrolled")
+    return read_corner(document)
+
+
+def demo_devices(ops: Database, corner: Corner) -> list[dict[str, Any]]:
+    """Return each position of the planogram with its last check: `state` is "present", "missing" or "unknown"."""
+    checks = {
+        (position, sku_id): {"state": state, "clerk_id": clerk_id, "checked_at": checked_at}
+        for position, sku_id, state, clerk_id, checked_at in ops.execute(
+            "select position, sku_id, state, clerk_id, checked_at from demo_check"
+        )
+    }
+    unknown = {"state": "unknown", "clerk_id": None, "checked_at": None}
+    return [{**spot, **checks.get((spot["position"], spot["sku_id"]), unknown)} for spot in corner.planogram]
+
+
+def check_demo_device(ops: Database, corner: Corner, position: str, *, state: str, clerk_id: str, now: datetime) -> None:
+    """Record that a demo device was seen "present" or "missing", for HQ too; runs inside the caller's `write`.
+
+    Raises: NotFound when the planogram has no such position.
+    """
+    spot = next((each for each in corner.planogram if each["position"] == position), None)
+    if spot is None or state not in ("present", "missing"):
+        raise NotFound(position=position)
+    row = {"position": position, "sku_id": spot["sku_id"], "state": state, "clerk_id": clerk_id, "checked_at": clock.to_text(now)}
+    ops.table("demo_check").upsert(row, pk="position")
+    outbox.record(ops, "demo_checked", row, now=now)

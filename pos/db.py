@@ -1,0 +1,139 @@
+"""How a SQLite file is opened, read and written: one writer per file, one reader per thread, and no table made by mistake."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # pysqlite3 where installed, else the standard one
+
+from pos.errors import DiskFull
+
+DatabaseError = sqlite3.DatabaseError
+OperationalError = sqlite3.OperationalError
+IntegrityError = sqlite3.IntegrityError
+
+SCHEMA_ACTIONS = frozenset(
+    {
+        sqlite3.SQLITE_CREATE_TABLE,
+        sqlite3.SQLITE_CREATE_INDEX,
+        sqlite3.SQLITE_CREATE_TRIGGER,
+        sqlite3.SQLITE_CREATE_VIEW,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_DROP_INDEX,
+        sqlite3.SQLITE_ALTER_TABLE,
+    }
+)
+
+
+def connect(path: Path | str, *, durable: bool, wal: bool = True) -> Database:
+    """Open `path` with our settings; transactions are explicit.
+
+    `durable` commits survive a power cut (`synchronous=FULL`); others may fall back to an older, consistent state.
+    Without `wal` the file is a single file when closed: what a catalogue built aside needs before it is moved in place.
+    Source of the settings: reference/scale.md §2.4.
+    """
+    connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+    database = Database(connection)
+    for pragma in (
+        "busy_timeout=5000",
+        f"journal_mode={'wal' if wal else 'delete'}",
+        f"synchronous={'full' if durable else 'normal'}",
+        "foreign_keys=on",
+        "trusted_schema=off",
+        "cell_size_check=on",
+        "mmap_size=0",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"pragma {pragma}").fetchall()
+    return database
+
+
+def freeze_schema(database: Database) -> None:
+    """Refuse schema changes on this connection, since sqlite-utils creates a table for a misspelt name."""
+
+    def authorize(action: int, *_: str | None) -> int:
+        return sqlite3.SQLITE_DENY if action in SCHEMA_ACTIONS else sqlite3.SQLITE_OK
+
+    database.conn.set_authorizer(authorize)
+
+
+@contextmanager
+def write(database: Database) -> Iterator[Database]:
+    """Run the block in one `BEGIN IMMEDIATE` transaction: all of it is committed, or none.
+
+    Raises: DiskFull when the disk refuses the write.
+    """
+    database.conn.execute("begin immediate")
+    try:
+        yield database
+        database.conn.execute("commit")
+    except BaseException as problem:
+        if database.conn.in_transaction:
+            database.conn.execute("rollback")
+        if isinstance(problem, sqlite3.OperationalError) and "is full" in str(problem):
+            raise DiskFull("the disk is full") from problem
+        raise
+
+
+class Store:
+    """One SQLite file shared by threads: `read()` lends this thread's reader, `write()` the single writer under a lock.
+
+    When the file is replaced by another (a catalogue built aside), the next loan opens the new one.
+    """
+
+    def __init__(self, path: Path, *, durable: bool, prepare: Callable[[Database], None] | None = None) -> None:
+        self.path = path
+        self._durable = durable
+        self._prepare = prepare
+        self._lock = threading.RLock()
+        self._writer: tuple[int, Database] | None = None
+        self._local = threading.local()
+
+    def read(self) -> Database:
+        """Lend this thread's reader. Raises: FileNotFoundError, DatabaseError."""
+        inode = os.stat(self.path).st_ino
+        held: tuple[int, Database] | None = getattr(self._local, "reader", None)
+        if held is None or held[0] != inode:
+            if held is not None:
+                held[1].close()
+            held = self._local.reader = (inode, self._open())
+            held[1].conn.execute("pragma query_only=on")
+        return held[1]
+
+    @contextmanager
+    def write(self) -> Iterator[Database]:
+        """Lend the writer inside one transaction (see `write`)."""
+        with self._lock, write(self._current_writer()) as database:
+            yield database
+
+    def close(self) -> None:
+        """Close the writer and this thread's reader."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer[1].close()
+                self._writer = None
+        held: tuple[int, Database] | None = getattr(self._local, "reader", None)
+        if held is not None:
+            held[1].close()
+            self._local.reader = None
+
+    def _current_writer(self) -> Database:
+        inode = os.stat(self.path).st_ino if self.path.exists() else 0
+        if self._writer is None or self._writer[0] != inode:
+            if self._writer is not None:
+                self._writer[1].close()
+            database = self._open()
+            self._writer = (os.stat(self.path).st_ino, database)
+        return self._writer[1]
+
+    def _open(self) -> Database:
+        database = connect(self.path, durable=self._durable)
+        if self._prepare is not None:
+            self._prepare(database)
+        freeze_schema(database)
+        return database

@@ -1,0 +1,104 @@
+"""Every refusal the trade knows. The class name is the fact; its sentence for a person stands in a template, by code."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+
+class PosError(Exception):
+    """A refusal with a stable `code`, the HTTP-like `status` both apps share, and its facts as attributes in `data`."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str = "", **data: Any) -> None:
+        super().__init__(detail or self.code)
+        self.detail = detail
+        self.data = data
+
+    @property
+    def code(self) -> str:
+        """The class name in snake_case: the key of its sentence and the `code` of its JSON."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+class Invalid(PosError):
+    """The request itself is malformed."""
+
+    status = 400
+
+
+class NotFound(PosError):
+    """Nothing stands at this address."""
+
+    status = 404
+
+
+class Conflict(PosError):
+    """The world changed between page and tap."""
+
+    status = 409
+
+
+class PriceChanged(Conflict):
+    """The price seen is no longer the price; `data` carries `was_cents` and `now_cents`."""
+
+
+class ListingGone(Conflict):
+    """The listing is offline, out of stock or its seller suspended; `data` may carry `sku`."""
+
+
+class SlipAlreadyVoided(Conflict):
+    """The slip was voided before; a voided slip stays voided."""
+
+
+class Refused(PosError):
+    """The rules of the trade refuse it."""
+
+    status = 422
+
+
+class NotEligible(Refused):
+    """The plan is not open to this situation; `data` carries `reasons` and, where one exists, the nearest `fix`."""
+
+
+class InvalidImei(Refused):
+    """Not an IMEI: 15 digits whose last is the Luhn check."""
+
+
+class InvalidRio(Refused):
+    """Not the RIO of this number."""
+
+
+class EmptySelection(Refused):
+    """A slip needs at least one line."""
+
+
+class TooManyLines(Refused):
+    """A selection holds at most 12 lines (the slip token's limit)."""
+
+
+class WrongPin(Refused):
+    """The PIN is not this clerk's; `data` carries `wait_s` while further tries are refused."""
+
+
+class Unavailable(PosError):
+    """A part is missing for the moment; nothing was lost."""
+
+    status = 503
+
+
+class CatalogMissing(Unavailable):
+    """The catalogue is being fetched."""
+
+
+class RecordsDamaged(Unavailable):
+    """ops.db fails its check: no slip is issued and the file is kept as it is."""
+
+
+class DiskFull(Unavailable):
+    """The disk refused the write; everything committed before is intact."""
+
+
+class PrinterOffline(Unavailable):
+    """No byte reached the printer; `data` carries `reason`."""

@@ -1,0 +1,70 @@
+"""Languages: translated sentences, and money, dates and numbers as people of each language write them.
+
+French stands in the sources; every other language is a `.po` file beside the pages of its part, read once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
+from babel.support import NullTranslations, Translations
+
+from pos import clock
+
+LANGUAGES = {"fr": "Français", "en": "English"}
+LOCALES = {"fr": "fr_FR", "en": "en_US"}
+
+
+@lru_cache
+def translations(part: str, language: str, pages: Path) -> NullTranslations:
+    """Return the sentences of `part` ("kiosk", "marketplace") in `language`, read from `pages/<part>/<language>.po`."""
+    path = pages / part / f"{language}.po"
+    if not path.exists():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+@lru_cache(maxsize=65536)
+def money(cents: int, currency: str, language: str) -> str:
+    """Return an amount with its currency: `369,00 €`, `$369.00`."""
+    return format_currency(Decimal(cents).scaleb(-2), currency, locale=LOCALES[language])
+
+
+@lru_cache(maxsize=4096)
+def number(value: int, language: str) -> str:
+    """Return a whole number with the language's grouping."""
+    return format_decimal(value, locale=LOCALES[language])
+
+
+@lru_cache(maxsize=4096)
+def day(text: str, language: str, time_zone: str) -> str:
+    """Return the local day of a UTC text: `6 décembre 2026`."""
+    return format_date(clock.from_text(text).astimezone(ZoneInfo(time_zone)), "long", locale=LOCALES[language])
+
+
+@lru_cache(maxsize=4096)
+def moment(text: str, language: str, time_zone: str) -> str:
+    """Return the local day and minute of a UTC text: `6 décembre 2026, 23:59`."""
+    local = clock.from_text(text).astimezone(ZoneInfo(time_zone))
+    hour = format_time(local, "short", tzinfo=ZoneInfo(time_zone), locale=LOCALES[language])
+    return f"{day(text, language, time_zone)}, {hour}"
+
+
+def text_of(texts: Mapping[str, str] | None, language: str) -> str:
+    """Return the text in `language`, else the first there is, else nothing."""
+    if not texts:
+        return ""
+    return texts.get(language) or next(iter(texts.values()))

@@ -1,0 +1,179 @@
+"""Which listing we propose for a SKU and grade, and why: the best quality for its all-in price, the same on every device.
+
+The order of candidates is total (score, price, delivery, seller, listing), so corners without network agree with HQ to the row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from pos.errors import ListingGone
+
+# Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
+BEST_FIRST = """
+  seller.quality_bp * 1000000 / (listing.price_cents + listing.shipping_cents) desc,
+  listing.price_cents + listing.shipping_cents,
+  listing.delivery_days,
+  listing.seller_id,
+  listing.listing_id
+"""
+ON_OFFER = """
+  from listing
+  join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
+  join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
+  join grade on grade.grade_id = listing.grade_id
+  where coalesce(listing.battery_pct, 100) >= coalesce(grade.body ->> '$.battery_min_pct', 0)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A listing we propose. Cents are all in the market's currency; `all_in_cents` is price and shipping together."""
+
+    listing_id: int
+    sku_id: int
+    grade_id: int
+    seller_id: int
+    seller: dict[str, Any]
+    price_cents: int
+    shipping_cents: int
+    all_in_cents: int
+    delivery_days: int
+    warranty_months: int
+    vat_margin: bool
+    battery_pct: int | None
+    new_battery: bool
+    prior_cents: int | None
+    quantity: int
+    runners_up: tuple[dict[str, Any], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One grade of the ladder with its winning offer, and how many other listings stand behind it."""
+
+    grade: dict[str, Any]
+    offer: Offer | None
+    others: int
+
+
+def quality_bp(metrics: dict[str, int]) -> int:
+    """Return a seller's quality, 0 to 10,000, from `cancel_bp`, `defect_bp`, `late_bp` and `reply_h`.
+
+    Cancellations weigh most, since they cost a customer the phone (domain.md §2); a slow answer costs at most 5 points of 100.
+    """
+    penalty = 4 * metrics["cancel_bp"] + 3 * metrics["defect_bp"] + metrics["late_bp"] + min(500, 10 * metrics["reply_h"])
+    return max(0, 10000 - penalty)
+
+
+def grades(database: Database) -> list[dict[str, Any]]:
+    """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
+    rows = database.execute("select grade_id, rank, body from grade order by rank")
+    return [{**json.loads(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
+
+
+def ladder(database: Database, sku_id: int) -> list[Rung]:
+    """Return a rung for every grade, the plainest first; a grade nobody offers has no offer."""
+    rows = _rows(database, "and listing.sku_id = ?", [sku_id])
+    rungs = []
+    for grade in grades(database):
+        candidates = [row for row in rows if row["grade_id"] == grade["grade_id"]]
+        offer = _offer(candidates[0], candidates[1:3]) if candidates else None
+        rungs.append(Rung(grade=grade, offer=offer, others=max(0, len(candidates) - 1)))
+    return rungs
+
+
+def offer_of_listing(database: Database, listing_id: int) -> Offer:
+    """Return what this listing offers now, whether or not it wins its grade.
+
+    Raises: ListingGone, with the `sku` and `grade_id` it was for when the listing is still known.
+    """
+    rows = _rows(database, "and listing.listing_id = ?", [listing_id])
+    if rows:
+        return _offer(rows[0], [])
+    known = database.execute(
+        "select sku.sku, listing.grade_id from listing join sku using (sku_id) where listing_id = ?", [listing_id]
+    ).fetchone()
+    raise ListingGone(listing_id=listing_id, sku=known[0] if known else None, grade_id=known[1] if known else None)
+
+
+def winning_offer(database: Database, sku_id: int, grade_id: int) -> Offer | None:
+    """Return the offer that wins this SKU and grade, or None when nobody offers it."""
+    rows = _rows(database, "and listing.sku_id = ? and listing.grade_id = ?", [sku_id, grade_id])
+    return _offer(rows[0], rows[1:3]) if rows else None
+
+
+def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
+    """Compute `offer` and `shelf` again for these SKUs, or for all of them; runs inside the caller's transaction."""
+    some = "" if sku_ids is None else "and sku_id in (select value from json_each(:sku_ids))"
+    given = {"sku_ids": json.dumps(sorted(sku_ids))} if sku_ids is not None else {}
+    database.execute(f"delete from offer where true {some}", given)
+    database.execute(
+        f"""
+        insert into offer (sku_id, grade_id, listing_id, all_in_cents)
+        select sku_id, grade_id, listing_id, all_in_cents from (
+          select listing.sku_id, listing.grade_id, listing.listing_id,
+            listing.price_cents + listing.shipping_cents as all_in_cents,
+            row_number() over (partition by listing.sku_id, listing.grade_id order by {BEST_FIRST}) as place
+          {ON_OFFER} {some.replace("sku_id in", "listing.sku_id in")}
+        ) where place = 1
+        """,
+        given,
+    )
+    database.execute(f"delete from shelf where true {some}", given)
+    database.execute(
+        f"""
+        insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, sellers, year, rank)
+        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents),
+          sum(1 << grade.rank), count(*), sku.year,
+          (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000
+            + 2100 - coalesce(sku.year, 2000)
+        from offer join sku using (sku_id) join grade using (grade_id)
+        where true {some.replace("sku_id in", "offer.sku_id in")}
+        group by sku.sku_id
+        """,
+        given,
+    )
+
+
+def _rows(database: Database, where: str, values: list[int]) -> list[dict[str, Any]]:
+    rows = database.execute(
+        f"""
+        select listing.*, stock.quantity, seller.quality_bp, seller.body as seller_body,
+          listing.price_cents + listing.shipping_cents as all_in_cents
+        {ON_OFFER} {where}
+        order by {BEST_FIRST}
+        """,
+        values,
+    )
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _offer(row: dict[str, Any], runners_up: list[dict[str, Any]]) -> Offer:
+    return Offer(
+        listing_id=row["listing_id"],
+        sku_id=row["sku_id"],
+        grade_id=row["grade_id"],
+        seller_id=row["seller_id"],
+        seller={**json.loads(row["seller_body"]), "quality_bp": row["quality_bp"]},
+        price_cents=row["price_cents"],
+        shipping_cents=row["shipping_cents"],
+        all_in_cents=row["all_in_cents"],
+        delivery_days=row["delivery_days"],
+        warranty_months=row["warranty_months"],
+        vat_margin=bool(row["vat_margin"]),
+        battery_pct=row["battery_pct"],
+        new_battery=bool(row["new_battery"]),
+        prior_cents=row["prior_cents"],
+        quantity=row["quantity"],
+        runners_up=tuple(
+            {"name": json.loads(other["seller_body"])["name"], "difference_cents": other["all_in_cents"] - row["all_in_cents"]}
+            for other in runners_up
+        ),
+    )

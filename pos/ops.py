@@ -1,0 +1,128 @@
+"""ops.db: what the corner itself writes: slips, their outbox, selections, clerks' doings and print jobs.
+
+Every commit is durable (`synchronous=FULL`): what a customer holds on paper is on disk before it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from pos.db import Store, connect
+
+migrations = Migrations("comptoir-ops")
+
+
+@migrations()
+def m001_start(database: Database) -> None:
+    """Make the first set of tables."""
+    for statement in SCHEMA.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
+
+
+SCHEMA = """
+create table setting (name text primary key, value text not null) strict;
+create table selection (
+  selection_id text primary key,
+  created_at text not null,
+  touched_at text not null
+) strict;
+create table selection_line (
+  selection_id text not null references selection on delete cascade,
+  line_no integer not null,
+  listing_id integer,
+  plan_id integer,
+  quantity integer not null constraint quantity_in_reach check (quantity between 1 and 9),
+  options text not null,
+  acquisition text not null constraint known_acquisition check (acquisition in ('new', 'port', 'renewal')),
+  seen_cents integer,
+  primary key (selection_id, line_no),
+  constraint line_has_content check (listing_id is not null or plan_id is not null or options <> '[]')
+) strict;
+create table slip (
+  key_id text not null,
+  counter integer not null constraint counter_from_one check (counter >= 1),
+  number text not null unique,
+  selection_id text not null,
+  fingerprint text not null,
+  token blob not null,
+  facts text not null,
+  issued_at text not null,
+  valid_until text not null,
+  primary key (key_id, counter),
+  constraint one_slip_per_unchanged_selection unique (selection_id, fingerprint)
+) strict;
+create index slip_by_time on slip (issued_at);
+create table slip_void (
+  number text primary key references slip (number),
+  clerk_id text not null,
+  reason text not null,
+  voided_at text not null
+) strict;
+create table outbox (
+  seq integer primary key,
+  kind text not null,
+  body text not null,
+  sha256 text not null,
+  prev text not null,
+  recorded_at text not null
+) strict;
+create table print_job (
+  job_id integer primary key,
+  number text not null references slip (number),
+  copy_no integer not null,
+  printer text not null,
+  state text not null constraint known_state check (state in ('queued', 'sending', 'sent', 'confirmed', 'uncertain', 'failed')),
+  reason text not null default '',
+  requested_by text not null,
+  requested_at text not null,
+  ended_at text,
+  unique (number, copy_no)
+) strict;
+create table demo_check (
+  position text primary key,
+  sku_id integer not null,
+  state text not null constraint known_demo_state check (state in ('present', 'missing')),
+  clerk_id text not null,
+  checked_at text not null
+) strict;
+create table pin_failure (clerk_id text primary key, failures integer not null, last_at text not null) strict;
+create table clerk_session (
+  token_sha256 text primary key,
+  clerk_id text not null,
+  started_at text not null,
+  seen_at text not null
+) strict
+"""
+
+
+def open_ops(path: Path) -> Store:
+    """Open ops.db, making or migrating it first; readers and writer come from the returned store.
+
+    Raises: DatabaseError when the file is damaged: it is left untouched.
+    """
+    database = connect(path, durable=True)
+    try:
+        migrations.apply(database)
+    finally:
+        database.close()
+    return Store(path, durable=True)
+
+
+def setting(database: Database, name: str) -> Any:
+    """Return the JSON value stored under `name`, or None."""
+    row = database.execute("select value from setting where name = ?", [name]).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def store_setting(database: Database, name: str, value: Any) -> None:
+    """Store `value` as JSON under `name`; needs an open `write`."""
+    database.execute(
+        "insert into setting (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
+        [name, json.dumps(value, ensure_ascii=False, sort_keys=True)],
+    )

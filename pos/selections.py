@@ -1,0 +1,341 @@
+"""What a customer is composing. A selection has its own address, holds ids only, and is priced from the catalogue each time.
+
+What the page showed is known by its fingerprint, so that a slip can never carry a price its customer did not see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from pos import clock, offers, plans, skus
+from pos.claims import co2_avoided, vat_note
+from pos.credit import credit_notice
+from pos.eligibility import check_plan
+from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
+from pos.levies import copy_levy_cents
+from pos.offers import Offer
+from pos.plans import Option, Plan
+from pos.tokens import MAX_LINES
+from pos.totals import Line, Totals, early_exit_cents, line_totals, selection_totals
+
+ACQUISITIONS = ("new", "port", "renewal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One line as ids: at least a listing, a plan or an option. `seen_cents` is the all-in price the page showed."""
+
+    listing_id: int | None = None
+    plan_id: int | None = None
+    option_ids: tuple[int, ...] = ()
+    quantity: int = 1
+    acquisition: str = "new"
+    seen_cents: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLine:
+    """A line with today's facts. `state`: "ok", "changed" (`seen_cents` differs) or "gone" (then `instead` may hold an offer)."""
+
+    line_no: int
+    wish: Wish
+    state: str
+    offer: Offer | None
+    instead: Offer | None
+    facts: dict[str, Any]
+    totals: Totals | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A selection priced now. `totals` leaves out lines that are gone; `fingerprint` names exactly what is shown."""
+
+    selection_id: str
+    lines: tuple[PricedLine, ...]
+    totals: Totals
+    fingerprint: str
+
+    @property
+    def is_issuable(self) -> bool:
+        """Tell whether there is something to put on a slip and nothing of it is gone."""
+        return bool(self.lines) and all(line.state != "gone" for line in self.lines)
+
+
+def start_selection(ops: Database, *, now: datetime) -> str:
+    """Make an empty selection and return its id; runs inside the caller's `write`."""
+    selection_id = secrets.token_urlsafe(12)
+    at = clock.to_text(now)
+    ops.table("selection").insert({"selection_id": selection_id, "created_at": at, "touched_at": at})
+    return selection_id
+
+
+def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish, now: datetime) -> int:
+    """Add a line and return its number; runs inside the caller's `write` of ops.db.
+
+    Raises: NotFound, Invalid, ListingGone, PriceChanged, NotEligible, TooManyLines.
+    """
+    _touch(ops, selection_id, now)
+    line_no, lines = ops.execute(
+        "select coalesce(max(line_no), 0) + 1, count(*) from selection_line where selection_id = ?", [selection_id]
+    ).fetchone()
+    if lines >= MAX_LINES:
+        raise TooManyLines(most=MAX_LINES)
+    checked = check_wish(catalog, wish)
+    ops.table("selection_line").insert(
+        {
+            "selection_id": selection_id,
+            "line_no": line_no,
+            "listing_id": checked.listing_id,
+            "plan_id": checked.plan_id,
+            "quantity": checked.quantity,
+            "options": json.dumps(checked.option_ids),
+            "acquisition": checked.acquisition,
+            "seen_cents": checked.seen_cents,
+        }
+    )
+    return int(line_no)
+
+
+def accept_line(ops: Database, catalog: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
+    """Take today's price, or the offer that stands in for a listing gone, for this line; runs inside the caller's `write`.
+
+    Raises: NotFound, ListingGone when nothing stands in.
+    """
+    _touch(ops, selection_id, now)
+    line = next((each for each in priced_selection(ops, catalog, selection_id, now=now).lines if each.line_no == line_no), None)
+    if line is None:
+        raise NotFound(line_no=line_no)
+    offer = line.offer or line.instead
+    if offer is None and line.wish.listing_id is not None:
+        raise ListingGone(listing_id=line.wish.listing_id)
+    ops.execute(
+        "update selection_line set listing_id = ?, seen_cents = ? where selection_id = ? and line_no = ?",
+        [offer and offer.listing_id, offer and offer.all_in_cents, selection_id, line_no],
+    )
+
+
+def remove_line(ops: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
+    """Take a line away; runs inside the caller's `write`. Removing it twice is as good as once. Raises: NotFound."""
+    _touch(ops, selection_id, now)
+    ops.execute("delete from selection_line where selection_id = ? and line_no = ?", [selection_id, line_no])
+
+
+def wipe_selection(ops: Database, selection_id: str) -> None:
+    """Forget a selection and its lines; its slips stay. Runs inside the caller's `write`; idempotent."""
+    ops.execute("delete from selection where selection_id = ?", [selection_id])
+
+
+def wipe_idle_selections(ops: Database, *, before: datetime) -> None:
+    """Forget every selection nobody touched since `before`; runs inside the caller's `write`."""
+    ops.execute("delete from selection where touched_at < ?", [clock.to_text(before)])
+
+
+def check_wish(catalog: Database, wish: Wish) -> Wish:
+    """Return the wish with the all-in price it stands at now, if it can be had as it was shown.
+
+    Raises: Invalid, NotFound, ListingGone, PriceChanged, NotEligible.
+    """
+    empty = wish.listing_id is None and wish.plan_id is None and not wish.option_ids
+    if empty or not 1 <= wish.quantity <= 9 or wish.acquisition not in ACQUISITIONS:
+        raise Invalid("a line needs a listing, a plan or an option, a quantity from 1 to 9 and a known acquisition")
+    offer = offers.offer_of_listing(catalog, wish.listing_id) if wish.listing_id is not None else None
+    if offer and wish.seen_cents is not None and wish.seen_cents != offer.all_in_cents:
+        raise PriceChanged(was_cents=wish.seen_cents, now_cents=offer.all_in_cents, listing_id=offer.listing_id)
+    if offer and offer.quantity < wish.quantity:
+        raise ListingGone(listing_id=offer.listing_id, sku_id=offer.sku_id, left=offer.quantity)
+    _check_plan(catalog, wish, offer)
+    chosen = _chosen_options(catalog, wish, offer)
+    ids = tuple(sorted({option.option_id for option in chosen}))
+    if ids != tuple(sorted(set(wish.option_ids))):
+        raise NotFound(option_ids=sorted(set(wish.option_ids) - set(ids)))
+    return replace(wish, option_ids=ids, seen_cents=offer.all_in_cents if offer else None)
+
+
+def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now: datetime) -> Priced:
+    """Return the selection at today's prices. Raises: NotFound."""
+    if ops.execute("select 1 from selection where selection_id = ?", [selection_id]).fetchone() is None:
+        raise NotFound(selection_id=selection_id)
+    rows = ops.execute(
+        """
+        select line_no, listing_id, plan_id, options, quantity, acquisition, seen_cents
+        from selection_line where selection_id = ? order by line_no
+        """,
+        [selection_id],
+    )
+    wishes = [
+        (
+            row[0],
+            Wish(
+                listing_id=row[1],
+                plan_id=row[2],
+                option_ids=tuple(json.loads(row[3])),
+                quantity=row[4],
+                acquisition=row[5],
+                seen_cents=row[6],
+            ),
+        )
+        for row in rows
+    ]
+    return price(catalog, selection_id, wishes, now=now)
+
+
+def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish]], *, now: datetime) -> Priced:
+    """Return numbered wishes at today's prices, as a selection of that id would show them."""
+    lines = tuple(_priced_line(catalog, line_no, wish, now) for line_no, wish in wishes)
+    present = [line for line in lines if line.totals is not None]
+    shown = [[line.line_no, line.state, line.facts] for line in lines]
+    fingerprint = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
+    totals = selection_totals(Line.from_slip(line.facts) for line in present)
+    return Priced(selection_id=selection_id, lines=lines, totals=totals, fingerprint=fingerprint)
+
+
+def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime) -> PricedLine:
+    try:
+        offer = offers.offer_of_listing(catalog, wish.listing_id) if wish.listing_id is not None else None
+        facts = line_facts(catalog, wish, offer, now=now)
+    except (ListingGone, NotFound) as problem:
+        return PricedLine(
+            line_no=line_no, wish=wish, state="gone", offer=None, instead=_instead(catalog, problem), facts={}, totals=None
+        )
+    state = "changed" if offer and wish.seen_cents not in (None, offer.all_in_cents) else "ok"
+    totals = line_totals(Line.from_slip(facts))
+    return PricedLine(line_no=line_no, wish=wish, state=state, offer=offer, instead=None, facts=facts, totals=totals)
+
+
+def line_facts(catalog: Database, wish: Wish, offer: Offer | None, *, now: datetime) -> dict[str, Any]:
+    """Return every fact of a line that its slip will freeze; `totals` and `credit` are computed from the others.
+
+    Raises: NotFound when the plan or an option is no longer published.
+    """
+    plan = plans.plan(catalog, wish.plan_id) if wish.plan_id is not None else None
+    chosen = _chosen_options(catalog, wish, offer)
+    if len(chosen) != len(wish.option_ids):
+        raise NotFound(option_ids=list(wish.option_ids))
+    day = clock.to_text(now)[:10]
+    facts: dict[str, Any] = {
+        "listing": _listing_facts(catalog, offer, day) if offer else None,
+        "plan": _plan_facts(catalog, plan, offer, wish.acquisition, day) if plan else None,
+        "options": [_option_facts(option) for option in chosen],
+        "quantity": wish.quantity,
+    }
+    line = Line.from_slip(facts)
+    return {**facts, "totals": line_totals(line).to_facts(), "credit": _credit_facts(catalog, line, day)}
+
+
+def _listing_facts(catalog: Database, offer: Offer, day: str) -> dict[str, Any]:
+    item = skus.sku_by_id(catalog, offer.sku_id)
+    grade = next(each for each in offers.grades(catalog) if each["grade_id"] == offer.grade_id)
+    levy = plans.law(catalog, "copy_levy", day)
+    co2 = co2_avoided(item["category"])
+    return {
+        "listing_id": offer.listing_id,
+        "sku_id": offer.sku_id,
+        "sku": item["sku"],
+        "title": f"{item['brand']} {item['model']}",
+        "storage_gb": item["storage_gb"],
+        "color": item["color"]["name"] if item["color"] else None,
+        "category_id": item["category_id"],
+        "grade": {
+            "grade_id": offer.grade_id,
+            "code": grade["code"],
+            "name": grade["name"],
+            "battery_min_pct": grade["battery_min_pct"],
+        },
+        "seller": {"name": offer.seller["name"], "legal_name": offer.seller["legal_name"]},
+        "price_cents": offer.price_cents,
+        "shipping_cents": offer.shipping_cents,
+        "all_in_cents": offer.all_in_cents,
+        "delivery_days": offer.delivery_days,
+        "warranty_months": offer.warranty_months,
+        "vat_note": vat_note(offer.vat_margin),
+        "copy_levy_cents": copy_levy_cents(item["category"]["levy"], item["storage_gb"], law_body=levy) if levy else None,
+        "battery_pct": offer.battery_pct,
+        "new_battery": offer.new_battery,
+        "co2": {"grams": co2.grams, "years": co2.years, "source": co2.source} if co2 else None,
+    }
+
+
+def _plan_facts(catalog: Database, plan: Plan, offer: Offer | None, acquisition: str, day: str) -> dict[str, Any]:
+    law = plans.law(catalog, "early_exit", day)
+    terms = plan.terms
+    exit_cents = early_exit_cents(
+        terms,
+        after_month=12,
+        with_device=terms.subsidises(offer.all_in_cents if offer else None),
+        rate_bp=law["rate_bp"] if law else 0,
+        from_month=law["from_month"] if law else 0,
+    )
+    return {
+        "plan_id": plan.plan_id,
+        "name": plan.body["name"],
+        "terms": terms.to_facts(),
+        "data_gb": plan.body["data_gb"],
+        "acquisition": acquisition,
+        "summary": plan.body["summary"],
+        "exit_after_12_cents": exit_cents,
+        "refund_deadline_days": plan.body["refund_deadline_days"],
+    }
+
+
+def _option_facts(option: Option) -> dict[str, Any]:
+    return {
+        "option_id": option.option_id,
+        "kind": option.body["kind"],
+        "name": option.body["name"],
+        "terms": option.terms.to_facts(),
+    }
+
+
+def _credit_facts(catalog: Database, line: Line, day: str) -> dict[str, Any] | None:
+    law = plans.law(catalog, "credit_notice", day)
+    if line.plan is None or line.device_cents is None or not line.plan.instalment_months or law is None:
+        return None
+    cash_cents = line.device_cents - line.plan.discount_on(line.device_cents)
+    notice = credit_notice(cash_cents, line.plan.deposit_cents, line.plan.instalment_months, law_body=law)
+    return notice.to_facts() if notice else None
+
+
+def _chosen_options(catalog: Database, wish: Wish, offer: Offer | None) -> list[Option]:
+    if not wish.option_ids:
+        return []
+    category_id = skus.sku_by_id(catalog, offer.sku_id)["category_id"] if offer else None
+    has_plan = wish.plan_id is not None
+    open_options = plans.options(catalog, category_id=category_id, has_device=offer is not None, has_plan=has_plan)
+    return sorted((each for each in open_options if each.option_id in wish.option_ids), key=lambda each: each.option_id)
+
+
+def _check_plan(catalog: Database, wish: Wish, offer: Offer | None) -> None:
+    if wish.plan_id is None:
+        return
+    plan = plans.plan(catalog, wish.plan_id)
+    answer = check_plan(
+        plan.body,
+        plan_id=plan.plan_id,
+        device_cents=offer.all_in_cents if offer else None,
+        devices=wish.quantity if offer else 0,
+        acquisition=wish.acquisition,
+        other_plans=[(each.plan_id, each.body) for each in plans.plans(catalog)],
+    )
+    if not answer.is_eligible:
+        raise NotEligible(plan_id=plan.plan_id, reasons=answer.reasons, fix=answer.fix)
+
+
+def _instead(catalog: Database, problem: ListingGone | NotFound) -> Offer | None:
+    code, grade_id = problem.data.get("sku"), problem.data.get("grade_id")
+    if code is None or grade_id is None:
+        return None
+    return offers.winning_offer(catalog, skus.sku(catalog, code)["sku_id"], grade_id)
+
+
+def _touch(ops: Database, selection_id: str, now: datetime) -> None:
+    touched = ops.execute("update selection set touched_at = ? where selection_id = ?", [clock.to_text(now), selection_id])
+    if touched.rowcount == 0:
+        raise NotFound(selection_id=selection_id)

@@ -1,0 +1,266 @@
+"""The slip: a numbered, signed, complete record of a selection, on disk with its outbox row before anybody sees it.
+
+A number is never used twice and never skipped; a voided slip stays. The facts a slip was made from are frozen in it, so that it
+reads the same for ever, whatever the catalogue does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlite_utils import Database
+
+from pos import clock, outbox, tokens
+from pos.catalog import publication
+from pos.corners import Corner
+from pos.corners import corner as corner_of
+from pos.errors import Conflict, EmptySelection, ListingGone, NotFound, PriceChanged, SlipAlreadyVoided
+from pos.ops import setting
+from pos.plans import law
+from pos.selections import Priced, priced_selection
+from pos.tokens import Token, TokenLine
+
+VALIDITY_HOURS = 336
+REASONS = ("mistake", "duplicate", "customer_request", "test")
+
+
+class SelectionChanged(Conflict):
+    """The selection is no longer what the page showed: another tab changed it, or a term of an offer moved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """The kiosk's identity: its signing key, that key's id in hexadecimal, and what comes before the digits in a slip's URL."""
+
+    private_key: Ed25519PrivateKey
+    key_id: str
+    url_prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """A slip as recorded. `digits` is the token in decimal, `url` what the QR carries, `void` who voided it, when and why."""
+
+    key_id: str
+    counter: int
+    number: str
+    selection_id: str
+    token: bytes
+    facts: dict[str, Any]
+    issued_at: str
+    valid_until: str
+    void: dict[str, str] | None
+
+    @property
+    def digits(self) -> str:
+        """The token as one decimal number."""
+        return tokens.to_digits(self.token)
+
+
+def load_device(directory: Path, ops: Database) -> Device:
+    """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment."""
+    prefix = setting(ops, "slip_prefix")
+    path = directory / "device.key"
+    if prefix is None or not path.exists():
+        raise NotFound("this kiosk is not enrolled")
+    private_key = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    key_id = tokens.key_id(private_key.public_key().public_bytes_raw()).hex()
+    return Device(private_key=private_key, key_id=key_id, url_prefix=prefix)
+
+
+def issue_slip(
+    ops: Database,
+    catalog: Database,
+    selection_id: str,
+    *,
+    device: Device,
+    seen: str | None,
+    language: str,
+    by_clerk: bool,
+    now: datetime,
+) -> Slip:
+    """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
+
+    `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
+    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged.
+    """
+    priced = priced_selection(ops, catalog, selection_id, now=now)
+    _check_seen(priced, seen)
+    fingerprint = _fingerprint(ops, priced)
+    known = ops.execute(
+        "select number from slip where selection_id = ? and fingerprint = ?", [selection_id, fingerprint]
+    ).fetchone()
+    if known:
+        return slip(ops, known[0])
+    corner = corner_of(ops)
+    counter, issued = _next(ops, device.key_id, now)
+    facts = _facts(catalog, corner, priced, counter, issued, language=language)
+    token = tokens.encode(_token(facts, device, counter, issued, by_clerk=by_clerk, ops=ops), device.private_key)
+    row = {
+        "key_id": device.key_id,
+        "counter": counter,
+        "number": facts["number"],
+        "selection_id": selection_id,
+        "fingerprint": fingerprint,
+        "token": token,
+        "facts": json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
+        "issued_at": facts["issued_at"],
+        "valid_until": facts["valid_until"],
+    }
+    ops.table("slip").insert(row)
+    event = {"number": facts["number"], "key_id": device.key_id, "counter": counter}
+    outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(token), "facts": facts}, now=now)
+    return slip(ops, facts["number"])
+
+
+def slip(ops: Database, number: str) -> Slip:
+    """Return a slip by its number, in canonical form. Raises: NotFound."""
+    found = _slips(ops, "where slip.number = ?", [number])
+    if not found:
+        raise NotFound(number=number)
+    return found[0]
+
+
+def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
+    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most."""
+    return _slips(ops, "where slip.issued_at >= ? and slip.issued_at < ? order by slip.counter desc limit 500", [start, end])
+
+
+def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: datetime) -> None:
+    """Void a slip for one of `REASONS`; it stays, marked. Runs inside the caller's `write`.
+
+    Raises: NotFound, SlipAlreadyVoided.
+    """
+    found = slip(ops, number)
+    if found.void:
+        raise SlipAlreadyVoided(number=number, **found.void)
+    if reason not in REASONS:
+        raise NotFound(reason=reason)
+    row = {"number": number, "clerk_id": clerk_id, "reason": reason, "voided_at": clock.to_text(now)}
+    ops.table("slip_void").insert(row)
+    outbox.record(ops, "slip_voided", {**row, "key_id": found.key_id, "counter": found.counter}, now=now)
+
+
+def _check_seen(priced: Priced, seen: str | None) -> None:
+    if not priced.lines:
+        raise EmptySelection(selection_id=priced.selection_id)
+    for line in priced.lines:
+        if line.state == "gone":
+            raise ListingGone(listing_id=line.wish.listing_id, line_no=line.line_no)
+        if line.state == "changed" and line.offer is not None and seen != priced.fingerprint:
+            raise PriceChanged(was_cents=line.wish.seen_cents, now_cents=line.offer.all_in_cents, line_no=line.line_no)
+    if seen is not None and seen != priced.fingerprint:
+        raise SelectionChanged(selection_id=priced.selection_id)
+
+
+def _fingerprint(ops: Database, priced: Priced) -> str:
+    """A voided slip does not answer for its selection any more: the next one is new."""
+    voids = ops.execute(
+        "select count(*) from slip join slip_void using (number) where selection_id = ?", [priced.selection_id]
+    ).fetchone()[0]
+    return f"{priced.fingerprint}.{voids}" if voids else priced.fingerprint
+
+
+def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
+    """Return the next counter and the minute of issue, which never runs backwards whatever the clock does."""
+    first = setting(ops, "first_counter") or 1
+    counter, latest = ops.execute(
+        "select coalesce(max(counter), ?) + 1, max(issued_at) from slip where key_id = ?", [first - 1, key_id]
+    ).fetchone()
+    issued = max(now, clock.from_text(latest)) if latest else now
+    return int(counter), issued.replace(second=0, microsecond=0)
+
+
+def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:
+    guarantee = law(catalog, "legal_guarantee", clock.to_text(issued)[:10])
+    withdrawal = law(catalog, "withdrawal", clock.to_text(issued)[:10])
+    return {
+        "format": 1,
+        "number": tokens.slip_number(corner.corner_no, counter),
+        "market": corner.market,
+        "currency": corner.currency,
+        "language": language,
+        "publication": publication(catalog),
+        "issued_at": clock.to_text(issued),
+        "valid_until": clock.to_text(issued + timedelta(hours=VALIDITY_HOURS)),
+        "corner": {
+            "corner_id": corner.corner_id,
+            "corner_no": corner.corner_no,
+            "name": corner.name,
+            "city": corner.city,
+            "phone": corner.phone,
+            "time_zone": corner.time_zone,
+        },
+        "partner": corner.partner,
+        "lines": [line.facts for line in priced.lines],
+        "totals": priced.totals.to_facts(),
+        "guarantees": {
+            "legal_months": guarantee["months"] if guarantee else None,
+            "withdrawal_days": withdrawal["days"] if withdrawal else None,
+        },
+    }
+
+
+def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, by_clerk: bool, ops: Database) -> Token:
+    return Token(
+        clock_quality=_clock_quality(ops, issued),
+        issued_by_clerk=by_clerk,
+        currency=facts["currency"],
+        key_id=bytes.fromhex(device.key_id),
+        corner_no=facts["corner"]["corner_no"],
+        counter=counter,
+        issued_minute=int((issued - tokens.EPOCH).total_seconds()) // 60,
+        validity_hours=VALIDITY_HOURS,
+        publication=facts["publication"],
+        lines=tuple(_token_line(line) for line in facts["lines"]),
+        one_off_cents=facts["totals"]["due_today_cents"],
+        monthly_cents=facts["totals"]["monthly_now_cents"],
+    )
+
+
+def _token_line(line: dict[str, Any]) -> TokenLine:
+    return TokenLine(
+        listing_id=line["listing"]["listing_id"] if line["listing"] else 0,
+        plan_id=line["plan"]["plan_id"] if line["plan"] else 0,
+        quantity=line["quantity"],
+        option_ids=tuple(option["option_id"] for option in line["options"]),
+        one_off_cents=line["totals"]["due_today_cents"],
+        monthly_cents=line["totals"]["monthly_now_cents"],
+    )
+
+
+def _clock_quality(ops: Database, issued: datetime) -> int:
+    """Return 2 when HQ's own time was seen within a day of this clock's, else 0: a device cannot vouch for its battery clock."""
+    seen = setting(ops, "hq_time")
+    return 2 if seen and abs(issued - clock.from_text(seen)) < timedelta(days=1) else 0
+
+
+def _slips(ops: Database, where: str, values: Sequence[str]) -> list[Slip]:
+    rows = ops.execute(
+        f"""
+        select slip.key_id, slip.counter, slip.number, slip.selection_id, slip.token, slip.facts, slip.issued_at,
+          slip.valid_until, slip_void.clerk_id, slip_void.reason, slip_void.voided_at
+        from slip left join slip_void using (number) {where}
+        """,
+        list(values),
+    )
+    return [
+        Slip(
+            key_id=row[0],
+            counter=row[1],
+            number=row[2],
+            selection_id=row[3],
+            token=row[4],
+            facts=json.loads(row[5]),
+            issued_at=row[6],
+            valid_until=row[7],
+            void={"clerk_id": row[8], "reason": row[9], "voided_at": row[10]} if row[8] else None,
+        )
+        for row in rows
+    ]

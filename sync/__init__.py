@@ -1,0 +1,1 @@
+"""The protocol between kiosk and marketplace: formats, trust, publishing, following, uplink."""

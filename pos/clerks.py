@@ -72,7 +72,7 @@ def _wait(ops: Database, clerk_id: str, now: datetime) -> timedelta:
     row = ops.execute("select failures, last_at from pin_failure where clerk_id = ?", [clerk_id]).fetchone()
     if row is None or row[0] < TRIES:
         return timedelta()
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(row[0] - TRIES, 10))
+    wait = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(row[0] - TRIES, 10)))
     return max(timedelta(), clock.from_text(row[1]) + wait - now)
 
 

@@ -267,5 +267,5 @@ def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
     category = {**json.loads(row[8]), "category_id": row[2]}
     facts = json.loads(row[7])
     on_offer = {"category": category, "form": category["form"], "from_cents": row[9], "grades": row[10]}
-    absent = {"color": None, "specs": {}, "updates_until": None, "new_price": None}
+    absent: dict[str, Any] = {"color": None, "specs": {}, "updates_until": None, "new_price": None}
     return {**absent, **facts, **dict(zip(names, row, strict=False)), **on_offer}

@@ -257,6 +257,7 @@ def early_exit_cents(plan: PlanTerms, *, after_month: int, with_device: bool, ra
     device (`PlanTerms.subsidises`), else not at all. Device instalments are a separate debt and are not counted.
     The rate is a ceiling, so its part is rounded down.
     """
+    _check_whole("after_month", after_month)
     remaining = range(after_month + 1, plan.commitment_months + 1)
     in_full = sum(plan.monthly_in(month) for month in remaining if month <= from_month)
     at_rate = sum(plan.monthly_in(month) for month in remaining if month > from_month)

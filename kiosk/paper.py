@@ -1,0 +1,196 @@
+"""The paper slip as ESC/POS bytes: the blocks of `kiosk.slip_text` set on 80 mm or 58 mm of thermal paper.
+
+The same facts give the same bytes. Everything is ordinary text in code page CP858 and our own raster for the QR code, so that any
+ESC/POS printer draws it. python-escpos is only the encoder; it never sees a device (reference/printing.md §1).
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from PIL import Image, ImageDraw
+
+from kiosk import qr
+from kiosk.slip_text import Code, Gap, Logo, Rule, Text, blocks
+
+PaperMm = Literal[80, 58]
+
+WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
+"""Printable dots at 203 dpi, by width of the paper."""
+
+CODE_PAGE = "cp858"
+CODE_PAGE_SLOT = 19
+"""Where Epson and most others keep CP858 (22 of 35 profiles, reference/printing.md §1.3)."""
+
+_FONT_A_DOTS, _FONT_B_DOTS = 12, 9
+_SPACING = {"small": 22, "plain": 30, "tall": 54, "big": 58}
+_STRIP_ROWS = 192
+_LOGO_DOTS = 72
+_PLAIN = str.maketrans(
+    {
+        "œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‑": "-", "…": "...",
+        "\u202f": " ", "\u00a0": " ", "\u2009": " ", "✓": "x", "→": "->", "≥": ">=", "≤": "<=", "₂": "2", "™": "", "•": "·",
+    }
+)  # fmt: skip
+
+
+def slip_bytes(facts: Mapping[str, Any], url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
+    """Return what a printer needs to print the slip, cut included; `copy_no` 0 is the original, n prints "DUPLICATA n".
+
+    Where the token is too long for a readable code on this paper, the slip says so and leaves the number (printing.md §2.3).
+    Raises: KeyError when `facts` are not slip facts or the paper is unknown.
+    """
+    press = _Press(WIDTH_DOTS[paper_mm])
+    for block in blocks(facts, language=language, copy_no=copy_no):
+        press.set_block(block, url)
+    return press.finish()
+
+
+def warm_up() -> None:
+    """Load the encoder (0.4 s) before the first tap needs it."""
+    _encoder()
+
+
+class _Press:
+    """Sets blocks one below the other; every block leaves the printer's style as it found it."""
+
+    def __init__(self, width_dots: int) -> None:
+        self.width_dots = width_dots
+        self.encoder = _encoder()(magic_encode_args={"encoding": CODE_PAGE.upper(), "disabled": True})
+        self.encoder.hw("INIT")
+        self._raw(bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
+
+    def set_block(self, block: Text | Rule | Gap | Code | Logo, url: str) -> None:
+        """Set one block."""
+        match block:
+            case Text():
+                self._text(block)
+            case Rule():
+                self._spacing(30)
+                self._line(("═" if block.is_double else "─") * (self.width_dots // _FONT_A_DOTS))
+            case Gap():
+                self._raw(bytes([0x1B, 0x4A, block.dots]))
+            case Logo():
+                self._picture(_logo())
+            case Code():
+                self._code(url, block)
+
+    def finish(self) -> bytes:
+        """Cut, leaving a bridge so that the slip does not fall, and return all bytes."""
+        self._raw(b"\x1b2")
+        self.encoder.cut(mode="PART")
+        output: bytes = self.encoder.output
+        return output
+
+    def _text(self, text: Text) -> None:
+        columns = self.width_dots // (_FONT_B_DOTS if text.size == "small" else _FONT_A_DOTS)
+        if text.size == "big":
+            columns //= 2
+        lines = _set_lines(text, columns)
+        self.encoder.set(
+            align="left" if text.amount else text.align,
+            font="b" if text.size == "small" else "a",
+            bold=text.is_bold,
+            invert=text.is_inverse,
+            custom_size=True,
+            width=2 if text.size == "big" else 1,
+            height=2 if text.size in {"tall", "big"} else 1,
+        )
+        # White on black in several lines is one block only when no white is left between them.
+        self._spacing(24 if text.is_inverse else _SPACING[text.size])
+        for line in lines:
+            self._line(line.ljust(columns) if text.is_inverse and text.align == "left" else line)
+        self.encoder.set(align="left", font="a", bold=False, invert=False, custom_size=True, width=1, height=1)
+
+    def _code(self, url: str, code: Code) -> None:
+        fitting = qr.paper_code(url, width_dots=self.width_dots)
+        if fitting is None:
+            self._text(Text(code.instead, align="center", is_bold=True))
+        else:
+            self._picture(_code_picture(fitting))
+
+    def _picture(self, picture: Image.Image) -> None:
+        # Cropped and centred by the printer: padding to the full width would double the bytes (printing.md §2.3).
+        self.encoder.set(align="center")
+        self.encoder.image(picture, impl="bitImageRaster", fragment_height=_STRIP_ROWS, center=False)
+        self.encoder.set(align="left")
+
+    def _spacing(self, dots: int) -> None:
+        self._raw(bytes([0x1B, 0x33, dots]))
+
+    def _line(self, text: str) -> None:
+        self._raw(encoded(text) + b"\n")
+
+    def _raw(self, data: bytes) -> None:
+        self.encoder._raw(data)
+
+
+def encoded(text: str) -> bytes:
+    """Return `text` in CP858: what it lacks is written as people would by hand (œ as oe), the rest as "?"."""
+    plain = text.translate(_PLAIN)
+    return b"".join(_character(character) for character in plain)
+
+
+def _character(character: str) -> bytes:
+    for candidate in (character, unicodedata.normalize("NFKD", character)[0]):
+        # A control character in a name from the catalogue must never reach the printer as a command.
+        if candidate.isprintable():
+            try:
+                return candidate.encode(CODE_PAGE)
+            except UnicodeEncodeError:
+                continue
+    return b"?"
+
+
+def _set_lines(text: Text, columns: int) -> list[str]:
+    """Wrap to the columns; an amount stands at the right end of the first line and keeps its column free below."""
+    margin = " " * text.indent
+    width = columns - len(text.amount) - 1 if text.amount else columns
+    wrapped = textwrap.wrap(
+        _unbreakable(text.text), width=max(width, 10), initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+    ) or [margin]
+    if text.amount:
+        first = wrapped[0]
+        wrapped[0] = first + text.amount.rjust(columns - len(first))
+    return wrapped
+
+
+def _unbreakable(text: str) -> str:
+    """Glue what must not part at the end of a line: French punctuation, a number and its unit."""
+    glued = re.sub(r" (?=[:;?!%€»])", "\u00a0", text)
+    return re.sub(r"(?<=\d) (?=(?:mois|months?|jours?|days?|ans|years|Go|To|GB|TB|kg|h)\b)", "\u00a0", glued)
+
+
+def _code_picture(code: qr.PaperCode) -> Image.Image:
+    side = len(code.modules) + 2 * qr.QUIET_ZONE
+    small = Image.new("1", (side, side), 1)
+    for y, row in enumerate(code.modules):
+        for x, is_dark in enumerate(row):
+            if is_dark:
+                small.putpixel((x + qr.QUIET_ZONE, y + qr.QUIET_ZONE), 0)
+    dots = side * code.module_dots
+    picture = Image.new("1", (dots + -dots % 8, dots), 1)
+    picture.paste(small.resize((dots, dots), Image.Resampling.NEAREST))
+    return picture
+
+
+@cache
+def _logo() -> Image.Image:
+    """Return the product's mark, a ring."""
+    picture = Image.new("1", (_LOGO_DOTS, _LOGO_DOTS), 1)
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((0, 0, _LOGO_DOTS - 1, _LOGO_DOTS - 1), fill=0)
+    draw.ellipse((22, 22, _LOGO_DOTS - 23, _LOGO_DOTS - 23), fill=1)
+    return picture
+
+
+@cache
+def _encoder() -> Any:
+    from escpos.printer import Dummy  # noqa: PLC0415 - loads 35 printer profiles, 0.4 s a kiosk does not need to start
+
+    return Dummy

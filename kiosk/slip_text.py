@@ -1,0 +1,344 @@
+"""What a slip says, as blocks one below the other: pure data that `kiosk.paper` sets on paper.
+
+Every amount is a frozen fact of the slip or a product of one with its quantity; nothing is priced here. No personal data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import templates
+from pos.languages import day, moment, money, number, text_of, translations
+from pos.totals import PlanTerms
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, and perhaps an amount at the right. `small` is the fine print, `tall` twice as high, `big` twice both ways."""
+
+    text: str
+    amount: str = ""
+    size: Literal["small", "plain", "tall", "big"] = "plain"
+    align: Literal["left", "center"] = "left"
+    indent: int = 0
+    is_bold: bool = False
+    is_inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A line across the paper."""
+
+    is_double: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """White paper."""
+
+    dots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The QR code; `instead` is said where it does not fit."""
+
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The mark."""
+
+
+Block = Text | Rule | Gap | Code | Logo
+
+
+def blocks(facts: Facts, *, language: str, copy_no: int) -> list[Block]:
+    """Return the whole slip, top to bottom."""
+    writer = _Writer(facts, language)
+    return [
+        *writer.head(copy_no),
+        *(block for line in facts["lines"] for block in writer.line(line)),
+        *writer.totals(),
+        *writer.code(),
+        *writer.rights(),
+        *writer.foot(),
+    ]
+
+
+class _Writer:
+    """The facts of one slip in one language."""
+
+    def __init__(self, facts: Facts, language: str) -> None:
+        self.facts = facts
+        self.language = language
+        self.words = translations("kiosk", language, templates.PATH)
+
+    def head(self, copy_no: int) -> Iterator[Block]:
+        """Say where, what this is and is not, which slip, until when."""
+        _, corner, partner = self.words.gettext, self.facts["corner"], self.facts["partner"]
+        yield Logo()
+        yield Gap(14)
+        yield Text(corner["name"], size="big", align="center", is_bold=True)
+        yield Text(f"{partner['name']} · {corner['phone']}", align="center")
+        yield Gap(20)
+        yield from _band(_("RÉCAPITULATIF DE SÉLECTION"))
+        if copy_no:
+            yield Gap(10)
+            yield Text(f"DUPLICATA {copy_no}", size="big", align="center", is_bold=True)
+        yield Gap(10)
+        yield Text(_("Ni facture, ni ticket de caisse : rien n’a été réglé ici."), align="center")
+        yield Gap(20)
+        yield Text(_("Votre bon"), align="center")
+        yield Text(self.facts["number"], size="big", align="center", is_bold=True)
+        yield Text(
+            _("Valable jusqu’au %(moment)s") % {"moment": self._moment(self.facts["valid_until"])}, align="center", is_bold=True
+        )
+        yield Gap(12)
+        yield Rule(is_double=True)
+
+    def line(self, line: Facts) -> Iterator[Block]:
+        """Say all of one line: device, plan, options, credit."""
+        if line["listing"]:
+            yield from self._device(line["listing"], line["quantity"])
+        if line["plan"]:
+            yield from self._plan(line)
+        for option in line["options"]:
+            yield from self._option(option, line["quantity"])
+        if line["credit"]:
+            yield from self._credit(line["credit"])
+        yield Rule(is_double=line is self.facts["lines"][-1])
+
+    def totals(self) -> Iterator[Block]:
+        """Say what the selection costs on ordering, by month and over its whole length."""
+        _, totals = self.words.gettext, self.facts["totals"]
+        yield Gap(8)
+        yield Text(_("À la commande"), self._money(totals["due_today_cents"]), size="tall", is_bold=True)
+        now, later = totals["monthly_now_cents"], totals["monthly_later_cents"]
+        if now == later and now:
+            yield Text(_("Par mois"), self._money(now), size="tall", is_bold=True)
+        elif now != later:
+            yield Text(_("Par mois au début"), self._money(now), size="tall", is_bold=True)
+            yield Text(_("Par mois après promotion"), self._money(later), size="tall")
+        if totals["instalments"]:
+            months = self._months(len(totals["instalments"]))
+            first = self._money(totals["instalments"][0])
+            yield Text(_("dont appareil : %(amount)s par mois pendant %(months)s") % {"amount": first, "months": months})
+        if totals["horizon_months"]:
+            months = self._months(totals["horizon_months"])
+            yield Text(_("Total sur %(months)s") % {"months": months}, self._money(totals["total_cents"]), size="tall", is_bold=True)
+        if totals["refund_cents"]:
+            refund = self._money(totals["refund_cents"])
+            after = self._money(totals["total_after_refund_cents"])
+            yield Text(_("après remboursement de %(amount)s, sur demande") % {"amount": refund}, after)
+        yield Gap(8)
+        yield Rule(is_double=True)
+
+    def code(self) -> Iterator[Block]:
+        """Show the code and say what to do with it."""
+        _ = self.words.gettext
+        yield Gap(16)
+        yield Text(_("Commandez depuis votre téléphone"), size="tall", align="center", is_bold=True)
+        yield Text(_("Visez ce code avec l’appareil photo."), align="center")
+        yield Gap(8)
+        yield Code(instead=_("Code trop grand pour ce papier : donnez le numéro du bon."))
+        yield Gap(8)
+        yield Text(
+            _("Sans appareil photo : appelez le %(phone)s, bon %(number)s.")
+            % {"phone": self.facts["corner"]["phone"], "number": self.facts["number"]},
+            align="center",
+        )
+        yield Gap(12)
+        yield from _band(_("Prix vérifié en ligne : le plus bas des deux s’applique"), size="plain")
+        yield Gap(16)
+
+    def rights(self) -> Iterator[Block]:
+        """Say the guarantees and the right to withdraw, where the market's law gives them."""
+        _, guarantees = self.words.gettext, self.facts["guarantees"]
+        yield Text(_("Vos droits"), is_bold=True)
+        if guarantees["legal_months"] and self._has_device():
+            months = self._months(guarantees["legal_months"])
+            yield Text(_("Garantie légale de conformité : %(months)s dès la livraison, due par le vendeur.") % {"months": months})
+            yield Text(_("La garantie commerciale de chaque vendeur s’y ajoute, sans la remplacer."))
+        if guarantees["withdrawal_days"]:
+            days = self._days(guarantees["withdrawal_days"])
+            yield Text(_("Rétractation : %(days)s pour changer d’avis après une commande en ligne.") % {"days": days})
+        yield Gap(12)
+        yield Rule()
+
+    def foot(self) -> Iterator[Block]:
+        """Say where the figures come from and how to keep the paper."""
+        _, corner = self.words.gettext, self.facts["corner"]
+        facts = {
+            "moment": self._moment(self.facts["issued_at"]),
+            "publication": number(self.facts["publication"], self.language),
+            "corner": f"{corner['name']} ({number(corner['corner_no'], self.language)})",
+        }
+        yield Text(_("Établi le %(moment)s, heure locale, à %(corner)s.") % facts, size="small", align="center")
+        yield Text(_("Prix du catalogue n° %(publication)s. Ce bon ne porte aucune donnée personnelle.") % facts, size="small", align="center")
+        yield Text(_("Le papier thermique pâlit : prenez ce bon en photo."), size="small", align="center")
+
+    def _device(self, listing: Facts, quantity: int) -> Iterator[Block]:
+        _ = self.words.gettext
+        title = listing["title"] if quantity == 1 else f"{quantity} × {listing['title']}"
+        yield Text(title, self._money(listing["all_in_cents"] * quantity), is_bold=True)
+        details = [self._storage(listing["storage_gb"]), text_of(listing["color"], self.language)]
+        yield Text(" · ".join([detail for detail in details if detail] + [self._grade(listing)]), indent=2)
+        if battery := self._battery(listing):
+            yield Text(battery, indent=2)
+        yield Text(_("Vendeur : %(name)s") % {"name": listing["seller"]["legal_name"]}, indent=2)
+        days = self._days(listing["delivery_days"])
+        if listing["shipping_cents"]:
+            shipping = self._money(listing["shipping_cents"])
+            yield Text(_("Livraison comprise (%(amount)s), en %(days)s") % {"amount": shipping, "days": days}, indent=2)
+        else:
+            yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, indent=2)
+        yield from self._guarantees(listing)
+        yield Text(" ".join(self._fine_print(listing)), size="small", indent=3)
+
+    def _guarantees(self, listing: Facts) -> Iterator[Block]:
+        _, legal = self.words.gettext, self.facts["guarantees"]["legal_months"]
+        if legal:
+            yield Text(_("Garantie légale : %(months)s") % {"months": self._months(legal)}, indent=2)
+        yield Text(_("Garantie commerciale : %(months)s") % {"months": self._months(listing["warranty_months"])}, indent=2)
+
+    def _fine_print(self, listing: Facts) -> Iterator[str]:
+        _ = self.words.gettext
+        if listing["vat_note"] == "margin":
+            yield _("Prix TTC, TVA sur la marge, non récupérable.")
+        else:
+            yield _("Prix TTC, TVA comprise.")
+        if listing["copy_levy_cents"]:
+            yield _("Dont rémunération pour copie privée : %(amount)s.") % {"amount": self._money(listing["copy_levy_cents"])}
+        if co2 := listing["co2"]:
+            yield _("Environ %(kg)s kg de CO2e évités sur %(years)s ans par rapport au neuf (source : %(source)s).") % {
+                "kg": number(co2["grams"] // 1000, self.language),
+                "years": co2["years"],
+                "source": co2["source"],
+            }
+
+    def _plan(self, line: Facts) -> Iterator[Block]:
+        _, plan, quantity = self.words.gettext, line["plan"], line["quantity"]
+        terms = PlanTerms.from_facts(plan["terms"])
+        amount = self._monthly(terms.monthly_in(1) * quantity)
+        yield Gap(6)
+        yield Text(f"{'+ ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
+        if terms.promo_monthly_cents is not None:
+            yield Text(
+                _("pendant %(months)s, puis %(amount)s")
+                % {"months": self._months(terms.promo_months), "amount": self._monthly(terms.monthly_cents * quantity)},
+                indent=2,
+            )
+        yield Text(f"{self._acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", indent=2)
+        if line["listing"] and (discount := terms.discount_on(line["listing"]["all_in_cents"])):
+            yield Text(_("Avantage sur l’appareil"), self._money(-discount * quantity), indent=2)
+        if terms.activation_cents:
+            yield Text(_("Mise en service"), self._money(terms.activation_cents * quantity), indent=2)
+        if line["totals"]["refund_cents"]:
+            yield Text(
+                _("Remboursement sur demande, sous %(days)s") % {"days": self._days(plan["refund_deadline_days"])},
+                self._money(line["totals"]["refund_cents"]),
+                indent=2,
+            )
+        if terms.commitment_months:
+            yield Text(_("Partir après 12 mois coûterait"), self._money(plan["exit_after_12_cents"]), indent=2)
+        summary = plan["summary"]
+        yield Text(
+            _("Résumé du contrat, version %(version)s : %(url)s") % {"version": summary["version"], "url": summary["url"]},
+            size="small",
+            indent=3,
+        )
+
+    def _option(self, option: Facts, quantity: int) -> Iterator[Block]:
+        terms = option["terms"]
+        name = text_of(option["name"], self.language)
+        yield Gap(6)
+        if terms["one_off_cents"]:
+            yield Text(f"+ {name}", self._money(terms["one_off_cents"] * quantity), is_bold=True)
+        if terms["monthly_cents"]:
+            yield Text(f"+ {name}", self._monthly(terms["monthly_cents"] * quantity), is_bold=True)
+        if terms["monthly_cents"]:
+            yield Text(self._commitment(terms["commitment_months"]), indent=2)
+
+    def _credit(self, credit: Facts) -> Iterator[Block]:
+        _ = self.words.gettext
+        amounts = {name.removesuffix("_cents"): self._money(credit[name]) for name in credit if name.endswith("_cents")}
+        yield Gap(8)
+        yield Text(_("Appareil en %(n)s mensualités") % {"n": credit["months"]}, is_bold=True)
+        yield Text(_("Prix comptant"), amounts["cash_price"], indent=2)
+        yield Text(_("Acompte à la commande"), amounts["deposit"], indent=2)
+        yield Text(_("Montant du crédit, TAEG fixe %(rate)s %%") % {"rate": self._rate(credit["rate_bp"])}, amounts["credit"], indent=2)
+        instalments = _("%(n)s × %(amount)s, la dernière %(last)s") % {
+            "n": credit["months"] - 1,
+            "amount": amounts["instalment"],
+            "last": amounts["last_instalment"],
+        }
+        yield Text(instalments, indent=2)
+        yield Text(_("Montant total dû"), amounts["total_due"], indent=2)
+        yield Text(text_of(credit["sentence"], self.language), is_bold=True)
+
+    def _has_device(self) -> bool:
+        return any(line["listing"] for line in self.facts["lines"])
+
+    def _grade(self, listing: Facts) -> str:
+        return text_of(listing["grade"]["name"], self.language)
+
+    def _battery(self, listing: Facts) -> str:
+        """Return the battery's sentence; a device without battery carries no figure and gets none."""
+        _ = self.words.gettext
+        if listing["new_battery"]:
+            return _("Batterie neuve")
+        if listing["battery_pct"] is None:
+            return ""
+        return _("Batterie : %(floor)s %% au moins, ici %(here)s %%") % {
+            "floor": listing["grade"]["battery_min_pct"],
+            "here": listing["battery_pct"],
+        }
+
+    def _acquisition(self, acquisition: str) -> str:
+        _ = self.words.gettext
+        return {"new": _("Nouveau numéro"), "port": _("Numéro conservé"), "renewal": _("Renouvellement")}[acquisition]
+
+    def _commitment(self, months: int) -> str:
+        _ = self.words.gettext
+        return _("Engagement %(months)s") % {"months": self._months(months)} if months else _("Sans engagement")
+
+    def _storage(self, storage_gb: int | None) -> str:
+        _ = self.words.gettext
+        if not storage_gb:
+            return ""
+        if storage_gb % 1024 == 0:
+            return _("%(n)s To") % {"n": storage_gb // 1024}
+        return _("%(n)s Go") % {"n": storage_gb}
+
+    def _rate(self, rate_bp: int) -> str:
+        whole, hundredths = divmod(rate_bp, 100)
+        return f"{whole},{hundredths:02}" if hundredths else str(whole)
+
+    def _money(self, cents: int) -> str:
+        return money(cents, self.facts["currency"], self.language)
+
+    def _monthly(self, cents: int) -> str:
+        return self.words.gettext("%(amount)s/mois") % {"amount": self._money(cents)}
+
+    def _months(self, months: int) -> str:
+        return self.words.ngettext("%(n)s mois", "%(n)s mois", months) % {"n": months}
+
+    def _days(self, days: int) -> str:
+        return self.words.ngettext("%(n)s jour", "%(n)s jours", days) % {"n": days}
+
+    def _day(self, text: str) -> str:
+        return day(text, self.language, self.facts["corner"]["time_zone"])
+
+    def _moment(self, text: str) -> str:
+        return moment(text, self.language, self.facts["corner"]["time_zone"])
+
+
+def _band(text: str, *, size: Literal["plain", "tall"] = "tall") -> Iterator[Block]:
+    """White words on black, over the whole width."""
+    yield Text(text, size=size, align="center", is_bold=True, is_inverse=True)

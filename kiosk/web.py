@@ -1,0 +1,298 @@
+"""What every page of the kiosk shares: the two databases, language and view of this visitor, fragments, headers, filters.
+
+Invariants: a page never depends on a session (the selection travels in the URL, `?s=`); an unsafe request from another
+site is refused before any route runs; no inline script or style is ever allowed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import mimetypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from sqlite_utils import Database
+
+from kiosk.drawings import drawing_name
+from pos import clock, corners, languages
+from pos.corners import Corner
+from pos.db import DatabaseError, Store
+from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+VIEWS = ("reach", "contrast", "text")
+VIEW_COOKIE = "view"
+LANGUAGE_COOKIE = "language"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+COMPRESS_FROM_BYTES = 1400
+ANY = TypeVar("ANY")
+
+
+class ForeignOrigin(PosError):
+    """The request was sent by a page of another site; nothing was done."""
+
+    status = 403
+
+
+@dataclass(slots=True)
+class Kiosk:
+    """The two files of a kiosk directory. `ops` is None when its file is damaged: it is kept as it is and nothing is written."""
+
+    directory: Path
+    catalog: Store
+    ops: Store | None
+    version: str
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A static file as it is sent: plain, and compressed where that is shorter."""
+
+    body: bytes
+    compressed: bytes | None
+    kind: str
+
+
+def kiosk() -> Kiosk:
+    """Return the kiosk this app serves."""
+    found: Kiosk = current_app.extensions["comptoir"]
+    return found
+
+
+def catalog() -> Database:
+    """Lend this thread's reader of the catalogue. Raises: CatalogMissing while there is none to read."""
+    try:
+        return kiosk().catalog.read()
+    except (FileNotFoundError, DatabaseError) as problem:
+        raise CatalogMissing(str(problem)) from problem
+
+
+def ops_store() -> Store:
+    """Return the store of the corner's own records. Raises: RecordsDamaged."""
+    store = kiosk().ops
+    if store is None:
+        raise RecordsDamaged(kiosk().faults.get("records_damaged", ""))
+    return store
+
+
+def ops() -> Database:
+    """Lend this thread's reader of the corner's own records. Raises: RecordsDamaged."""
+    return ops_store().read()
+
+
+def corner() -> Corner:
+    """Return this kiosk's corner, read once a request. Raises: NotEnrolled, RecordsDamaged."""
+    if "corner" not in g:
+        g.corner = corners.corner(ops())
+    found: Corner = g.corner
+    return found
+
+
+def corner_or_none() -> Corner | None:
+    """Return this kiosk's corner, or None before enrolment and while its records are damaged: browsing goes on without it."""
+    try:
+        return corner()
+    except (NotFound, RecordsDamaged, DatabaseError):
+        return None
+
+
+def today() -> str:
+    """Return the day of the laws that hold now, `YYYY-MM-DD`, in UTC."""
+    return clock.to_text(clock.now())[:10]
+
+
+def see_other(location: str) -> Response:
+    """Answer a write: look at `location` next."""
+    return Response(status=303, headers={"Location": location})
+
+
+def page(template: str, *, status: int = 200, **context: Any) -> Response:
+    """Return a whole page."""
+    return make_response(render_template(f"kiosk/{template}", **context), status)
+
+
+def fragment(template: str, block: str, **context: Any) -> Response:
+    """Return one block of a page, rendered alone: its own `set` and the filters are all it sees."""
+    found = current_app.jinja_env.get_template(f"kiosk/{template}")
+    current_app.update_template_context(context)
+    return make_response("".join(found.blocks[block](found.new_context(context))))
+
+
+def local_path(text: str | None) -> str:
+    """Return `text` if it is a path on this site, else the home page: nobody is sent elsewhere."""
+    if text and text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable():
+        return text
+    return "/home"
+
+
+def number_in(values: Mapping[str, str], name: str, *, most: int = 2**53) -> int | None:
+    """Return the whole number called `name`, or None when it is absent or empty. Raises: Invalid."""
+    text = values.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 16 or int(text) > most:
+        raise Invalid(f"{name} is not a whole number", field=name)
+    return int(text)
+
+
+def with_query(path: str, **parameters: Any) -> str:
+    """Return `path` with the parameters that have a value; lists are repeated."""
+    wanted = [(name, value) for name, value in parameters.items() if value not in (None, "", [], ())]
+    return f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path
+
+
+def refuse_foreign() -> None:
+    """Refuse an unsafe request that a page of another site caused. Raises: ForeignOrigin."""
+    if request.method in SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site not in (None, "same-origin", "none") or origin not in (None, request.host_url.rstrip("/")):
+        raise ForeignOrigin("sent by another site", site=site, origin=origin)
+
+
+def settle_visitor() -> None:
+    """Work out the language and view of this request from its cookies, within what the corner speaks."""
+    here = corner_or_none()
+    spoken = [code for code in (here.languages if here else ("fr", "en")) if code in languages.LANGUAGES] or ["fr"]
+    wished = request.cookies.get(LANGUAGE_COOKIE)
+    g.language = wished if wished in spoken else spoken[0]
+    g.spoken = spoken
+    g.currency = here.currency if here else "EUR"
+    g.time_zone = here.time_zone if here else "Europe/Paris"
+    g.translations = languages.translations("kiosk", g.language, current_app.extensions["comptoir-pages"])
+
+
+def add_headers(response: Response) -> Response:
+    """Add the security headers to every answer, and compress pages; pages are never stored."""
+    response.headers.extend(HEADERS)
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    response.vary.update(("HX-Request", "Cookie", "Accept-Encoding"))
+    if (
+        response.mimetype in ("text/html", "application/json")
+        and not response.is_streamed
+        and "Content-Encoding" not in response.headers
+        and "gzip" in request.headers.get("Accept-Encoding", "")
+        and len(response.data) > COMPRESS_FROM_BYTES
+    ):
+        response.data = gzip.compress(response.data, compresslevel=1, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def load_assets(folder: Path) -> tuple[str, dict[str, Asset]]:
+    """Read the static files once: a version that changes with any byte of them, and each file by its path."""
+    digest = hashlib.sha256()
+    assets = {}
+    for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix != ".py"):
+        body = path.read_bytes()
+        name = path.relative_to(folder).as_posix()
+        digest.update(name.encode() + b"\0" + body)
+        compressed = gzip.compress(body, compresslevel=9, mtime=0) if path.suffix in (".css", ".js", ".svg") else None
+        assets[name] = Asset(body, compressed, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    return digest.hexdigest()[:10], assets
+
+
+def send_asset(version: str, name: str) -> Response:
+    """Send a static file under its versioned address, to be kept for good. Raises: NotFound."""
+    asset: Asset | None = current_app.extensions["comptoir-assets"].get(name)
+    if asset is None or version != current_app.extensions["comptoir-assets-version"]:
+        raise NotFound(path=name)
+    return keep(asset.body, asset.compressed, asset.kind)
+
+
+def keep(body: bytes, compressed: bytes | None, kind: str) -> Response:
+    """Return bytes that never change under their address, compressed where the browser takes it."""
+    use_gzip = compressed is not None and "gzip" in request.headers.get("Accept-Encoding", "")
+    response = Response(compressed if use_gzip else body, content_type=kind)
+    if use_gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def add_filters(app: Flask) -> None:
+    """Register what templates say money, days, names and drawings with; blocks rendered alone see filters too."""
+    filters: dict[str, Callable[..., Any]] = {
+        "money": lambda cents: languages.money(cents, g.currency, g.language),
+        "short": lambda cents: _short_money(cents, g.currency, g.language),
+        "number": lambda value: languages.number(value, g.language),
+        "day": lambda text: languages.day(text, g.language, g.time_zone),
+        "moment": lambda text: languages.moment(text, g.language, g.time_zone),
+        "text": lambda texts: languages.text_of(texts, g.language),
+        "storage": lambda gigabytes: _storage(gigabytes, g.language),
+        "drawing": drawing_url,
+        "plus": with_query,
+    }
+    app.jinja_env.filters.update(filters)
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    install: Callable[..., None] = app.jinja_env.install_gettext_callables  # type: ignore[attr-defined]
+    install(
+        lambda text: g.translations.gettext(text),
+        lambda one, many, n: g.translations.ngettext(one, many, n),
+        newstyle=True,
+    )
+    app.context_processor(_shared)
+
+
+def drawing_url(item: Mapping[str, Any]) -> str:
+    """Return the address of the drawing of anything with a `form`, a `color` and `specs`."""
+    color, specs = item.get("color") or {}, item.get("specs") or {}
+    return f"/drawings/{drawing_name(item['form'], color.get('hex'), specs.get('lenses'))}.svg"
+
+
+def _shared() -> dict[str, Any]:
+    view = request.cookies.get(VIEW_COOKIE, "").split(".")
+    selection_id = request.view_args.get("selection_id") if request.view_args else None
+    selection_id = selection_id or request.args.get("s", "")[:32]
+    return {
+        "lang": g.language,
+        "spoken": {code: languages.LANGUAGES[code] for code in g.spoken},
+        "corner": corner_or_none(),
+        "view": {name: name in view for name in VIEWS},
+        "s": selection_id,
+        "and_s": f"&s={selection_id}" if selection_id else "",
+        "only_s": f"?s={selection_id}" if selection_id else "",
+        "here": request.full_path.rstrip("?") if request.method == "GET" else "/home",
+        "assets": f"/static/{current_app.extensions['comptoir-assets-version']}",
+    }
+
+
+@lru_cache(maxsize=16384)
+def _short_money(cents: int, currency: str, language: str) -> str:
+    """Return an amount without its cents when they are nought, for sentences: `49 €`."""
+    text = languages.money(cents, currency, language)
+    return text.replace(",00", "").replace(".00", "") if cents % 100 == 0 else text
+
+
+def _storage(gigabytes: int | None, language: str) -> str:
+    if gigabytes is None:
+        return ""
+    unit = ("To", "Go") if language == "fr" else ("TB", "GB")
+    if gigabytes >= 1000 and gigabytes % 1024 in (0, gigabytes % 1000):
+        return f"{gigabytes // 1000}\u00a0{unit[0]}"
+    return f"{gigabytes}\u00a0{unit[1]}"
+
+
+def as_json(body: Mapping[str, Any], status: int = 200) -> Response:
+    """Return one JSON document."""
+    return Response(json.dumps(body, ensure_ascii=False), status=status, content_type="application/json")

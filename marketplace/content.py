@@ -1,0 +1,249 @@
+"""The readable files of a feed: markets, grades, categories, SKUs, sellers, partners, plans, options, laws and corners.
+
+Invariant: what `read_content` returns without a problem keeps every rule of the feed; a row is judged by its fields first,
+then by what it refers to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from marketplace.fields import FIELDS
+from marketplace.problems import NotInOrder, Problems
+from pos.claims import forbidden_words
+from pos.errors import Invalid
+from pos.offers import quality_bp
+from pos.totals import OptionTerms, PlanTerms
+
+FORMAT = "comptoir-feed/1"
+METRICS = ("cancel_bp", "defect_bp", "late_bp", "reply_h")
+ACQUISITIONS = {"new", "port", "renewal"}
+LONG_COMMITMENT_MONTHS = 12
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Content:
+    """A feed's readable files, row by row as sent: `rows[file][key]`."""
+
+    name: str = ""
+    markets: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, dict[Any, Row]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def columns(self, file: str) -> dict[Any, tuple[Any, ...]]:
+        """Return a file's rows as the columns of its table, in the order of `marketplace.tables`."""
+        return {key: COLUMNS[file](row) for key, row in self.rows[file].items()}
+
+
+def read_content(directory: Path, problems: Problems) -> Content:
+    """Read and judge every file of `directory` but the listings; what is wrong goes to `problems`.
+
+    Raises: FeedRefused when the feed cannot be read further.
+    """
+    content = Content()
+    _read_header(directory, content, problems)
+    lines = {name: dict(_read_rows(directory, name, problems)) for name in FIELDS}
+    for name in FIELDS:
+        content.rows[name] = _keyed(name, lines[name], problems)
+    problems.refuse_any()
+    content.words = {market: _words(content.rows["laws"].values(), market) for market in content.markets}
+    for name in FIELDS:
+        for line, row in lines[name].items():
+            for reason_field, reason in _wrong_references(name, row, content):
+                problems.add(f"{name}.jsonl", line, reason_field, reason)
+    problems.refuse_any()
+    return content
+
+
+def compact(row: Mapping[str, Any]) -> str:
+    """Return the one JSON form in which a body is stored and published."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+@lru_cache(maxsize=65536)
+def wrong_words(text: str, words: tuple[str, ...]) -> str:
+    """Return the forbidden words of `text`, comma-separated; empty when there are none. Source: R122-4 to 6."""
+    return ", ".join(forbidden_words(text, words=words))
+
+
+def _read_header(directory: Path, content: Content, problems: Problems) -> None:
+    try:
+        header = json.loads((directory / "feed.json").read_text(encoding="utf-8"))
+        if header["format"] != FORMAT:
+            problems.add("feed.json", 1, "format", f"not {FORMAT}")
+        content.name = str(header["name"])
+        content.markets = {market: _market(market, body) for market, body in header["markets"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        problems.add("feed.json", 0, "file", f"cannot be read: {type(problem).__name__}: {problem}")
+        problems.refuse_any()
+
+
+def _market(market: str, body: Row) -> Row:
+    return {
+        "market": market,
+        "currency": str(body["currency"]),
+        "languages": [str(each) for each in body["languages"]],
+        "tax_included": bool(body["tax_included"]),
+    }
+
+
+def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple[int, Row]]:
+    path = directory / f"{name}.jsonl"
+    if not path.is_file():
+        problems.add(path.name, 0, "file", "missing")
+        return
+    with path.open("rb") as source:
+        for line, raw in enumerate(source, start=1):
+            try:
+                row = json.loads(raw.decode("utf-8"), parse_float=_no_decimals, parse_constant=_no_decimals)
+                if not isinstance(row, dict):
+                    raise NotInOrder("not a JSON object")
+            except ValueError as problem:
+                problems.add(path.name, line, "line", str(problem))
+                continue
+            if _has_good_fields(path.name, line, name, row, problems):
+                yield line, row
+
+
+def _no_decimals(value: str) -> Any:
+    raise NotInOrder(f"decimal number {value}: amounts are integers")
+
+
+def _has_good_fields(file: str, line: int, name: str, row: Row, problems: Problems) -> bool:
+    is_good = True
+    for column, check in FIELDS[name].items():
+        try:
+            if column not in row:
+                raise NotInOrder("missing")
+            check(row[column])
+        except NotInOrder as problem:
+            problems.add(file, line, column, str(problem))
+            is_good = False
+    return is_good
+
+
+def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any, Row]:
+    kept: dict[Any, Row] = {}
+    uniques = ("sku_id", "sku") if name == "skus" else ("corner_id", "corner_no") if name == "corners" else (_key_of(name),)
+    seen: dict[str, dict[Any, int]] = {column: {} for column in uniques}
+    for line, row in lines.items():
+        for column in uniques:
+            first = seen[column].setdefault(row[column], line)
+            if first != line:
+                problems.add(f"{name}.jsonl", line, column, f"already on line {first}")
+        kept[row[_key_of(name)]] = row
+    return kept
+
+
+def _key_of(name: str) -> str:
+    return next(iter(FIELDS[name]))
+
+
+def _words(laws: Iterable[Row], market: str) -> tuple[str, ...]:
+    every = (law["body"].get("words", []) for law in laws if law["kind"] == "forbidden_words" and law["market"] == market)
+    return tuple(sorted({str(word) for words in every for word in words}))
+
+
+def _wrong_references(name: str, row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    """Yield the field and reason of whatever a row says of others that does not hold."""
+    if "market" in row and row["market"] not in content.markets:
+        yield "market", f"unknown market {row['market']}"
+        return
+    if "partner_id" in row and name != "partners":
+        partner = content.rows["partners"].get(row["partner_id"])
+        if partner is None or partner["market"] != row["market"]:
+            yield "partner_id", f"no partner {row['partner_id']} in this market"
+    if "category_id" in row and row["category_id"] not in content.rows["categories"]:
+        yield "category_id", f"unknown category {row['category_id']}"
+    judge = JUDGES.get(name)
+    if judge is not None:
+        yield from judge(row, content)
+    if name != "laws":
+        yield from _wrong_wording(row, content)
+
+
+def _wrong_wording(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    markets = [row["market"]] if "market" in row else list(content.markets)
+    words = tuple(sorted({word for market in markets for word in content.words[market]}))
+    for column, value in row.items():
+        for text in _texts_in(value):
+            found = wrong_words(text, words)
+            if found:
+                yield column, f"forbidden wording: {found}"
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts_in(each)
+
+
+def _judge_seller(row: Row, _: Content) -> Iterator[tuple[str, str]]:
+    if any(type(row["metrics"].get(metric)) is not int or row["metrics"][metric] < 0 for metric in METRICS):
+        yield "metrics", f"needs whole numbers {', '.join(METRICS)}"
+
+
+def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    try:
+        PlanTerms.from_body(row)
+    except Invalid as problem:
+        yield "terms", problem.detail
+    if not row["acquisitions"] or set(row["acquisitions"]) - ACQUISITIONS:
+        yield "acquisitions", "not among new, port, renewal"
+    if row["commitment_months"] > LONG_COMMITMENT_MONTHS and not any(
+        other["partner_id"] == row["partner_id"] and other["commitment_months"] <= LONG_COMMITMENT_MONTHS
+        for other in content.rows["plans"].values()
+    ):
+        yield "commitment_months", "a plan of more than 12 months needs a sibling of at most 12 (L224-28)"
+
+
+def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    try:
+        OptionTerms.from_body(row)
+    except Invalid as problem:
+        yield "terms", problem.detail
+    for category_id in row["categories"] or []:
+        if category_id not in content.rows["categories"]:
+            yield "categories", f"unknown category {category_id}"
+
+
+def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    positions = [spot.get("position") for spot in row["planogram"] if isinstance(spot, dict)]
+    if len(set(positions)) != len(row["planogram"]) or None in positions:
+        yield "planogram", "each spot needs a position of its own"
+        return
+    for spot in row["planogram"]:
+        if spot.get("sku_id") not in content.rows["skus"]:
+            yield "planogram", f"unknown SKU {spot.get('sku_id')} at {spot['position']}"
+
+
+JUDGES = {"sellers": _judge_seller, "plans": _judge_plan, "options": _judge_option, "corners": _judge_corner}
+
+COLUMNS = {
+    "laws": lambda row: (
+        *(row["law_id"], row["market"], row["kind"], row["valid_from"], row["valid_to"]),
+        compact({**row["body"], "source": row["source"]}),
+    ),
+    "partners": lambda row: (row["partner_id"], row["market"], compact(row)),
+    "grades": lambda row: (row["grade_id"], row["rank"], compact(row)),
+    "categories": lambda row: (row["category_id"], row["rank"], compact(row)),
+    "sellers": lambda row: (
+        *(row["seller_id"], quality_bp(row["metrics"]), int(row["status"] != "active")),
+        compact(row),
+    ),
+    "skus": lambda row: (
+        *(row["sku_id"], row["sku"], row["category_id"], row["brand"], row["model"], row["storage_gb"], row["year"]),
+        compact(row),
+    ),
+    "plans": lambda row: (row["plan_id"], row["market"], row["partner_id"], row["rank"], compact(row)),
+    "options": lambda row: (row["option_id"], row["market"], row["rank"], compact(row)),
+    "corners": lambda row: (row["corner_id"], row["corner_no"], row["market"], compact(row)),
+}

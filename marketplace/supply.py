@@ -1,0 +1,215 @@
+"""`listings.csv` of a feed, read row by row: what sellers offer, judged before anything is written.
+
+Invariant: a row that is yielded keeps every rule that needs only the feed itself; memory does not grow with the file but for
+the ids seen.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from marketplace.content import Content, wrong_words
+from marketplace.fields import MOST_ID
+from marketplace.problems import NotInOrder, Problems
+
+FILE = "listings.csv"
+LEAST_WARRANTY_MONTHS = 12
+MOST_COMMENT = 500
+MONEY = re.compile(r"(?:0|[1-9]\d{0,6})\.\d\d", re.ASCII)
+WHOLE = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+
+COLUMNS = (
+    "seller_id",
+    "listing_id",
+    "market",
+    "sku_id",
+    "grade_id",
+    "price_cents",
+    "shipping_cents",
+    "delivery_days",
+    "warranty_months",
+    "vat_margin",
+    "battery_pct",
+    "new_battery",
+    "prior_cents",
+    "comment",
+    "state",
+    "quantity",
+)
+"""The columns of a yielded row, as in `marketplace.tables.listing` without `reserved`."""
+PRICE_AT, PRIOR_AT = COLUMNS.index("price_cents"), COLUMNS.index("prior_cents")
+Supply = tuple[Any, ...]
+
+
+def whole(text: str, least: int, most: int) -> int:
+    """Read a plain decimal number in this range. Raises: NotInOrder."""
+    if not WHOLE.fullmatch(text):
+        raise NotInOrder("negative" if text.startswith("-") else "not a whole number")
+    value = int(text)
+    if not least <= value <= most:
+        raise NotInOrder(f"not between {least} and {most}")
+    return value
+
+
+def cents(text: str) -> int:
+    """Read an amount with exactly two decimals. Raises: NotInOrder."""
+    if not MONEY.fullmatch(text):
+        raise NotInOrder("negative price" if text.startswith("-") else "not an amount with two decimals")
+    return int(text.replace(".", ""))
+
+
+def price(text: str) -> int:
+    """Read an amount above zero. Raises: NotInOrder."""
+    value = cents(text)
+    if value == 0:
+        raise NotInOrder("a price is above zero")
+    return value
+
+
+def one_of(**values: int | str) -> Callable[[str], int | str]:
+    """Return a reader of named values."""
+
+    def read(text: str) -> int | str:
+        if text not in values:
+            raise NotInOrder(f"not one of {', '.join(values)}")
+        return values[text]
+
+    return read
+
+
+def comment(text: str) -> str:
+    """Read a seller's comment. Raises: NotInOrder."""
+    if len(text) > MOST_COMMENT:
+        raise NotInOrder(f"longer than {MOST_COMMENT} characters")
+    return text
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "listing_id": lambda text: whole(text, 1, MOST_ID),
+    "seller_id": lambda text: whole(text, 1, MOST_ID),
+    "sku_id": lambda text: whole(text, 1, MOST_ID),
+    "market": str,
+    "grade": str,
+    "price": lru_cache(maxsize=65536)(price),
+    "currency": str,
+    "quantity": lru_cache(lambda text: whole(text, 0, 1_000_000)),
+    "shipping_price": lru_cache(cents),
+    "delivery_days": lru_cache(lambda text: whole(text, 0, 90)),
+    "warranty_months": lru_cache(lambda text: whole(text, LEAST_WARRANTY_MONTHS, 120)),
+    "vat_type": one_of(REGULAR=0, MARGINAL=1),
+    "battery_pct": lru_cache(lambda text: whole(text, 1, 100) if text else None),
+    "new_battery": one_of(**{"0": 0, "1": 1}),
+    "comment": comment,
+    "prior_price": lru_cache(maxsize=65536)(lambda text: price(text) if text else None),
+    "state": one_of(online="online", offline="offline"),
+}
+HEADER = list(READERS)
+
+
+@dataclass(slots=True)
+class _Judge:
+    """What a row is held against. `first_seen` remembers the line of every listing id."""
+
+    content: Content
+    grades: dict[str, tuple[int, int]]
+    problems: Problems
+    first_seen: dict[int, int]
+
+    def add(self, line: int, column: str, reason: str) -> None:
+        self.problems.add(FILE, line, column, reason)
+
+
+def read_supply(directory: Path, content: Content, problems: Problems) -> Iterator[tuple[int, Supply]]:
+    """Yield the line number and the columns of every good row; what is wrong goes to `problems`.
+
+    Raises: FeedRefused when there are too many problems to go on.
+    """
+    path = directory / FILE
+    if not path.is_file():
+        problems.add(FILE, 0, "file", "missing")
+        return
+    grades = {grade["code"]: (grade["grade_id"], grade["battery_min_pct"]) for grade in content.rows["grades"].values()}
+    judge = _Judge(content=content, grades=grades, problems=problems, first_seen={})
+    with path.open(encoding="utf-8", newline="") as source:
+        reader = csv.reader(source, delimiter=";", strict=True)
+        try:
+            if next(reader, None) != HEADER:
+                judge.add(1, "line", f"the first line is not {';'.join(HEADER)}")
+                return
+            for record in reader:
+                values = _read_fields(record, reader.line_num, judge)
+                if values is not None and _is_in_order(values, reader.line_num, judge):
+                    yield reader.line_num, _columns(values, judge)
+        except (csv.Error, UnicodeDecodeError) as problem:
+            judge.add(reader.line_num, "line", str(problem))
+
+
+def _read_fields(record: list[str], line: int, judge: _Judge) -> dict[str, Any] | None:
+    if len(record) != len(HEADER):
+        judge.add(line, "line", f"{len(record)} fields instead of {len(HEADER)}")
+        return None
+    values: dict[str, Any] = {}
+    for (column, read), text in zip(READERS.items(), record, strict=True):
+        try:
+            values[column] = read(text)
+        except NotInOrder as problem:
+            judge.add(line, column, str(problem))
+    return values if len(values) == len(HEADER) else None
+
+
+def _is_in_order(values: dict[str, Any], line: int, judge: _Judge) -> bool:
+    """Judge a row by what it refers to; every reason is noted, not only the first."""
+    before = len(judge.problems.found)
+    rows, market = judge.content.rows, judge.content.markets.get(values["market"])
+    if judge.first_seen.setdefault(values["listing_id"], line) != line:
+        judge.add(line, "listing_id", f"already on line {judge.first_seen[values['listing_id']]}")
+    for column, file, words in (("sku_id", "skus", "unknown SKU"), ("seller_id", "sellers", "unknown seller")):
+        if values[column] not in rows[file]:
+            judge.add(line, column, f"{words} {values[column]}")
+    if market is None:
+        judge.add(line, "market", f"unknown market {values['market']}")
+        return False
+    if values["currency"] != market["currency"]:
+        judge.add(line, "currency", f"{values['currency']} is not the market's {market['currency']}")
+    _judge_condition(values, line, judge)
+    if values["prior_price"] is not None and values["prior_price"] <= values["price"]:
+        judge.add(line, "prior_price", "not above the price: no reduction to announce")
+    found = wrong_words(values["comment"], judge.content.words[values["market"]]) if values["comment"] else ""
+    if found:
+        judge.add(line, "comment", f"forbidden wording: {found}")
+    return len(judge.problems.found) == before
+
+
+def _judge_condition(values: dict[str, Any], line: int, judge: _Judge) -> None:
+    grade = judge.grades.get(values["grade"])
+    if grade is None:
+        judge.add(line, "grade", f"unknown grade {values['grade']}")
+    elif values["battery_pct"] is not None and values["battery_pct"] < grade[1]:
+        judge.add(line, "battery_pct", f"{values['battery_pct']} % is under the floor of {values['grade']}, {grade[1]} %")
+
+
+def _columns(values: dict[str, Any], judge: _Judge) -> Supply:
+    return (
+        values["seller_id"],
+        values["listing_id"],
+        values["market"],
+        values["sku_id"],
+        judge.grades[values["grade"]][0],
+        values["price"],
+        values["shipping_price"],
+        values["delivery_days"],
+        values["warranty_months"],
+        values["vat_type"],
+        values["battery_pct"],
+        values["new_battery"],
+        values["prior_price"],
+        values["comment"],
+        values["state"],
+        values["quantity"],
+    )

@@ -1,0 +1,96 @@
+"""Whether a plan is open to a customer's situation, with the reasons and the nearest plan that would do.
+
+Pure and deterministic: two corners without network answer the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pos.totals import PlanTerms
+
+Acquisition = Literal["new", "port", "renewal"]
+
+NOTES = frozenset({"no_device_discount"})
+"""Reasons that inform without refusing: the device and the plan can be taken together, to no advantage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing to say, by `code`: acquisition_not_offered, no_device_discount, device_below_minimum, too_many_devices."""
+
+    code: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """The nearest plan for which it would hold, and what it adds to the regular month; below zero when it costs less."""
+
+    plan_id: int
+    monthly_difference_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligibility:
+    """The answer: `reasons` may hold a note although `is_eligible`; `fix` is None when no plan would do better."""
+
+    is_eligible: bool
+    reasons: tuple[Reason, ...]
+    fix: Fix | None
+
+
+def check_plan(
+    plan_body: Mapping[str, Any],
+    *,
+    plan_id: int,
+    device_cents: int | None,
+    devices: int,
+    acquisition: Acquisition,
+    other_plans: Iterable[tuple[int, Mapping[str, Any]]],
+) -> Eligibility:
+    """Check a plan against the situation: the line's device (all-in cents, None without), and how many devices in all.
+
+    The fix is of the same partner, without reasons of its own if one exists, then the nearest above in monthly
+    price, else the nearest below; ties by rank, then id. Raises: Invalid, when a body lacks a figure.
+    """
+    reasons = _reasons(plan_body, device_cents=device_cents, devices=devices, acquisition=acquisition)
+    is_eligible = _holds(reasons)
+    if not reasons:
+        return Eligibility(is_eligible=True, reasons=(), fix=None)
+    candidates = []
+    for other_id, body in other_plans:
+        if other_id == plan_id or body["partner_id"] != plan_body["partner_id"]:
+            continue
+        found = _reasons(body, device_cents=device_cents, devices=devices, acquisition=acquisition)
+        if not found or (_holds(found) and not is_eligible):
+            difference = body["monthly_cents"] - plan_body["monthly_cents"]
+            candidates.append((bool(found), difference < 0, abs(difference), body["rank"], other_id, difference))
+    nearest = min(candidates, default=None)
+    fix = Fix(plan_id=nearest[4], monthly_difference_cents=nearest[5]) if nearest else None
+    return Eligibility(is_eligible=is_eligible, reasons=reasons, fix=fix)
+
+
+def _reasons(body: Mapping[str, Any], *, device_cents: int | None, devices: int, acquisition: Acquisition) -> tuple[Reason, ...]:
+    reasons = []
+    if acquisition not in body["acquisitions"]:
+        reasons.append(Reason(code="acquisition_not_offered", data={"offered": list(body["acquisitions"])}))
+    if device_cents is None:
+        return tuple(reasons)
+    terms = PlanTerms.from_body(body)
+    if not (terms.device_discount_cents or terms.refund_cents or terms.instalment_months):
+        # A plan alone limits nothing: the device beside it is bought as if there were no plan.
+        reasons.append(Reason(code="no_device_discount", data={}))
+        return tuple(reasons)
+    if device_cents < terms.min_device_cents:
+        data = {"device_cents": device_cents, "min_device_cents": terms.min_device_cents}
+        reasons.append(Reason(code="device_below_minimum", data=data))
+    if devices > body["max_devices"]:
+        reasons.append(Reason(code="too_many_devices", data={"devices": devices, "max_devices": body["max_devices"]}))
+    return tuple(reasons)
+
+
+def _holds(reasons: Iterable[Reason]) -> bool:
+    return all(reason.code in NOTES for reason in reasons)

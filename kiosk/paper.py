@@ -16,7 +16,7 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw
 
 from kiosk import qr
-from kiosk.slip_text import Code, Gap, Logo, Rule, Text, blocks
+from kiosk.slip_text import Code, Gap, Logo, Rule, Size, Text, blocks
 
 PaperMm = Literal[80, 58]
 
@@ -30,7 +30,7 @@ CODE_PAGE_SLOT = 19
 _FONT_A_DOTS, _FONT_B_DOTS = 12, 9
 _SPACING = {"small": 22, "plain": 30, "tall": 54, "big": 58}
 _STRIP_ROWS = 192
-_LOGO_DOTS = 72
+_LOGO_DOTS = 64
 _PLAIN = str.maketrans(
     {
         "œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‑": "-", "…": "...",
@@ -61,7 +61,7 @@ class _Press:
 
     def __init__(self, width_dots: int) -> None:
         self.width_dots = width_dots
-        self.encoder = _encoder()(magic_encode_args={"encoding": CODE_PAGE.upper(), "disabled": True})
+        self.encoder = _encoder()()
         self.encoder.hw("INIT")
         self._raw(bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
 
@@ -91,21 +91,37 @@ class _Press:
         columns = self.width_dots // (_FONT_B_DOTS if text.size == "small" else _FONT_A_DOTS)
         if text.size == "big":
             columns //= 2
-        lines = _set_lines(text, columns)
+        amount_size = self._amount_size(text, columns)
+        amount_columns = len(text.amount) * (2 if amount_size == "big" and text.size != "big" else 1)
+        first, *others = _wrapped(text, columns - amount_columns - 1 if text.amount else columns)
         self.encoder.set(
-            align="left" if text.amount else text.align,
-            font="b" if text.size == "small" else "a",
-            bold=text.is_bold,
+            align="left" if text.amount else text.align, font="b" if text.size == "small" else "a", bold=text.is_bold,
             invert=text.is_inverse,
-            custom_size=True,
-            width=2 if text.size == "big" else 1,
-            height=2 if text.size in {"tall", "big"} else 1,
-        )
+        )  # fmt: skip
         # White on black in several lines is one block only when no white is left between them.
-        self._spacing(24 if text.is_inverse else _SPACING[text.size])
-        for line in lines:
-            self._line(line.ljust(columns) if text.is_inverse and text.align == "left" else line)
-        self.encoder.set(align="left", font="a", bold=False, invert=False, custom_size=True, width=1, height=1)
+        self._spacing(24 if text.is_inverse else _SPACING[amount_size])
+        self._size(text.size)
+        if text.amount:
+            self._raw(encoded(first.ljust(columns - amount_columns)))
+            self._size(amount_size)
+            self._line(text.amount)
+            self._size(text.size)
+            self._spacing(_SPACING[text.size])
+        else:
+            others.insert(0, first)
+        for line in others:
+            self._line(line.center(columns) if text.is_inverse else line)
+        self._size("plain")
+        self.encoder.set(align="left", font="a", bold=False, invert=False)
+
+    def _amount_size(self, text: Text, columns: int) -> Size:
+        """Return the size of the amount: that of its words, or for a total as large as the paper allows."""
+        if not text.is_total:
+            return text.size
+        return "big" if self.width_dots > 400 and len(text.text) + 2 * len(text.amount) < columns else "tall"
+
+    def _size(self, size: Size) -> None:
+        self.encoder.set(custom_size=True, width=2 if size == "big" else 1, height=2 if size in {"tall", "big"} else 1)
 
     def _code(self, url: str, code: Code) -> None:
         fitting = qr.paper_code(url, width_dots=self.width_dots)
@@ -117,7 +133,11 @@ class _Press:
     def _picture(self, picture: Image.Image) -> None:
         # Cropped and centred by the printer: padding to the full width would double the bytes (printing.md §2.3).
         self.encoder.set(align="center")
-        self.encoder.image(picture, impl="bitImageRaster", fragment_height=_STRIP_ROWS, center=False)
+        row_bytes, data = (picture.width + 7) // 8, picture.tobytes()
+        for top in range(0, picture.height, _STRIP_ROWS):
+            rows = min(_STRIP_ROWS, picture.height - top)
+            header = b"\x1dv0\x00" + row_bytes.to_bytes(2, "little") + rows.to_bytes(2, "little")
+            self._raw(header + data[top * row_bytes : (top + rows) * row_bytes])
         self.encoder.set(align="left")
 
     def _spacing(self, dots: int) -> None:
@@ -147,17 +167,17 @@ def _character(character: str) -> bytes:
     return b"?"
 
 
-def _set_lines(text: Text, columns: int) -> list[str]:
-    """Wrap to the columns; an amount stands at the right end of the first line and keeps its column free below."""
-    margin = " " * text.indent
-    width = columns - len(text.amount) - 1 if text.amount else columns
-    wrapped = textwrap.wrap(
-        _unbreakable(text.text), width=max(width, 10), initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
-    ) or [margin]
-    if text.amount:
-        first = wrapped[0]
-        wrapped[0] = first + text.amount.rjust(columns - len(first))
-    return wrapped
+def _wrapped(text: Text, columns: int) -> list[str]:
+    """Break into lines of at most `columns`; centred lines are made about equally long."""
+    margin, words, width = " " * text.indent, _unbreakable(text.text), max(columns, 8)
+    lines = _lines(words, width, margin)
+    while text.align == "center" and width > 12 and len(narrower := _lines(words, width - 1, margin)) == len(lines):
+        lines, width = narrower, width - 1
+    return lines
+
+
+def _lines(words: str, width: int, margin: str) -> list[str]:
+    return textwrap.wrap(words, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False) or [margin]
 
 
 def _unbreakable(text: str) -> str:
@@ -167,25 +187,23 @@ def _unbreakable(text: str) -> str:
 
 
 def _code_picture(code: qr.PaperCode) -> Image.Image:
+    """Return the code with its quiet zone, in printer dots, dark where set."""
     side = len(code.modules) + 2 * qr.QUIET_ZONE
-    small = Image.new("1", (side, side), 1)
+    small = Image.new("1", (side, side))
     for y, row in enumerate(code.modules):
         for x, is_dark in enumerate(row):
-            if is_dark:
-                small.putpixel((x + qr.QUIET_ZONE, y + qr.QUIET_ZONE), 0)
+            small.putpixel((x + qr.QUIET_ZONE, y + qr.QUIET_ZONE), int(is_dark))
     dots = side * code.module_dots
-    picture = Image.new("1", (dots + -dots % 8, dots), 1)
-    picture.paste(small.resize((dots, dots), Image.Resampling.NEAREST))
-    return picture
+    return small.resize((dots, dots), Image.Resampling.NEAREST)
 
 
 @cache
 def _logo() -> Image.Image:
     """Return the product's mark, a ring."""
-    picture = Image.new("1", (_LOGO_DOTS, _LOGO_DOTS), 1)
+    picture = Image.new("1", (_LOGO_DOTS, _LOGO_DOTS))
     draw = ImageDraw.Draw(picture)
-    draw.ellipse((0, 0, _LOGO_DOTS - 1, _LOGO_DOTS - 1), fill=0)
-    draw.ellipse((22, 22, _LOGO_DOTS - 23, _LOGO_DOTS - 23), fill=1)
+    draw.ellipse((0, 0, _LOGO_DOTS - 1, _LOGO_DOTS - 1), fill=1)
+    draw.ellipse((20, 20, _LOGO_DOTS - 21, _LOGO_DOTS - 21), fill=0)
     return picture
 
 

@@ -14,19 +14,24 @@ from pos.languages import day, moment, money, number, text_of, translations
 from pos.totals import PlanTerms
 
 Facts = Mapping[str, Any]
+Size = Literal["small", "plain", "tall", "big"]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words, and perhaps an amount at the right. `small` is the fine print, `tall` twice as high, `big` twice both ways."""
+    """Words, and perhaps an amount at the right. `small` is the fine print, `tall` twice as high, `big` twice both ways.
+
+    The amount of a total is set larger than its words, as large as the paper allows.
+    """
 
     text: str
     amount: str = ""
-    size: Literal["small", "plain", "tall", "big"] = "plain"
+    size: Size = "plain"
     align: Literal["left", "center"] = "left"
     indent: int = 0
     is_bold: bool = False
     is_inverse: bool = False
+    is_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class _Writer:
         yield Gap(10)
         yield Text(_("Ni facture, ni ticket de caisse : rien n’a été réglé ici."), align="center")
         yield Gap(20)
-        yield Text(_("Votre bon"), align="center")
+        yield Text(_("Bon n°"), align="center")
         yield Text(self.facts["number"], size="big", align="center", is_bold=True)
         yield Text(
             _("Valable jusqu’au %(moment)s") % {"moment": self._moment(self.facts["valid_until"])}, align="center", is_bold=True
@@ -118,24 +123,24 @@ class _Writer:
         """Say what the selection costs on ordering, by month and over its whole length."""
         _, totals = self.words.gettext, self.facts["totals"]
         yield Gap(8)
-        yield Text(_("À la commande"), self._money(totals["due_today_cents"]), size="tall", is_bold=True)
+        yield self._total(_("À la commande"), totals["due_today_cents"])
         now, later = totals["monthly_now_cents"], totals["monthly_later_cents"]
         if now == later and now:
-            yield Text(_("Par mois"), self._money(now), size="tall", is_bold=True)
+            yield self._total(_("Par mois"), now)
         elif now != later:
-            yield Text(_("Par mois au début"), self._money(now), size="tall", is_bold=True)
-            yield Text(_("Par mois après promotion"), self._money(later), size="tall")
-        if totals["instalments"]:
-            months = self._months(len(totals["instalments"]))
-            first = self._money(totals["instalments"][0])
-            yield Text(_("dont appareil : %(amount)s par mois pendant %(months)s") % {"amount": first, "months": months})
+            yield self._total(_("Par mois au début"), now)
+            yield self._total(_("Par mois ensuite"), later)
         if totals["horizon_months"]:
             months = self._months(totals["horizon_months"])
-            yield Text(_("Total sur %(months)s") % {"months": months}, self._money(totals["total_cents"]), size="tall", is_bold=True)
+            yield self._total(_("Total sur %(months)s") % {"months": months}, totals["total_cents"])
         if totals["refund_cents"]:
             refund = self._money(totals["refund_cents"])
             after = self._money(totals["total_after_refund_cents"])
-            yield Text(_("après remboursement de %(amount)s, sur demande") % {"amount": refund}, after)
+            yield Text(_("Après remboursement de %(amount)s") % {"amount": refund}, after)
+        if totals["instalments"]:
+            months = self._months(len(totals["instalments"]))
+            first = self._money(totals["instalments"][0])
+            yield Text(_("Par mois, dont %(amount)s pour l’appareil pendant %(months)s.") % {"amount": first, "months": months})
         yield Gap(8)
         yield Rule(is_double=True)
 
@@ -198,14 +203,15 @@ class _Writer:
             yield Text(_("Livraison comprise (%(amount)s), en %(days)s") % {"amount": shipping, "days": days}, indent=2)
         else:
             yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, indent=2)
-        yield from self._guarantees(listing)
+        yield Text(self._guarantees(listing), indent=2)
         yield Text(" ".join(self._fine_print(listing)), size="small", indent=3)
 
-    def _guarantees(self, listing: Facts) -> Iterator[Block]:
+    def _guarantees(self, listing: Facts) -> str:
         _, legal = self.words.gettext, self.facts["guarantees"]["legal_months"]
-        if legal:
-            yield Text(_("Garantie légale : %(months)s") % {"months": self._months(legal)}, indent=2)
-        yield Text(_("Garantie commerciale : %(months)s") % {"months": self._months(listing["warranty_months"])}, indent=2)
+        commercial = self._months(listing["warranty_months"])
+        if not legal:
+            return _("Garantie commerciale : %(months)s") % {"months": commercial}
+        return _("Garantie légale %(legal)s, commerciale %(commercial)s") % {"legal": self._months(legal), "commercial": commercial}
 
     def _fine_print(self, listing: Facts) -> Iterator[str]:
         _ = self.words.gettext
@@ -241,7 +247,7 @@ class _Writer:
             yield Text(_("Mise en service"), self._money(terms.activation_cents * quantity), indent=2)
         if line["totals"]["refund_cents"]:
             yield Text(
-                _("Remboursement sur demande, sous %(days)s") % {"days": self._days(plan["refund_deadline_days"])},
+                _("Remboursé sur demande sous %(days)s") % {"days": self._days(plan["refund_deadline_days"])},
                 self._money(line["totals"]["refund_cents"]),
                 indent=2,
             )
@@ -269,16 +275,16 @@ class _Writer:
         _ = self.words.gettext
         amounts = {name.removesuffix("_cents"): self._money(credit[name]) for name in credit if name.endswith("_cents")}
         yield Gap(8)
-        yield Text(_("Appareil en %(n)s mensualités") % {"n": credit["months"]}, is_bold=True)
+        yield Text(_("Votre appareil à crédit"), is_bold=True)
         yield Text(_("Prix comptant"), amounts["cash_price"], indent=2)
         yield Text(_("Acompte à la commande"), amounts["deposit"], indent=2)
         yield Text(_("Montant du crédit, TAEG fixe %(rate)s %%") % {"rate": self._rate(credit["rate_bp"])}, amounts["credit"], indent=2)
-        instalments = _("%(n)s × %(amount)s, la dernière %(last)s") % {
-            "n": credit["months"] - 1,
-            "amount": amounts["instalment"],
-            "last": amounts["last_instalment"],
-        }
-        yield Text(instalments, indent=2)
+        count, last = credit["months"], credit["last_instalment_cents"]
+        if last == credit["instalment_cents"]:
+            yield Text(_("%(n)s mensualités de") % {"n": count}, amounts["instalment"], indent=2)
+        else:
+            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, amounts["instalment"], indent=2)
+            yield Text(_("et une dernière de"), amounts["last_instalment"], indent=2)
         yield Text(_("Montant total dû"), amounts["total_due"], indent=2)
         yield Text(text_of(credit["sentence"], self.language), is_bold=True)
 
@@ -319,6 +325,9 @@ class _Writer:
     def _rate(self, rate_bp: int) -> str:
         whole, hundredths = divmod(rate_bp, 100)
         return f"{whole},{hundredths:02}" if hundredths else str(whole)
+
+    def _total(self, label: str, cents: int) -> Text:
+        return Text(label, self._money(cents), is_bold=True, is_total=True)
 
     def _money(self, cents: int) -> str:
         return money(cents, self.facts["currency"], self.language)

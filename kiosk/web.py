@@ -65,7 +65,7 @@ class Kiosk:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file as it is sent: plain, and compressed where that is shorter."""
+    """A static file as it is sent: plain, and compressed where it is text."""
 
     body: bytes
     compressed: bytes | None
@@ -207,8 +207,8 @@ def load_assets(folder: Path) -> tuple[str, dict[str, Asset]]:
         body = path.read_bytes()
         name = path.relative_to(folder).as_posix()
         digest.update(name.encode() + b"\0" + body)
-        compressed = gzip.compress(body, compresslevel=9, mtime=0) if path.suffix in (".css", ".js", ".svg") else None
-        assets[name] = Asset(body, compressed, mimetypes.guess_type(name)[0] or "application/octet-stream")
+        short = compressed(body) if path.suffix in (".css", ".js", ".svg") else None
+        assets[name] = Asset(body, short, mimetypes.guess_type(name)[0] or "application/octet-stream")
     return digest.hexdigest()[:10], assets
 
 
@@ -220,14 +220,26 @@ def send_asset(version: str, name: str) -> Response:
     return keep(asset.body, asset.compressed, asset.kind)
 
 
-def keep(body: bytes, compressed: bytes | None, kind: str) -> Response:
+def keep(body: bytes, short: bytes | None, kind: str) -> Response:
     """Return bytes that never change under their address, compressed where the browser takes it."""
-    use_gzip = compressed is not None and "gzip" in request.headers.get("Accept-Encoding", "")
-    response = Response(compressed if use_gzip else body, content_type=kind)
+    use_gzip = short is not None and "gzip" in request.headers.get("Accept-Encoding", "")
+    response = Response(short if use_gzip else body, content_type=kind)
     if use_gzip:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
+
+
+@lru_cache(maxsize=1024)
+def compressed(body: bytes) -> bytes:
+    """Return bytes compressed as tightly as gzip can, once."""
+    return gzip.compress(body, compresslevel=9, mtime=0)
+
+
+def spoken() -> list[str]:
+    """Return the languages of this corner, the first being its own."""
+    found: list[str] = g.spoken
+    return found
 
 
 def add_filters(app: Flask) -> None:
@@ -288,8 +300,9 @@ def _storage(gigabytes: int | None, language: str) -> str:
     if gigabytes is None:
         return ""
     unit = ("To", "Go") if language == "fr" else ("TB", "GB")
-    if gigabytes >= 1000 and gigabytes % 1024 in (0, gigabytes % 1000):
-        return f"{gigabytes // 1000}\u00a0{unit[0]}"
+    for terabyte in (1024, 1000):
+        if gigabytes % terabyte == 0:
+            return f"{gigabytes // terabyte}\u00a0{unit[0]}"
     return f"{gigabytes}\u00a0{unit[1]}"
 
 

@@ -50,7 +50,7 @@ def forbidden_words(text: str, *, words: Iterable[str]) -> list[str]:
     Case, accents, punctuation and spacing are ignored; an expression counts only as whole words.
     """
     plain = _plain(text)
-    return [word for word in dict.fromkeys(words) if _plain(word) and _expression(word).search(plain)]
+    return [word for word, expression in _expressions(tuple(words)) if expression.search(plain)]
 
 
 def reduction(price_cents: int, prior_cents: int | None) -> Reduction | None:
@@ -107,7 +107,9 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", letters))
 
 
-@lru_cache(maxsize=256)
-def _expression(word: str) -> re.Pattern[str]:
+@lru_cache(maxsize=8)
+def _expressions(words: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Each word once, with its pattern; kept, because an import asks for half a million comments in a row."""
+    parts = {word: _plain(word).split() for word in words}
     # The space is optional, so that "likenew" is caught as "like-new" is.
-    return re.compile(r"\b" + " ?".join(_plain(word).split()) + r"\b")
+    return tuple((word, re.compile(r"\b" + " ?".join(each) + r"\b")) for word, each in parts.items() if each)

@@ -1,7 +1,7 @@
 """HQ's tables of the protocol: what must be looked at again, and what was published.
 
-Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes from it, and only the marks it read.
-Publications are numbered from 1 without gaps per market; each keeps the head it announced, so that a head can be put back after a crash.
+Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes from it, and only marks it read.
+Publications are numbered without gaps per market; each keeps the head it announced, so that a head can be put back after a crash.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MARK = text(
 def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None) -> None:
     """Say that rows of a published table may differ from what was published; None stands for the whole table.
 
-    Belongs in the transaction that changes what the rows are made from. Marking too much costs time, marking too little loses a change.
+    Belongs in the transaction that changes what the rows are made from. A mark too many costs time, a missing one loses a change.
     """
     texts = [WHOLE_TABLE] if keys is None else [json.dumps(key, ensure_ascii=False) for key in keys]
     if texts:

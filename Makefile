@@ -1,0 +1,56 @@
+# Two commands for everybody: `make demo` and `make test`. CI runs `make check`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test check bench setup system format lock clean
+
+demo: $(VENV)/.product
+	$(BIN)/comptoir demo --dir .comptoir/demo $(DEMO)
+
+setup: $(VENV)/.tests
+
+test: $(VENV)/.tests system
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.tests system
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.tests
+	$(BIN)/python -m bench
+
+format: $(VENV)/.tests
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.tests
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml -o requirements/base.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --extra test -c requirements/base.txt pyproject.toml -o requirements/test.txt
+
+# What the tests need of the system: a Chromium for the journeys, a PostgreSQL server for the second run of the marketplace.
+system:
+	@sh tests/system.sh
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.product: $(VENV)/bin/python requirements/base.txt pyproject.toml
+	$(PIP) --require-hashes -r requirements/base.txt
+	$(PIP) --no-deps -e .
+	touch $@
+
+$(VENV)/.tests: $(VENV)/bin/python requirements/test.txt pyproject.toml
+	$(PIP) --require-hashes -r requirements/test.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/.product
+
+clean:
+	rm -rf $(VENV) .comptoir build *.egg-info

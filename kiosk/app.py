@@ -1,0 +1,145 @@
+"""The kiosk's web app: one process beside the screen, reading local files only; the network only makes them fresher.
+
+Invariants: every refusal leaves through one handler as one page (or one JSON shape); a missing catalogue or damaged records
+never stop the app, they are said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_htmx import HTMX
+from werkzeug.exceptions import HTTPException
+
+import templates
+from kiosk import browse, compare, counter, home, selections, skus, slips, status, web
+from kiosk.background import start_rounds
+from pos.db import DatabaseError, OperationalError, Store
+from pos.errors import CatalogMissing, NotFound, PosError, RecordsDamaged
+from pos.ops import open_ops
+
+LOG = logging.getLogger("kiosk")
+LARGEST_FORM_BYTES = 16 * 1024
+HTTP_CODES = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+REFRESH_S = 4
+
+
+def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Flask:
+    """Make the app over a kiosk directory; with `sync`, a thread keeps it in step with HQ.
+
+    `hosts` are answered besides this machine's own names.
+    """
+    pages = Path(templates.__file__).parent
+    app = Flask("kiosk", template_folder=str(pages), static_folder=None)
+    app.config.update(
+        TRUSTED_HOSTS=["127.0.0.1", "localhost", "[::1]", *hosts],
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_PARTS=60,
+        SESSION_COOKIE_NAME="none",
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.auto_reload = False
+    HTMX(app)
+    web.add_filters(app)
+    assets_version, assets = web.load_assets(pages / "static")
+    app.extensions.update(
+        {
+            "comptoir": _open_kiosk(directory),
+            "comptoir-pages": pages,
+            "comptoir-assets": assets,
+            "comptoir-assets-version": assets_version,
+        }
+    )
+    app.before_request(web.refuse_foreign)
+    app.before_request(web.settle_visitor)
+    app.after_request(web.add_headers)
+    app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
+    for part in (home, browse, skus, compare, selections, slips, counter, status):
+        app.register_blueprint(part.routes)
+    app.register_error_handler(PosError, _refusal)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(DatabaseError, _file_problem)
+    app.register_error_handler(Exception, _unexpected)
+    if sync:
+        start_rounds(app.extensions["comptoir"])
+    return app
+
+
+def _open_kiosk(directory: Path) -> web.Kiosk:
+    try:
+        software = version("comptoir")
+    except PackageNotFoundError:
+        software = "0"
+    kiosk = web.Kiosk(directory=directory, catalog=Store(directory / "catalog.db", durable=False), ops=None, version=software)
+    try:
+        kiosk.ops = open_ops(directory / "ops.db")
+        if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+            raise DatabaseError(answer)
+    except DatabaseError as problem:
+        LOG.error("ops.db is damaged and left as it is: %s", problem)
+        kiosk.ops = None
+        kiosk.faults["records_damaged"] = str(problem)
+    return kiosk
+
+
+def _refusal(problem: PosError) -> Response:
+    return _answer(problem.code, problem.status, problem.detail, problem.data)
+
+
+def _http_problem(problem: HTTPException) -> Response:
+    if problem.code in (301, 302, 303, 307, 308):
+        return Response(status=problem.code, headers=dict(problem.get_headers()))
+    status = problem.code or 500
+    return _answer(HTTP_CODES.get(status, "invalid" if status < 500 else "unexpected"), status, problem.description or "", {})
+
+
+def _file_problem(problem: DatabaseError) -> Response:
+    """Tell which of the two files cannot be read; anything else is ours to answer for."""
+    kiosk = web.kiosk()
+    if kiosk.ops is None:
+        return _refusal(RecordsDamaged(str(problem)))
+    try:
+        kiosk.ops.read().execute("select count(*) from setting").fetchone()
+    except DatabaseError as damage:
+        return _refusal(RecordsDamaged(str(damage)))
+    try:
+        kiosk.catalog.read().execute("select 1 from shelf join sku using (sku_id) limit 1").fetchone()
+    except (DatabaseError, FileNotFoundError) as damage:
+        return _refusal(CatalogMissing(str(damage)))
+    if not isinstance(problem, OperationalError) and "malformed" in str(problem):
+        return _refusal(CatalogMissing(str(problem)))
+    return _unexpected(problem)
+
+
+def _unexpected(problem: Exception) -> Response:
+    LOG.exception("unexpected", exc_info=problem)
+    return _answer("unexpected", 500, "", {})
+
+
+def _answer(code: str, status: int, detail: str, data: dict[str, Any]) -> Response:
+    """Say a problem once: as JSON to programs, as a page to people; a fragment's problem takes the whole page's place."""
+    wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    if request.path.endswith(".json") or (wants_json and request.accept_mimetypes["text/html"] == 0):
+        return web.as_json({"code": code, "detail": detail, "status": status}, status)
+    way_on = _way_on(code, data)
+    response = web.page("errors.html", status=status, code=code, status_code=status, data=data, **way_on)
+    if code == "catalog_missing":
+        response.headers["Retry-After"] = str(REFRESH_S)
+    if "HX-Request" in request.headers:
+        response.headers.update({"HX-Retarget": "body", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"})
+    return response
+
+
+def _way_on(code: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what lets the person go on with one tap: the offer as it is now, and the form that takes it."""
+    if code in ("price_changed", "listing_gone", "not_eligible"):
+        try:
+            return selections.way_on(data)
+        except (PosError, DatabaseError, NotFound):
+            LOG.info("no way on from %s", code)
+    return {"offer": None, "retry": None, "fix": None}

@@ -1,0 +1,119 @@
+"""The first screens: attract, home with the demo devices of this corner's table, and what a visitor sets or wipes.
+
+What a visitor chose (language, view) lives in cookies that leaving clears; their selection is deleted then too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlite_utils import Database
+
+from kiosk import web
+from kiosk.drawings import draw
+from pos import offers, skus
+from pos.corners import Corner
+from pos.errors import Invalid
+from pos.selections import wipe_selection
+
+routes = Blueprint("home", __name__)
+
+
+@routes.get("/")
+def attract() -> Response:
+    """Show what passers-by see."""
+    return web.page("attract.html", spots=demo_spots(web.catalog(), web.corner_or_none())[:6])
+
+
+@routes.get("/home")
+def home() -> Response:
+    """Show the table of this corner, the search and the categories."""
+    catalog = web.catalog()
+    published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
+    return web.page(
+        "home.html",
+        spots=demo_spots(catalog, web.corner_or_none()),
+        categories=skus.facets(catalog, skus.Query())["categories"],
+        published_at=published[0] if published else None,
+    )
+
+
+@routes.get("/drawings/<name>.svg")
+def drawing(name: str) -> Response:
+    """Send a drawing, to be kept for good under its name."""
+    body = draw(name).encode()
+    return web.keep(body, web.compressed(body), "image/svg+xml")
+
+
+@routes.post("/language")
+def language() -> Response:
+    """Switch the language with one touch and stay where one is."""
+    wished = request.form.get("language", "")
+    if wished not in web.spoken():
+        raise Invalid("not a language of this corner", field="language")
+    return _with_cookie(web.see_other(web.local_path(request.form.get("next"))), web.LANGUAGE_COOKIE, wished)
+
+
+@routes.post("/view")
+def view() -> Response:
+    """Turn one wish about the view on or off: lower reach, strong contrast, larger text."""
+    wished = request.form.get("flip", "")
+    if wished not in web.VIEWS:
+        raise Invalid("not a view", field="flip")
+    now = {name for name in request.cookies.get(web.VIEW_COOKIE, "").split(".") if name in web.VIEWS} ^ {wished}
+    return _with_cookie(web.see_other(web.local_path(request.form.get("next"))), web.VIEW_COOKIE, ".".join(sorted(now)))
+
+
+@routes.post("/leave")
+def leave() -> Response:
+    """Wipe everything this visitor left here: selection, language, view. Their slips stay."""
+    selection_id = request.form.get("s", "")
+    if selection_id:
+        with web.ops_store().write() as ops:
+            wipe_selection(ops, selection_id)
+    response = web.see_other("/")
+    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE):
+        response.delete_cookie(name, samesite="Strict", httponly=True)
+    return response
+
+
+def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]:
+    """Return the demo devices of this corner's table with today's cheapest offer; a device nobody offers has no price."""
+    if corner is None:
+        return []
+    names = {grade["grade_id"]: grade["name"] for grade in offers.grades(catalog)}
+    rows = catalog.execute(
+        """
+        select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.body, category.body, offer.grade_id, offer.all_in_cents
+        from sku join category using (category_id) left join offer using (sku_id)
+        where sku.sku_id in (select value from json_each(?))
+        order by sku.sku_id, offer.all_in_cents, offer.grade_id
+        """,
+        [json.dumps([place["sku_id"] for place in corner.planogram])],
+    )
+    devices: dict[int, dict[str, Any]] = {}
+    for sku_id, code, brand, model, storage_gb, body, category, grade_id, cents in rows:
+        if sku_id in devices:
+            devices[sku_id]["other_grades"] += 1
+            continue
+        facts = json.loads(body)
+        devices[sku_id] = {
+            "sku": code,
+            "brand": brand,
+            "model": model,
+            "storage_gb": storage_gb,
+            "form": json.loads(category)["form"],
+            "color": facts.get("color"),
+            "specs": facts.get("specs"),
+            "from_cents": cents,
+            "grade": names.get(grade_id),
+            "other_grades": 0,
+        }
+    return [{**place, **devices[place["sku_id"]]} for place in corner.planogram if place["sku_id"] in devices]
+
+
+def _with_cookie(response: Response, name: str, value: str) -> Response:
+    response.set_cookie(name, value, samesite="Strict", httponly=True, max_age=3600)
+    return response

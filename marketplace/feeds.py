@@ -1,0 +1,240 @@
+"""A feed becomes the catalogue HQ works from: judged whole, then applied in one transaction, or refused whole.
+
+Invariant: importing the same feed twice changes nothing and marks nothing; only real changes are published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, bindparam, text
+from sqlalchemy import select as select_rows
+
+from marketplace import tables
+from marketplace.content import Content, compact, read_content
+from marketplace.db import new_id, reading, rows, run_tx
+from marketplace.marks import Marks
+from marketplace.problems import FeedRefused, Problems
+from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
+from marketplace.terms import published_prices
+from pos import clock
+from pos.catalog import TABLES
+
+BATCH = 5000
+PUBLISHED = frozenset(table.name for table in TABLES)
+PRIOR_DAYS = 30
+PRICED = slice(COLUMNS.index("market"), COLUMNS.index("comment"))
+STATE_AT, QUANTITY_AT = COLUMNS.index("state"), COLUMNS.index("quantity")
+MARKET_AT, COMMENT_AT = COLUMNS.index("market"), COLUMNS.index("comment")
+CONTENT_TABLES = {
+    "laws": tables.law,
+    "partners": tables.partner,
+    "grades": tables.grade,
+    "categories": tables.category,
+    "sellers": tables.seller,
+    "skus": tables.sku,
+    "plans": tables.plan,
+    "options": tables.option,
+    "corners": tables.corner,
+}
+Progress = Callable[[str, int], None]
+Key = int | str
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Imported:
+    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication."""
+
+    feed: str
+    added: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+    listings: int = 0
+    marked: int = 0
+
+    def count(self, table: str, *, added: int, changed: int, removed: int) -> None:
+        """Add to the counts of one table."""
+        for counts, number in ((self.added, added), (self.changed, changed), (self.removed, removed)):
+            if number:
+                counts[table] = counts.get(table, 0) + number
+
+
+def import_feed(engine: Engine, directory: Path, *, progress: Progress) -> Imported:
+    """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
+
+    Listings that left the feed are withdrawn. The outcome, good or bad, is kept for the console.
+    Raises: FeedRefused with every problem found, up to a hundred.
+    """
+    started_at = clock.to_text(clock.now())
+    try:
+        content = _judge(engine, directory, progress)
+        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, progress))
+    except FeedRefused as refusal:
+        _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
+        raise
+    report = {"added": imported.added, "changed": imported.changed, "removed": imported.removed, "listings": imported.listings}
+    _keep_report(engine, imported.feed, started_at, [], report)
+    return imported
+
+
+def _judge(engine: Engine, directory: Path, progress: Progress) -> Content:
+    """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
+    problems = Problems()
+    content = read_content(directory, problems)
+    with reading(engine) as connection:
+        is_first = _is_empty(connection)
+        for number, batch in enumerate(_batches(read_supply(directory, content, problems), BATCH)):
+            if not is_first:
+                _judge_against_past(connection, batch, problems)
+            progress("judged", number * BATCH + len(batch))
+    problems.refuse_any()
+    return content
+
+
+def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
+    owners = {each["listing_id"]: each["seller_id"] for each in _known(connection, batch, "seller_id, listing_id")}
+    for line, row in batch:
+        if owners.get(row[1], row[0]) != row[0]:
+            problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
+    since = clock.to_text(clock.now() - timedelta(days=PRIOR_DAYS))
+    announced = [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
+    past = published_prices(connection, [row[1] for _, row in announced], since=since)
+    for line, row in announced:
+        prices = past.get(row[1])
+        if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
+            reason = f"above {prices.lowest_cents / 100:.2f}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
+            problems.add(FILE, line, "prior_price", reason)
+
+
+def _apply(connection: Connection, directory: Path, content: Content, progress: Progress) -> Imported:
+    imported, marks = Imported(feed=content.name), Marks()
+    _store_markets(connection, content)
+    for file, table in CONTENT_TABLES.items():
+        _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    seen = _store_supply(connection, directory, content, imported, marks, progress)
+    _withdraw_others(connection, seen, imported, marks)
+    imported.marked = marks.count()
+    marks.write(connection)
+    return imported
+
+
+def _store_markets(connection: Connection, content: Content) -> None:
+    connection.execute(text("delete from market"))
+    values = [{"market": market, "body": compact(body)} for market, body in content.markets.items()]
+    if values:
+        connection.execute(tables.market.insert(), values)
+
+
+def _store_content(
+    connection: Connection, table: Table, wanted: dict[Any, tuple[Any, ...]], markets: list[str], imported: Imported, marks: Marks
+) -> None:
+    """Bring one content table to what the feed says: insert, update, delete, and mark what is published."""
+    names = [column.name for column in table.columns]
+    present = {row[0]: tuple(row) for row in connection.execute(select_rows(table))}
+    put = [key for key, row in wanted.items() if present.get(key) != row]
+    gone = [key for key in present if key not in wanted]
+    if put:
+        connection.execute(_upsert(table), [dict(zip(names, wanted[key], strict=True)) for key in put])
+    if gone:
+        connection.execute(text(f"delete from {table.name} where {names[0]} = :key"), [{"key": key} for key in gone])
+    added = sum(key not in present for key in put)
+    imported.count(table.name, added=added, changed=len(put) - added, removed=len(gone))
+    if table.name not in PUBLISHED:
+        return
+    at = names.index("market") if "market" in names else None
+    for key in [*put, *gone]:
+        versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
+        for market in markets if at is None else {row[at] for row in versions}:
+            marks.add(market, table.name, key)
+
+
+def _store_supply(
+    connection: Connection, directory: Path, content: Content, imported: Imported, marks: Marks, progress: Progress
+) -> set[int]:
+    """Write the listings that differ from what is stored; return every listing id of the feed."""
+    seen: set[int] = set()
+    is_first = _is_empty(connection)
+    upsert = _upsert(tables.listing, skip=("reserved",))
+    for batch in _batches(read_supply(directory, content, Problems()), BATCH):
+        columns = ", ".join(COLUMNS)
+        found = () if is_first else _known(connection, batch, columns)
+        stored: dict[int, Supply] = {each["listing_id"]: tuple(each[column] for column in COLUMNS) for each in found}
+        changed = [row for _, row in batch if stored.get(row[1]) != row]
+        if changed:
+            connection.execute(upsert, [{**dict(zip(COLUMNS, row, strict=True)), "reserved": 0} for row in changed])
+        for row in changed:
+            _mark_supply(marks, stored.get(row[1]), row)
+        added = sum(row[1] not in stored for row in changed)
+        imported.count("listing", added=added, changed=len(changed) - added, removed=0)
+        seen.update(row[1] for _, row in batch)
+        progress("stored", len(seen))
+    imported.listings = len(seen)
+    return seen
+
+
+def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
+    """Mark price and stock rows apart: they travel in channels of their own. An offline listing is not published at all."""
+    was_online, is_online = before is not None and before[STATE_AT] == "online", after[STATE_AT] == "online"
+    for market in {after[MARKET_AT]} if before is None else {before[MARKET_AT], after[MARKET_AT]}:
+        if was_online != is_online or (is_online and before is not None and before[:COMMENT_AT] != after[:COMMENT_AT]):
+            marks.add(market, "listing", after[1])
+        if was_online != is_online or (is_online and before is not None and before[QUANTITY_AT] != after[QUANTITY_AT]):
+            marks.add(market, "stock", after[1])
+
+
+def _withdraw_others(connection: Connection, seen: set[int], imported: Imported, marks: Marks) -> None:
+    present = connection.execute(text("select seller_id, listing_id, market, state from listing where state <> 'withdrawn'"))
+    gone = [tuple(row) for row in present if row[1] not in seen]
+    for seller_id, listing_id, market, state in gone:
+        connection.execute(
+            text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id"),
+            {"seller_id": seller_id, "listing_id": listing_id},
+        )
+        if state == "online":
+            marks.add(market, "listing", listing_id)
+            marks.add(market, "stock", listing_id)
+    imported.count("listing", added=0, changed=0, removed=len(gone))
+
+
+def _known(connection: Connection, batch: list[tuple[int, Supply]], columns: str) -> list[dict[str, Any]]:
+    query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))  # noqa: S608
+    return [dict(row) for row in connection.execute(query, {"ids": [row[1] for _, row in batch]}).mappings()]
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not rows(connection, "select 1 as one from listing limit 1")
+
+
+def _upsert(table: Table, *, skip: tuple[str, ...] = ()) -> Any:
+    """Return the statement that inserts a row or updates it, leaving the columns of `skip` as they are."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key.columns]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys and name not in skip)
+    values = ", ".join(f":{name}" for name in names)
+    return text(
+        f"insert into {table.name} ({', '.join(names)}) values ({values}) on conflict ({', '.join(keys)}) do update set {updates}"
+    )
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _keep_report(engine: Engine, feed: str, started_at: str, problems: list[dict[str, Any]], report: dict[str, Any]) -> None:
+    values = {
+        "import_id": new_id(),
+        "feed": feed,
+        "started_at": started_at,
+        "problems": len(problems),
+        "report": json.dumps({**report, "problems": problems}, ensure_ascii=False),
+    }
+    run_tx(engine, lambda connection: connection.execute(tables.feed_import.insert(), values) and None)

@@ -1,0 +1,206 @@
+"""What was published and since when: the prices and conditions a slip was made from, whatever happened since.
+
+Invariant: for every publication of a market, the newest row at or before it is what the fleet was given. The history is made
+from the published replica, so it can be made again after any crash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, bindparam, text
+from sqlite_utils import Database
+
+from marketplace import tables
+from marketplace.db import row, rows, run_tx
+from pos.catalog import TABLES
+from pos.db import connect
+
+LISTING_COLUMNS = next(table.columns for table in TABLES if table.name == "listing")
+BATCH = 5000
+HISTORIES = {"listing": tables.listing_terms, "plan": tables.plan_terms, "option": tables.option_terms}
+"""The published tables whose terms a slip names, and where their history stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPrices:
+    """A listing's published past: the terms that run, and the lowest price of the period asked for."""
+
+    running_price_cents: int
+    running_prior_cents: int | None
+    lowest_cents: int
+
+    def justify(self, *, price_cents: int, prior_cents: int) -> bool:
+        """Tell whether a reduction may be announced from `prior_cents` (L112-1-1).
+
+        A reduction that runs, or goes further down in steps, keeps the prior price it started from; any other starts from
+        the lowest price of the 30 days before.
+        """
+        is_same_reduction = self.running_prior_cents == prior_cents and price_cents <= self.running_price_cents
+        return is_same_reduction or prior_cents <= self.lowest_cents
+
+
+def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[int, PublishedPrices]:
+    """Return the published past of those listings that have one, prices in force at `since` (UTC text) included."""
+    if not listing_ids:
+        return {}
+    query = text(
+        """
+        select listing_id, published_at, price_cents, prior_cents, withdrawn
+        from listing_terms
+        where listing_id in :ids
+        order by listing_id, publication
+        """
+    ).bindparams(bindparam("ids", expanding=True))
+    history: dict[int, list[Any]] = {}
+    for each in connection.execute(query, {"ids": listing_ids}):
+        history.setdefault(each.listing_id, []).append(each)
+    return {listing_id: past for listing_id, every in history.items() if (past := _past(every, since)) is not None}
+
+
+def terms_at(connection: Connection, table: str, key: int, publication: int) -> dict[str, Any] | None:
+    """Return the terms of a "listing", "plan" or "option" as of a publication, or None when it was not published then.
+
+    `withdrawn` tells that it had been taken back by then.
+    """
+    history = HISTORIES[table]
+    return row(
+        connection,
+        f"""
+        select * from {history.name}
+        where {table}_id = :key and publication <= :publication
+        order by publication desc limit 1
+        """,
+        key=key,
+        publication=publication,
+    )
+
+
+def terms_now(connection: Connection, table: str, key: int) -> dict[str, Any] | None:
+    """Return the terms published last, or None when it was never published or was taken back."""
+    found = terms_at(connection, table, key, 2**31 - 1)
+    return found if found is not None and not found["withdrawn"] else None
+
+
+def record_terms(engine: Engine, replica: Path, market: str, touched: dict[str, set[Any] | None] | None) -> None:
+    """Add what `replica` holds differently from the history, at the replica's own publication.
+
+    `touched` names the keys to look at by table (None: all of a table's); without it, or when an earlier publication was missed,
+    everything is compared. Idempotent.
+    """
+    database = connect(replica, durable=False)
+    try:
+        publication, published_at = _stand(database)
+        if publication:
+            run_tx(engine, lambda connection: _record(connection, database, market, publication, published_at, touched))
+    finally:
+        database.close()
+
+
+def recorded_publication(connection: Connection, market: str) -> int:
+    """Return the newest publication of `market` whose terms are in the history, 0 before the first."""
+    found = row(connection, "select publication from terms_mark where market = :market", market=market)
+    return int(found["publication"]) if found else 0
+
+
+def _record(
+    connection: Connection,
+    replica: Database,
+    market: str,
+    publication: int,
+    published_at: str,
+    touched: dict[str, set[Any] | None] | None,
+) -> None:
+    recorded = recorded_publication(connection, market)
+    if recorded >= publication:
+        return
+    if recorded < publication - 1:
+        touched = None
+    for table in HISTORIES:
+        keys = None if touched is None else touched.get(table, set())
+        for batch in _batches(_keys(connection, replica, market, table, keys)):
+            _record_batch(connection, replica, market, table, batch, publication, published_at)
+    connection.execute(
+        text(
+            """
+            insert into terms_mark (market, publication, published_at) values (:market, :publication, :published_at)
+            on conflict (market) do update set publication = excluded.publication, published_at = excluded.published_at
+            """
+        ),
+        {"market": market, "publication": publication, "published_at": published_at},
+    )
+
+
+def _keys(connection: Connection, replica: Database, market: str, table: str, keys: set[Any] | None) -> Iterable[Any]:
+    if keys is not None:
+        return sorted(keys)
+    published = {each[0] for each in replica.execute(f"select {table}_id from {table}")}
+    known = rows(connection, f"select distinct {table}_id as key from {HISTORIES[table].name} where market = :market", market=market)
+    return sorted(published | {each["key"] for each in known})
+
+
+def _record_batch(
+    connection: Connection, replica: Database, market: str, table: str, keys: list[Any], publication: int, published_at: str
+) -> None:
+    history, columns = HISTORIES[table], _columns(HISTORIES[table])
+    latest = _latest(connection, history, table, keys)
+    holders = ", ".join("?" for _ in keys)
+    shared = [name for name in columns if name != "market"]
+    found = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
+    published = {each[shared.index(f"{table}_id")]: dict(zip(shared, each, strict=True)) for each in found}
+    fresh = []
+    for key in keys:
+        before, after = latest.get(key), published.get(key)
+        if after is None and (before is None or before["withdrawn"]):
+            continue
+        values = {**(after or {name: before[name] for name in shared}), "market": market}  # type: ignore[index]
+        values["withdrawn"] = int(after is None)
+        if before is None or any(before[name] != value for name, value in values.items()):
+            fresh.append({**values, "publication": publication, "published_at": published_at})
+    if fresh:
+        connection.execute(history.insert(), fresh)
+
+
+def _latest(connection: Connection, history: Table, table: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
+    query = text(
+        f"select * from {history.name} where {table}_id in :keys order by publication"  # noqa: S608 - names from our own tables
+    ).bindparams(bindparam("keys", expanding=True))
+    return {each[f"{table}_id"]: dict(each) for each in connection.execute(query, {"keys": keys}).mappings()}
+
+
+def _columns(history: Table) -> list[str]:
+    return [column.name for column in history.columns if column.name not in ("publication", "published_at", "withdrawn")]
+
+
+def _stand(replica: Database) -> tuple[int, str]:
+    facts = dict(replica.execute("select name, value from catalog_fact where name in ('publication', 'published_at')").fetchall())
+    return int(facts.get("publication", 0)), str(facts.get("published_at", ""))
+
+
+def _past(every: list[Any], since: str) -> PublishedPrices | None:
+    before = [each for each in every if each.published_at < since][-1:]
+    period = [each for each in [*before, *(each for each in every if each.published_at >= since)] if not each.withdrawn]
+    if not period:
+        return None
+    return PublishedPrices(
+        running_price_cents=period[-1].price_cents,
+        running_prior_cents=period[-1].prior_cents,
+        lowest_cents=min(each.price_cents for each in period),
+    )
+
+
+def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(keys)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def body_of(terms: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON body of a plan's or option's terms."""
+    body: dict[str, Any] = json.loads(terms["body"])
+    return body

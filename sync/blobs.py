@@ -1,0 +1,79 @@
+"""Blobs: bytes under the name of their SHA-256, which is their whole claim to be right. Written once, never changed.
+
+A blob is in its directory complete or not at all: it is written aside, flushed to disk, then renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sync.errors import Malformed, Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """What names a blob: SHA-256 in hexadecimal, and length in bytes."""
+
+    sha256: str
+    length: int
+
+    @classmethod
+    def read(cls, document: Any) -> BlobRef:
+        """Read a reference out of a head or manifest. Raises: Malformed; a hash becomes a file name, so its form matters."""
+        try:
+            sha256, length = document["sha256"], document["length"]
+            if len(bytes.fromhex(sha256)) != 32 or sha256 != sha256.lower() or len(sha256) != 64 or type(length) is not int:
+                raise ValueError("not a blob reference")
+        except (KeyError, TypeError, ValueError) as problem:
+            raise Malformed("not a blob reference") from problem
+        return cls(sha256, length)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reference as it stands in heads and manifests."""
+        return {"sha256": self.sha256, "length": self.length}
+
+
+def ref_of(blob: bytes) -> BlobRef:
+    """Return the reference of `blob`."""
+    return BlobRef(hashlib.sha256(blob).hexdigest(), len(blob))
+
+
+def check(blob: bytes, ref: BlobRef) -> bytes:
+    """Return `blob` if it is what `ref` names. Raises: Untrusted."""
+    if ref_of(blob) != ref:
+        raise Untrusted(f"blob {ref.sha256} is not what was announced")
+    return blob
+
+
+def store_blob(directory: Path, blob: bytes) -> BlobRef:
+    """Write `blob` durably below `directory`, unless it is there."""
+    ref = ref_of(blob)
+    path = directory / ref.sha256
+    if not path.exists():
+        replace_file(path, blob)
+    return ref
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step: readers see the old file or the new one, after a power cut too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames inside `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,138 @@
+"""The kiosk's only door to the network: HTTP with deadlines and caps, every failure as one of `sync.errors`.
+
+What arrives is bytes with an announced hash, or a small JSON document; nothing is trusted for having come by this way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sync.blobs import BlobRef, sync_directory
+from sync.errors import Malformed, Offline, Rejected, TooLarge, Untrusted
+
+CONNECT_S = 5
+READ_S = 20
+MAX_DOCUMENT_BYTES = 2**20
+CHUNK_BYTES = 2**16
+
+Signer = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+class Client:
+    """One marketplace, as seen from a kiosk. `received` counts the body bytes that came in; not for several threads at once."""
+
+    def __init__(self, base_url: str, *, session: requests.Session | None = None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.received = 0
+        self._session = session or requests.Session()
+        self._heads: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def head(self, market: str) -> dict[str, Any]:
+        """Return the market's head. Raises: Offline, Rejected, Malformed, TooLarge."""
+        tag, held = self._heads.get(market, ("", {}))
+        with self._send("GET", f"/sync/v1/head/{market}.json", headers={"If-None-Match": tag} if tag else {}) as response:
+            if response.status_code == 304:
+                return held
+            document = self._document(response)
+            if response.headers.get("ETag"):
+                self._heads[market] = (response.headers["ETag"], document)
+            return document
+
+    def blob(self, ref: BlobRef, into: Path) -> None:
+        """Fetch a blob to `into`, going on where an earlier attempt stopped.
+
+        Raises: Untrusted when the bytes are not what `ref` announces (they are thrown away), TooLarge, Offline, Rejected.
+        """
+        into.parent.mkdir(parents=True, exist_ok=True)
+        part = into.with_name(f"{into.name}.part")
+        have = part.stat().st_size if part.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if 0 < have < ref.length else {}
+        with self._send("GET", f"/sync/v1/b/{ref.sha256}", headers=headers) as response:
+            with part.open("ab" if response.status_code == 206 and headers else "wb") as file:
+                self._read_into(response, file, ref.length)
+                os.fsync(file.fileno())
+        if hashlib.sha256(part.read_bytes()).hexdigest() != ref.sha256:
+            part.unlink()
+            raise Untrusted(f"blob {ref.sha256} is not what was announced")
+        part.replace(into)
+        sync_directory(into.parent)
+
+    def post(self, path: str, document: dict[str, Any], *, signer: Signer | None = None) -> dict[str, Any]:
+        """Send a JSON document and return the answer's. Raises: Offline, Rejected, Malformed, TooLarge."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        with self._send("POST", path, headers={"Content-Type": "application/json"}, data=body, auth=signer) as response:
+            return self._document(response)
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        options["headers"] = {"Accept-Encoding": "identity", **options.get("headers", {})}
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                timeout=(CONNECT_S, READ_S),
+                allow_redirects=False,
+                stream=True,
+                **options,
+            )
+        except requests.RequestException as problem:
+            raise Offline(f"{self.base_url} does not answer: {type(problem).__name__}") from problem
+        if response.status_code in (429, 503) or response.status_code >= 500:
+            response.close()
+            raise Offline(f"{self.base_url} answers {response.status_code}", retry_after_s=_retry_after_s(response))
+        if response.status_code >= 300 and response.status_code != 304:
+            with response:
+                raise Rejected(f"{path}: {response.status_code}", status=response.status_code, code=self._code(response))
+        return response
+
+    def _read(self, response: requests.Response, limit: int) -> bytes:
+        content = bytearray()
+        try:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                content += chunk
+                self.received += len(chunk)
+                if len(content) > limit:
+                    raise TooLarge(f"more than {limit} bytes")
+        except requests.RequestException as problem:
+            raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
+        return bytes(content)
+
+    def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
+        try:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                self.received += len(chunk)
+                file.write(chunk)
+                if file.tell() > length:
+                    file.truncate(0)
+                    raise TooLarge(f"more than the announced {length} bytes")
+        except requests.RequestException as problem:
+            raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
+        finally:
+            file.flush()
+
+    def _document(self, response: requests.Response) -> dict[str, Any]:
+        try:
+            document = json.loads(self._read(response, MAX_DOCUMENT_BYTES))
+        except ValueError as problem:
+            # Typically the sign-in page of a shop's guest network, sent in the marketplace's place.
+            raise Malformed("the answer is no JSON document") from problem
+        if not isinstance(document, dict):
+            raise Malformed("the answer is no JSON object")
+        return document
+
+    def _code(self, response: requests.Response) -> str:
+        try:
+            return str(self._document(response).get("code", ""))
+        except (Malformed, TooLarge, Offline):
+            return ""
+
+
+def _retry_after_s(response: requests.Response) -> int | None:
+    text = response.headers.get("Retry-After", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

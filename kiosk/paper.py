@@ -28,7 +28,7 @@ CODE_PAGE_SLOT = 19
 """Where Epson and most others keep CP858 (22 of 35 profiles, reference/printing.md §1.3)."""
 
 _FONT_A_DOTS, _FONT_B_DOTS = 12, 9
-_SPACING = {"small": 22, "plain": 30, "tall": 54, "big": 58}
+_SPACING = {"small": 21, "plain": 28, "tall": 54, "big": 56}
 _STRIP_ROWS = 192
 _LOGO_DOTS = 64
 _PLAIN = str.maketrans(
@@ -169,14 +169,19 @@ def _character(character: str) -> bytes:
 
 def _wrapped(text: Text, columns: int) -> list[str]:
     """Break into lines of at most `columns`; centred lines are made about equally long."""
-    margin, words, width = " " * text.indent, _unbreakable(text.text), max(columns, 8)
-    lines = _lines(words, width, margin)
-    while text.align == "center" and width > 12 and len(narrower := _lines(words, width - 1, margin)) == len(lines):
+    margin, width = " " * text.indent, max(columns, 8)
+    return [line for part in text.text.split("\n") for line in _lines(part, width, margin, is_even=text.align == "center")]
+
+
+def _lines(text: str, width: int, margin: str, *, is_even: bool) -> list[str]:
+    words = _unbreakable(text)
+    lines = _filled(words, width, margin)
+    while is_even and width > 12 and len(narrower := _filled(words, width - 1, margin)) == len(lines):
         lines, width = narrower, width - 1
     return lines
 
 
-def _lines(words: str, width: int, margin: str) -> list[str]:
+def _filled(words: str, width: int, margin: str) -> list[str]:
     return textwrap.wrap(words, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False) or [margin]
 
 

@@ -97,7 +97,7 @@ class _Writer:
             yield Gap(10)
             yield Text(f"DUPLICATA {copy_no}", size="big", align="center", is_bold=True)
         yield Gap(10)
-        yield Text(_("Ni facture, ni ticket de caisse : rien n’a été réglé ici."), align="center")
+        yield Text(_("Ni facture, ni ticket de caisse.\nRien n’a été réglé ici."), align="center")
         yield Gap(20)
         yield Text(_("Bon n°"), align="center")
         yield Text(self.facts["number"], size="big", align="center", is_bold=True)
@@ -159,7 +159,7 @@ class _Writer:
             align="center",
         )
         yield Gap(12)
-        yield from _band(_("Prix vérifié en ligne : le plus bas des deux s’applique"), size="plain")
+        yield from _band(_("Prix vérifié en ligne :\nle plus bas des deux s’applique"), size="plain")
         yield Gap(16)
 
     def rights(self) -> Iterator[Block]:
@@ -184,8 +184,8 @@ class _Writer:
             "publication": number(self.facts["publication"], self.language),
             "corner": f"{corner['name']} ({number(corner['corner_no'], self.language)})",
         }
-        yield Text(_("Établi le %(moment)s, heure locale, à %(corner)s.") % facts, size="small", align="center")
-        yield Text(_("Prix du catalogue n° %(publication)s. Ce bon ne porte aucune donnée personnelle.") % facts, size="small", align="center")
+        yield Text(_("Établi le %(moment)s, heure locale,\n%(corner)s.") % facts, size="small", align="center")
+        yield Text(_("Prix du catalogue n° %(publication)s. Aucune donnée personnelle.") % facts, size="small", align="center")
         yield Text(_("Le papier thermique pâlit : prenez ce bon en photo."), size="small", align="center")
 
     def _device(self, listing: Facts, quantity: int) -> Iterator[Block]:
@@ -204,6 +204,7 @@ class _Writer:
         else:
             yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, indent=2)
         yield Text(self._guarantees(listing), indent=2)
+        yield Gap(4)
         yield Text(" ".join(self._fine_print(listing)), size="small", indent=3)
 
     def _guarantees(self, listing: Facts) -> str:

@@ -72,9 +72,8 @@ def current_rows(market: str) -> Callable[[Connection, str, Iterable[Any] | None
     def read(connection: Connection, table: str, keys: Iterable[Any] | None) -> Iterator[Row]:
         query = _query(table)
         if keys is None:
-            streamed = connection.execution_options(yield_per=BATCH)
-            found = streamed.execute(text(f"{query} order by {COLUMNS[table][0]}"), {"market": market})
-            yield from (tuple(each) for each in found)
+            streamed = text(f"{query} order by {COLUMNS[table][0]}").execution_options(yield_per=BATCH)
+            yield from (tuple(each) for each in connection.execute(streamed, {"market": market}))
             return
         iterator = iter(keys)
         narrowed = text(f"{query} and {COLUMNS[table][0]} in :keys").bindparams(bindparam("keys", expanding=True))

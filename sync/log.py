@@ -1,6 +1,6 @@
 """HQ's tables of the protocol: what must be looked at again, and what was published.
 
-Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes from it, and only marks it read.
+Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes, and only marks it read.
 Publications are numbered without gaps per market; each keeps the head it announced, so that a head can be put back after a crash.
 """
 

@@ -1,6 +1,6 @@
 """A snapshot: all rows of one channel at one version, as parts that are fetched, checked and loaded one by one.
 
-A manifest names the parts; it is a blob itself, so that a head stays small. Parts hold at most 50,000 rows and about 4 MB of text.
+A manifest names the parts; it is a blob itself, so that a head stays small. Parts hold at most 50,000 rows, about 4 MB of text.
 """
 
 from __future__ import annotations

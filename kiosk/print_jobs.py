@@ -1,0 +1,117 @@
+"""Printing a slip: a job is on disk as `sending` before its first byte, and ends as what is known, never as what is hoped.
+
+A failed print printed nothing and may be tried again; an uncertain one asks a person. The slip itself is never touched.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from kiosk import paper, printers, web
+from pos import clock, corners, outbox, slips
+from pos.errors import NotFound, PrinterOffline
+from pos.ops import setting
+
+WAIT_S = 1.2
+"""How long the page waits for the printer before it shows the job as it stands."""
+
+ENDED = ("confirmed", "uncertain", "failed")
+
+
+def printer(ops: Database) -> printers.Printer:
+    """Return this corner's printer. Raises: PrinterOffline when none is set."""
+    address = setting(ops, "printer")
+    if not address:
+        raise PrinterOffline(reason="no_printer")
+    return printers.Printer(address["host"], address["port"])
+
+
+def last_job(ops: Database, number: str) -> dict[str, Any] | None:
+    """Return a slip's latest print job, or None when nobody asked for paper."""
+    row = ops.execute(
+        "select job_id, copy_no, state, reason, requested_at, ended_at from print_job where number = ? order by copy_no desc",
+        [number],
+    ).fetchone()
+    return dict(zip(("job_id", "copy_no", "state", "reason", "requested_at", "ended_at"), row, strict=True)) if row else None
+
+
+def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
+    """Print a slip and return its job; waits a moment for the outcome, which the job holds in any case.
+
+    A job that failed is tried again under its own copy number; otherwise this is the next copy.
+    Raises: NotFound, PrinterOffline, RecordsDamaged.
+    """
+    store = web.ops_store()
+    ops = store.read()
+    slip = slips.slip(ops, number)
+    target = printer(ops)
+    prefix = setting(ops, "slip_prefix")
+    paper_mm = corners.corner(ops).paper_mm
+    with store.write() as writer:
+        job_id, copy_no = _start_job(writer, number, target, requested_by=requested_by, now=now)
+    data = paper.slip_bytes(
+        slip.facts, f"{prefix}{slip.digits}", paper_mm=paper_mm, language=slip.facts["language"], copy_no=copy_no
+    )
+    worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"print-{job_id}")
+    worker.start()
+    worker.join(WAIT_S)
+    return job_id
+
+
+def settle_interrupted(ops: Database, *, now: datetime) -> None:
+    """Mark jobs a stopped process left in the middle: paper may or may not have come out. Runs inside the caller's `write`."""
+    ops.execute(
+        "update print_job set state = 'uncertain', reason = 'interrupted', ended_at = ? where state in ('queued', 'sending', 'sent')",
+        [clock.to_text(now)],
+    )
+
+
+def _start_job(
+    ops: Database, number: str, target: printers.Printer, *, requested_by: str, now: datetime
+) -> tuple[int, int]:
+    """Write the job as `sending`; two taps at once make one job, since the second finds it under way."""
+    last = last_job(ops, number)
+    if last and last["state"] == "failed":
+        ops.execute(
+            "update print_job set state = 'sending', reason = '', requested_at = ?, ended_at = null where job_id = ?",
+            [clock.to_text(now), last["job_id"]],
+        )
+        return last["job_id"], last["copy_no"]
+    if last and last["state"] not in ENDED:
+        raise PrinterBusy(number=number)
+    copy_no = last["copy_no"] + 1 if last else 0
+    row = {
+        "number": number,
+        "copy_no": copy_no,
+        "printer": f"{target.host}:{target.port}",
+        "state": "sending",
+        "reason": "",
+        "requested_by": requested_by,
+        "requested_at": clock.to_text(now),
+        "ended_at": None,
+    }
+    job_id = ops.table("print_job").insert(row).last_pk
+    return int(job_id), copy_no
+
+
+class PrinterBusy(NotFound):
+    """A print of this slip is already under way."""
+
+    status = 409
+
+
+def _send(kiosk: web.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:
+    outcome = printers.send(target, data)
+    if kiosk.ops is None:
+        return
+    now = clock.now()
+    with kiosk.ops.write() as ops:
+        ops.execute(
+            "update print_job set state = ?, reason = ?, ended_at = ? where job_id = ?",
+            [outcome.state, outcome.reason, clock.to_text(now), job_id],
+        )
+        outbox.record(ops, "slip_printed", {"number": number, "copy_no": copy_no, "state": outcome.state}, now=now)

@@ -1,0 +1,171 @@
+"""The selection: its own address, its lines, its totals; what the customer takes away as a slip.
+
+Writes answer 303 to the selection's page. What changed between page and tap is said, with today's offer one tap away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from kiosk import web
+from pos import clock, offers, plans, selections, skus, slips, totals
+from pos.errors import Invalid, ListingGone, NotFound
+from pos.offers import Offer
+from pos.selections import Priced, Wish
+from pos.totals import Line
+
+routes = Blueprint("selections", __name__)
+
+CHART_MONTHS = 24
+CHART_HEIGHT = 100
+
+
+@routes.post("/selections")
+def start_selection() -> Response:
+    """Start a selection, with a first line when the form holds one."""
+    now = clock.now()
+    wish = _wish()
+    with web.ops_store().write() as ops:
+        selection_id = selections.start_selection(ops, now=now)
+        if wish is not None:
+            selections.add_line(ops, web.catalog(), selection_id, wish=wish, now=now)
+    return web.see_other(f"/selections/{selection_id}")
+
+
+@routes.get("/selections/<selection_id>")
+def selection(selection_id: str) -> Response:
+    """Show a selection at today's prices."""
+    catalog = web.catalog()
+    priced = selections.priced_selection(web.ops(), catalog, selection_id, now=clock.now())
+    return web.page("selections.html", priced=priced, months=_months(priced), **_texts(priced))
+
+
+@routes.post("/selections/<selection_id>/lines")
+def add_line(selection_id: str) -> Response:
+    """Add a line to a selection."""
+    wish = _wish()
+    if wish is None:
+        raise Invalid("a line needs a listing, a plan or an option")
+    with web.ops_store().write() as ops:
+        selections.add_line(ops, web.catalog(), selection_id, wish=wish, now=clock.now())
+    return web.see_other(f"/selections/{selection_id}")
+
+
+@routes.delete("/selections/<selection_id>/lines/<int:line_no>")
+@routes.post("/selections/<selection_id>/lines/<int:line_no>/removal")
+def remove_line(selection_id: str, line_no: int) -> Response:
+    """Take a line away; the POST is for forms, which know no DELETE."""
+    with web.ops_store().write() as ops:
+        selections.remove_line(ops, selection_id, line_no, now=clock.now())
+    return web.see_other(f"/selections/{selection_id}")
+
+
+@routes.post("/selections/<selection_id>/lines/<int:line_no>/acceptance")
+def accept_line(selection_id: str, line_no: int) -> Response:
+    """Take today's price, or the offer that stands in, for a line that changed."""
+    with web.ops_store().write() as ops:
+        selections.accept_line(ops, web.catalog(), selection_id, line_no, now=clock.now())
+    return web.see_other(f"/selections/{selection_id}")
+
+
+@routes.post("/selections/<selection_id>/slip")
+def issue_slip(selection_id: str) -> Response:
+    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
+    kiosk = web.kiosk()
+    device = slips.load_device(kiosk.directory, web.ops())
+    with web.ops_store().write() as ops:
+        slip = slips.issue_slip(
+            ops,
+            web.catalog(),
+            selection_id,
+            device=device,
+            seen=request.form.get("seen") or None,
+            language=g.language,
+            by_clerk=False,
+            now=clock.now(),
+        )
+    return web.see_other(f"/slips/{slip.number}")
+
+
+def way_on(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what an error page offers instead: today's offer and the form that takes it, or the nearest plan.
+
+    Raises: NotFound, ListingGone when there is nothing to offer.
+    """
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("seen", "listing", "plan")]
+    catalog = web.catalog()
+    if data.get("line_no") is not None and request.view_args:
+        return {"offer": None, "retry": None, "fix": None, "selection_url": f"/selections/{request.view_args['selection_id']}"}
+    offer = _offer_now(data)
+    plan_id = request.form.get("plan")
+    fix = data.get("fix")
+    if fix is not None:
+        plan_id = str(fix.plan_id)
+    fields += [("listing", str(offer.listing_id)), ("seen", str(offer.all_in_cents))] if offer else []
+    fields += [("plan", plan_id)] if plan_id else []
+    item = skus.sku_by_id(catalog, offer.sku_id) if offer else None
+    grade = next((each for each in offers.grades(catalog) if offer and each["grade_id"] == offer.grade_id), None)
+    return {
+        "offer": offer,
+        "item": item,
+        "grade": grade,
+        "retry": {"action": request.path, "fields": fields} if offer or fix else None,
+        "fix": plans.plan(catalog, fix.plan_id) if fix else None,
+        "fix_difference_cents": fix.monthly_difference_cents if fix else None,
+    }
+
+
+def _offer_now(data: dict[str, Any]) -> Offer | None:
+    """Return the offer of the listing asked for as it is now, or the one that wins its grade since it is gone."""
+    catalog = web.catalog()
+    listing_id = web.number_in(request.form, "listing")
+    if data.get("sku") and data.get("grade_id"):
+        return offers.winning_offer(catalog, skus.sku(catalog, data["sku"])["sku_id"], data["grade_id"])
+    if listing_id is None or data.get("left") is not None:
+        return None
+    try:
+        return offers.offer_of_listing(catalog, listing_id)
+    except (ListingGone, NotFound):
+        return None
+
+
+def _wish() -> Wish | None:
+    """Read a line from the form: `listing`, `plan`, `option` (repeated), `qty`, `acquisition`, `seen`. Raises: Invalid."""
+    form = request.form
+    options = form.getlist("option")
+    if any(not (text.isascii() and text.isdigit() and len(text) < 16) for text in options):
+        raise Invalid("option is not a whole number", field="option")
+    wish = Wish(
+        listing_id=web.number_in(form, "listing"),
+        plan_id=web.number_in(form, "plan"),
+        option_ids=tuple(int(text) for text in options),
+        quantity=web.number_in(form, "qty") or 1,
+        acquisition=form.get("acquisition", "new"),
+        seen_cents=web.number_in(form, "seen"),
+    )
+    is_empty = wish.listing_id is None and wish.plan_id is None and not wish.option_ids
+    return None if is_empty else wish
+
+
+def _texts(priced: Priced) -> dict[str, Any]:
+    """Return what the page shows beside the lines: each device's drawing, by SKU."""
+    catalog = web.catalog()
+    ids = {line.offer.sku_id for line in priced.lines if line.offer} | {
+        line.instead.sku_id for line in priced.lines if line.instead
+    }
+    grades = {grade["grade_id"]: grade for grade in offers.grades(catalog)}
+    return {"devices": {sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids}, "grades": grades}
+
+
+def _months(priced: Priced) -> list[dict[str, int]]:
+    """Return the coming months as columns of a chart: cents, and heights in percent of the dearest month."""
+    lines = [Line.from_slip(line.facts) for line in priced.lines if line.totals is not None]
+    due = totals.schedule(lines, min(CHART_MONTHS, priced.totals.horizon_months))[1:]
+    most = max(due, default=0)
+    return [
+        {"month": month, "cents": cents, "height": cents * CHART_HEIGHT // most}
+        for month, cents in enumerate(due, start=1)
+        if most
+    ]

@@ -1,0 +1,325 @@
+"""One device: its grades, the plan and options that go with it, and what that costs today, monthly and in the long run.
+
+The whole composition stands in the address (`grade`, `plan`, `option`, `acquisition`), so that it can be shared, reloaded and
+opened twice. Every amount comes from `pos.totals`; nothing is stored before somebody taps on "add".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlite_utils import Database
+
+from kiosk import web
+from kiosk.specs import spec_rows
+from pos import claims, offers, plans, skus, totals
+from pos.credit import CreditNotice, credit_notice
+from pos.eligibility import Eligibility, check_plan
+from pos.levies import copy_levy_cents
+from pos.offers import Offer, Rung
+from pos.plans import Option, Plan
+from pos.totals import Line, PlanTerms, Totals
+
+routes = Blueprint("skus", __name__)
+
+SHOWN_PLANS = 3
+EXIT_MONTHS = (3, 6, 12, 18)
+CONNECTED_FORMS = frozenset({"phone"})
+ACQUISITIONS = ("new", "port", "renewal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChoice:
+    """A plan beside this device: what it would cost, whether it is open, and the address that chooses it."""
+
+    plan: Plan | None
+    totals: Totals
+    device_cents: int
+    answer: Eligibility | None
+    fix: Plan | None
+    fix_query: str
+    exit_cents: int | None
+    is_chosen: bool
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionChoice:
+    """An option of this line and the address that adds or drops it."""
+
+    option: Option
+    is_chosen: bool
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One way to get the same things, over the same months: its parts add up to `total_cents`. Widths are in percent."""
+
+    plan: Plan | None
+    device_cents: int
+    plan_cents: int
+    options_cents: int
+    total_cents: int
+    widths: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the address asks for."""
+
+    grade: str
+    plan_id: int | None
+    option_ids: tuple[int, ...]
+    acquisition: str
+    selection_id: str
+
+    def query(self, **changes: Any) -> str:
+        """Return the query that asks for this with some changes."""
+        wanted = replace(self, **changes)
+        return web.with_query(
+            "",
+            grade=wanted.grade,
+            plan=wanted.plan_id,
+            option=list(wanted.option_ids),
+            acquisition=wanted.acquisition if wanted.acquisition != "new" else None,
+            s=wanted.selection_id,
+        ).lstrip("?")
+
+
+@routes.get("/sku/<code>")
+def sku(code: str) -> Response:
+    """Show a device with its ladder of grades and the bundle being composed."""
+    catalog = web.catalog()
+    item = skus.sku(catalog, code)
+    return web.page(
+        "skus.html",
+        item=item,
+        specs=spec_rows(item),
+        siblings=skus.siblings(catalog, item),
+        co2=claims.co2_avoided(item["category"]),
+        new_price=claims.new_price_claim(item, today=web.today()),
+        **_bundle(catalog, item),
+    )
+
+
+@routes.get("/sku/<code>/bundle")
+def bundle(code: str) -> Response:
+    """Show the ladder and the bundle alone."""
+    catalog = web.catalog()
+    item = skus.sku(catalog, code)
+    found = _bundle(catalog, item)
+    response = web.fragment("skus.html", "bundle", item=item, **found)
+    response.headers["HX-Replace-Url"] = f"/sku/{code}?{found['wanted'].query()}"
+    return response
+
+
+def sim_only_beside(chosen: Plan, every: list[Plan]) -> Plan | None:
+    """Return the plan to compare with: no device advantage, free to leave within a year, with as much data for the least money."""
+    free = [
+        plan
+        for plan in every
+        if plan.partner_id == chosen.partner_id and plan.body["commitment_months"] <= 12 and not _advantage(plan.terms)
+    ]
+    enough = [plan for plan in free if plan.body["data_gb"] >= chosen.body["data_gb"]]
+    if enough:
+        return min(enough, key=lambda plan: (plan.body["monthly_cents"], plan.rank))
+    return max(free, key=lambda plan: (plan.body["data_gb"], -plan.rank), default=None)
+
+
+def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
+    rungs = offers.ladder(catalog, item["sku_id"])
+    wanted, chosen = _wanted(rungs)
+    shared: dict[str, Any] = {"rungs": rungs, "wanted": wanted, "chosen": chosen, "offer": chosen and chosen.offer}
+    if chosen is None or chosen.offer is None:
+        return shared
+    offer, day = chosen.offer, web.today()
+    every = _plans_here(catalog, item)
+    plan, answers = _chosen_plan(every, wanted, offer)
+    open_options = plans.options(catalog, category_id=item["category_id"], has_device=True, has_plan=plan is not None)
+    picked = [option for option in open_options if option.option_id in wanted.option_ids]
+    wanted = replace(
+        wanted, plan_id=plan.plan_id if plan else None, option_ids=tuple(sorted(option.option_id for option in picked))
+    )
+    line = Line(
+        quantity=1,
+        device_cents=offer.all_in_cents,
+        plan=plan.terms if plan else None,
+        options=tuple(option.terms for option in picked),
+    )
+    exit_law = plans.law(catalog, "early_exit", day)
+    choices = _plan_choices(every, answers, wanted, line, exit_law)
+    return shared | {
+        "wanted": wanted,
+        "plan": plan,
+        "line_totals": totals.line_totals(line),
+        "choices": choices[: SHOWN_PLANS + 1],
+        "more_choices": choices[SHOWN_PLANS + 1 :],
+        "has_plans": bool(every),
+        "acquisitions": [(name, wanted.query(acquisition=name)) for name in ACQUISITIONS],
+        "options": [_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
+        "bars": _bars(line, plan, every) if plan else [],
+        "exits": _exits(plan, line, exit_law) if plan else [],
+        "credit": _credit(catalog, line, day),
+        "reduction": claims.reduction(offer.price_cents, offer.prior_cents),
+        "levy_cents": _levy(catalog, item, day),
+        "guarantee": plans.law(catalog, "legal_guarantee", day),
+        "withdrawal": plans.law(catalog, "withdrawal", day),
+    }
+
+
+def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
+    """Return what is asked and the rung it means: the one named, else the least dear on offer."""
+    asked = request.args
+    on_offer = [rung for rung in rungs if rung.offer is not None]
+    code = asked.get("grade", "").strip().upper()
+    named = next((rung for rung in on_offer if rung.grade["code"] == code), None)
+    chosen = named or min(on_offer, key=lambda rung: (rung.offer.all_in_cents if rung.offer else 0), default=None)
+    acquisition = asked.get("acquisition", "new")
+    wanted = Wanted(
+        grade=chosen.grade["code"] if chosen else "",
+        plan_id=web.number_in(asked, "plan"),
+        option_ids=tuple(int(text) for text in asked.getlist("option")[:12] if text.isascii() and text.isdigit()),
+        acquisition=acquisition if acquisition in ACQUISITIONS else "new",
+        selection_id=asked.get("s", "")[:32],
+    )
+    return wanted, chosen
+
+
+def _plans_here(catalog: Database, item: dict[str, Any]) -> list[Plan]:
+    """Return the plans of this corner's partner, where the device can use one."""
+    specs = item.get("specs") or {}
+    if item["form"] not in CONNECTED_FORMS and not specs.get("sim") and not specs.get("network"):
+        return []
+    here = web.corner_or_none()
+    return [plan for plan in plans.plans(catalog) if here is None or plan.partner_id == here.partner.get("partner_id")]
+
+
+def _advantage(terms: PlanTerms) -> bool:
+    return bool(terms.device_discount_cents or terms.refund_cents or terms.instalment_months)
+
+
+def _chosen_plan(every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[Plan | None, dict[int, Eligibility]]:
+    """Return the plan asked for, if it is open to this situation, and the answer for every plan."""
+    bodies = [(plan.plan_id, plan.body) for plan in every]
+    answers = {
+        plan.plan_id: check_plan(
+            plan.body,
+            plan_id=plan.plan_id,
+            device_cents=offer.all_in_cents,
+            devices=1,
+            acquisition=wanted.acquisition,  # type: ignore[arg-type] -- `_wanted` let only known ones through
+            other_plans=bodies,
+        )
+        for plan in every
+    }
+    plan = next((each for each in every if each.plan_id == wanted.plan_id and answers[each.plan_id].is_eligible), None)
+    return plan, answers
+
+
+def _plan_choices(
+    every: list[Plan], answers: dict[int, Eligibility], wanted: Wanted, line: Line, exit_law: dict[str, Any] | None
+) -> list[PlanChoice]:
+    """Return "no plan", then the plans: the chosen one and those that bring the device something first, in HQ's order."""
+    by_id = {plan.plan_id: plan for plan in every}
+    ordered = sorted(
+        every,
+        key=lambda plan: (
+            plan.plan_id != wanted.plan_id,
+            not answers[plan.plan_id].is_eligible,
+            bool(answers[plan.plan_id].reasons),
+        ),
+    )
+    shown = sorted(ordered[:SHOWN_PLANS], key=lambda plan: (plan.rank, plan.plan_id)) + ordered[SHOWN_PLANS:]
+    choices = [_choice(None, None, None, wanted, line, exit_law)]
+    for plan in shown:
+        answer = answers[plan.plan_id]
+        choices.append(_choice(plan, answer, by_id.get(answer.fix.plan_id) if answer.fix else None, wanted, line, exit_law))
+    return choices
+
+
+def _choice(
+    plan: Plan | None,
+    answer: Eligibility | None,
+    fix: Plan | None,
+    wanted: Wanted,
+    line: Line,
+    exit_law: dict[str, Any] | None,
+) -> PlanChoice:
+    with_plan = replace(line, plan=plan.terms if plan else None)
+    return PlanChoice(
+        plan=plan,
+        totals=totals.line_totals(with_plan),
+        device_cents=totals.device_price_cents(with_plan),
+        answer=answer,
+        fix=fix,
+        fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",
+        exit_cents=_exit_cents(plan.terms, line, 12, exit_law) if plan and plan.terms.commitment_months > 12 else None,
+        is_chosen=(plan.plan_id if plan else None) == wanted.plan_id,
+        query=wanted.query(plan_id=plan.plan_id if plan else None),
+    )
+
+
+def _exit_cents(terms: PlanTerms, line: Line, month: int, law: dict[str, Any] | None) -> int:
+    return totals.early_exit_cents(
+        terms,
+        after_month=month,
+        with_device=terms.subsidises(line.device_cents),
+        rate_bp=law["rate_bp"] if law else 0,
+        from_month=law["from_month"] if law else 0,
+    )
+
+
+def _exits(plan: Plan, line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
+    """Return (months run, cost of leaving then) at a few moments of the commitment."""
+    return [(month, _exit_cents(plan.terms, line, month, law)) for month in EXIT_MONTHS if month < plan.terms.commitment_months]
+
+
+def _option_choice(option: Option, wanted: Wanted) -> OptionChoice:
+    ids = set(wanted.option_ids) ^ {option.option_id}
+    return OptionChoice(
+        option=option, is_chosen=option.option_id in wanted.option_ids, query=wanted.query(option_ids=tuple(sorted(ids)))
+    )
+
+
+def _bars(line: Line, plan: Plan, every: list[Plan]) -> list[Bar]:
+    """Return this bundle and, beside it, the same device alone with a SIM-only plan, over the same months."""
+    other = sim_only_beside(plan, every)
+    ways = [(plan, line, totals.line_totals(line))]
+    if other is not None and other.plan_id != plan.plan_id:
+        ways.append((other, replace(line, plan=_alone(other.terms)), totals.device_plus_sim_only(line, other.terms)))
+    most = max(costs.total_cents for _, _, costs in ways)
+    return [_bar(each, way, costs, most) for each, way, costs in ways]
+
+
+def _bar(plan: Plan, line: Line, costs: Totals, most: int) -> Bar:
+    device = totals.device_price_cents(line)
+    options = sum(option.one_off_cents + option.monthly_cents * costs.horizon_months for option in line.options)
+    parts = (device, costs.total_cents - device - options, options)
+    widths = [part * 100 // most if most else 0 for part in parts]
+    return Bar(
+        plan=plan,
+        device_cents=parts[0],
+        plan_cents=parts[1],
+        options_cents=parts[2],
+        total_cents=costs.total_cents,
+        widths=(widths[0], widths[1], widths[2]),
+    )
+
+
+def _alone(terms: PlanTerms) -> PlanTerms:
+    return replace(terms, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
+
+
+def _credit(catalog: Database, line: Line, day: str) -> CreditNotice | None:
+    law = plans.law(catalog, "credit_notice", day)
+    if law is None or line.plan is None or not line.plan.instalment_months:
+        return None
+    return credit_notice(totals.device_price_cents(line), line.plan.deposit_cents, line.plan.instalment_months, law_body=law)
+
+
+def _levy(catalog: Database, item: dict[str, Any], day: str) -> int | None:
+    law = plans.law(catalog, "copy_levy", day)
+    return copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=law) if law else None

@@ -1,0 +1,80 @@
+"""The slip on screen: its number, its QR code, and paper when somebody asks for it, never by itself (L541-15-10)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from flask import Blueprint, Response, request
+
+from kiosk import print_jobs, printers, qr, web
+from pos import clock, slips, tokens
+from pos.errors import NotFound, PrinterOffline
+from pos.ops import setting
+
+routes = Blueprint("slips", __name__)
+
+AGAIN = ("failed", "uncertain")
+PRINTER_DEADLINE_S = 1.0
+
+
+@routes.get("/slips/<number>")
+def slip(number: str) -> Response:
+    """Show a slip."""
+    ops = web.ops()
+    found = slips.slip(ops, canonical(number))
+    return web.page("slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number))
+
+
+@routes.get("/slips/<number>/qr.svg")
+def qr_code(number: str) -> Response:
+    """Send the QR code of a slip; a slip's token never changes."""
+    ops = web.ops()
+    found = slips.slip(ops, canonical(number))
+    body = qr_drawing(f"{setting(ops, 'slip_prefix')}{found.digits}")
+    return web.keep(body, web.compressed(body), "image/svg+xml")
+
+
+@routes.post("/slips/<number>/print")
+def print_slip(number: str) -> Response:
+    """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
+    ops = web.ops()
+    found = slips.slip(ops, canonical(number))
+    last = print_jobs.last_job(ops, found.number)
+    if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
+        try:
+            print_jobs.request_print(web.kiosk(), found.number, requested_by="customer", now=clock.now())
+        except print_jobs.PrinterBusy:
+            return web.see_other(f"/slips/{found.number}#paper")
+    return web.see_other(f"/slips/{found.number}#paper")
+
+
+@routes.get("/slips/<number>/paper")
+def paper_state(number: str) -> Response:
+    """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
+    ops = web.ops()
+    found = slips.slip(ops, canonical(number))
+    return web.fragment(
+        "slips.html", "paper", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number), printer=printer_state()
+    )
+
+
+def printer_state() -> printers.PrinterState | None:
+    """Ask the printer how it is, within a second; None when the corner has no printer."""
+    try:
+        return printers.status(print_jobs.printer(web.ops()), deadline_s=PRINTER_DEADLINE_S)
+    except PrinterOffline:
+        return None
+
+
+def canonical(text: str) -> str:
+    """Return a slip number as it is recorded, whatever its case, spaces or confusable letters. Raises: NotFound."""
+    try:
+        return tokens.canonical_number(text)
+    except tokens.MangledToken as problem:
+        raise NotFound(number=text) from problem
+
+
+@lru_cache(maxsize=64)
+def qr_drawing(url: str) -> bytes:
+    """Return the QR code of a slip's URL as SVG; making one takes tens of milliseconds, and page and printer ask for the same."""
+    return qr.svg(url).encode()

@@ -1,0 +1,104 @@
+"""How this kiosk is, for people's scripts and the fleet: alive, ready, and the whole state as one JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from kiosk import print_jobs, web
+from pos import clock, outbox
+from pos.db import DatabaseError
+from pos.errors import PosError, PrinterOffline
+from pos.ops import setting
+
+routes = Blueprint("status", __name__)
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    """Say that the process answers."""
+    return web.as_json({"status": "ok"})
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    """Say whether a customer can be served: a catalogue to read and records to write."""
+    faults = [fault["code"] for fault in _faults()]
+    blocking = [code for code in faults if code in ("catalog_missing", "records_damaged", "not_enrolled")]
+    if blocking:
+        return web.as_json({"code": blocking[0], "detail": ", ".join(blocking), "status": 503}, 503)
+    return web.as_json({"status": "ready"})
+
+
+@routes.get("/status.json")
+def status() -> Response:
+    """Describe the kiosk."""
+    return web.as_json(describe())
+
+
+def describe() -> dict[str, Any]:
+    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, faults."""
+    here = web.corner_or_none()
+    return {
+        "corner": here.corner_id if here else None,
+        "version": web.kiosk().version,
+        "catalog": _channels(),
+        "outbox": _outbox(),
+        "printers": _printers(),
+        "faults": _faults(),
+    }
+
+
+def _channels() -> dict[str, dict[str, Any]]:
+    now = clock.now()
+    try:
+        rows = web.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor order by channel").fetchall()
+    except (PosError, DatabaseError):
+        return {}
+    return {
+        channel: {
+            "epoch": epoch,
+            "version": number,
+            "root": root,
+            "age_s": max(0, int((now - clock.from_text(applied_at)).total_seconds())),
+        }
+        for channel, epoch, number, root, applied_at in rows
+    }
+
+
+def _outbox() -> dict[str, Any]:
+    try:
+        ops = web.ops()
+        acked = setting(ops, "acked") or 0
+        pending, oldest_at = outbox.depth(ops, acked=acked)
+    except (PosError, DatabaseError):
+        return {"pending": None, "oldest_at": None, "acked": None}
+    return {"pending": pending, "oldest_at": oldest_at, "acked": acked}
+
+
+def _printers() -> list[dict[str, Any]]:
+    """The last print tells the state: asking the printer itself would make this page wait for it."""
+    try:
+        ops = web.ops()
+        target = print_jobs.printer(ops)
+    except (PrinterOffline, PosError, DatabaseError):
+        return []
+    last = ops.execute("select state from print_job order by job_id desc limit 1").fetchone()
+    queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
+    known = {"confirmed": "ok", "failed": "offline"}
+    return [{"name": f"{target.host}:{target.port}", "state": known.get(last[0], "unknown") if last else "unknown", "queue": queue}]
+
+
+def _faults() -> list[dict[str, str | None]]:
+    faults: list[dict[str, str | None]] = []
+    if web.kiosk().ops is None:
+        faults.append({"code": "records_damaged", "since": None})
+    elif web.corner_or_none() is None:
+        faults.append({"code": "not_enrolled", "since": None})
+    try:
+        web.catalog().execute("select 1 from shelf limit 1").fetchone()
+    except (PosError, DatabaseError):
+        faults.append({"code": "catalog_missing", "since": None})
+    faults.extend({"code": code, "since": since} for code, since in web.kiosk().faults.items() if code != "records_damaged")
+    return faults

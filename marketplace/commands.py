@@ -1,0 +1,142 @@
+"""`comptoir marketplace …`: set the central app up, fill it, publish, enrol, serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+
+from marketplace.db import create_tables, open_engine
+from marketplace.enrolments import start_enrolment
+from marketplace.feeds import Imported, import_feed
+from marketplace.places import read_place, start_place
+from marketplace.problems import FeedRefused
+from marketplace.publishing import publish_all
+from pos import clock
+from pos.errors import PosError
+
+WORKERS = 2
+THREADS = 8
+SHOWN_EVERY_S = 0.2
+P = ParamSpec("P")
+R = TypeVar("R")
+
+directory_option = click.option(
+    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="The marketplace's directory."
+)
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a refusal into one line on stderr and exit status 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except PosError as problem:
+            raise click.ClickException(problem.detail or problem.code) from None
+
+    return run
+
+
+@click.group("marketplace")
+def marketplace() -> None:
+    """The central app: feeds, publishing, slips, orders, fleet."""
+
+
+@marketplace.command("init")
+@directory_option
+@click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
+@click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="The address customers' phones open.")
+@plainly
+def init_command(directory: Path, database: str | None, public_url: str) -> None:
+    """Set a marketplace up; prints the console's password, once."""
+    password = start_place(directory, database=database, public_url=public_url)
+    click.echo(f"marketplace ready in {directory}")
+    click.echo(f"console password (shown once): {password}")
+
+
+@marketplace.command("import")
+@click.argument("feed", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@directory_option
+@plainly
+def import_command(feed: Path, directory: Path) -> None:
+    """Import a feed: all of it, or nothing and the reasons."""
+    engine = open_engine(read_place(directory).database)
+    create_tables(engine)
+    try:
+        imported = import_feed(engine, feed, progress=Ticker())
+    except FeedRefused as refusal:
+        for problem in refusal.data["problems"]:
+            click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)
+        raise click.ClickException(f"{len(refusal.data['problems'])} problem(s): nothing was imported") from None
+    click.echo(_summary(imported))
+
+
+@marketplace.command("publish")
+@directory_option
+@plainly
+def publish_command(directory: Path) -> None:
+    """Publish what changed to the fleet."""
+    engine = open_engine(read_place(directory).database)
+    for market, published in publish_all(engine, directory).items():
+        click.echo(f"{market}: publication {published.publication}" if published else f"{market}: nothing changed")
+
+
+@marketplace.command("enrol")
+@click.argument("corner")
+@directory_option
+@plainly
+def enrol_command(corner: str, directory: Path) -> None:
+    """Print a one-time code for a corner, good for ten minutes."""
+    click.echo(start_enrolment(open_engine(read_place(directory).database), corner, now=clock.now()))
+
+
+@marketplace.command("serve")
+@directory_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@plainly
+def serve_command(directory: Path, host: str, port: int) -> None:
+    """Serve customers, the fleet and the console."""
+    create_tables(open_engine(read_place(directory).database))
+    os.environ["COMPTOIR_MARKETPLACE"] = str(directory.resolve())
+    server = Granian(
+        "marketplace.app:app_from_environment",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=WORKERS,
+        blocking_threads=THREADS,
+        log_access=False,
+    )
+    server.serve()
+
+
+class Ticker:
+    """Shows how far a long import is, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr.isatty()
+        self._last = 0.0
+
+    def __call__(self, stage: str, count: int) -> None:
+        """Show a stage and its count of rows, at most five times a second."""
+        if self._is_shown and time.monotonic() - self._last > SHOWN_EVERY_S:
+            self._last = time.monotonic()
+            click.echo(f"\r{stage} {count:,} listings", nl=False, err=True)
+
+
+def _summary(imported: Imported) -> str:
+    totals = [sum(counts.values()) for counts in (imported.added, imported.changed, imported.removed)]
+    added, changed, removed = totals
+    return f"{imported.feed}: {imported.listings:,} listings; {added:,} rows added, {changed:,} changed, {removed:,} removed"

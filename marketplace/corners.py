@@ -1,0 +1,74 @@
+"""The corners of the fleet: the document each one receives, and how each one stands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from marketplace.content import compact
+from marketplace.db import row, rows
+from pos.errors import NotFound
+
+
+
+def corner_document(connection: Connection, corner_id: str) -> dict[str, Any]:
+    """Return the private document of a corner: its row, its partner's, its market's currency and taxes.
+
+    Raises: NotFound.
+    """
+    found = row(
+        connection,
+        """
+        select corner.body as corner, partner.body as partner, market.body as market
+        from corner
+        join market on market.market = corner.market
+        left join partner on partner.partner_id = :partner_id
+        where corner.corner_id = :corner_id
+        """,
+        corner_id=corner_id,
+        partner_id=_partner_id(connection, corner_id),
+    )
+    if found is None:
+        raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
+    market = json.loads(found["market"])
+    return {
+        **json.loads(found["corner"]),
+        "partner": json.loads(found["partner"] or "{}"),
+        "currency": market["currency"],
+        "tax_included": market["tax_included"],
+    }
+
+
+def document_sha256(document: dict[str, Any]) -> str:
+    """Return the hash by which a kiosk knows whether its document is the newest."""
+    return hashlib.sha256(compact(document).encode()).hexdigest()
+
+
+def fleet(connection: Connection) -> list[dict[str, Any]]:
+    """Return every corner with its newest device, what that device said last, and how many slips and events it sent."""
+    found = rows(
+        connection,
+        """
+        select corner.corner_id, corner.corner_no, corner.market, corner.body,
+          device.key_id, device.enrolled_at, device.seen_at, device.heartbeat, device.quarantined_at, device.revoked_at,
+          (select count(*) from slip where slip.corner_id = corner.corner_id) as slips,
+          (select count(*) from inbox where inbox.corner_id = corner.corner_id and inbox.state = 'dead') as dead
+        from corner
+        left join device on device.corner_id = corner.corner_id and device.enrolled_at = (
+          select max(newest.enrolled_at) from device newest where newest.corner_id = corner.corner_id
+        )
+        order by corner.corner_no, device.key_id
+        """,
+    )
+    for each in found:
+        each["body"] = json.loads(each["body"])
+        each["heartbeat"] = json.loads(each["heartbeat"] or "{}")
+    return found
+
+
+def _partner_id(connection: Connection, corner_id: str) -> str:
+    found = row(connection, "select body from corner where corner_id = :corner_id", corner_id=corner_id)
+    return str(json.loads(found["body"])["partner_id"]) if found else ""

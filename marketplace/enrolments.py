@@ -1,0 +1,148 @@
+"""Enrolment: a one-time code given to a corner becomes the public key of its device.
+
+Invariant: a code works once, for ten minutes and five tries, and HQ keeps only its hash. The first four symbols name the code,
+the other eight are its secret (40 bits; ASVS 6.5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection, Engine
+
+from marketplace import tables
+from marketplace.corners import corner_document
+from marketplace.db import changed, row, run_tx
+from pos import clock
+from pos.errors import Conflict, Invalid, NotFound, Refused
+from pos.tokens import CROCKFORD, key_id
+
+SELECTOR, SECRET = 4, 8
+VALID_MINUTES = 10
+MOST_TRIES = 5
+
+
+class WrongCode(Refused):
+    """The code is unknown, used, expired, or was tried too often."""
+
+
+class KeyTaken(Conflict):
+    """This key, or one with the same id, is enrolled already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """What a device needs to know of itself: its corner document, its key's id, its event stream."""
+
+    corner: dict[str, Any]
+    key_id: str
+    stream: str
+
+
+def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
+    """Return a new code for a corner, written in groups of four. Raises: NotFound."""
+    code = "".join(secrets.choice(CROCKFORD) for _ in range(SELECTOR + SECRET))
+
+    def work(connection: Connection) -> None:
+        if row(connection, "select 1 as one from corner where corner_id = :corner_id", corner_id=corner_id) is None:
+            raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
+        values = {
+            "corner_id": corner_id,
+            "selector": code[:SELECTOR],
+            "secret_sha256": _hash(code[SELECTOR:]),
+            "created_at": clock.to_text(now),
+            "expires_at": clock.to_text(now + timedelta(minutes=VALID_MINUTES)),
+            "tries": 0,
+            "used_at": None,
+        }
+        changed(connection, "delete from enrolment_code where selector = :selector", selector=code[:SELECTOR])
+        connection.execute(tables.enrolment_code.insert(), values)
+
+    run_tx(engine, work)
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def enrol_device(engine: Engine, code: str, public_key: str, *, slip_prefix: str, now: datetime) -> Enrolment:
+    """Turn a code and a raw public key in hexadecimal into an enrolled device.
+
+    A wrong try is counted and stays counted. Raises: Invalid, WrongCode, KeyTaken.
+    """
+    raw_key = _read_key(public_key)
+    plain = _read_code(code)
+    corner_id = run_tx(engine, lambda connection: _use_code(connection, plain, clock.to_text(now)))
+    if corner_id is None:
+        raise WrongCode("the code is unknown, used, expired, or was tried too often")
+    return run_tx(engine, lambda connection: _enrol(connection, corner_id, raw_key, slip_prefix, clock.to_text(now)))
+
+
+def _use_code(connection: Connection, plain: str, now: str) -> str | None:
+    """Count the try, then use the code up if it is right: the count is committed either way."""
+    found = row(
+        connection,
+        """
+        select * from enrolment_code
+        where selector = :selector and used_at is null and expires_at > :now and tries < :most
+        """,
+        selector=plain[:SELECTOR],
+        now=now,
+        most=MOST_TRIES,
+    )
+    if found is None:
+        return None
+    is_right = hmac.compare_digest(found["secret_sha256"], _hash(plain[SELECTOR:]))
+    changed(
+        connection,
+        """
+        update enrolment_code set tries = tries + 1, used_at = :used_at
+        where corner_id = :corner_id and selector = :selector
+        """,
+        used_at=now if is_right else None,
+        corner_id=found["corner_id"],
+        selector=found["selector"],
+    )
+    return str(found["corner_id"]) if is_right else None
+
+
+def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: str, now: str) -> Enrolment:
+    name = key_id(raw_key).hex()
+    if row(connection, "select 1 as one from device where key_id = :key_id", key_id=name) is not None:
+        raise KeyTaken("a device with this key id is enrolled already")
+    stream = secrets.token_hex(8)
+    values = {
+        "corner_id": corner_id,
+        "key_id": name,
+        "public_key": raw_key,
+        "stream": stream,
+        "slip_prefix": slip_prefix,
+        "enrolled_at": now,
+    }
+    connection.execute(tables.device.insert(), values)
+    return Enrolment(corner=corner_document(connection, corner_id), key_id=name, stream=stream)
+
+
+def _read_code(code: str) -> str:
+    plain = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    if len(plain) != SELECTOR + SECRET or set(plain) - set(CROCKFORD):
+        raise WrongCode("a code has 12 letters and digits")
+    return plain
+
+
+def _read_key(public_key: str) -> bytes:
+    try:
+        raw_key = bytes.fromhex(public_key)
+        Ed25519PublicKey.from_public_bytes(raw_key)
+    except (ValueError, UnsupportedAlgorithm):
+        raise Invalid("public_key is not a raw Ed25519 key in hexadecimal") from None
+    return raw_key
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

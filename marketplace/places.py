@@ -1,0 +1,69 @@
+"""Where a marketplace stands: its directory, its database, and the address customers reach it by."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, Engine
+
+from marketplace.db import create_tables, database_url, open_engine, run_tx
+from marketplace.settings import store_setting
+from pos.errors import Conflict, NotFound
+from pos.tokens import CROCKFORD
+
+FILE = "marketplace.json"
+PASSWORD_LETTERS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What `marketplace.json` says; it may hold a database password, so only its owner may read it."""
+
+    database: str
+    public_url: str
+
+
+def start_place(directory: Path, *, database: str | None, public_url: str) -> str:
+    """Make a new marketplace in `directory` and return the console's password, which is kept only as argon2id.
+
+    Raises: Conflict when one is there already.
+    """
+    if (directory / FILE).exists():
+        raise Conflict(f"a marketplace is already set up in {directory}")
+    directory.mkdir(parents=True, exist_ok=True)
+    place = Place(database=database or database_url(directory), public_url=public_url.rstrip("/"))
+    engine = open_engine(place.database)
+    create_tables(engine)
+    password = "".join(CROCKFORD[byte % 32] for byte in os.urandom(PASSWORD_LETTERS)).lower()
+    store_secrets(engine, password)
+    engine.dispose()
+    descriptor = os.open(directory / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+        json.dump(asdict(place), target, indent=2)
+        target.flush()
+        os.fsync(target.fileno())
+    return password
+
+
+def store_secrets(engine: Engine, password: str) -> None:
+    """Store the console's password, hashed, and a new key for its cookies: every open session ends."""
+    hashed = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(password)
+    secret = os.urandom(32).hex()
+
+    def work(connection: Connection) -> None:
+        store_setting(connection, "console_password", hashed)
+        store_setting(connection, "secret_key", secret)
+
+    run_tx(engine, work)
+
+
+def read_place(directory: Path) -> Place:
+    """Read where the marketplace of `directory` stands. Raises: NotFound before `start_place`."""
+    try:
+        return Place(**json.loads((directory / FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise NotFound(f"no marketplace in {directory}: run `comptoir marketplace init` first") from None

@@ -296,7 +296,7 @@ class Interpreter:
 
     def _function(self, rest: bytes) -> None:
         name, body = rest[:1], rest[3:]
-        if name == b"H" and body[:2] in {b"00", b"\x30\x30"} and len(body) == 6:
+        if name == b"H" and body[:2] == b"00" and len(body) == 6:
             self.events.append(Reply(b"\x37\x22" + body[2:] + b"\x00"))
         else:
             self._alarm(f"fonction non simulée : 1D 28 {name.hex().upper()}")

@@ -144,7 +144,7 @@ def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> It
             good_cents=model["good_cents"] + step * model.get("step_cents", 0),
             popularity=model.get("popularity", 3),
             turn=turn,
-            has_battery=model.get("battery", category["battery"]),
+            has_battery=bool(model.get("battery", category["battery"])),
             genuine=True,
         )
 
@@ -159,7 +159,8 @@ def describe_color(name: str, colors: Row) -> Row:
 def combine_variants(model: Row, axes: Sequence[Sequence[Row]]) -> Iterator[Row]:
     """Yield every way to vary a model, the plain one left out, each as one merged change."""
     memory = [
-        {"code": f"RAM{ram}", "name": f"RAM {ram}", "cents": ram * 600, "specs": {"ram_gb": ram}} for ram in model.get("more_ram", [])
+        {"code": f"RAM{ram}", "name": f"RAM {ram}", "cents": ram * 600, "specs": {"ram_gb": ram}}
+        for ram in model.get("more_ram", [])
     ]
     skipped = model.get("without", [])
     choices = [[None, *(option for option in axis if option["code"] not in skipped)] for axis in [memory, *axes]]
@@ -198,7 +199,8 @@ def vary_sku(sku: Sku, change: Row, *, sku_id: int) -> Sku:
 
 def slug(text: str) -> str:
     """Return a name as the upper-case words of a SKU code."""
-    return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in text.upper()).split())
+    spelt = text.upper().replace("+", " PLUS")
+    return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in spelt).split())
 
 
 def internal_ean(number: int) -> str:
@@ -214,9 +216,11 @@ def place_skus(corner: Row, sku_ids: Mapping[str, int]) -> Row:
     return corner | {"planogram": planogram}
 
 
-def write_listings(path: Path, skus: Sequence[Sku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None) -> None:
+def write_listings(
+    path: Path, skus: Sequence[Sku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None
+) -> None:
     """Write exactly `wanted` listings, French market first, one row at a time."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  # a reproducible sample world, no secrets
     american = [sku for sku in skus if sku.genuine and sku.row["category_id"] in US_CATEGORIES]
     us = open_trade("us", corners)
     abroad = min(max(wanted * 4 // 100, min(PLANOGRAM_OFFERS * len(us.promised), wanted // 12)), room_for(american, us))
@@ -235,7 +239,9 @@ def write_listings(path: Path, skus: Sequence[Sku], corners: Sequence[Row], *, w
 
 def open_trade(market: str, corners: Sequence[Row]) -> Trade:
     """Gather who sells what in a market, and which SKUs its corners show on their tables."""
-    sellers = sorted((seller for seller in read_rows("sellers") if market in seller["markets"]), key=lambda seller: str(seller["status"]))
+    sellers = sorted(
+        (seller for seller in read_rows("sellers") if market in seller["markets"]), key=lambda seller: str(seller["status"])
+    )
     return Trade(
         market=market,
         currency=json.loads((SAMPLE / "feed.json").read_text("utf-8"))["markets"][market]["currency"],
@@ -270,7 +276,7 @@ def make_listings(rng: random.Random, trade: Trade, skus: Sequence[Sku], *, want
 
 
 def interest(sku: Sku, trade: Trade) -> tuple[bool, bool, int, int, int]:
-    """Sort key: tables of the market's corners first, then each model's first SKU, popular models before others, variants last."""
+    """Sort key: what stands on tables, then each model's first SKU, popular models before others; variants last."""
     return (sku.row["sku_id"] not in trade.promised, not sku.genuine, sku.turn, -sku.popularity, sku.row["sku_id"])
 
 
@@ -303,7 +309,7 @@ def share_out(skus: Sequence[Sku], trade: Trade, *, wanted: int) -> list[int]:
 
 
 def pair_sellers(rng: random.Random, sellers: Sequence[Row], share: int) -> Iterator[tuple[Row, int]]:
-    """Yield `share` different pairs of seller and grade; the first four are of four grades and from active sellers, who come first."""
+    """Yield `share` different pairs of seller and grade, the first four in four grades and by active sellers, who come first."""
     active = sum(seller["status"] == "active" for seller in sellers)
     starts = [int(rng.random() * active) for _ in GRADES]
     used = [0] * len(GRADES)
@@ -315,7 +321,9 @@ def pair_sellers(rng: random.Random, sellers: Sequence[Row], share: int) -> Iter
         used[grade] += 1
 
 
-def describe_listing(rng: random.Random, trade: Trade, sku: Sku, seller: Row, grade: int, *, on_table: bool) -> tuple[object, ...]:
+def describe_listing(
+    rng: random.Random, trade: Trade, sku: Sku, seller: Row, grade: int, *, on_table: bool
+) -> tuple[object, ...]:
     """Return one listing's facts; what a corner shows on its table is always online and in stock."""
     draw = rng.random
     level = 970 + seller["seller_id"] * 37 % 61 + int(draw() * 31) - 15

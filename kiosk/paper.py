@@ -29,6 +29,8 @@ CODE_PAGE_SLOT = 19
 
 _FONT_A_DOTS, _FONT_B_DOTS = 12, 9
 _SPACING = {"small": 21, "plain": 28, "tall": 54, "big": 56}
+_INDENT = (3, 4)
+"""Columns of font A and of font B that stand for the same 36 dots, where the paper has room for them."""
 _STRIP_ROWS = 192
 _LOGO_DOTS = 64
 _PLAIN = str.maketrans(
@@ -61,6 +63,7 @@ class _Press:
 
     def __init__(self, width_dots: int) -> None:
         self.width_dots = width_dots
+        self.is_wide = width_dots > WIDTH_DOTS[58]
         self.encoder = _encoder()()
         self.encoder.hw("INIT")
         self._raw(bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
@@ -93,7 +96,8 @@ class _Press:
             columns //= 2
         amount_size = self._amount_size(text, columns)
         amount_columns = len(text.amount) * (2 if amount_size == "big" and text.size != "big" else 1)
-        first, *others = _wrapped(text, columns - amount_columns - 1 if text.amount else columns)
+        indent = _INDENT[text.size == "small"] if text.is_detail and self.is_wide else 0
+        first, *others = _wrapped(text, columns - amount_columns - 1 if text.amount else columns, indent=indent)
         self.encoder.set(
             align="left" if text.amount else text.align, font="b" if text.size == "small" else "a", bold=text.is_bold,
             invert=text.is_inverse,
@@ -118,7 +122,7 @@ class _Press:
         """Return the size of the amount: that of its words, or for a total as large as the paper allows."""
         if not text.is_total:
             return text.size
-        return "big" if self.width_dots > 400 and len(text.text) + 2 * len(text.amount) < columns else "tall"
+        return "big" if self.is_wide and len(text.text) + 2 * len(text.amount) < columns else "tall"
 
     def _size(self, size: Size) -> None:
         self.encoder.set(custom_size=True, width=2 if size == "big" else 1, height=2 if size in {"tall", "big"} else 1)
@@ -167,22 +171,24 @@ def _character(character: str) -> bytes:
     return b"?"
 
 
-def _wrapped(text: Text, columns: int) -> list[str]:
+def _wrapped(text: Text, columns: int, *, indent: int) -> list[str]:
     """Break into lines of at most `columns`; centred lines are made about equally long."""
-    margin, width = " " * text.indent, max(columns, 8)
-    return [line for part in text.text.split("\n") for line in _lines(part, width, margin, is_even=text.align == "center")]
+    hanging = 3 if text.text.startswith("+  ") else 0
+    margins = " " * indent, " " * (indent + hanging)
+    width, is_even = max(columns, 8), text.align == "center"
+    return [line for part in text.text.split("\n") for line in _lines(_unbreakable(part), width, margins, is_even=is_even)]
 
 
-def _lines(text: str, width: int, margin: str, *, is_even: bool) -> list[str]:
-    words = _unbreakable(text)
-    lines = _filled(words, width, margin)
-    while is_even and width > 12 and len(narrower := _filled(words, width - 1, margin)) == len(lines):
+def _lines(words: str, width: int, margins: tuple[str, str], *, is_even: bool) -> list[str]:
+    lines = _filled(words, width, margins)
+    while is_even and width > 12 and len(narrower := _filled(words, width - 1, margins)) == len(lines):
         lines, width = narrower, width - 1
     return lines
 
 
-def _filled(words: str, width: int, margin: str) -> list[str]:
-    return textwrap.wrap(words, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False) or [margin]
+def _filled(words: str, width: int, margins: tuple[str, str]) -> list[str]:
+    first, others = margins
+    return textwrap.wrap(words, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False) or [first]
 
 
 def _unbreakable(text: str) -> str:

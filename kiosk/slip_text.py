@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import templates
-from pos.languages import day, moment, money, number, text_of, translations
+from pos.languages import moment, money, number, text_of, translations
 from pos.totals import PlanTerms
 
 Facts = Mapping[str, Any]
@@ -28,7 +28,7 @@ class Text:
     amount: str = ""
     size: Size = "plain"
     align: Literal["left", "center"] = "left"
-    indent: int = 0
+    is_detail: bool = False
     is_bold: bool = False
     is_inverse: bool = False
     is_total: bool = False
@@ -155,7 +155,7 @@ class _Writer:
         yield Gap(8)
         yield Text(
             _("Sans appareil photo : appelez le %(phone)s, bon %(number)s.")
-            % {"phone": self.facts["corner"]["phone"], "number": self.facts["number"]},
+            % {"phone": _together(self.facts["corner"]["phone"]), "number": self.facts["number"]},
             align="center",
         )
         yield Gap(12)
@@ -192,31 +192,38 @@ class _Writer:
         _ = self.words.gettext
         title = listing["title"] if quantity == 1 else f"{quantity} × {listing['title']}"
         yield Text(title, self._money(listing["all_in_cents"] * quantity), is_bold=True)
+        if quantity > 1:
+            yield Text(_("%(amount)s pièce") % {"amount": self._money(listing["all_in_cents"])}, is_detail=True)
         details = [self._storage(listing["storage_gb"]), text_of(listing["color"], self.language)]
-        yield Text(" · ".join([detail for detail in details if detail] + [self._grade(listing)]), indent=2)
+        yield Text(" · ".join([detail for detail in details if detail] + [self._grade(listing)]), is_detail=True)
         if battery := self._battery(listing):
-            yield Text(battery, indent=2)
-        yield Text(_("Vendeur : %(name)s") % {"name": listing["seller"]["legal_name"]}, indent=2)
+            yield Text(battery, is_detail=True)
+        yield Text(_("Vendeur : %(name)s") % {"name": listing["seller"]["legal_name"]}, is_detail=True)
         days = self._days(listing["delivery_days"])
         if listing["shipping_cents"]:
             shipping = self._money(listing["shipping_cents"])
-            yield Text(_("Livraison comprise (%(amount)s), en %(days)s") % {"amount": shipping, "days": days}, indent=2)
+            yield Text(_("Livraison comprise (%(amount)s), en %(days)s") % {"amount": shipping, "days": days}, is_detail=True)
         else:
-            yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, indent=2)
-        yield Text(self._guarantees(listing), indent=2)
+            yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, is_detail=True)
+        yield Text(self._guarantees(listing), is_detail=True)
         yield Gap(4)
-        yield Text(" ".join(self._fine_print(listing)), size="small", indent=3)
+        yield Text(" ".join(self._fine_print(listing)), size="small", is_detail=True)
 
     def _guarantees(self, listing: Facts) -> str:
         _, legal = self.words.gettext, self.facts["guarantees"]["legal_months"]
         commercial = self._months(listing["warranty_months"])
         if not legal:
             return _("Garantie commerciale : %(months)s") % {"months": commercial}
-        return _("Garantie légale %(legal)s, commerciale %(commercial)s") % {"legal": self._months(legal), "commercial": commercial}
+        return _("Garantie légale %(legal)s, commerciale %(commercial)s") % {
+            "legal": self._months(legal),
+            "commercial": commercial,
+        }
 
     def _fine_print(self, listing: Facts) -> Iterator[str]:
         _ = self.words.gettext
-        if listing["vat_note"] == "margin":
+        if not self.facts.get("tax_included", self.facts["market"] == "fr"):
+            yield _("Prix hors taxes locales, calculées en ligne selon l’adresse de livraison.")
+        elif listing["vat_note"] == "margin":
             yield _("Prix TTC, TVA sur la marge, non récupérable.")
         else:
             yield _("Prix TTC, TVA comprise.")
@@ -234,31 +241,31 @@ class _Writer:
         terms = PlanTerms.from_facts(plan["terms"])
         amount = self._monthly(terms.monthly_in(1) * quantity)
         yield Gap(6)
-        yield Text(f"{'+ ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
+        yield Text(f"{'+  ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
         if terms.promo_monthly_cents is not None:
             yield Text(
                 _("pendant %(months)s, puis %(amount)s")
                 % {"months": self._months(terms.promo_months), "amount": self._monthly(terms.monthly_cents * quantity)},
-                indent=2,
+                is_detail=True,
             )
-        yield Text(f"{self._acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", indent=2)
+        yield Text(f"{self._acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", is_detail=True)
         if line["listing"] and (discount := terms.discount_on(line["listing"]["all_in_cents"])):
-            yield Text(_("Avantage sur l’appareil"), self._money(-discount * quantity), indent=2)
+            yield Text(_("Avantage sur l’appareil"), self._money(-discount * quantity), is_detail=True)
         if terms.activation_cents:
-            yield Text(_("Mise en service"), self._money(terms.activation_cents * quantity), indent=2)
+            yield Text(_("Mise en service"), self._money(terms.activation_cents * quantity), is_detail=True)
         if line["totals"]["refund_cents"]:
             yield Text(
                 _("Remboursé sur demande sous %(days)s") % {"days": self._days(plan["refund_deadline_days"])},
                 self._money(line["totals"]["refund_cents"]),
-                indent=2,
+                is_detail=True,
             )
         if terms.commitment_months:
-            yield Text(_("Partir après 12 mois coûterait"), self._money(plan["exit_after_12_cents"]), indent=2)
+            yield Text(_("Partir après 12 mois"), self._money(plan["exit_after_12_cents"]), is_detail=True)
         summary = plan["summary"]
         yield Text(
-            _("Résumé du contrat, version %(version)s : %(url)s") % {"version": summary["version"], "url": summary["url"]},
+            _("Résumé du contrat, version %(version)s :\n%(url)s") % {"version": summary["version"], "url": summary["url"]},
             size="small",
-            indent=3,
+            is_detail=True,
         )
 
     def _option(self, option: Facts, quantity: int) -> Iterator[Block]:
@@ -266,27 +273,31 @@ class _Writer:
         name = text_of(option["name"], self.language)
         yield Gap(6)
         if terms["one_off_cents"]:
-            yield Text(f"+ {name}", self._money(terms["one_off_cents"] * quantity), is_bold=True)
+            yield Text(f"+  {name}", self._money(terms["one_off_cents"] * quantity), is_bold=True)
         if terms["monthly_cents"]:
-            yield Text(f"+ {name}", self._monthly(terms["monthly_cents"] * quantity), is_bold=True)
+            yield Text(f"+  {name}", self._monthly(terms["monthly_cents"] * quantity), is_bold=True)
         if terms["monthly_cents"]:
-            yield Text(self._commitment(terms["commitment_months"]), indent=2)
+            yield Text(self._commitment(terms["commitment_months"]), is_detail=True)
 
     def _credit(self, credit: Facts) -> Iterator[Block]:
         _ = self.words.gettext
         amounts = {name.removesuffix("_cents"): self._money(credit[name]) for name in credit if name.endswith("_cents")}
         yield Gap(8)
         yield Text(_("Votre appareil à crédit"), is_bold=True)
-        yield Text(_("Prix comptant"), amounts["cash_price"], indent=2)
-        yield Text(_("Acompte à la commande"), amounts["deposit"], indent=2)
-        yield Text(_("Montant du crédit, TAEG fixe %(rate)s %%") % {"rate": self._rate(credit["rate_bp"])}, amounts["credit"], indent=2)
+        yield Text(_("Prix comptant"), amounts["cash_price"], is_detail=True)
+        yield Text(_("Acompte à la commande"), amounts["deposit"], is_detail=True)
+        yield Text(
+            _("Montant du crédit, TAEG fixe %(rate)s %%") % {"rate": self._rate(credit["rate_bp"])},
+            amounts["credit"],
+            is_detail=True,
+        )
         count, last = credit["months"], credit["last_instalment_cents"]
         if last == credit["instalment_cents"]:
-            yield Text(_("%(n)s mensualités de") % {"n": count}, amounts["instalment"], indent=2)
+            yield Text(_("%(n)s mensualités de") % {"n": count}, amounts["instalment"], is_detail=True)
         else:
-            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, amounts["instalment"], indent=2)
-            yield Text(_("et une dernière de"), amounts["last_instalment"], indent=2)
-        yield Text(_("Montant total dû"), amounts["total_due"], indent=2)
+            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, amounts["instalment"], is_detail=True)
+            yield Text(_("et une dernière de"), amounts["last_instalment"], is_detail=True)
+        yield Text(_("Montant total dû"), amounts["total_due"], is_detail=True)
         yield Text(text_of(credit["sentence"], self.language), is_bold=True)
 
     def _has_device(self) -> bool:
@@ -302,7 +313,7 @@ class _Writer:
             return _("Batterie neuve")
         if listing["battery_pct"] is None:
             return ""
-        return _("Batterie : %(floor)s %% au moins, ici %(here)s %%") % {
+        return _("Batterie %(here)s %% (%(floor)s %% au moins)") % {
             "floor": listing["grade"]["battery_min_pct"],
             "here": listing["battery_pct"],
         }
@@ -342,11 +353,14 @@ class _Writer:
     def _days(self, days: int) -> str:
         return self.words.ngettext("%(n)s jour", "%(n)s jours", days) % {"n": days}
 
-    def _day(self, text: str) -> str:
-        return day(text, self.language, self.facts["corner"]["time_zone"])
-
     def _moment(self, text: str) -> str:
-        return moment(text, self.language, self.facts["corner"]["time_zone"])
+        local = moment(text, self.language, self.facts["corner"]["time_zone"])
+        return ", ".join(_together(part) for part in local.split(", "))
+
+
+def _together(text: str) -> str:
+    """Glue the words of a date or a telephone number."""
+    return text.replace(" ", "\u00a0")
 
 
 def _band(text: str, *, size: Literal["plain", "tall"] = "tall") -> Iterator[Block]:

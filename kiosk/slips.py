@@ -69,8 +69,8 @@ def printer_state() -> printers.PrinterState | None:
 def canonical(text: str) -> str:
     """Return a slip number as it is recorded, whatever its case, spaces or confusable letters. Raises: NotFound."""
     try:
-        return tokens.canonical_number(text)
-    except tokens.MangledToken as problem:
+        return tokens.parse_slip_number(text)
+    except tokens.MangledNumber as problem:
         raise NotFound(number=text) from problem
 
 

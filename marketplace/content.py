@@ -7,7 +7,7 @@ then by what it refers to.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -79,6 +79,9 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
             problems.add("feed.json", 1, "format", f"not {FORMAT}")
         content.name = str(header["name"])
         content.markets = {market: _market(market, body) for market, body in header["markets"].items()}
+    except FileNotFoundError:
+        problems.add("feed.json", 0, "file", "missing")
+        problems.refuse_any()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         problems.add("feed.json", 0, "file", f"cannot be read: {type(problem).__name__}: {problem}")
         problems.refuse_any()
@@ -227,7 +230,7 @@ def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
 
 JUDGES = {"sellers": _judge_seller, "plans": _judge_plan, "options": _judge_option, "corners": _judge_corner}
 
-COLUMNS = {
+COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
     "laws": lambda row: (
         *(row["law_id"], row["market"], row["kind"], row["valid_from"], row["valid_to"]),
         compact({**row["body"], "source": row["source"]}),

@@ -13,7 +13,6 @@ from marketplace.db import row, rows
 from pos.errors import NotFound
 
 
-
 def corner_document(connection: Connection, corner_id: str) -> dict[str, Any]:
     """Return the private document of a corner: its row, its partner's, its market's currency and taxes.
 

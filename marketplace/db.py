@@ -16,10 +16,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlite_utils.utils import sqlite3
 
 from marketplace.tables import metadata
 from pos import clock
+from pos.db import sqlite3  # type: ignore[attr-defined]
 from pos.errors import Unavailable
 from sync.log import sync_metadata
 
@@ -31,6 +31,16 @@ RETRIED_STATES = frozenset({"40001", "40P01"})
 
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
+PRAGMAS = (
+    "journal_mode=wal",
+    "synchronous=full",
+    "foreign_keys=on",
+    "trusted_schema=off",
+    "cell_size_check=on",
+    "mmap_size=0",
+    "journal_size_limit=67108864",
+)
+"""As `pos.db.connect` sets them: reference/scale.md §2.4."""
 
 
 def database_url(directory: Path) -> str:
@@ -104,9 +114,8 @@ def new_id() -> str:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "trusted_schema=off", "cell_size_check=on", "mmap_size=0"):
+    for pragma in PRAGMAS:
         connection.execute(f"pragma {pragma}").fetchall()
-    connection.execute("pragma journal_size_limit=67108864").fetchall()
 
 
 def _begin_sqlite(connection: Connection) -> None:

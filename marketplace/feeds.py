@@ -204,7 +204,7 @@ def _withdraw_others(connection: Connection, seen: set[int], imported: Imported,
 
 
 def _known(connection: Connection, batch: list[tuple[int, Supply]], columns: str) -> list[dict[str, Any]]:
-    query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))  # noqa: S608
+    query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))
     return [dict(row) for row in connection.execute(query, {"ids": [row[1] for _, row in batch]}).mappings()]
 
 

@@ -5,6 +5,7 @@ Invariant: the history never lags behind a head that moved; what a crash left ou
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -48,16 +49,19 @@ def publish_market(engine: Engine, directory: Path, market: str) -> Published | 
     Raises: Busy when another process is publishing.
     """
     replica = replica_path(directory, market)
-    replica.parent.mkdir(parents=True, exist_ok=True)
-    sync_path(directory).mkdir(parents=True, exist_ok=True)
     if replica.exists():
         record_terms(engine, replica, market, touched=None)
-    touched: dict[str, set[Any] | None] = {}
     published = publish(
-        engine, replica, sync_path(directory), market, current_rows=_noting(current_rows(market), touched), now=clock.now()
+        engine,
+        replica,
+        sync_path(directory),
+        market,
+        current_rows=current_rows(market),
+        facts=_facts(engine, market),
+        now=clock.now(),
     )
     if published is not None:
-        record_terms(engine, replica, market, touched=touched)
+        record_terms(engine, replica, market, touched=published.changed)
     return published
 
 
@@ -83,6 +87,12 @@ def current_rows(market: str) -> Callable[[Connection, str, Iterable[Any] | None
     return read
 
 
+def _facts(engine: Engine, market: str) -> dict[str, str]:
+    with reading(engine) as connection:
+        (found,) = rows(connection, "select body from market where market = :market", market=market)
+    return {"currency": json.loads(found["body"])["currency"]}
+
+
 def _query(table: str) -> str:
     """Return the query of a published table; a listing that is not online is published nowhere."""
     if table == "stock":
@@ -90,22 +100,4 @@ def _query(table: str) -> str:
         return f"select listing_id, {available} as quantity from listing where market = :market and state = 'online'"
     scope = "market = :market" if table in SCOPED or table == "listing" else "cast(:market as text) is not null"
     online = " and state = 'online'" if table == "listing" else ""
-    return f"select {', '.join(COLUMNS[table])} from {table} where {scope}{online}"  # noqa: S608 - names out of pos.catalog
-
-
-def _noting(
-    read: Callable[[Connection, str, Iterable[Any] | None], Iterator[Row]], touched: dict[str, set[Any] | None]
-) -> Callable[[Connection, str, Iterable[Any] | None], Iterator[Row]]:
-    """Return `read`, noting in `touched` which rows the publisher looked at."""
-
-    def noted(connection: Connection, table: str, keys: Iterable[Any] | None) -> Iterator[Row]:
-        if keys is None:
-            touched[table] = None
-            return read(connection, table, None)
-        every = list(keys)
-        known = touched.setdefault(table, set())
-        if known is not None:
-            known.update(every)
-        return read(connection, table, every)
-
-    return noted
+    return f"select {', '.join(COLUMNS[table])} from {table} where {scope}{online}"

@@ -19,8 +19,6 @@ def setting(connection: Connection, name: str) -> Any:
 def store_setting(connection: Connection, name: str, value: Any) -> None:
     """Store a value under `name`, in the caller's transaction."""
     connection.execute(
-        text(
-            "insert into setting (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value"
-        ),
+        text("insert into setting (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value"),
         {"name": name, "value": json.dumps(value, ensure_ascii=False, sort_keys=True)},
     )

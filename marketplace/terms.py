@@ -7,7 +7,7 @@ from the published replica, so it can be made again after any crash.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -87,11 +87,11 @@ def terms_now(connection: Connection, table: str, key: int) -> dict[str, Any] | 
     return found if found is not None and not found["withdrawn"] else None
 
 
-def record_terms(engine: Engine, replica: Path, market: str, touched: dict[str, set[Any] | None] | None) -> None:
+def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[str, Set[Any]] | None) -> None:
     """Add what `replica` holds differently from the history, at the replica's own publication.
 
-    `touched` names the keys to look at by table (None: all of a table's); without it, or when an earlier publication was missed,
-    everything is compared. Idempotent.
+    `touched` names the keys to look at by table; without it, or when an earlier publication was missed, everything is compared.
+    Idempotent.
     """
     database = connect(replica, durable=False)
     try:
@@ -114,7 +114,7 @@ def _record(
     market: str,
     publication: int,
     published_at: str,
-    touched: dict[str, set[Any] | None] | None,
+    touched: Mapping[str, Set[Any]] | None,
 ) -> None:
     recorded = recorded_publication(connection, market)
     if recorded >= publication:
@@ -136,11 +136,12 @@ def _record(
     )
 
 
-def _keys(connection: Connection, replica: Database, market: str, table: str, keys: set[Any] | None) -> Iterable[Any]:
+def _keys(connection: Connection, replica: Database, market: str, table: str, keys: Set[Any] | None) -> Iterable[Any]:
     if keys is not None:
         return sorted(keys)
     published = {each[0] for each in replica.execute(f"select {table}_id from {table}")}
-    known = rows(connection, f"select distinct {table}_id as key from {HISTORIES[table].name} where market = :market", market=market)
+    query = f"select distinct {table}_id as key from {HISTORIES[table].name} where market = :market"
+    known = rows(connection, query, market=market)
     return sorted(published | {each["key"] for each in known})
 
 
@@ -167,9 +168,9 @@ def _record_batch(
 
 
 def _latest(connection: Connection, history: Table, table: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
-    query = text(
-        f"select * from {history.name} where {table}_id in :keys order by publication"  # noqa: S608 - names from our own tables
-    ).bindparams(bindparam("keys", expanding=True))
+    query = text(f"select * from {history.name} where {table}_id in :keys order by publication").bindparams(
+        bindparam("keys", expanding=True)
+    )
     return {each[f"{table}_id"]: dict(each) for each in connection.execute(query, {"keys": keys}).mappings()}
 
 

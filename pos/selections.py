@@ -270,8 +270,9 @@ def _plan_facts(catalog: Database, plan: Plan, offer: Offer | None, acquisition:
         terms,
         after_month=12,
         with_device=terms.subsidises(offer.all_in_cents if offer else None),
+        # Where no law caps it, leaving costs every month of the commitment.
         rate_bp=law["rate_bp"] if law else 0,
-        from_month=law["from_month"] if law else 0,
+        from_month=law["from_month"] if law else terms.commitment_months,
     )
     return {
         "plan_id": plan.plan_id,

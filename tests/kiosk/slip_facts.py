@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from pos.totals import Line, PlanTerms, line_totals, selection_totals
+from pos.credit import credit_notice
+from pos.totals import Line, PlanTerms, device_price_cents, line_totals, selection_totals
 
 SENTENCE = {
     "fr": "Un crédit vous engage et doit être remboursé. Vérifiez vos capacités de remboursement avant de vous engager.",
@@ -19,7 +20,7 @@ PHENIX = {"name": "Phénix & Cœur", "legal_name": "Phénix et Cœur d’Apparei
 
 def slip_url(token_bytes: int = 136) -> str:
     """Return a slip's address with a token of this many bytes (one line: 100, three: 136, five: 178)."""
-    token = bytes([1]) + random.Random(token_bytes).randbytes(token_bytes - 1)  # noqa: S311 - any digits will do
+    token = bytes([1]) + random.Random(token_bytes).randbytes(token_bytes - 1)
     return f"https://marche.exemple.fr/k/{int.from_bytes(token, 'big')}"
 
 
@@ -80,22 +81,15 @@ def _line(
     quantity: int = 1,
 ) -> dict[str, Any]:
     line = {"listing": listing, "plan": plan, "options": options or [], "quantity": quantity}
-    totals = line_totals(Line.from_slip(line))
+    priced = Line.from_slip(line)
     credit = None
-    if totals.instalments and plan is not None:
-        borrowed = sum(totals.instalments)
-        credit = {
-            "cash_price_cents": borrowed + plan["terms"]["deposit_cents"],
-            "deposit_cents": plan["terms"]["deposit_cents"],
-            "credit_cents": borrowed,
-            "rate_bp": 0,
-            "months": len(totals.instalments),
-            "instalment_cents": totals.instalments[0],
-            "last_instalment_cents": totals.instalments[-1],
-            "total_due_cents": borrowed,
-            "sentence": SENTENCE,
-        }
-    return {**line, "totals": totals.to_facts(), "credit": credit}
+    if listing is not None and plan is not None:
+        terms = PlanTerms.from_facts(plan["terms"])
+        notice = credit_notice(
+            device_price_cents(priced), terms.deposit_cents, terms.instalment_months, law_body={"sentence": SENTENCE}
+        )
+        credit = notice.to_facts() if notice else None
+    return {**line, "totals": line_totals(priced).to_facts(), "credit": credit}
 
 
 def _phone() -> dict[str, Any]:

@@ -121,6 +121,7 @@ LAWS = [
     law("exit-2023", "2023-01-01", None),
     law("exit-2008", "2008-06-01", "2023-01-01"),
     law("vat", "2014-01-01", None, kind="vat"),
+    law("ended", "2014-01-01", "2020-01-01", kind="credit_notice"),
 ]
 
 
@@ -133,6 +134,8 @@ LAWS = [
         ("early_exit", "2023-01-01", "exit-2023"),
         ("early_exit", "2040-01-01", "exit-2023"),
         ("vat", "2026-11-22", "vat"),
+        ("credit_notice", "2019-12-31", "ended"),
+        ("credit_notice", "2020-01-01", None),
         ("withdrawal", "2026-11-22", None),
     ],
 )

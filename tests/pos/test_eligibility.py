@@ -156,6 +156,15 @@ def test_every_reason_is_told() -> None:
     assert answer.fix is None
 
 
+def test_a_plan_is_never_its_own_fix() -> None:
+    newer = (9, body(3299, rank=9))
+
+    assert (
+        check_plan(dict(PLANS)[9], plan_id=9, device_cents=36900, devices=1, acquisition="renewal", other_plans=[newer]).fix
+        is None
+    )
+
+
 def test_another_partner_is_never_the_fix() -> None:
     foreign = (8, body(3300, partner_id="larkspur-prepaid"))
 

@@ -40,6 +40,11 @@ def test_o_read_for_zero_anywhere() -> None:
     assert check_rio("04E9Z+OO1UTD", "0600000000").reference == "9Z+001"
 
 
+def test_zero_read_for_o_anywhere() -> None:
+    assert check_rio("02PNEM042MTA", "0611223344").reference == "NEMO42"
+    assert check_rio("02PNEM042Y9J", "0611223344").reference == "NEM042"
+
+
 def test_normalize_keeps_the_ambiguous_part_as_typed() -> None:
     assert normalize_rio(" o4 e 9z+o01 utd ") == "04E9Z+O01UTD"
 

@@ -159,6 +159,11 @@ def test_early_exit_rate_is_a_ceiling_so_its_part_is_rounded_down() -> None:
     assert early_exit_cents(plan, after_month=12, with_device=True, rate_bp=2000, from_month=12) == 199
 
 
+def test_early_exit_before_the_beginning_is_no_question() -> None:
+    with pytest.raises(Invalid, match="after_month"):
+        early_exit_cents(CLASSIC_SUBSIDY, after_month=-1, with_device=True, rate_bp=2000, from_month=12)
+
+
 def test_no_commitment_leaves_only_the_exit_fee() -> None:
     plan = replace(SIM_ONLY, exit_fee_cents=500)
 
@@ -206,6 +211,21 @@ def test_device_alone_is_due_today_and_nothing_after() -> None:
 def test_an_option_runs_every_month_of_the_horizon() -> None:
     assert line_totals(line(36900, None, REPAIR)).total_cents == 36900 + 24 * 699
     assert line_totals(line(97900, SMART_CHANGE, REPAIR)).total_cents == 97900 + 36 * (2000 + 699)
+
+
+@pytest.mark.parametrize(
+    ("plan", "horizon_months"),
+    [
+        (replace(SIM_ONLY, monthly_cents=0), 0),
+        (replace(SIM_ONLY, monthly_cents=0, commitment_months=12), 12),
+        (replace(SIM_ONLY, monthly_cents=0, instalment_months=3), 24),
+        (replace(SIM_ONLY, monthly_cents=0, promo_monthly_cents=500, promo_months=3), 24),
+        (replace(SIM_ONLY, monthly_cents=1), 24),
+        (replace(SIM_ONLY, commitment_months=36), 36),
+    ],
+)
+def test_anything_monthly_is_counted_over_two_years_or_longer(plan: PlanTerms, horizon_months: int) -> None:
+    assert line_totals(line(30000, plan)).horizon_months == horizon_months
 
 
 def test_the_longest_commitment_of_a_line_counts() -> None:
@@ -368,6 +388,21 @@ def test_last_instalment_is_the_smaller_one_for_any_real_price(amount: int, mont
     parts = instalments(amount, months)
 
     assert 0 < parts[-1] <= parts[0]
+
+
+@pytest.mark.parametrize(
+    ("amount", "months", "expected"),
+    [
+        (90000, 3, [30000, 30000, 30000]),
+        (10000, 3, [3334, 3334, 3332]),
+        (5, 3, [2, 2, 1]),
+        (2, 3, [0, 0, 2]),
+        (1, 1, [1]),
+        (0, 2, [0, 0]),
+    ],
+)
+def test_instalments_of_small_amounts(amount: int, months: int, expected: list[int]) -> None:
+    assert instalments(amount, months) == expected
 
 
 @pytest.mark.parametrize(("amount", "months"), [(-1, 3), (100, 0), (100, -1), (100, 121), (1.5, 3), (True, 3)])

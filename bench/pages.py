@@ -1,0 +1,222 @@
+"""The kiosk's pages, its start, its memory, and the two taps: "my slip" and "print"."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench.measure import Browser, Row, memory_mb, percentile
+from bench.world import FLOOR_PORT, KIOSK_PORT, PRINTER_PORT, command, process, wait_for
+from pos.db import connect, write
+
+REQUESTS = 400
+TAPS = 150
+WORDS = ("iphone", "galaxy s22", "playstation", "samsung bleu", "128", "dyson", "ihpone 13", "macbook pro", "écouteurs", "apple")
+
+
+def measure(scratch: Path, *, runs: int) -> list[Row]:
+    """Return the rows of the kiosk table."""
+    directory = scratch / "kiosk-0"
+    command("kiosk", "set", "--dir", str(directory), "--printer", f"127.0.0.1:{PRINTER_PORT}")
+    serving = ["-m", "comptoir", "kiosk", "serve", "--dir", str(directory), "--port", str(KIOSK_PORT)]
+    url = f"http://127.0.0.1:{KIOSK_PORT}"
+    starts = [_cold_start(serving, f"{url}/browse") for _ in range(runs)]
+    with process("-m", "bench.floor", str(FLOOR_PORT), url=f"http://127.0.0.1:{FLOOR_PORT}/"):
+        floor = Browser(FLOOR_PORT).times_ms(["/"] * REQUESTS)
+    with process(*serving, url=f"{url}/healthz") as kiosk, _printer() as arrivals:
+        browser = Browser(KIOSK_PORT)
+        rows = _page_rows(browser, directory, floor)
+        rows += _tap_rows(browser, directory, scratch, arrivals)
+        memory = memory_mb(kiosk.pid)
+        weight = _page_weight(browser)
+    return [
+        *rows,
+        Row("cold start to first page", f"{statistics.median(starts):.2f} s", "≤ 1.5 s", "", statistics.median(starts) <= 1.5),
+        Row("memory after all of this", f"{memory:.0f} MB", "≤ 150 MB", "", memory <= 150),
+        Row("page weight, first visit, all assets", f"{weight / 1e3:.0f} kB", "≤ 120 kB", "", weight <= 120e3),
+    ]
+
+
+def _cold_start(serving: list[str], url: str) -> float:
+    start = time.perf_counter()
+    with process(*serving):
+        wait_for(url)
+        return time.perf_counter() - start
+
+
+def _page_rows(browser: Browser, directory: Path, floor: list[float]) -> list[Row]:
+    catalog = connect(directory / "catalog.db", durable=False)
+    codes = [code for (code,) in catalog.execute("select sku from sku join shelf using (sku_id) order by sku.sku_id")]
+    brands = [brand for (brand,) in catalog.execute("select brand from shelf group by brand order by count(*) desc limit 10")]
+    catalog.close()
+    chance = random.Random(7)
+    selection = _new_selection(browser, directory, chance)
+    pages = {
+        "list": ["/browse?" + urlencode(_filters(chance, brands)) for _ in range(REQUESTS)],
+        "search": ["/browse?" + urlencode({"q": chance.choice(WORDS)}) for _ in range(REQUESTS)],
+        "SKU with its ladder and plans": [f"/sku/{chance.choice(codes)}" for _ in range(REQUESTS)],
+        "compare three": ["/compare?" + urlencode([("sku", code) for code in chance.sample(codes, 3)]) for _ in range(REQUESTS)],
+        "selection with totals": [f"/selections/{selection}"] * REQUESTS,
+    }
+    bare = f"bare Flask page: {percentile(floor, 0.5):.1f} / {percentile(floor, 0.99):.1f} ms"
+    rows = []
+    for name, paths in pages.items():
+        browser.times_ms(paths[:20])
+        times = browser.times_ms(paths)
+        p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
+        met = p50 <= 4 and p99 <= 10
+        rows.append(Row(f"page: {name}, p50 / p99", f"{p50:.1f} / {p99:.1f} ms", "≤ 4 / 10 ms", bare, met))
+    return rows
+
+
+def _filters(chance: random.Random, brands: list[str]) -> dict[str, str]:
+    wishes = {
+        "category": chance.choice(["phones", "laptops", "tablets", "watches", ""]),
+        "brand": chance.choice([*brands, "", "", ""]),
+        "grade": chance.choice(["GOOD", "PREMIUM", "", ""]),
+        "max": chance.choice(["150", "300", "600", "", ""]),
+        "storage": chance.choice(["128", "256", "", "", ""]),
+        "sort": chance.choice(["popular", "price", "-price", "new"]),
+    }
+    return {name: value for name, value in wishes.items() if value}
+
+
+def _tap_rows(browser: Browser, directory: Path, scratch: Path, arrivals: list[float]) -> list[Row]:
+    chance = random.Random(11)
+    issued, printed = [], []
+    for tap in range(TAPS):
+        selection = _new_selection(browser, directory, chance)
+        _, _, page = browser.get(f"/selections/{selection}")
+        form = _form_fields(page.decode())
+        start = time.perf_counter()
+        status, headers, _ = browser.post(f"/selections/{selection}/slip", form)
+        assert status == 303, status
+        assert browser.get(headers["location"])[0] == 200
+        issued.append((time.perf_counter() - start) * 1000)
+        if tap % 3 == 0:
+            before, start = len(arrivals), time.perf_counter()
+            assert browser.post(f"{headers['location']}/print", "")[0] == 303
+            while len(arrivals) == before:
+                time.sleep(0.0005)
+            printed.append((arrivals[before] - start) * 1000)
+    bare = _durable_inserts(scratch)
+    return [
+        Row(
+            'tap "my slip" → durable, page with its QR, p50 / p99',
+            f"{percentile(issued, 0.5):.0f} / {percentile(issued, 0.99):.0f} ms",
+            "p99 ≤ 60 ms",
+            f"bare durable SQLite insert: {percentile(bare, 0.5):.2f} / {percentile(bare, 0.99):.2f} ms",
+            percentile(issued, 0.99) <= 60,
+        ),
+        Row(
+            'tap "print" → first byte at the printer, p50 / p99',
+            f"{percentile(printed, 0.5):.0f} / {percentile(printed, 0.99):.0f} ms",
+            "p99 ≤ 100 ms",
+            "",
+            percentile(printed, 0.99) <= 100,
+        ),
+    ]
+
+
+def _new_selection(browser: Browser, directory: Path, chance: random.Random) -> str:
+    catalog = connect(directory / "catalog.db", durable=False)
+    listings = catalog.execute(
+        "select listing_id from offer join sku using (sku_id) where category_id = 'phones' order by listing_id limit 500"
+    ).fetchall()
+    plan_id = catalog.execute("select plan_id from plan where body ->> '$.commitment_months' = 0 order by rank").fetchone()[0]
+    catalog.close()
+    _, headers, _ = browser.post("/selections", "")
+    selection = headers["location"].rsplit("/", 1)[-1].split("?")[0]
+    form = urlencode({"listing": chance.choice(listings)[0], "plan": plan_id, "qty": 1})
+    status, _, _ = browser.post(f"/selections/{selection}/lines", form)
+    assert status == 303, status
+    return selection
+
+
+def _form_fields(page: str) -> str:
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    return urlencode({"seen": seen[1]}) if seen else ""
+
+
+def _durable_inserts(scratch: Path) -> list[float]:
+    path = scratch / "durable.db"
+    path.unlink(missing_ok=True)
+    database = connect(path, durable=True)
+    database.execute("create table slip (counter integer primary key, facts text)")
+    times = []
+    for counter in range(TAPS):
+        start = time.perf_counter()
+        with write(database):
+            database.execute("insert into slip values (?, ?)", [counter, "x" * 3000])
+        times.append((time.perf_counter() - start) * 1000)
+    database.close()
+    return times
+
+
+def _page_weight(browser: Browser) -> int:
+    """Return the bytes of the first screen and everything it links to, as a browser that takes gzip receives them."""
+    accept = {"Accept-Encoding": "gzip"}
+    _, _, first = browser.get("/")
+    paths = set(re.findall(r'(?:href|src)="(/(?:static|drawings)/[^"]+)"', first.decode()))
+    total = len(browser.get("/", headers=accept)[2])
+    for path in sorted(paths):
+        _, headers, body = browser.get(path, headers=accept)
+        total += len(body)
+        if "css" in headers.get("content-type", ""):
+            plain = browser.get(path)[2].decode()
+            fonts = {_beside(path, url) for url in re.findall(r"url\(\"?([^\")]+)\"?\)", plain) if not url.startswith("data:")}
+            total += sum(len(browser.get(font, headers=accept)[2]) for font in sorted(fonts))
+    return total
+
+
+def _beside(path: str, url: str) -> str:
+    return url if url.startswith("/") else f"{path.rsplit('/', 1)[0]}/{url}"
+
+
+@contextmanager
+def _printer() -> Iterator[list[float]]:
+    """Listen as a printer that answers its status, and note when the first byte that is not a status request arrives."""
+    arrivals: list[float] = []
+    listener = socket.create_server(("127.0.0.1", PRINTER_PORT))
+    listener.settimeout(0.2)
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                _answer(connection, arrivals)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield arrivals
+    finally:
+        over.set()
+        thread.join()
+        listener.close()
+
+
+def _answer(connection: socket.socket, arrivals: list[float]) -> None:
+    connection.settimeout(5)
+    is_noted = False
+    while data := connection.recv(65536):
+        rest = re.sub(rb"\x10\x04[\x01-\x04]", b"", data)
+        if rest and not is_noted:
+            arrivals.append(time.perf_counter())
+            is_noted = True
+        for _ in re.findall(rb"\x10\x04[\x01-\x04]", data):
+            connection.sendall(b"\x12")
+        for process_id in re.findall(rb"\x1d\x28\x48\x06\x00\x30\x30(.{4})", data, re.DOTALL):
+            connection.sendall(b"\x37\x22" + process_id + b"\x00")

@@ -1,0 +1,213 @@
+"""The whole system on one machine: marketplace, kiosk, virtual printer and its paper, resumed where the last run left them.
+
+Marketplace and kiosk run as their own processes, started by the same commands as anywhere else; nothing here replaces a part.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from demo.printer import VirtualPrinter
+from demo.sample import write_feed
+from marketplace.db import create_tables, open_engine
+from marketplace.enrolments import start_enrolment
+from marketplace.feeds import import_feed
+from marketplace.places import read_place, start_place
+from marketplace.publishing import publish_all
+from pos import clock
+from pos.errors import PosError, Unavailable
+
+CORNER = "nantes-crebillon"
+SEED = 1
+START_S = 30
+STOP_S = 5
+MARK = "demo.json"
+
+Say = Callable[[str], None]
+
+
+class NotADemo(PosError):
+    """The directory holds something else than a demo: it is left alone."""
+
+    status = 409
+
+
+class PartStopped(Unavailable):
+    """A part of the demo ended by itself; `data` carries its `name` and the `log` that says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper."""
+
+    directory: Path
+    listings: int
+    host: str
+    port: int
+    public_url: str
+
+    @property
+    def marketplace(self) -> Path:
+        """The central app's directory."""
+        return self.directory / "marketplace"
+
+    @property
+    def kiosk(self) -> Path:
+        """The kiosk's directory."""
+        return self.directory / "kiosk"
+
+
+def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
+    """Set up what is missing, start everything, and return once told to stop (SIGINT or SIGTERM).
+
+    Raises: NotADemo, PartStopped.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    password = prepare(demo, fresh=fresh, say=say)
+    parts: list[Part] = []
+    printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1")
+    try:
+        printer.start()
+        parts.append(_start_marketplace(demo))
+        _enrol(demo, say)
+        parts.append(_start_kiosk(demo))
+        for line in _addresses(demo, password):
+            say(line)
+        say("comptoir demo ready")
+        while not stop.wait(0.5):
+            for part in parts:
+                part.check()
+    finally:
+        for part in reversed(parts):
+            part.stop()
+        printer.stop()
+
+
+def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
+    """Make the directory, the marketplace and its catalogue where missing; return the console's password."""
+    mark = demo.directory / MARK
+    if demo.directory.exists() and any(demo.directory.iterdir()) and not mark.exists():
+        raise NotADemo(f"{demo.directory} is not empty and holds no demo")
+    if fresh and mark.exists():
+        shutil.rmtree(demo.directory)
+    known = json.loads(mark.read_text()) if mark.exists() else {}
+    demo.directory.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(known), encoding="utf-8")
+    if "password" not in known:
+        say("setting the marketplace up")
+        shutil.rmtree(demo.marketplace, ignore_errors=True)
+        known = {"password": start_place(demo.marketplace, database=None, public_url=demo.public_url)}
+        mark.write_text(json.dumps(known), encoding="utf-8")
+        mark.chmod(0o600)
+    engine = open_engine(read_place(demo.marketplace).database)
+    create_tables(engine)
+    if known.get("listings") != demo.listings:
+        say(f"writing and publishing a catalogue of {demo.listings:,} listings")
+        feed = demo.directory / "feed"
+        shutil.rmtree(feed, ignore_errors=True)
+        write_feed(feed, listings=demo.listings, seed=SEED)
+        import_feed(engine, feed)
+    publish_all(engine, demo.marketplace)
+    engine.dispose()
+    mark.write_text(json.dumps({**known, "listings": demo.listings}), encoding="utf-8")
+    return str(known["password"])
+
+
+class Part:
+    """One process of the demo, its log, and the address that answers once it is up."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path, ready_url: str) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            # Its own session, so that Ctrl-C reaches us alone and every part is stopped in order.
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-m", "comptoir", *arguments], stdout=output, stderr=output, start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while not _answers(ready_url):
+            self.check()
+            if time.monotonic() > deadline:
+                self.stop()
+                raise PartStopped(f"{name} did not start in {START_S} s", log=str(log))
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Raise PartStopped when the process has ended."""
+        if self._process.poll() is not None:
+            raise PartStopped(f"{self.name} stopped", log=str(self.log))
+
+    def stop(self) -> None:
+        """End the process, first politely."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _start_marketplace(demo: Demo) -> Part:
+    arguments = ["marketplace", "serve", "--dir", str(demo.marketplace), "--host", demo.host, "--port", str(demo.port)]
+    return Part("marketplace", arguments, demo.directory / "marketplace.log", f"http://127.0.0.1:{demo.port}/readyz")
+
+
+def _start_kiosk(demo: Demo) -> Part:
+    arguments = ["kiosk", "serve", "--dir", str(demo.kiosk), "--port", str(demo.port + 1)]
+    return Part("kiosk", arguments, demo.directory / "kiosk.log", f"http://127.0.0.1:{demo.port + 1}/healthz")
+
+
+def _enrol(demo: Demo, say: Say) -> None:
+    """Enrol the kiosk once; every start tells it where marketplace and printer listen today, and syncs once."""
+    url = f"http://127.0.0.1:{demo.port}"
+    if not (demo.kiosk / "device.key").exists():
+        say(f"enrolling the kiosk of {CORNER}")
+        code = start_enrolment(open_engine(read_place(demo.marketplace).database), CORNER, now=clock.now())
+        _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", url, "--code", code)
+    _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", url, "--printer", f"127.0.0.1:{demo.port + 2}")
+    _command("kiosk", "sync", "--dir", str(demo.kiosk))
+
+
+def _command(*arguments: str) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "comptoir", *arguments], capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise PartStopped(f"comptoir {' '.join(arguments[:2])} failed: {ended.stderr.strip()}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _addresses(demo: Demo, password: str) -> list[str]:
+    return [
+        f"kiosk          http://127.0.0.1:{demo.port + 1}/",
+        f"clerk counter  http://127.0.0.1:{demo.port + 1}/counter    PIN 246810",
+        f"marketplace    {demo.public_url}/",
+        f"HQ console     {demo.public_url}/console    password {password}",
+        f"paper          http://127.0.0.1:{demo.port + 3}/",
+        f"printer        raw TCP 127.0.0.1:{demo.port + 2}",
+    ]

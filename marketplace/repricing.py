@@ -1,0 +1,195 @@
+"""Then and now: what a slip's line cost at the publication it was made from, and what it costs at the newest one.
+
+Invariant: prices come from HQ's own history, never from the slip, so a stolen device cannot mint discounts; the arithmetic is
+`pos.totals`, the kiosk's own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from marketplace.db import row, rows
+from marketplace.terms import body_of, terms_at, terms_now
+from pos.claims import vat_note
+from pos.offers import BEST_FIRST
+from pos.tokens import TokenLine
+from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
+
+CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """One line at one moment: the terms it is made of, the arithmetic's line and its totals."""
+
+    listing: dict[str, Any] | None
+    plan: dict[str, Any] | None
+    options: tuple[dict[str, Any], ...]
+    line: Line
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A slip's line then and now. `basis` is what the customer gets: "then", "now", "replaced", or "gone" for nothing.
+
+    `instead` is what we propose for a device that is gone, priced today.
+    """
+
+    line_no: int
+    wish: TokenLine
+    then: Priced | None
+    now: Priced | None
+    basis: str
+    instead: Priced | None = None
+
+    @property
+    def chosen(self) -> Priced | None:
+        """The terms the customer gets."""
+        return {"then": self.then, "now": self.now, "replaced": self.instead}.get(self.basis)
+
+    @property
+    def shown(self) -> Priced | None:
+        """The terms a page describes, also when the device is gone."""
+        return self.chosen or self.then or self.now
+
+    @property
+    def differs_from_print(self) -> bool:
+        """Tell whether the slip's own amounts are not those of HQ's history, which somebody must look at."""
+        if self.then is None:
+            return True
+        printed = (self.wish.one_off_cents, self.wish.monthly_cents)
+        return printed != (self.then.totals.due_today_cents, self.then.totals.monthly_now_cents)
+
+
+def compare_line(
+    connection: Connection, line_no: int, wish: TokenLine, *, publication: int, is_valid: bool, market: str, replace: int | None
+) -> Comparison:
+    """Price a line then and now and keep the better for the customer while the slip is valid, today's price after.
+
+    `replace` is the listing the customer accepted for a device that is gone; it counts only if it is what we propose.
+    """
+    then = price_wish(connection, wish, publication=publication)
+    now = price_wish(connection, wish, publication=None)
+    instead = None
+    if wish.listing_id and not is_available(connection, wish.listing_id, wish.quantity):
+        shown = then or now
+        instead = propose(connection, wish, shown, market=market) if shown is not None else None
+        is_accepted = instead is not None and instead.listing is not None and instead.listing["listing_id"] == replace
+        basis = "replaced" if is_accepted else "gone"
+    else:
+        basis = _better(then if is_valid else None, now)
+    return Comparison(line_no=line_no, wish=wish, then=then, now=now, basis=basis, instead=instead)
+
+
+def price_wish(connection: Connection, wish: TokenLine, *, publication: int | None) -> Priced | None:
+    """Price a line at a publication, or today; None when one of its parts was not on offer then."""
+    listing = _terms(connection, "listing", wish.listing_id, publication) if wish.listing_id else None
+    plan = _terms(connection, "plan", wish.plan_id, publication) if wish.plan_id else None
+    options = [_terms(connection, "option", option_id, publication) for option_id in wish.option_ids]
+    if (wish.listing_id and listing is None) or (wish.plan_id and plan is None):
+        return None
+    chosen = tuple(option for option in options if option is not None)
+    return _priced(wish.quantity, listing, plan, chosen) if len(chosen) == len(options) else None
+
+
+def is_available(connection: Connection, listing_id: int, quantity: int) -> bool:
+    """Tell whether this many units can be ordered now."""
+    found = row(
+        connection,
+        """
+        select 1 as one from listing join seller on seller.seller_id = listing.seller_id
+        where listing.listing_id = :listing_id and listing.state = 'online' and seller.suspended = 0
+          and listing.quantity - listing.reserved >= :quantity
+        """,
+        listing_id=listing_id,
+        quantity=quantity,
+    )
+    return found is not None
+
+
+def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: str) -> Priced | None:
+    """Return the offer that wins the same SKU and grade today, else a better grade that costs no more."""
+    if shown.listing is None:
+        return None
+    ceiling = shown.listing["price_cents"] + shown.listing["shipping_cents"]
+    candidates = rows(
+        connection,
+        f"""
+        select listing.listing_id, listing.grade_id
+        from listing
+        join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
+        join grade on grade.grade_id = listing.grade_id
+        join grade wanted on wanted.grade_id = :grade_id
+        where listing.sku_id = :sku_id and listing.market = :market and listing.state = 'online'
+          and listing.quantity - listing.reserved >= :quantity and grade.rank >= wanted.rank
+        order by case when grade.grade_id = wanted.grade_id then 0 else 1 end, {BEST_FIRST}
+        limit :most
+        """,
+        grade_id=shown.listing["grade_id"],
+        sku_id=shown.listing["sku_id"],
+        market=market,
+        quantity=wish.quantity,
+        most=CANDIDATES,
+    )
+    for candidate in candidates:
+        terms = terms_now(connection, "listing", candidate["listing_id"])
+        is_same_grade = candidate["grade_id"] == shown.listing["grade_id"]
+        if terms is not None and (is_same_grade or terms["price_cents"] + terms["shipping_cents"] <= ceiling):
+            return _priced(wish.quantity, _described(connection, terms), shown.plan, shown.options)
+    return None
+
+
+def _better(then: Priced | None, now: Priced | None) -> str:
+    """Return the basis that costs less over the whole horizon; a tie keeps what the slip said."""
+    if then is None:
+        return "now" if now is not None else "gone"
+    if now is None:
+        return "then"
+    cost_then = (then.totals.total_cents, then.totals.due_today_cents)
+    cost_now = (now.totals.total_cents, now.totals.due_today_cents)
+    return "then" if cost_then <= cost_now else "now"
+
+
+def _terms(connection: Connection, table: str, key: int, publication: int | None) -> dict[str, Any] | None:
+    if publication is None:
+        found = terms_now(connection, table, key)
+    else:
+        found = terms_at(connection, table, key, publication)
+        found = None if found is None or found["withdrawn"] else found
+    if found is None:
+        return None
+    return _described(connection, found) if table == "listing" else {**body_of(found), f"{table}_id": key}
+
+
+def _described(connection: Connection, terms: dict[str, Any]) -> dict[str, Any]:
+    """Return a listing's terms with the names a person needs: model, grade, seller."""
+    names = row(
+        connection,
+        """
+        select sku.body as sku, seller.body as seller, grade.body as grade
+        from sku, seller, grade
+        where sku.sku_id = :sku_id and seller.seller_id = :seller_id and grade.grade_id = :grade_id
+        """,
+        sku_id=terms["sku_id"],
+        seller_id=terms["seller_id"],
+        grade_id=terms["grade_id"],
+    )
+    bodies = {name: json.loads(body) for name, body in (names or {}).items()}
+    return {**terms, "vat_note": vat_note(terms["vat_margin"]), "sku": {}, "seller": {}, "grade": {}, **bodies}
+
+
+def _priced(
+    quantity: int, listing: dict[str, Any] | None, plan: dict[str, Any] | None, options: tuple[dict[str, Any], ...]
+) -> Priced:
+    line = Line(
+        quantity=quantity,
+        device_cents=listing["price_cents"] + listing["shipping_cents"] if listing else None,
+        plan=PlanTerms.from_body(plan) if plan else None,
+        options=tuple(OptionTerms.from_body(option) for option in options),
+    )
+    return Priced(listing=listing, plan=plan, options=options, line=line, totals=line_totals(line))

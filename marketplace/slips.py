@@ -1,0 +1,178 @@
+"""A slip's address, read: who issued it, whether it holds, and each of its lines then and now. Reading never writes.
+
+Invariant: the token alone and HQ's own history are enough, so a customer may order before the kiosk has ever synced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from marketplace.db import row, rows
+from marketplace.repricing import Comparison, compare_line
+from pos import clock, tokens
+from pos.claims import law_on
+from pos.errors import Invalid
+from pos.tokens import Token
+from pos.totals import Totals, selection_totals
+
+
+class ForgedToken(Invalid):
+    """The key is enrolled, but it did not sign this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A well-formed slip of a device we do not know yet: nothing is refused, nothing is believed."""
+
+    number: str
+    corner_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A slip whose signature holds, with its lines then and now. `corner` is the corner's body."""
+
+    digits: str
+    token: Token
+    number: str
+    corner_id: str
+    key_id: str
+    corner: dict[str, Any]
+    market: dict[str, Any]
+    issued_at: str
+    valid_until: str
+    is_valid: bool
+    voided: dict[str, Any] | None
+    order_id: str | None
+    lines: tuple[Comparison, ...]
+    guarantees: dict[str, int | None]
+
+    @property
+    def is_orderable(self) -> bool:
+        """Tell whether every line can be had."""
+        return self.voided is None and all(line.chosen is not None for line in self.lines)
+
+    @property
+    def totals(self) -> Totals:
+        """What the customer gets, all lines together; lines that are gone do not count."""
+        return selection_totals(line.chosen.line for line in self.lines if line.chosen is not None)
+
+    @property
+    def totals_then(self) -> Totals | None:
+        """What the slip said by HQ's own history, or None when one of its lines cannot be priced."""
+        then = [line.then for line in self.lines]
+        return selection_totals(each.line for each in then if each is not None) if None not in then else None
+
+    @property
+    def differs_from_print(self) -> bool:
+        """Tell whether the amounts in the token are not those of HQ's history."""
+        then = self.totals_then
+        printed = (self.token.one_off_cents, self.token.monthly_cents)
+        return then is None or printed != (then.due_today_cents, then.monthly_now_cents)
+
+
+def read_slip(
+    connection: Connection, digits: str, *, now: datetime, replace: Mapping[int, int] | None = None
+) -> Reading | Waiting:
+    """Read a slip's address. `replace` maps line numbers to listings accepted for devices that are gone.
+
+    Raises: MangledToken, ForgedToken.
+    """
+    data = tokens.from_digits(digits)
+    token = tokens.decode(data)
+    number = tokens.slip_number(token.corner_no, token.counter)
+    device = row(
+        connection,
+        """
+        select device.corner_id, device.key_id, device.public_key, corner.body as corner, corner.corner_no, market.body as market
+        from device
+        join corner on corner.corner_id = device.corner_id
+        join market on market.market = corner.market
+        where device.key_id = :key_id
+        """,
+        key_id=token.key_id.hex(),
+    )
+    if device is None:
+        return Waiting(number=number, corner_no=token.corner_no)
+    if not tokens.verify(data, bytes(device["public_key"])):
+        raise ForgedToken("the signature is not this device's")
+    return _reading(connection, digits, token, device, number, now, replace or {})
+
+
+def _reading(
+    connection: Connection,
+    digits: str,
+    token: Token,
+    device: dict[str, Any],
+    number: str,
+    now: datetime,
+    replace: Mapping[int, int],
+) -> Reading:
+    market = json.loads(device["market"])
+    issued = _issued(connection, token, market["market"], now)
+    until = issued + timedelta(hours=token.validity_hours)
+    key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
+    claimed = row(
+        connection, "select order_id from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter", **key
+    )
+    lines = tuple(
+        compare_line(
+            connection,
+            line_no,
+            wish,
+            publication=token.publication,
+            is_valid=now <= until,
+            market=market["market"],
+            replace=replace.get(line_no),
+        )
+        for line_no, wish in enumerate(token.lines, start=1)
+    )
+    return Reading(
+        digits=digits,
+        token=token,
+        number=number,
+        corner_id=device["corner_id"],
+        key_id=device["key_id"],
+        corner=json.loads(device["corner"]),
+        market=market,
+        issued_at=clock.to_text(issued),
+        valid_until=clock.to_text(until),
+        is_valid=now <= until,
+        voided=row(
+            connection,
+            "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter",
+            **key,
+        ),
+        order_id=claimed["order_id"] if claimed else None,
+        lines=lines,
+        guarantees=_guarantees(connection, market["market"], clock.to_text(now)[:10]),
+    )
+
+
+def _issued(connection: Connection, token: Token, market: str, now: datetime) -> datetime:
+    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now."""
+    found = row(
+        connection,
+        "select published_at from sync_publication where market = :market and publication = :publication",
+        market=market,
+        publication=token.publication,
+    )
+    earliest = clock.from_text(found["published_at"]) if found else token.issued_at
+    return min(max(token.issued_at, earliest), now)
+
+
+def _guarantees(connection: Connection, market: str, day: str) -> dict[str, int | None]:
+    """Return the law's months of conformity and days of withdrawal in this market on this day; None where it has none."""
+    found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
+    laws = [{**each, "body": json.loads(each["body"])} for each in found]
+    guarantee, withdrawal = law_on(laws, "legal_guarantee", day), law_on(laws, "withdrawal", day)
+    return {
+        "legal_months": guarantee["body"]["months"] if guarantee else None,
+        "withdrawal_days": withdrawal["body"]["days"] if withdrawal else None,
+    }

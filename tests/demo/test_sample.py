@@ -1,0 +1,297 @@
+"""The sample world: what it holds, what a feed grown from it promises, and that it grows the same everywhere.
+
+Invariant: every row of every file obeys the feed contract, whatever the number of listings.
+"""
+
+import csv
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.sample import COLUMNS, grow_skus, write_feed
+
+FILES = {
+    "categories.jsonl",
+    "corners.jsonl",
+    "feed.json",
+    "grades.jsonl",
+    "laws.jsonl",
+    "listings.csv",
+    "options.jsonl",
+    "partners.jsonl",
+    "plans.jsonl",
+    "sellers.jsonl",
+    "skus.jsonl",
+}
+FORBIDDEN = re.compile(r"\b(comme neu\w*|état neuf|à neuf|like new|as new|good as new)\b", re.IGNORECASE)
+MONEY = re.compile(r"\d+\.\d\d")
+SHELF_PRICE = re.compile(r"\d*9\.00|\d*4\.99")
+
+
+class Feed:
+    """A written feed, read back the way an importer would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.listings = list(csv.DictReader((folder / "listings.csv").read_text("utf-8").splitlines(), delimiter=";"))
+        self.tables = {path.stem: read_rows(path) for path in sorted(folder.glob("*.jsonl"))}
+
+    def keys(self, table: str, key: str) -> list[Any]:
+        return [row[key] for row in self.tables[table]]
+
+    def by(self, table: str, key: str) -> dict[Any, Any]:
+        return {row[key]: row for row in self.tables[table]}
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Feed:
+    folder = tmp_path_factory.mktemp("feed")
+    write_feed(folder, listings=600, seed=7)
+    return Feed(folder)
+
+
+def refuse_float(text: str) -> Any:
+    raise AssertionError(f"a float in the feed: {text}")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line, parse_float=refuse_float) for line in path.read_text("utf-8").splitlines()]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from texts_of(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from texts_of(part)
+
+
+def language_pairs(value: Any) -> Iterator[dict[str, str]]:
+    if isinstance(value, dict):
+        if set(value) & {"fr", "en"}:
+            yield value
+        for part in value.values():
+            yield from language_pairs(part)
+
+
+def test_same_size_and_seed_give_the_same_bytes(tmp_path: Path, feed: Feed) -> None:
+    write_feed(tmp_path, listings=600, seed=7)
+    assert digests(tmp_path) == digests(feed.folder)
+    assert set(digests(tmp_path)) == FILES
+
+
+def test_another_seed_changes_the_listings_alone(tmp_path: Path, feed: Feed) -> None:
+    write_feed(tmp_path, listings=600, seed=8)
+    ours, theirs = digests(tmp_path), digests(feed.folder)
+    assert {name for name in FILES if ours[name] != theirs[name]} == {"listings.csv"}
+
+
+@pytest.mark.parametrize("listings", [0, 1, 2, 37, 499, 500])
+def test_listings_are_counted_exactly(tmp_path: Path, listings: int) -> None:
+    write_feed(tmp_path, listings=listings, seed=1)
+    assert [int(row["listing_id"]) for row in Feed(tmp_path).listings] == list(range(1, listings + 1))
+
+
+def test_progress_ends_at_the_last_listing(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    write_feed(tmp_path, listings=250, seed=1, progress=lambda done, wanted: seen.append((done, wanted)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (250, 250)
+
+
+def test_more_listings_than_the_world_holds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at most"):
+        write_feed(tmp_path, listings=100_000_000, seed=1)
+    with pytest.raises(ValueError, match="negative"):
+        write_feed(tmp_path, listings=-1, seed=1)
+
+
+def test_the_world_is_as_large_as_promised(feed: Feed) -> None:
+    assert len(feed.tables["categories"]) >= 12
+    models = {(sku["brand"], sku["model"]) for sku in feed.tables["skus"]}
+    phones = {sku["model"] for sku in feed.tables["skus"] if sku["category_id"] == "phones"}
+    assert len(models) >= 210
+    assert len(phones) >= 80
+    assert len(feed.tables["sellers"]) == 24
+    assert len(feed.tables["partners"]) == 4
+    assert [plan["market"] for plan in feed.tables["plans"]] == ["fr"] * 12 + ["us"] * 3
+    assert [corner["market"] for corner in feed.tables["corners"]] == ["fr"] * 5 + ["us"]
+    assert {"playstation", "dyson"} <= {sku["brand"].lower() for sku in feed.tables["skus"]}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("categories", "category_id"),
+        ("corners", "corner_id"),
+        ("corners", "corner_no"),
+        ("grades", "grade_id"),
+        ("laws", "law_id"),
+        ("options", "option_id"),
+        ("partners", "partner_id"),
+        ("plans", "plan_id"),
+        ("sellers", "seller_id"),
+        ("skus", "ean"),
+        ("skus", "sku"),
+        ("skus", "sku_id"),
+    ],
+)
+def test_ids_are_unique_and_small(feed: Feed, table: str, key: str) -> None:
+    ids = feed.keys(table, key)
+    assert len(ids) == len(set(ids))
+    for value in ids:
+        assert isinstance(value, str) or 0 < value < 1_000_000
+
+
+def test_references_resolve(feed: Feed) -> None:
+    categories, partners = set(feed.keys("categories", "category_id")), set(feed.keys("partners", "partner_id"))
+    sellers, skus = set(feed.keys("sellers", "seller_id")), set(feed.keys("skus", "sku_id"))
+    assert {sku["category_id"] for sku in feed.tables["skus"]} == categories
+    assert {row["partner_id"] for row in feed.tables["plans"] + feed.tables["corners"]} == partners
+    assert {name for option in feed.tables["options"] for name in option["categories"] or ()} <= categories
+    assert {spot["sku_id"] for corner in feed.tables["corners"] for spot in corner["planogram"]} <= skus
+    assert {int(row["sku_id"]) for row in feed.listings} <= skus
+    assert {int(row["seller_id"]) for row in feed.listings} <= sellers
+
+
+def test_skus_obey_the_contract(feed: Feed) -> None:
+    keys = "sku_id sku category_id brand model storage_gb color year ean weight_g specs updates_until new_price words"
+    for sku in feed.tables["skus"]:
+        assert list(sku) == keys.split(), sku["sku"]
+        assert re.fullmatch(r"[A-Z0-9]+(-[A-Z0-9]+)*", sku["sku"])
+        assert sku["storage_gb"] is None or type(sku["storage_gb"]) is int
+        assert re.fullmatch(r"#[0-9a-fA-F]{6}", sku["color"]["hex"])
+        assert sku["sku"].endswith(sku["color"]["code"])
+        assert 2000 <= sku["year"] <= 2026
+        assert 1 < sku["weight_g"] < 40_000
+        assert sku["updates_until"] is None or sku["year"] < sku["updates_until"] < 2040
+        assert sku["specs"]
+        assert all(isinstance(value, str | int) for value in sku["specs"].values())
+        if sku["new_price"] is not None:
+            assert set(sku["new_price"]) == {"cents", "currency", "source", "observed_on"}
+            assert sku["new_price"]["observed_on"].startswith(("20",))
+
+
+def test_eans_carry_their_check_digit(feed: Feed) -> None:
+    for ean in feed.keys("skus", "ean"):
+        assert re.fullmatch(r"\d{13}", ean)
+        weighed = sum(int(digit) * weight for digit, weight in zip(ean, [1, 3] * 6 + [1], strict=True))
+        assert weighed % 10 == 0
+
+
+def test_every_compared_fact_is_known_of_some_model(feed: Feed) -> None:
+    for category in feed.tables["categories"]:
+        facts: set[str] = set()
+        for sku in feed.tables["skus"]:
+            if sku["category_id"] == category["category_id"]:
+                facts |= set(sku) | set(sku["specs"])
+        assert set(category["compare"]) <= facts, category["category_id"]
+
+
+def test_texts_come_in_both_languages(feed: Feed) -> None:
+    pairs = [pair for rows in feed.tables.values() for row in rows for pair in language_pairs(row)]
+    assert len(pairs) > 1000
+    for pair in pairs:
+        assert set(pair) == {"fr", "en"}
+        assert all(text.strip() for text in pair.values())
+
+
+def test_listings_obey_the_contract(feed: Feed) -> None:
+    currencies = {"fr": "EUR", "us": "USD"}
+    floors = {row["code"]: row["battery_min_pct"] for row in feed.tables["grades"]}
+    for row in feed.listings:
+        assert tuple(row) == COLUMNS
+        assert SHELF_PRICE.fullmatch(row["price"]), row
+        assert MONEY.fullmatch(row["shipping_price"])
+        assert row["currency"] == currencies[row["market"]]
+        assert row["prior_price"] == "" or float(row["prior_price"]) > float(row["price"])
+        assert int(row["quantity"]) >= 0
+        assert 1 <= int(row["delivery_days"]) <= 7
+        assert row["warranty_months"] in {"12", "24", "36"}
+        assert row["vat_type"] in {"MARGINAL", "REGULAR"}
+        assert row["battery_pct"] == "" or floors[row["grade"]] <= int(row["battery_pct"]) <= 100
+        assert row["new_battery"] == "0" or row["battery_pct"] == "100"
+        assert row["state"] in {"online", "offline"}
+
+
+def test_a_seller_lists_a_sku_and_grade_once_a_market(feed: Feed) -> None:
+    keys = [(row["seller_id"], row["sku_id"], row["market"], row["grade"]) for row in feed.listings]
+    assert len(keys) == len(set(keys))
+
+
+def test_devices_on_a_table_have_offers_in_three_grades_and_more(feed: Feed) -> None:
+    active = {row["seller_id"] for row in feed.tables["sellers"] if row["status"] == "active"}
+    grades: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for row in feed.listings:
+        if row["state"] == "online" and int(row["quantity"]) > 0 and int(row["seller_id"]) in active:
+            grades[row["market"], int(row["sku_id"])].add(row["grade"])
+    for corner in feed.tables["corners"]:
+        assert 9 <= len(corner["planogram"]) <= 12
+        positions = [spot["position"] for spot in corner["planogram"]]
+        assert len(positions) == len(set(positions))
+        for spot in corner["planogram"]:
+            assert len(grades[corner["market"], spot["sku_id"]]) >= 3, (corner["corner_id"], spot)
+
+
+def test_a_better_grade_mostly_costs_more(tmp_path: Path) -> None:
+    write_feed(tmp_path, listings=6000, seed=3)
+    prices: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for row in Feed(tmp_path).listings:
+        prices[row["market"], row["sku_id"], row["grade"]].append(float(row["price"]))
+    for worse, better in [("FAIR", "GOOD"), ("GOOD", "EXCELLENT"), ("EXCELLENT", "PREMIUM")]:
+        pairs = [
+            (min(prices[market, sku, worse]), min(prices[market, sku, better]))
+            for market, sku, grade in sorted(prices)
+            if grade == worse and (market, sku, better) in prices
+        ]
+        assert len(pairs) > 300
+        assert sum(low <= high for low, high in pairs) > 0.9 * len(pairs)
+
+
+def test_plans_form_a_lawful_ladder(feed: Feed) -> None:
+    plans = feed.tables["plans"]
+    assert all(plan["fictitious"] for plan in plans)
+    assert any(plan["promo_months"] and plan["promo_monthly_cents"] < plan["monthly_cents"] for plan in plans)
+    assert any(plan["instalment_months"] in {24, 36} and plan["refund_cents"] for plan in plans)
+    for plan in plans:
+        assert (plan["promo_monthly_cents"] is None) == (plan["promo_months"] == 0)
+        assert plan["commitment_months"] in {0, 12, 24}
+        assert re.fullmatch(r"[0-9a-f]{64}", plan["summary"]["sha256"])
+        siblings = [
+            other
+            for other in plans
+            if other["data_gb"] == plan["data_gb"] and other["market"] == plan["market"] and 0 < other["commitment_months"] <= 12
+        ]
+        assert plan["commitment_months"] <= 12 or siblings, "L224-28: a shorter version must exist"
+
+
+def test_a_genuine_sku_keeps_its_id_when_the_world_grows() -> None:
+    small, large = grow_skus(1), grow_skus(20_000)
+    assert len(large) == 20_000
+    assert [sku.row for sku in large[: len(small)]] == [sku.row for sku in small]
+    codes = [sku.row["sku"] for sku in large]
+    assert len(codes) == len(set(codes))
+
+
+def test_nothing_carries_a_forbidden_word(feed: Feed) -> None:
+    texts = [text for name, rows in feed.tables.items() if name != "laws" for row in rows for text in texts_of(row)]
+    texts += [row["comment"] for row in feed.listings]
+    assert len(texts) > 10_000
+    assert [text for text in texts if FORBIDDEN.search(text)] == []
+
+
+def test_tariffs_and_sellers_are_marked_as_fictitious(feed: Feed) -> None:
+    assert "fictitious" in json.loads((feed.folder / "feed.json").read_text("utf-8"))["note"]

@@ -41,9 +41,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A finished paper, and the errors that stand on it."""
+    """A finished paper: its picture, the words on it line by line, and the errors that stand on it."""
 
     picture: Image.Image
+    text: str
     errors: tuple[str, ...]
 
 
@@ -112,6 +113,7 @@ class Interpreter:
         self.sheet = _Sheet(self.width)
         self.sheet.feed(CUTTER_DOTS)
         self.line: list[tuple[str, _Style]] = []
+        self.text: list[str] = []
         self.alarms: list[tuple[int, str]] = []
         self.events: list[Event] = []
         self.pending = b""
@@ -138,10 +140,11 @@ class Interpreter:
 
     def uncut(self) -> Image.Image | None:
         """Return the paper still in the printer, or nothing when it is white."""
-        height = self.sheet.y
-        if self.sheet.ink.crop((0, 0, self.width * SCALE, height * SCALE)).getbbox() is None and not self.alarms:
-            return None
-        return self._picture(height, is_torn=False)
+        return self._picture(self.sheet.y, is_torn=False) if self.has_uncut() else None
+
+    def has_uncut(self) -> bool:
+        """Tell whether ink stands on the paper still in the printer."""
+        return bool(self.alarms) or self.sheet.ink.getbbox() is not None
 
     def _step(self, data: bytes, at: int) -> int:
         """Run what stands at `at`; return the bytes taken, 0 when more must come first."""
@@ -272,6 +275,7 @@ class Interpreter:
             top = self.sheet.y + above - BASE[style.font] * style.height
             self.sheet.ink.paste(_glyph(character, style), (x * SCALE, top * SCALE))
             x += CELLS[style.font][0] * style.width + style.gap
+        self.text.append("".join(character for character, _ in self.line).rstrip())
         self.line = []
         self.sheet.feed(above + below)
 
@@ -307,7 +311,9 @@ class Interpreter:
         if len(rest) == 2:
             self.sheet.feed(CUTTER_DOTS + rest[1])
         height = max(1, self.sheet.y - CUTTER_DOTS)
-        self.events.append(Cut(self._picture(height, is_torn=True), tuple(text for _, text in self.alarms)))
+        errors = tuple(text for _, text in self.alarms)
+        self.events.append(Cut(self._picture(height, is_torn=True), "\n".join(self.text), errors))
+        self.text = []
         left_over = self.sheet.ink.crop((0, height * SCALE, self.width * SCALE, self.sheet.y * SCALE))
         self.sheet = _Sheet(self.width)
         self.sheet.ink.paste(left_over)

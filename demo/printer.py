@@ -1,7 +1,7 @@
 """A thermal printer for a machine that has none: raw TCP in, pictures of paper out.
 
-It answers as an Epson on a network does: one connection at a time, real-time status even in the middle of a job, a process id once
-the job is on paper, nothing printed while paper is missing. Faults can be scripted; what it then prints is what it would have.
+It answers as an Epson on a network does: one connection at a time, real-time status even in the middle of a job, a process id
+once the job is on paper, nothing printed while paper is missing. Faults can be scripted; the rest stays as true as without them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from PIL import Image
+
 from demo.paper import Cut, Interpreter, Reply
+from demo.viewer import Viewer
 
 _TICK_S = 0.05
 _IDLE_S = 60.0
@@ -46,9 +49,10 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A paper that came out, as PNG, and what the printer did not understand on it."""
+    """A paper that came out: as PNG, its words, and what the printer did not understand on it."""
 
     png: bytes
+    text: str
     errors: tuple[str, ...]
 
 
@@ -60,18 +64,19 @@ class VirtualPrinter:
         self.port = port
         self.viewer_port = viewer_port
         self.faults = Faults()
-        self.lock = threading.Condition()
+        self.is_stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting = b""
         self._interpreter = Interpreter(paper_mm)
         self._papers: list[Paper] = []
         self._first_no = 1
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
         self._viewer: Viewer | None = None
-        self._is_stopping = threading.Event()
 
     def start(self) -> None:
         """Listen on both ports. Raises: OSError when one is taken."""
-        self._is_stopping.clear()
+        self.is_stopping.clear()
         self._listener = socket.create_server((self.host, self.port))
         self._listener.settimeout(_TICK_S)
         self.port = self._listener.getsockname()[1]
@@ -83,7 +88,7 @@ class VirtualPrinter:
 
     def stop(self) -> None:
         """Close both ports and wait for what is under way to end."""
-        self._is_stopping.set()
+        self.is_stopping.set()
         if self._viewer is not None:
             self._viewer.shutdown()
             self._viewer.server_close()
@@ -96,64 +101,83 @@ class VirtualPrinter:
 
     def papers(self) -> dict[int, Paper]:
         """Return the papers that came out, by number from 1; only the latest are kept."""
-        with self.lock:
+        with self._lock:
             return dict(enumerate(self._papers, start=self._first_no))
 
     def uncut(self) -> bytes | None:
         """Return the picture of what is printed and not cut, or nothing."""
-        with self.lock:
+        with self._lock:
             picture = self._interpreter.uncut()
         return _png(picture) if picture else None
 
-    def _run(self, target: object, name: str) -> None:
-        thread = threading.Thread(target=target, name=f"virtual-{name}", daemon=True)  # type: ignore[arg-type]
+    def has_uncut(self) -> bool:
+        """Tell whether something is printed and not cut."""
+        with self._lock:
+            return self._interpreter.has_uncut()
+
+    def can_print(self) -> bool:
+        """Tell whether paper is there and the cover closed."""
+        return not (self.faults.paper_out or self.faults.cover_open)
+
+    def receive(self, data: bytes) -> None:
+        """Keep bytes until they can be printed; they outlive the connection that brought them."""
+        self._waiting += data
+
+    def print_waiting(self, reply: Callable[[bytes], None]) -> None:
+        """Print what waits, if the printer can, and give every answer to `reply`."""
+        if not self._waiting or not self.can_print():
+            return
+        data, self._waiting = self._waiting, b""
+        # The lock is held until the paper is stored: who was told "printed" and asks for the picture finds it.
+        with self._lock:
+            events = self._interpreter.feed(data)
+            for event in events:
+                if isinstance(event, Reply):
+                    reply(event.data)
+            self._papers += [Paper(_png(event.picture), event.text, event.errors) for event in events if isinstance(event, Cut)]
+            surplus = max(0, len(self._papers) - _MOST_PAPERS)
+            self._first_no += surplus
+            del self._papers[:surplus]
+
+    def _run(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=f"virtual-{name}", daemon=True)
         thread.start()
         self._threads.append(thread)
 
     def _accept(self) -> None:
         listener = self._listener
-        while listener is not None and not self._is_stopping.is_set():
-            with contextlib.suppress(TimeoutError):
+        while listener is not None and not self.is_stopping.is_set():
+            try:
                 connection, _ = listener.accept()
-                with connection, contextlib.suppress(OSError):
-                    _Job(self, connection).serve()
-                with self.lock:
+            except TimeoutError:
+                self.print_waiting(_to_nobody)
+                continue
+            with connection, contextlib.suppress(OSError):
+                _Job(self, connection).serve()
+            self.print_waiting(_to_nobody)
+            if not self._waiting:
+                with self._lock:
                     self._interpreter.end_of_connection()
-
-    def _print(self, data: bytes, job: _Job) -> None:
-        # The lock is held until the paper is stored: who was told "printed" and asks for the picture finds it.
-        with self.lock:
-            events = self._interpreter.feed(data)
-            for event in events:
-                if isinstance(event, Reply):
-                    job.reply(event.data)
-            self._papers += [Paper(_png(event.picture), event.errors) for event in events if isinstance(event, Cut)]
-            surplus = max(0, len(self._papers) - _MOST_PAPERS)
-            self._first_no += surplus
-            del self._papers[:surplus]
 
 
 class _Job:
-    """One connection: bytes wait here while the printer cannot print."""
+    """One connection, with the faults that strike at a byte of it."""
 
     def __init__(self, printer: VirtualPrinter, connection: socket.socket) -> None:
         self.printer = printer
         self.connection = connection
         self.faults = printer.faults
-        self.waiting = b""
         self.received = 0
         self.tail = b""
 
     def serve(self) -> None:
         """Read until the other side ends, a fault ends it, or nothing has come for a minute. Raises: OSError."""
         self.connection.settimeout(_TICK_S)
-        quiet_since = time.monotonic()
         if self.faults.stale_id:
             self._send(b"\x37\x22" + self.faults.stale_id + b"\x00")
-        while not self.printer._is_stopping.is_set() and time.monotonic() - quiet_since < _IDLE_S:
-            if self.waiting and self._can_print():
-                data, self.waiting = self.waiting, b""
-                self.printer._print(data, self)
+        quiet_since = time.monotonic()
+        while not self.printer.is_stopping.is_set() and time.monotonic() - quiet_since < _IDLE_S:
+            self.printer.print_waiting(self._reply)
             if self._has_reached(self.faults.stall_after):
                 time.sleep(_TICK_S)
                 continue
@@ -162,33 +186,22 @@ class _Job:
             except TimeoutError:
                 continue
             if not data:
-                self._print_rest()
                 return
             quiet_since = time.monotonic()
             self._take(data)
             if self._has_reached(self.faults.reset_after):
-                self._print_rest()
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
             if self._has_reached(self.faults.close_after):
-                self._print_rest()
                 return
 
-    def reply(self, data: bytes) -> None:
-        """Answer in the order of printing, late or not at all where so scripted."""
-        is_id = data[:1] == b"\x37"
-        if is_id and not self.faults.knows_ids:
-            return
-        if is_id and self.faults.late_s:
-            time.sleep(self.faults.late_s)
-        self._send(data)
-
     def _take(self, data: bytes) -> None:
-        """Count and keep the bytes; answer real-time questions at once, wherever they stand, as printers do."""
+        """Keep the bytes; answer real-time questions at once, wherever they stand, as printers do."""
         self.received += len(data)
-        if self.faults.paper_out_after is not None and self.received >= self.faults.paper_out_after:
+        self.printer.receive(data)
+        if self.faults.paper_out_after is not None and self._has_reached(self.faults.paper_out_after):
+            self.printer.print_waiting(self._reply)
             self.faults.paper_out = True
-        self.waiting += data
         seen = self.tail + data
         for question in re.finditer(rb"\x10\x04([\x01-\x04])", seen):
             self._send(bytes([self._status(question[1][0])]))
@@ -197,11 +210,20 @@ class _Job:
     def _status(self, number: int) -> int:
         no_paper, is_open = self.faults.paper_out, self.faults.cover_open
         flags = {
-            1: 0x08 if no_paper or is_open else 0,
+            1: 0 if self.printer.can_print() else 0x08,
             2: (0x04 if is_open else 0) | (0x20 if no_paper else 0),
             4: 0x6C if no_paper else 0,
         }
         return 0x12 | flags.get(number, 0)
+
+    def _reply(self, data: bytes) -> None:
+        """Answer in the order of printing; an id late or not at all where so scripted."""
+        is_id = data[:1] == b"\x37"
+        if is_id and not self.faults.knows_ids:
+            return
+        if is_id and self.faults.late_s:
+            time.sleep(self.faults.late_s)
+        self._send(data)
 
     def _send(self, data: bytes) -> None:
         if self.faults.is_silent:
@@ -209,13 +231,6 @@ class _Job:
         # A reader that has gone no longer matters: what it asked is printed all the same.
         with contextlib.suppress(OSError):
             self.connection.sendall((_NOISE if self.faults.sends_noise else b"") + data)
-
-    def _can_print(self) -> bool:
-        return not (self.faults.paper_out or self.faults.cover_open)
-
-    def _print_rest(self) -> None:
-        if self.waiting and self._can_print():
-            self.printer._print(self.waiting, self)
 
     def _has_reached(self, count: int | None) -> bool:
         return count is not None and self.received >= count
@@ -227,5 +242,11 @@ class _Job:
         return min([4096, *ahead])
 
 
-def _png(picture: object) -> bytes:
-    ...
+def _to_nobody(_: bytes) -> None:
+    """Drop an answer whose asker has gone."""
+
+
+def _png(picture: Image.Image) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, "PNG", compress_level=3)
+    return target.getvalue()

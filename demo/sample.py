@@ -65,7 +65,7 @@ class Trade:
     market: str
     currency: str
     sellers: Mapping[str, Sequence[Row]]
-    comments: Sequence[str]
+    comments: Mapping[str, Sequence[Row]]
     floors: Sequence[int]
     promised: frozenset[int]
 
@@ -80,10 +80,13 @@ def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None
     """
     if listings < 0:
         raise ValueError("the number of listings cannot be negative")
-    out.mkdir(parents=True, exist_ok=True)
     skus = grow_skus(max(1, listings // LISTINGS_PER_SKU))
     sku_ids: dict[str, int] = {sku.row["sku"]: sku.row["sku_id"] for sku in skus}
     corners = [place_skus(corner, sku_ids) for corner in read_rows("corners")]
+    room = room_for(skus, open_trade("fr", corners))
+    if listings > room:
+        raise ValueError(f"the sample world holds at most {room} listings")
+    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "feed.json", json.loads((SAMPLE / "feed.json").read_text("utf-8")))
     for name in ("grades", "partners", "plans", "options", "laws"):
         write_rows(out / f"{name}.jsonl", read_rows(name))
@@ -239,22 +242,22 @@ def write_listings(
 
 def open_trade(market: str, corners: Sequence[Row]) -> Trade:
     """Gather who sells what in a market, and which SKUs its corners show on their tables."""
-    sellers = sorted(
-        (seller for seller in read_rows("sellers") if market in seller["markets"]), key=lambda seller: str(seller["status"])
-    )
+    sellers = sorted((row for row in read_rows("sellers") if market in row["markets"]), key=lambda row: str(row["status"]))
+    comments: list[Row] = json.loads((SAMPLE / "comments.json").read_text("utf-8"))[market]
+    categories = [row["category_id"] for row in read_rows("categories")]
     return Trade(
         market=market,
         currency=json.loads((SAMPLE / "feed.json").read_text("utf-8"))["markets"][market]["currency"],
-        sellers={
-            category["category_id"]: [
-                seller for seller in sellers if seller["deals_in"] is None or category["category_id"] in seller["deals_in"]
-            ]
-            for category in read_rows("categories")
-        },
-        comments=json.loads((SAMPLE / "comments.json").read_text("utf-8"))[market],
+        sellers={category: deal_in(category, sellers) for category in categories},
+        comments={category: deal_in(category, comments) for category in categories},
         floors=[{row["code"]: row["battery_min_pct"] for row in read_rows("grades")}[grade] for grade in GRADES],
         promised=frozenset(spot["sku_id"] for corner in corners if corner["market"] == market for spot in corner["planogram"]),
     )
+
+
+def deal_in(category_id: str, rows: Sequence[Row]) -> list[Row]:
+    """Return the sellers who deal in a category, or the comments that make sense there."""
+    return [row for row in rows if row["deals_in"] is None or category_id in row["deals_in"]]
 
 
 def room_for(skus: Sequence[Sku], trade: Trade) -> int:
@@ -283,12 +286,9 @@ def interest(sku: Sku, trade: Trade) -> tuple[bool, bool, int, int, int]:
 def share_out(skus: Sequence[Sku], trade: Trade, *, wanted: int) -> list[int]:
     """Return how many listings each SKU gets: four on a corner's table, the rest by popularity, never more than its room.
 
-    Raises:
-        ValueError: `wanted` is more than all SKUs together can hold.
+    `wanted` must fit in the room of all SKUs together.
     """
     rooms = [room_for([sku], trade) for sku in skus]
-    if sum(rooms) < wanted:
-        raise ValueError(f"the sample world holds at most {sum(rooms)} listings in market {trade.market}")
     weights = [sku.popularity * sku.popularity * 12 // (2 + sku.turn if sku.genuine else 8) + 1 for sku in skus]
     shares = [0] * len(skus)
     left = wanted
@@ -326,6 +326,7 @@ def describe_listing(
 ) -> tuple[object, ...]:
     """Return one listing's facts; what a corner shows on its table is always online and in stock."""
     draw = rng.random
+    comments = trade.comments[sku.row["category_id"]]
     level = 970 + seller["seller_id"] * 37 % 61 + int(draw() * 31) - 15
     price_cents = shop_price(sku.good_cents * PRICE_PER_MILLE[grade] * level // 1_000_000)
     new_battery = sku.has_battery and draw() < 0.06
@@ -345,7 +346,7 @@ def describe_listing(
         "MARGINAL" if draw() < 0.6 else "REGULAR",
         battery_pct(draw(), trade.floors[grade], new_battery=new_battery) if sku.has_battery else "",
         int(new_battery),
-        trade.comments[int(draw() * len(trade.comments))] if draw() < 0.25 else "",
+        comments[int(draw() * len(comments))]["text"] if draw() < 0.25 else "",
         decimal(shop_price(price_cents * (1060 + int(draw() * 140)) // 1000 + 500)) if reduced else "",
         "offline" if draw() < 0.02 and not on_table else "online",
     )

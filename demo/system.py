@@ -31,6 +31,7 @@ from pos.errors import PosError, Unavailable
 
 CORNER = "nantes-crebillon"
 SEED = 1
+LISTINGS = 2000
 START_S = 30
 STOP_S = 5
 MARK = "demo.json"
@@ -39,7 +40,7 @@ Say = Callable[[str], None]
 
 
 class NotADemo(PosError):
-    """The directory holds something else than a demo: it is left alone."""
+    """The directory holds something else than the demo asked for: it is left alone."""
 
     status = 409
 
@@ -53,7 +54,7 @@ class Demo:
     """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper."""
 
     directory: Path
-    listings: int
+    listings: int | None
     host: str
     port: int
     public_url: str
@@ -119,15 +120,17 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
         mark.chmod(0o600)
     engine = open_engine(read_place(demo.marketplace).database)
     create_tables(engine)
-    if known.get("listings") != demo.listings:
-        say(f"writing and publishing a catalogue of {demo.listings:,} listings")
-        feed = demo.directory / "feed"
-        shutil.rmtree(feed, ignore_errors=True)
-        write_feed(feed, listings=demo.listings, seed=SEED)
-        import_feed(engine, feed)
+    if "listings" not in known:
+        listings = demo.listings or LISTINGS
+        say(f"writing and publishing a catalogue of {listings:,} listings")
+        write_feed(demo.directory / "feed", listings=listings, seed=SEED)
+        import_feed(engine, demo.directory / "feed")
+        known["listings"] = listings
+    elif demo.listings not in (None, known["listings"]):
+        raise NotADemo(f"this demo holds {known['listings']:,} listings: --fresh begins again with another number")
     publish_all(engine, demo.marketplace)
     engine.dispose()
-    mark.write_text(json.dumps({**known, "listings": demo.listings}), encoding="utf-8")
+    mark.write_text(json.dumps(known), encoding="utf-8")
     return str(known["password"])
 
 

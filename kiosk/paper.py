@@ -193,7 +193,7 @@ def _filled(words: str, width: int, margins: tuple[str, str]) -> list[str]:
 
 def _unbreakable(text: str) -> str:
     """Glue what must not part at the end of a line: French punctuation, a number and its unit."""
-    glued = re.sub(r" (?=[:;?!%€»])", "\u00a0", text)
+    glued = re.sub(r" (?=[:;?!%€»])|(?<=n°) |(?<=no\.) ", "\u00a0", text)
     return re.sub(r"(?<=\d) (?=(?:mois|months?|jours?|days?|ans|years|Go|To|GB|TB|kg|h)\b)", "\u00a0", glued)
 
 

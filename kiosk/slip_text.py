@@ -336,7 +336,8 @@ class _Writer:
 
     def _rate(self, rate_bp: int) -> str:
         whole, hundredths = divmod(rate_bp, 100)
-        return f"{whole},{hundredths:02}" if hundredths else str(whole)
+        mark = "," if self.language == "fr" else "."
+        return f"{whole}{mark}{hundredths:02}" if hundredths else str(whole)
 
     def _total(self, label: str, cents: int) -> Text:
         return Text(label, self._money(cents), is_bold=True, is_total=True)
@@ -354,8 +355,7 @@ class _Writer:
         return self.words.ngettext("%(n)s jour", "%(n)s jours", days) % {"n": days}
 
     def _moment(self, text: str) -> str:
-        local = moment(text, self.language, self.facts["corner"]["time_zone"])
-        return ", ".join(_together(part) for part in local.split(", "))
+        return _together(moment(text, self.language, self.facts["corner"]["time_zone"]))
 
 
 def _together(text: str) -> str:

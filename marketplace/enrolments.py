@@ -123,6 +123,7 @@ def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: 
         "stream": stream,
         "slip_prefix": slip_prefix,
         "enrolled_at": now,
+        "acked": 0,
     }
     connection.execute(tables.device.insert(), values)
     return Enrolment(corner=corner_document(connection, corner_id), key_id=name, stream=stream)

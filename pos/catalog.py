@@ -1,6 +1,6 @@
 """The catalogue a corner holds: its tables, which channel owns each, and what is derived from them for fast pages.
 
-Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, search) hold nothing
+Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, `facet`, search) hold nothing
 that cannot be computed again from the others, and are brought up to date in the transaction that changes the rows.
 """
 
@@ -82,21 +82,23 @@ create table stock (listing_id integer primary key, quantity integer not null ch
 create table offer (sku_id integer not null, grade_id integer not null, listing_id integer not null,
   all_in_cents integer not null, primary key (sku_id, grade_id)) strict, without rowid;
 create table shelf (sku_id integer primary key, category_id text not null, brand text not null, storage_gb integer,
-  from_cents integer not null, grades integer not null, sellers integer not null, year integer,
+  from_cents integer not null, grades integer not null, sellers integer not null, year integer not null,
   rank integer not null) strict;
-create virtual table sku_search using fts5 (words, tokenize="unicode61 remove_diacritics 2", prefix='2 3');
+create table facet (category_id text not null, brand text not null, storage_gb integer, skus integer not null) strict;
+create virtual table sku_search using fts5 (words, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3');
 create virtual table sku_word using fts5vocab ('sku_search', 'row');
-create table spelling (stem text not null, word text not null, primary key (stem, word)) strict, without rowid;
+create table spelling (stem text not null, word text not null, skus integer not null,
+  primary key (stem, word)) strict, without rowid;
 """
 
+# Each order of the shelf carries what lists are narrowed by, so that a page is read from one index and the scan ends at its last card.
 INDEXES = """
 create index listing_by_sku on listing (sku_id, grade_id);
-create index shelf_by_rank on shelf (rank, sku_id);
-create index shelf_by_price on shelf (from_cents, sku_id);
-create index shelf_by_year on shelf (year desc, sku_id);
-create index shelf_by_category_rank on shelf (category_id, rank, sku_id);
-create index shelf_by_category_price on shelf (category_id, from_cents, sku_id);
-create index shelf_by_brand_rank on shelf (brand, rank, sku_id);
+create index sku_by_model on sku (category_id, brand, model);
+create index offer_by_price on offer (grade_id, all_in_cents, sku_id);
+create index shelf_by_rank on shelf (rank, sku_id, category_id, brand, storage_gb, from_cents, grades);
+create index shelf_by_price on shelf (from_cents, sku_id, category_id, brand, storage_gb, grades);
+create index shelf_by_year on shelf (year, sku_id, category_id, brand, storage_gb, from_cents, grades);
 """
 
 
@@ -119,7 +121,8 @@ def publication(database: Database) -> int:
 def refresh(database: Database, touched: Mapping[str, set[object]] | None) -> None:
     """Bring the derived tables up to date; runs inside the transaction that changed the rows.
 
-    `touched` names the changed keys of each table; None means everything is new. Texts are indexed again only when a SKU or
+    `touched` names the changed keys of each table, and under `listing.sku_id` the SKUs that changed listings stood for before
+    (a listing deleted tells it no more); None means everything is new. Texts are indexed again only when a SKU or
     category changed, and a change of grade or seller touches every offer.
     """
     if touched is None or touched.keys() & {"grade", "seller"}:
@@ -131,7 +134,7 @@ def refresh(database: Database, touched: Mapping[str, set[object]] | None) -> No
 
 
 def _touched_skus(database: Database, touched: Mapping[str, set[object]]) -> set[int]:
-    sku_ids = {int(str(key)) for key in touched.get("sku", ())}
+    sku_ids = {int(str(key)) for name in ("sku", "listing.sku_id") for key in touched.get(name, ())}
     listing_ids = list(touched.get("listing", set()) | touched.get("stock", set()))
     for start in range(0, len(listing_ids), 500):
         some = listing_ids[start : start + 500]

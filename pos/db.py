@@ -23,8 +23,12 @@ SCHEMA_ACTIONS = frozenset(
         sqlite3.SQLITE_CREATE_INDEX,
         sqlite3.SQLITE_CREATE_TRIGGER,
         sqlite3.SQLITE_CREATE_VIEW,
+        sqlite3.SQLITE_CREATE_VTABLE,
         sqlite3.SQLITE_DROP_TABLE,
         sqlite3.SQLITE_DROP_INDEX,
+        sqlite3.SQLITE_DROP_TRIGGER,
+        sqlite3.SQLITE_DROP_VIEW,
+        sqlite3.SQLITE_DROP_VTABLE,
         sqlite3.SQLITE_ALTER_TABLE,
     }
 )
@@ -38,7 +42,15 @@ def connect(path: Path | str, *, durable: bool, wal: bool = True) -> Database:
     Source of the settings: reference/scale.md §2.4.
     """
     connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
-    database = Database(connection)
+    try:
+        _set_up(connection, durable=durable, wal=wal)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection)
+
+
+def _set_up(connection: sqlite3.Connection, *, durable: bool, wal: bool) -> None:
     for pragma in (
         "busy_timeout=5000",
         f"journal_mode={'wal' if wal else 'delete'}",
@@ -50,7 +62,6 @@ def connect(path: Path | str, *, durable: bool, wal: bool = True) -> Database:
         "journal_size_limit=67108864",
     ):
         connection.execute(f"pragma {pragma}").fetchall()
-    return database
 
 
 def freeze_schema(database: Database) -> None:
@@ -80,6 +91,19 @@ def write(database: Database) -> Iterator[Database]:
         raise
 
 
+@contextmanager
+def snapshot(database: Database) -> Iterator[Database]:
+    """Let every read of the block see one state of the file, whatever is committed meanwhile; joins a transaction already open."""
+    if database.conn.in_transaction:
+        yield database
+        return
+    database.conn.execute("begin")
+    try:
+        yield database
+    finally:
+        database.conn.execute("commit")
+
+
 class Store:
     """One SQLite file shared by threads: `read()` lends this thread's reader, `write()` the single writer under a lock.
 
@@ -99,10 +123,13 @@ class Store:
         inode = os.stat(self.path).st_ino
         held: tuple[int, Database] | None = getattr(self._local, "reader", None)
         if held is None or held[0] != inode:
+            # Forgotten before the next is opened: the number of a file closed may be given to another.
+            self._local.reader = None
             if held is not None:
                 held[1].close()
-            held = self._local.reader = (inode, self._open())
-            held[1].conn.execute("pragma query_only=on")
+            database = self._open()
+            database.conn.execute("pragma query_only=on").fetchall()
+            held = self._local.reader = (inode, database)
         return held[1]
 
     @contextmanager
@@ -125,8 +152,9 @@ class Store:
     def _current_writer(self) -> Database:
         inode = os.stat(self.path).st_ino if self.path.exists() else 0
         if self._writer is None or self._writer[0] != inode:
-            if self._writer is not None:
-                self._writer[1].close()
+            held, self._writer = self._writer, None
+            if held is not None:
+                held[1].close()
             database = self._open()
             self._writer = (os.stat(self.path).st_ino, database)
         return self._writer[1]

@@ -102,9 +102,10 @@ def offer_of_listing(database: Database, listing_id: int) -> Offer:
     raise ListingGone(listing_id=listing_id, sku=known[0] if known else None, grade_id=known[1] if known else None)
 
 
-def winning_offer(database: Database, sku_id: int, grade_id: int) -> Offer | None:
-    """Return the offer that wins this SKU and grade, or None when nobody offers it."""
-    rows = _rows(database, "and listing.sku_id = ? and listing.grade_id = ?", [sku_id, grade_id])
+def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: int = 1) -> Offer | None:
+    """Return the offer that wins this SKU and grade, or None when nobody offers as many as `quantity`."""
+    where = "and listing.sku_id = ? and listing.grade_id = ? and stock.quantity >= ?"
+    rows = _rows(database, where, [sku_id, grade_id, quantity])
     return _offer(rows[0], rows[1:3]) if rows else None
 
 
@@ -129,15 +130,29 @@ def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
     database.execute(
         f"""
         insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, sellers, year, rank)
-        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents),
-          sum(1 << grade.rank), count(*), sku.year,
-          (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000
-            + 2100 - coalesce(sku.year, 2000)
-        from offer join sku using (sku_id) join grade using (grade_id)
-        where true {some.replace("sku_id in", "offer.sku_id in")}
-        group by sku.sku_id
+        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, best.from_cents, best.grades, supply.sellers,
+          coalesce(sku.year, 0), (1000 - min(supply.listings, 999)) * 10000 + 2100 - coalesce(sku.year, 2000)
+        from (
+          select sku_id, min(all_in_cents) as from_cents, sum(1 << grade.rank) as grades
+          from offer join grade using (grade_id)
+          where true {some}
+          group by sku_id
+        ) as best
+        join (
+          select listing.sku_id, count(*) as listings, count(distinct listing.seller_id) as sellers
+          {ON_OFFER} {some.replace("sku_id in", "listing.sku_id in")}
+          group by listing.sku_id
+        ) as supply on supply.sku_id = best.sku_id
+        join sku on sku.sku_id = best.sku_id
         """,
         given,
+    )
+    database.execute("delete from facet")
+    database.execute(
+        """
+        insert into facet (category_id, brand, storage_gb, skus)
+        select category_id, brand, storage_gb, count(*) from shelf group by category_id, brand, storage_gb
+        """
     )
 
 

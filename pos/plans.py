@@ -68,7 +68,8 @@ def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
         """
         select body from law
         where kind = ? and valid_from <= ? and (valid_to is null or valid_to > ?)
-        order by valid_from desc
+        order by valid_from desc, law_id
+        limit 1
         """,
         [kind, day, day],
     ).fetchone()

@@ -239,7 +239,7 @@ def _listing_facts(catalog: Database, offer: Offer, day: str) -> dict[str, Any]:
         "listing_id": offer.listing_id,
         "sku_id": offer.sku_id,
         "sku": item["sku"],
-        "title": f"{item['brand']} {item['model']}",
+        "title": skus.title(item),
         "storage_gb": item["storage_gb"],
         "color": item["color"]["name"] if item["color"] else None,
         "category_id": item["category_id"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,16 @@ from sqlite_utils import Database
 
 from pos.errors import Invalid, NotFound
 
+# Each order's column, and whether it runs down; the column of "price" is that of the grade asked for, where one is.
 SORTS = {
-    "popular": ("shelf.rank", ">"),
-    "price": ("shelf.from_cents", ">"),
-    "-price": ("shelf.from_cents", "<"),
-    "new": ("coalesce(shelf.year, 0)", "<"),
+    "popular": ("shelf.rank", False),
+    "price": ("shelf.from_cents", False),
+    "-price": ("shelf.from_cents", True),
+    "new": ("shelf.year", True),
 }
 MAX_WORDS = 8
+LONGEST_TEXT = 200
+LONGEST_WORD = 40
 MAX_COMPARED = 4
 FORGIVEN_FROM = 5
 
@@ -53,25 +56,22 @@ class Page:
 
 
 def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
-    """Return a page of SKUs on offer. Raises: BadQuery."""
+    """Return a page of SKUs on offer, each at its lowest price, or at the lowest of the grade asked for. Raises: BadQuery."""
+    if query.sort not in SORTS:
+        raise BadQuery(field="sort")
     match, corrected = _match(database, query.q)
-    where, values = _where(query, match)
-    order, compare = SORTS.get(query.sort, SORTS["popular"])
-    if query.after:
-        key, sku_id = _after(query.after)
-        where.append(f"({order} {compare} :key or ({order} = :key and shelf.sku_id > :after))")
-        values |= {"key": key, "after": sku_id}
+    found, values = _found(query, match)
+    down = "desc" if SORTS[query.sort][1] else ""
     rows = list(
         database.execute(
             f"""
-            select shelf.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body,
-              shelf.from_cents, shelf.grades, shelf.sellers, category.body, {order}
-            from shelf
-            join sku on sku.sku_id = shelf.sku_id
-            join category on category.category_id = shelf.category_id
-            where {" and ".join(where) or "true"}
-            order by {order} {"desc" if compare == "<" else ""}, shelf.sku_id
-            limit :limit
+            select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body,
+              found.from_cents, shelf.grades, shelf.sellers, category.body, found.place
+            from ({found} limit :limit) as found
+            cross join shelf on shelf.sku_id = found.sku_id
+            cross join sku on sku.sku_id = found.sku_id
+            cross join category on category.category_id = shelf.category_id
+            order by found.place {down}, found.sku_id {down}
             """,
             {**values, "limit": limit + 1},
         )
@@ -87,11 +87,11 @@ def facets(database: Database, query: Query) -> dict[str, list[dict[str, Any]]]:
         {"category_id": category_id, "form": json.loads(body)["form"], "name": json.loads(body)["name"]}
         for category_id, body in database.execute("select category_id, body from category order by rank, category_id")
     ]
-    within = "where category_id = :category" if query.category else ""
+    within = "where category_id = :category" if query.category else "where true"
     given = {"category": query.category} if query.category else {}
-    brands = database.execute(f"select brand from shelf {within} group by brand order by count(*) desc, brand limit 12", given)
+    brands = database.execute(f"select brand from facet {within} group by brand order by sum(skus) desc, brand limit 12", given)
     storages = database.execute(
-        f"select distinct storage_gb from shelf {within or 'where true'} and storage_gb is not null order by storage_gb", given
+        f"select distinct storage_gb from facet {within} and storage_gb is not null order by storage_gb", given
     )
     return {
         "categories": categories,
@@ -111,7 +111,7 @@ def sku_by_id(database: Database, sku_id: int) -> dict[str, Any]:
 
 
 def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the other SKUs of the same model on offer (capacity, colour), cheapest first."""
+    """Return the SKUs of the same model on offer (capacity, colour), this one included, by capacity."""
     rows = database.execute(
         """
         select sku.sku_id, sku.sku, sku.storage_gb, sku.body, shelf.from_cents
@@ -133,6 +133,12 @@ def compare(database: Database, codes: list[str]) -> list[dict[str, Any]]:
     return [sku(database, code) for code in dict.fromkeys(codes[:MAX_COMPARED])]
 
 
+def title(item: Mapping[str, Any]) -> str:
+    """Return a SKU's name, the brand said once: `Apple iPhone 13`, `Dyson V11`."""
+    brand, model = item["brand"], item["model"]
+    return str(model) if model.casefold().startswith(brand.casefold()) else f"{brand} {model}"
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a text as search sees them: no case, no accents, no punctuation."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
@@ -149,10 +155,10 @@ def index_words(database: Database) -> None:
     rows = database.execute("select sku_id, category_id, brand, model, storage_gb, body from sku")
     database.conn.executemany("insert into sku_search (rowid, words) values (?, ?)", (_words_row(row, names) for row in rows))
     database.execute("delete from spelling")
-    vocabulary = [word for (word,) in database.execute("select term from sku_word") if len(word) >= FORGIVEN_FROM]
+    vocabulary = list(database.execute("select term, doc from sku_word"))
     database.conn.executemany(
-        "insert or ignore into spelling (stem, word) values (?, ?)",
-        ((stem, word) for word in vocabulary for stem in _stems(word)),
+        "insert into spelling (stem, word, skus) values (?, ?, ?)",
+        ((stem, word, skus) for word, skus in vocabulary for stem in _spellings(word)),
     )
 
 
@@ -160,31 +166,54 @@ def _words_row(row: tuple[Any, ...], category_names: dict[str, str]) -> tuple[in
     sku_id, category_id, brand, model, storage_gb, body = row
     facts = json.loads(body)
     color = " ".join((facts.get("color") or {}).get("name", {}).values())
-    storage = f"{storage_gb} {storage_gb}go {storage_gb}gb" if storage_gb else ""
-    text = f"{brand} {model} {storage} {color} {category_names.get(category_id, '')} {facts.get('words', '')}"
+    text = f"{brand} {model} {_storage_words(storage_gb)} {color} {category_names.get(category_id, '')} {facts.get('words', '')}"
     return sku_id, " ".join(words_of(text))
 
 
+def _storage_words(storage_gb: int | None) -> str:
+    """Return a capacity as people write it: `128 Go`, `128GB`, and `1 To` for 1,000 or 1,024."""
+    if not storage_gb:
+        return ""
+    words = f"{storage_gb} go gb {storage_gb}go {storage_gb}gb"
+    for unit in (1000, 1024):
+        if storage_gb % unit == 0:
+            words += f" {storage_gb // unit} to tb {storage_gb // unit}to {storage_gb // unit}tb"
+    return words
+
+
 def _match(database: Database, text: str) -> tuple[str | None, str | None]:
-    """Return the full-text expression for `text`, and the words it was corrected to when a typo was forgiven."""
-    words = words_of(text)[:MAX_WORDS]
+    """Return the full-text expression for `text`, None when nothing is asked, and the words it was corrected to after a typo.
+
+    A text without a single word we know how to read (`*`, another script) is `""`: it matches nothing.
+    """
+    words = [word[:LONGEST_WORD] for word in words_of(text[:LONGEST_TEXT])[:MAX_WORDS]]
     if not words:
-        return (None if not text.strip() else '"\u0000"', None)
+        return ("" if text.strip() else None), None
     understood = [_understood(database, word) for word in words]
     corrected = " ".join(understood) if understood != words else None
     return " ".join(f'"{word}"*' for word in understood), corrected
 
 
 def _understood(database: Database, word: str) -> str:
-    """Return `word`, or the indexed word one slip of the finger away from it when nothing begins with `word`."""
-    begins = database.execute("select 1 from sku_search where sku_search match ? limit 1", [f'"{word}"*']).fetchone()
-    if begins or len(word) < FORGIVEN_FROM:
+    """Return `word`, or where nothing begins with it the word of five letters or more that is one slip of the finger away.
+
+    Of several, the one that more SKUs carry.
+    """
+    if len(word) < FORGIVEN_FROM - 1:
         return word
-    stems = list(_stems(word))
-    marks = ",".join("?" * len(stems))
-    candidates = {row[0] for row in database.execute(f"select word from spelling where stem in ({marks})", stems)}
-    near = sorted(candidate for candidate in candidates if _one_slip_apart(word, candidate))
-    return near[0] if near else word
+    begins = "select 1 from spelling where stem >= :word and stem < :word || '{' and word = stem limit 1"
+    if database.execute(begins, {"word": word}).fetchone():
+        return word
+    candidates = database.execute(
+        "select distinct word, skus from spelling where stem in (select value from json_each(?))", [json.dumps([*_stems(word)])]
+    )
+    near = [(-skus, other) for other, skus in candidates if len(other) >= FORGIVEN_FROM and _one_slip_apart(word, other)]
+    return min(near)[1] if near else word
+
+
+def _spellings(word: str) -> set[str]:
+    """Return what leads to an indexed word: itself and, where a slip is forgiven, each form of it with one letter left out."""
+    return set(_stems(word)) if len(word) >= FORGIVEN_FROM else {word}
 
 
 def _stems(word: str) -> Iterator[str]:
@@ -205,20 +234,48 @@ def _one_slip_apart(left: str, right: str) -> bool:
     return left[start + 1 :] == right[start + 1 :] or left[start:] == swapped
 
 
-def _where(query: Query, match: str | None) -> tuple[list[str], dict[str, Any]]:
-    conditions = {
-        "shelf.sku_id in (select rowid from sku_search where sku_search match :match)": match,
-        "shelf.category_id = :category": query.category,
-        "shelf.brand = :brand": query.brand,
-        "shelf.storage_gb = :storage": query.storage_gb,
-        "shelf.from_cents >= :min": query.min_cents,
-        "shelf.from_cents <= :max": query.max_cents,
-        "shelf.sku_id in (select sku_id from offer where grade_id = :grade)": query.grade_id,
+def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the statement, without its limit, that finds `sku_id`, `from_cents` and `place` (the sort key), and its values.
+
+    It reads one index in the order asked and stops at the last card. Where a grade is asked for, prices are that grade's: the
+    order by price then reads the grade's offers, any other order looks each offer up.
+    """
+    place, is_down = SORTS[query.sort]
+    cents, source, sku_id = "shelf.from_cents", "shelf", "shelf.sku_id"
+    if query.grade_id is not None:
+        cents, source = "offer.all_in_cents", "shelf cross join offer on offer.sku_id = shelf.sku_id"
+        if place == "shelf.from_cents":
+            place, source, sku_id = cents, "offer cross join shelf on shelf.sku_id = offer.sku_id", "offer.sku_id"
+    conditions, values = _conditions(query, match, cents)
+    if query.after:
+        conditions.append(f"({place}, {sku_id}) {'<' if is_down else '>'} (:key, :after)")
+        values["key"], values["after"] = _after(query.after)
+    down = "desc" if is_down else ""
+    return (
+        f"""
+        select {sku_id} as sku_id, {cents} as from_cents, {place} as place
+        from {source}
+        where {" and ".join(conditions) or "true"}
+        order by {place} {down}, {sku_id} {down}
+        """,
+        values,
+    )
+
+
+def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str], dict[str, Any]]:
+    wanted = {
+        # The plus keeps SQLite on the index that gives the order: it tests each SKU instead of fetching every match to sort it.
+        "+shelf.sku_id in (select rowid from sku_search where sku_search match :match)": ("match", match or None),
+        "shelf.category_id = :category": ("category", query.category or None),
+        "shelf.brand = :brand": ("brand", query.brand or None),
+        "shelf.storage_gb = :storage": ("storage", query.storage_gb),
+        "shelf.grades >> (select rank from grade where grade_id = :grade) & 1 and offer.grade_id = :grade": ("grade", query.grade_id),
+        f"{cents} >= :min": ("min", query.min_cents),
+        f"{cents} <= :max": ("max", query.max_cents),
     }
-    names = ("match", "category", "brand", "storage", "min", "max", "grade")
-    wanted = {text: value for text, value in conditions.items() if value is not None and value != ""}
-    values = {name: value for name, value in zip(names, conditions.values(), strict=True) if value is not None and value != ""}
-    return list(wanted), values
+    conditions = [text for text, (_, value) in wanted.items() if value is not None]
+    values = dict(pair for pair in wanted.values() if pair[1] is not None)
+    return [*conditions, "false"] if match == "" else conditions, values
 
 
 def _after(text: str) -> tuple[int, int]:

@@ -24,13 +24,19 @@ CURRENCIES = ("EUR", "USD", "GBP")
 MAX_LINES = 12
 MAX_OPTIONS = 15
 MAX_NUMBER = 2**40 - 1
-# 86 bytes, the shortest token, are 205 digits; 900 digits are 373 bytes, beyond what 12 lines of a QR could carry.
+# 86 bytes, the shortest token, are 205 digits; 901 digits always hold 373 bytes: 12 lines of 4 options each,
+# more than a narrow paper's QR can carry.
 DIGITS = re.compile(r"[1-9][0-9]{150,900}", re.ASCII)
+MAX_BYTES = 373
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class MangledToken(Invalid):
     """Not a slip token: wrong characters, length, layout or order of fields."""
+
+
+class TokenTooLong(Invalid):
+    """The lines carry more options than a slip's address can hold."""
 
 
 class MangledNumber(Invalid):
@@ -83,8 +89,13 @@ def key_id(public_key: bytes) -> bytes:
 
 
 def encode(token: Token, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the signed token. Raises: MangledToken when a field is out of range."""
+    """Return the signed token.
+
+    Raises: MangledToken when a field is out of range, TokenTooLong when its address would be longer than readers accept.
+    """
     body = _body(token)
+    if len(body) + SIGNATURE_BYTES > MAX_BYTES:
+        raise TokenTooLong(f"a slip's token holds at most {MAX_BYTES} bytes")
     return body + private_key.sign(DOMAIN + body)
 
 
@@ -106,13 +117,10 @@ def decode(data: bytes) -> Token:
     if len(data) <= SIGNATURE_BYTES + 6 or data[0] != LAYOUT:
         raise MangledToken("unknown layout")
     body = data[:-SIGNATURE_BYTES]
-    try:
-        token = _read(body)
-        if _body(token) == body:
-            return token
-    except (StopIteration, IndexError):
-        raise MangledToken("cut short") from None
-    raise MangledToken("not in its one form")
+    token = _read(body)
+    if _body(token) != body:
+        raise MangledToken("not in its one form")
+    return token
 
 
 def to_digits(data: bytes) -> str:
@@ -186,9 +194,9 @@ def _read(body: bytes) -> Token:
         raise MangledToken("unknown flags")
     stream = iter(body[6:])
     corner_no, counter = _number(stream), _number(stream)
-    issued_minute = int.from_bytes(bytes(next(stream) for _ in range(3)), "big")
+    issued_minute = int.from_bytes(bytes(_byte(stream) for _ in range(3)), "big")
     validity_hours, publication = _number(stream), _number(stream)
-    line_count = next(stream)
+    line_count = _byte(stream)
     if not 1 <= line_count <= MAX_LINES:
         raise MangledToken("between 1 and 12 lines")
     lines = tuple(_line(stream) for _ in range(line_count))
@@ -239,11 +247,18 @@ def _varint(value: int) -> bytes:
 def _number(stream: Iterator[int]) -> int:
     value = 0
     for shift in range(0, 42, 7):
-        byte = next(stream)
+        byte = _byte(stream)
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value
     raise MangledToken("a number is too long")
+
+
+def _byte(stream: Iterator[int]) -> int:
+    byte = next(stream, None)
+    if byte is None:
+        raise MangledToken("cut short")
+    return byte
 
 
 def _base32(value: int) -> str:

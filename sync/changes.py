@@ -47,20 +47,20 @@ def insert_rows(database: Database, table: Table, rows: Iterable[Row]) -> None:
 def replace_rows(
     database: Database, table: Table, state: RootState, *, before: dict[Value, Row], rows: Sequence[Row], touched: Touched
 ) -> None:
-    """Put `rows` in the place of `before` (the stored rows that go or change) and bring `state` and `touched` along.
-
-    All old rows leave before the first new one comes, so that two rows may exchange a unique value.
-    """
+    """Put `rows` in the place of `before` (the stored rows that go or change) and bring `state` and `touched` along."""
     state.remove(table.name, list(before.values()))
-    database.conn.executemany(
-        f'delete from "{table.name}" where {table.columns[0]} = ?',
-        ((key,) for key in before),
-    )
-    insert_rows(database, table, rows)
+    after = {row[0] for row in rows}
+    changed = [row for row in rows if row[0] in before]
+    try:
+        _delete(database, table, [key for key in before if key not in after])
+        _update(database, table, before, changed)
+        insert_rows(database, table, (row for row in rows if row[0] not in before))
+    except (IntegrityError, Malformed):
+        # Two rows may exchange a unique value: then all old rows have to leave before the first new one comes.
+        _delete(database, table, [*before, *after])
+        insert_rows(database, table, rows)
     state.add(table.name, rows)
-    keys = touched.setdefault(table.name, set())
-    keys.update(before)
-    keys.update(row[0] for row in rows)
+    touched.setdefault(table.name, set()).update(before, after)
     if "sku_id" in table.columns[1:]:
         # A listing that left its SKU no longer leads there, and that SKU's offer has to be found again.
         position = table.columns.index("sku_id")
@@ -95,10 +95,7 @@ def change_of(table: Table, before: dict[Value, Row], rows: Sequence[Row]) -> Ta
     changed = sorted((row for key, row in after.items() if key in before and before[key] != row), key=_key)
     if not (deleted or put or changed):
         return None
-    moved = [0]
-    for position in range(1, len(table.columns)):
-        if any(before[row[0]][position] != row[position] for row in changed):
-            moved.append(position)
+    moved = [0, *_moved(table, before, changed)]
     return TableChange(
         table.name,
         deleted=Block(table.columns[:1], [[key for (key,) in deleted]]) if deleted else None,
@@ -109,6 +106,24 @@ def change_of(table: Table, before: dict[Value, Row], rows: Sequence[Row]) -> Ta
 
 def _key(row: Row) -> Any:
     return row[0]
+
+
+def _moved(table: Table, before: dict[Value, Row], changed: Sequence[Row]) -> list[int]:
+    """Return the positions at which any row differs from what is stored."""
+    return [at for at in range(1, len(table.columns)) if any(before[row[0]][at] != row[at] for row in changed)]
+
+
+def _delete(database: Database, table: Table, keys: Sequence[Value]) -> None:
+    database.conn.executemany(f'delete from "{table.name}" where {table.columns[0]} = ?', ((key,) for key in keys))
+
+
+def _update(database: Database, table: Table, before: dict[Value, Row], changed: Sequence[Row]) -> None:
+    # Only the columns that move are written: an index over the others is then left alone, which halves the work.
+    moved = _moved(table, before, changed)
+    if moved:
+        values = ", ".join(f"{table.columns[at]} = ?" for at in moved)
+        statement = f'update "{table.name}" set {values} where {table.columns[0]} = ?'
+        database.conn.executemany(statement, ([*(row[at] for at in moved), row[0]] for row in changed))
 
 
 def _block(columns: Sequence[str], rows: Sequence[Row]) -> Block | None:

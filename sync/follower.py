@@ -7,8 +7,8 @@ head's. HQ brings its own replica forward with the same code.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,10 @@ from sync.heads import ChannelHead, Head, SegmentRef, read_head
 from sync.roots import RootState
 from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
+
+ROOMY_CACHE = -32_000
+BUILD_CACHE = -16_000
+"""In SQLite's unit: 32 and 16 MB; building has a second process beside it, so it takes less."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -183,7 +187,7 @@ def _by_segments(
     }
     fetched = {name: [decode_segment(blobs.read(ref.blob)) for ref in way] for name, way in ways.items()}
     touched: Touched = {}
-    with catalog.write() as database:
+    with catalog.write() as database, _roomy_cache(database):
         for name, there in head.channels.items():
             here = sync_cursors(database)[name]
             state = here.state.copy()
@@ -195,6 +199,18 @@ def _by_segments(
         refresh(database, touched)
         store_facts(database, _facts(head))
     return sum(map(len, ways.values())), 0, sum(map(len, touched.values())), touched
+
+
+@contextmanager
+def _roomy_cache(database: Database) -> Iterator[None]:
+    """Give changes spread over the whole file room in memory, and give the memory back: it makes them twice as fast."""
+    (usual,) = database.execute("pragma cache_size").fetchone()
+    database.execute(f"pragma cache_size={ROOMY_CACHE}").fetchall()
+    try:
+        yield
+    finally:
+        database.execute(f"pragma cache_size={usual}").fetchall()
+        database.execute("pragma shrink_memory").fetchall()
 
 
 def _way(name: str, there: ChannelHead, epoch: str, version: int) -> list[SegmentRef]:
@@ -291,7 +307,7 @@ def new_catalog(aside: Path) -> Database:
     aside.unlink(missing_ok=True)
     _remove_logs(aside)
     database = connect(aside, durable=False, wal=False)
-    for pragma in ("journal_mode=off", "synchronous=off", "locking_mode=exclusive"):
+    for pragma in ("journal_mode=off", "synchronous=off", "locking_mode=exclusive", f"cache_size={BUILD_CACHE}"):
         database.execute(f"pragma {pragma}").fetchall()
     create_catalog(database)
     return database

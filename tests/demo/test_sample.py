@@ -10,9 +10,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from demo.sample import COLUMNS, grow_skus, write_feed
 
@@ -29,6 +31,119 @@ FILES = {
     "sellers.jsonl",
     "skus.jsonl",
 }
+SHAPES: dict[str, dict[str, type | UnionType]] = {
+    "categories": {
+        "category_id": str,
+        "rank": int,
+        "form": str,
+        "name": dict,
+        "levy": str | None,
+        "co2": dict | None,
+        "compare": list,
+    },
+    "corners": {
+        "corner_id": str,
+        "corner_no": int,
+        "name": str,
+        "city": str,
+        "market": str,
+        "partner_id": str,
+        "time_zone": str,
+        "phone": str,
+        "languages": list,
+        "paper_mm": int,
+        "ring": str,
+        "planogram": list,
+        "clerks": list,
+    },
+    "grades": {
+        "grade_id": int,
+        "code": str,
+        "rank": int,
+        "battery_min_pct": int,
+        "name": dict,
+        "screen": dict,
+        "body": dict,
+        "parts": dict,
+    },
+    "laws": {
+        "law_id": str,
+        "market": str,
+        "kind": str,
+        "valid_from": str,
+        "valid_to": str | None,
+        "source": str,
+        "body": dict,
+    },
+    "options": {
+        "option_id": int,
+        "market": str,
+        "rank": int,
+        "kind": str,
+        "name": dict,
+        "detail": dict,
+        "one_off_cents": int,
+        "monthly_cents": int,
+        "commitment_months": int,
+        "needs_plan": bool,
+        "needs_device": bool,
+        "categories": list | None,
+    },
+    "partners": {"partner_id": str, "kind": str, "market": str, "name": str, "phone": str, "color": str},
+    "plans": {
+        "plan_id": int,
+        "market": str,
+        "partner_id": str,
+        "rank": int,
+        "fictitious": bool,
+        "name": dict,
+        "data_gb": int,
+        "data_eu_gb": int,
+        "network": str,
+        "speed_after": dict | None,
+        "monthly_cents": int,
+        "promo_monthly_cents": int | None,
+        "promo_months": int,
+        "commitment_months": int,
+        "activation_cents": int,
+        "exit_fee_cents": int,
+        "device_discount_cents": int,
+        "min_device_cents": int,
+        "refund_cents": int,
+        "refund_deadline_days": int,
+        "instalment_months": int,
+        "deposit_cents": int,
+        "acquisitions": list,
+        "max_devices": int,
+        "tax_note": dict | None,
+        "summary": dict,
+    },
+    "sellers": {
+        "seller_id": int,
+        "name": str,
+        "legal_name": str,
+        "city": str,
+        "country": str,
+        "status": str,
+        "metrics": dict,
+    },
+    "skus": {
+        "sku_id": int,
+        "sku": str,
+        "category_id": str,
+        "brand": str,
+        "model": str,
+        "storage_gb": int | None,
+        "color": dict,
+        "year": int,
+        "ean": str,
+        "weight_g": int,
+        "specs": dict,
+        "updates_until": int | None,
+        "new_price": dict | None,
+        "words": str,
+    },
+}
 FORBIDDEN = re.compile(r"\b(comme neu\w*|état neuf|à neuf|like new|as new|good as new)\b", re.IGNORECASE)
 MONEY = re.compile(r"\d+\.\d\d")
 SHELF_PRICE = re.compile(r"\d*9\.00|\d*4\.99")
@@ -44,9 +159,6 @@ class Feed:
 
     def keys(self, table: str, key: str) -> list[Any]:
         return [row[key] for row in self.tables[table]]
-
-    def by(self, table: str, key: str) -> dict[Any, Any]:
-        return {row[key]: row for row in self.tables[table]}
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +226,10 @@ def test_progress_ends_at_the_last_listing(tmp_path: Path) -> None:
 
 def test_more_listings_than_the_world_holds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at most"):
-        write_feed(tmp_path, listings=100_000_000, seed=1)
+        write_feed(tmp_path / "feed", listings=100_000_000, seed=1)
     with pytest.raises(ValueError, match="negative"):
-        write_feed(tmp_path, listings=-1, seed=1)
+        write_feed(tmp_path / "feed", listings=-1, seed=1)
+    assert not (tmp_path / "feed").exists()
 
 
 def test_the_world_is_as_large_as_promised(feed: Feed) -> None:
@@ -167,12 +280,18 @@ def test_references_resolve(feed: Feed) -> None:
     assert {int(row["seller_id"]) for row in feed.listings} <= sellers
 
 
+@pytest.mark.parametrize("table", sorted(SHAPES))
+def test_rows_have_the_shape_of_the_contract(feed: Feed, table: str) -> None:
+    assert feed.tables[table]
+    for row in feed.tables[table]:
+        assert list(row) == list(SHAPES[table])
+        for key, kind in SHAPES[table].items():
+            assert isinstance(row[key], kind), (table, key, row[key])
+
+
 def test_skus_obey_the_contract(feed: Feed) -> None:
-    keys = "sku_id sku category_id brand model storage_gb color year ean weight_g specs updates_until new_price words"
     for sku in feed.tables["skus"]:
-        assert list(sku) == keys.split(), sku["sku"]
         assert re.fullmatch(r"[A-Z0-9]+(-[A-Z0-9]+)*", sku["sku"])
-        assert sku["storage_gb"] is None or type(sku["storage_gb"]) is int
         assert re.fullmatch(r"#[0-9a-fA-F]{6}", sku["color"]["hex"])
         assert sku["sku"].endswith(sku["color"]["code"])
         assert 2000 <= sku["year"] <= 2026
@@ -284,6 +403,14 @@ def test_a_genuine_sku_keeps_its_id_when_the_world_grows() -> None:
     assert [sku.row for sku in large[: len(small)]] == [sku.row for sku in small]
     codes = [sku.row["sku"] for sku in large]
     assert len(codes) == len(set(codes))
+
+
+def test_every_clerk_opens_the_counter_with_the_demo_pin(feed: Feed) -> None:
+    hashes = [clerk["pin_hash"] for corner in feed.tables["corners"] for clerk in corner["clerks"]]
+    assert len(hashes) == len(set(hashes)) == 12
+    for pin_hash in hashes:
+        assert pin_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert PasswordHasher().verify(pin_hash, "246810")
 
 
 def test_nothing_carries_a_forbidden_word(feed: Feed) -> None:

@@ -1,0 +1,54 @@
+"""The central app: customers' slips and orders, the protocol of the fleet, HQ's console."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from marketplace import console, slip_pages, status, uplink, web
+from marketplace.db import open_engine, reading
+from marketplace.places import read_place
+from marketplace.settings import setting
+
+MOST_BYTES = 2 * 2**20
+DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
+HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
+
+
+def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts: list[str] | None = None) -> Flask:
+    """Return the app of the marketplace set up in `directory`; `public_url` overrides the one given at set-up.
+
+    `trusted_hosts` narrows which Host headers are answered; by default any, as a proxy in front usually decides.
+    Raises: NotFound before `marketplace init`.
+    """
+    place = read_place(directory)
+    engine = open_engine(place.database)
+    app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
+    address = (public_url or place.public_url).rstrip("/")
+    with reading(engine) as connection:
+        secret = setting(connection, "secret_key")
+    app.config.update(
+        SECRET_KEY=secret,
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        MAX_FORM_PARTS=100,
+        TRUSTED_HOSTS=trusted_hosts or None,
+        SESSION_COOKIE_NAME="comptoir_console",
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=urlsplit(address).scheme == "https",
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.extensions["marketplace"] = web.Marketplace(engine=engine, directory=directory, public_url=address)
+    web.set_up(app)
+    for part in (slip_pages.pages, uplink.sync, console.console, status.status):
+        app.register_blueprint(part)
+    return app
+
+
+def app_from_environment() -> Flask:
+    """Return the app for a server's worker process; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
+    hosts = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",") if host.strip()]
+    return create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts)

@@ -1,0 +1,171 @@
+"""`/console`: HQ's own pages, behind one password: fleet, publications, slips, orders, sellers, what went wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from flask import Blueprint, render_template, request, session
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from marketplace import overview
+from marketplace.corners import fleet
+from marketplace.db import changed, reading, row, run_tx
+from marketplace.enrolments import VALID_MINUTES, start_enrolment
+from marketplace.publishing import publish_all
+from marketplace.settings import setting
+from marketplace.web import marketplace, see_other
+from pos import clock
+from pos.errors import PosError
+
+SESSION_HOURS = 12
+FREE_TRIES = 5
+FIRST_WAIT_S = 30
+LONGEST_WAIT_S = 900
+ZONE = "Europe/Paris"
+OPEN_PAGES = frozenset({"console.login", "console.log_in"})
+
+console = Blueprint("console", __name__, url_prefix="/console")
+
+
+class WrongPassword(PosError):
+    """Not the console's password; `data` may carry `wait_s` while further tries are refused."""
+
+    status = 403
+
+
+@console.before_request
+def ask_for_password() -> Response | None:
+    """Lead to the log-in page whoever has no session of the last hours."""
+    if request.endpoint in OPEN_PAGES:
+        return None
+    since = session.get("since")
+    if isinstance(since, str) and clock.now() - clock.from_text(since) < timedelta(hours=SESSION_HOURS):
+        return None
+    session.clear()
+    return see_other("console.login")
+
+
+@console.get("/login")
+def login() -> str:
+    """Show the log-in form."""
+    return render_template("marketplace/login.html", problem=None)
+
+
+@console.post("/login")
+def log_in() -> Response | tuple[str, int]:
+    """Open a session for whoever knows the password; wrong tries make everybody wait, longer each time."""
+    now = clock.now()
+    try:
+        _check_password(request.form.get("password", ""), now)
+    except WrongPassword as problem:
+        return render_template("marketplace/login.html", problem=problem), problem.status
+    session.clear()
+    session["since"] = clock.to_text(now)
+    return see_other("console.home")
+
+
+@console.post("/logout")
+def log_out() -> Response:
+    """End the session."""
+    session.clear()
+    return see_other("console.login")
+
+
+@console.get("/")
+def home() -> str:
+    """Show the fleet and the publications."""
+    with reading(marketplace().engine) as connection:
+        return _page(
+            "console",
+            corners=fleet(connection),
+            publications=overview.publications(connection),
+            counts=overview.counts(connection),
+            imports=overview.imports(connection),
+            code=None,
+        )
+
+
+@console.get("/slips")
+def slips() -> str:
+    """Show the newest slips and whether they met an order."""
+    with reading(marketplace().engine) as connection:
+        return _page("console_slips", slips=overview.slips(connection))
+
+
+@console.get("/orders")
+def orders() -> str:
+    """Show the newest orders."""
+    with reading(marketplace().engine) as connection:
+        return _page("console_orders", orders=overview.orders(connection))
+
+
+@console.get("/sellers")
+def sellers() -> str:
+    """Show the sellers with their quality."""
+    with reading(marketplace().engine) as connection:
+        return _page("console_sellers", sellers=overview.sellers(connection))
+
+
+@console.get("/events")
+def events() -> str:
+    """Show the events nobody could make sense of."""
+    with reading(marketplace().engine) as connection:
+        return _page("console_events", letters=overview.dead_letters(connection))
+
+
+@console.post("/corners/<corner_id>/enrolments")
+def enrolments(corner_id: str) -> str:
+    """Make a one-time code for a corner and show it, once."""
+    now = clock.now()
+    code = start_enrolment(marketplace().engine, corner_id, now=now)
+    until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
+    return _page("console_code", code=code, corner_id=corner_id, until=until)
+
+
+@console.post("/publications")
+def publications() -> Response:
+    """Publish what changed, in every market."""
+    publish_all(marketplace().engine, marketplace().directory)
+    return see_other("console.home")
+
+
+def _page(name: str, **values: Any) -> str:
+    return render_template(f"marketplace/{name}.html", zone=ZONE, now=clock.to_text(clock.now()), page=name, **values)
+
+
+def _check_password(password: str, now: datetime) -> None:
+    engine = marketplace().engine
+    with reading(engine) as connection:
+        hashed = setting(connection, "console_password")
+        failures = row(connection, "select * from console_failure where name = 'console'")
+    wait_s = _wait_s(failures, now)
+    if wait_s > 0:
+        raise WrongPassword("too many tries", wait_s=wait_s)
+    try:
+        PasswordHasher().verify(hashed or "", password)
+    except (VerifyMismatchError, InvalidHashError):
+        run_tx(engine, lambda connection: _count_failure(connection, now))
+        raise WrongPassword("not the password") from None
+    run_tx(engine, lambda connection: changed(connection, "delete from console_failure where name = 'console'"))
+
+
+def _wait_s(failures: dict[str, Any] | None, now: datetime) -> int:
+    if failures is None or failures["failures"] < FREE_TRIES:
+        return 0
+    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(10, failures["failures"] - FREE_TRIES))
+    return max(0, int(wait_s - (now - clock.from_text(failures["last_at"])).total_seconds()))
+
+
+def _count_failure(connection: Connection, now: datetime) -> None:
+    changed(
+        connection,
+        """
+        insert into console_failure (name, failures, last_at) values ('console', 1, :now)
+        on conflict (name) do update set failures = console_failure.failures + 1, last_at = excluded.last_at
+        """,
+        now=clock.to_text(now),
+    )

@@ -1,0 +1,275 @@
+"""Events from the corners: stored first, exactly as sent, and judged later.
+
+Invariants: an event is stored once for ever by (corner, key, stream, seq); the same seq with another hash is a cloned disk and
+quarantines its stream; an event nobody can make sense of is set aside as dead and never holds up the next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from marketplace import tables
+from marketplace.db import changed, reading, row, rows, run_tx
+from marketplace.repricing import price_wish
+from pos import clock, tokens
+from pos.errors import Conflict, Invalid
+from pos.outbox import CHAIN_START, link
+from pos.totals import Line, Totals, selection_totals
+
+MOST_EVENTS = 500
+JUDGED_AT_ONCE = 500
+MOST_SEQ = 2**53
+KIND = re.compile(r"[a-z_]{1,40}", re.ASCII)
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+logger = logging.getLogger(__name__)
+
+Event = dict[str, Any]
+
+
+class MalformedEvents(Invalid):
+    """The envelope of the batch does not follow docs/protocol.md; nothing of it was stored."""
+
+
+class StreamQuarantined(Conflict):
+    """This stream told two stories under one number: a disk was cloned or restored. The device must be enrolled again."""
+
+
+def read_events(document: dict[str, Any]) -> list[Event]:
+    """Return the events of a batch, bodies as the very text that was hashed. Raises: MalformedEvents."""
+    events = document.get("events")
+    if not isinstance(events, list) or len(events) > MOST_EVENTS:
+        raise MalformedEvents(f"events is a list of at most {MOST_EVENTS}")
+    return [_read_event(event) for event in events]
+
+
+def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *, heartbeat: dict[str, Any], now: datetime) -> int:
+    """Store what is new, note what the device says of itself, and return the highest seq up to which nothing is missing.
+
+    Raises: StreamQuarantined, after committing the quarantine.
+    """
+
+    def work(connection: Connection) -> int | None:
+        found = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **_key(device))
+        if found is None or found["quarantined_at"] is not None or _is_fork(connection, device, events):
+            _note(connection, device, quarantined_at=clock.to_text(now))
+            return None
+        _insert(connection, device, events, clock.to_text(now))
+        acked = _acked(connection, device, int(found["acked"]))
+        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(heartbeat, ensure_ascii=False))
+        return acked
+
+    acked = run_tx(engine, work)
+    if acked is None:
+        raise StreamQuarantined("one number, two events: enrol this device again", stream=device["stream"])
+    return acked
+
+
+def judge(engine: Engine) -> int:
+    """Act on every stored event that nobody judged yet, each in a transaction of its own; return how many.
+
+    A failure of the database leaves the event for the next call; any other failure sets the event aside as dead.
+    """
+    with reading(engine) as connection:
+        waiting = rows(
+            connection,
+            """
+            select inbox.*, device.public_key, corner.market
+            from inbox
+            join device on device.corner_id = inbox.corner_id and device.key_id = inbox.key_id
+            left join corner on corner.corner_id = inbox.corner_id
+            where inbox.state = 'new'
+            order by inbox.corner_id, inbox.key_id, inbox.stream, inbox.seq
+            limit :most
+            """,
+            most=JUDGED_AT_ONCE,
+        )
+    for event in waiting:
+        try:
+            run_tx(engine, lambda connection, event=event: _judge(connection, event))  # type: ignore[misc]
+        except DBAPIError:
+            logger.exception("event %s of %s stays for later", event["seq"], event["corner_id"])
+        except Exception as problem:
+            logger.warning("event %s of %s set aside: %r", event["seq"], event["corner_id"], problem)
+            _set_aside(engine, event, f"{type(problem).__name__}: {problem}"[:500])
+    return len(waiting)
+
+
+def _read_event(event: Any) -> Event:
+    if not isinstance(event, dict):
+        raise MalformedEvents("an event is an object")
+    seq, body = event.get("seq"), event.get("body")
+    if type(seq) is not int or not 1 <= seq <= MOST_SEQ:
+        raise MalformedEvents("seq is a whole number from 1")
+    for name, shape in (("kind", KIND), ("sha256", HASH), ("prev", HASH), ("recorded_at", TIME)):
+        if not isinstance(event.get(name), str) or not shape.fullmatch(event[name]):
+            raise MalformedEvents(f"{name} of event {seq}")
+    if not isinstance(body, str):
+        body = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    plain = {name: event[name] for name in ("seq", "kind", "sha256", "prev", "recorded_at")}
+    # PostgreSQL's text holds no NUL; the hash of such a body no longer fits, so the event ends as dead and blocks nobody.
+    return {**plain, "body": body.replace("\x00", "�")}
+
+
+def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]) -> bool:
+    """Tell whether an event contradicts the one stored under its seq, or the one its `prev` speaks of."""
+    if not events:
+        return False
+    first, last = min(event["seq"] for event in events), max(event["seq"] for event in events)
+    found = rows(
+        connection,
+        """
+        select seq, sha256 from inbox
+        where corner_id = :corner_id and key_id = :key_id and stream = :stream and seq between :first and :last
+        """,
+        **_key(device),
+        stream=device["stream"],
+        first=first - 1,
+        last=last,
+    )
+    known = {0: CHAIN_START} | {each["seq"]: each["sha256"] for each in found}
+    for event in sorted(events, key=lambda each: each["seq"]):
+        if known.setdefault(event["seq"], event["sha256"]) != event["sha256"]:
+            return True
+        if known.get(event["seq"] - 1, event["prev"]) != event["prev"]:
+            return True
+    return False
+
+
+def _insert(connection: Connection, device: dict[str, Any], events: list[Event], now: str) -> None:
+    if not events:
+        return
+    owner = {**_key(device), "stream": device["stream"], "received_at": now, "state": "new", "reason": ""}
+    columns = [column.name for column in tables.inbox.columns]
+    connection.execute(
+        text(
+            f"insert into inbox ({', '.join(columns)}) values ({', '.join(f':{name}' for name in columns)}) "
+            "on conflict (corner_id, key_id, stream, seq) do nothing"
+        ),
+        [{**event, **owner} for event in events],
+    )
+
+
+def _acked(connection: Connection, device: dict[str, Any], acked: int) -> int:
+    found = rows(
+        connection,
+        """
+        select seq from inbox
+        where corner_id = :corner_id and key_id = :key_id and stream = :stream and seq > :acked
+        order by seq
+        """,
+        **_key(device),
+        stream=device["stream"],
+        acked=acked,
+    )
+    for each in found:
+        if each["seq"] != acked + 1:
+            break
+        acked += 1
+    return acked
+
+
+def _note(connection: Connection, device: dict[str, Any], **values: Any) -> None:
+    sets = ", ".join(f"{name} = :{name}" for name in values)
+    changed(connection, f"update device set {sets} where corner_id = :corner_id and key_id = :key_id", **_key(device), **values)
+
+
+def _judge(connection: Connection, event: Event) -> None:
+    if link(event["seq"], event["kind"], event["body"], event["prev"]) != event["sha256"]:
+        raise Invalid("the event is not what its hash says")
+    body = json.loads(event["body"])
+    JUDGES[event["kind"]](connection, event, body)
+    _mark(connection, event, "judged", "")
+
+
+def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    """Keep the slip, and what differs between its frozen totals and HQ's own at the publication it was made from."""
+    data = tokens.from_digits(body["digits"])
+    token = tokens.decode(data)
+    if token.key_id.hex() != event["key_id"] or not tokens.verify(data, bytes(event["public_key"])):
+        raise Invalid("the slip is not signed by this device")
+    if (token.counter, tokens.slip_number(token.corner_no, token.counter)) != (body["counter"], body["number"]):
+        raise Invalid("the slip's number is not its token's")
+    values = {
+        "corner_id": event["corner_id"],
+        "key_id": event["key_id"],
+        "counter": token.counter,
+        "number": body["number"],
+        "digits": body["digits"],
+        "facts": json.dumps(body["facts"], ensure_ascii=False),
+        "issued_at": clock.to_text(token.issued_at),
+        "valid_until": clock.to_text(token.valid_until),
+        "received_at": event["received_at"],
+        "difference": _difference(connection, token, body["facts"]),
+    }
+    _insert_once(connection, "slip", values)
+
+
+def _difference(connection: Connection, token: tokens.Token, facts: dict[str, Any]) -> str | None:
+    """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
+    said = Totals.from_facts(facts["totals"])
+    summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
+    priced = [price_wish(connection, wish, publication=token.publication) for wish in token.lines]
+    ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
+    if said == summed == ours:
+        return None
+    return json.dumps({"said": said.to_facts(), "summed": summed.to_facts(), "ours": ours.to_facts() if ours else None})
+
+
+def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    values = {"corner_id": event["corner_id"], "key_id": event["key_id"], "counter": int(body["counter"])}
+    said = {"reason": str(body["reason"]), "voided_at": str(body["voided_at"])}
+    if body["key_id"] != event["key_id"] or not TIME.fullmatch(said["voided_at"]):
+        raise Invalid("not a void of this device")
+    _insert_once(connection, "slip_void", {**values, **said})
+
+
+def _judge_nothing(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    """Kept in the inbox as it is: it changes nothing at HQ."""
+
+
+JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
+    "slip_issued": _judge_slip,
+    "slip_voided": _judge_void,
+    "slip_printed": _judge_nothing,
+    "demo_checked": _judge_nothing,
+}
+
+
+def _insert_once(connection: Connection, table: str, values: dict[str, Any]) -> None:
+    columns = ", ".join(values)
+    holders = ", ".join(f":{name}" for name in values)
+    changed(
+        connection,
+        f"insert into {table} ({columns}) values ({holders}) on conflict (corner_id, key_id, counter) do nothing",
+        **values,
+    )
+
+
+def _set_aside(engine: Engine, event: Event, reason: str) -> None:
+    run_tx(engine, lambda connection: _mark(connection, event, "dead", reason.replace("\x00", "�")))
+
+
+def _mark(connection: Connection, event: Event, state: str, reason: str) -> None:
+    changed(
+        connection,
+        """
+        update inbox set state = :state, reason = :reason
+        where corner_id = :corner_id and key_id = :key_id and stream = :stream and seq = :seq
+        """,
+        state=state,
+        reason=reason,
+        **{name: event[name] for name in ("corner_id", "key_id", "stream", "seq")},
+    )
+
+
+def _key(device: dict[str, Any]) -> dict[str, Any]:
+    return {"corner_id": device["corner_id"], "key_id": device["key_id"]}

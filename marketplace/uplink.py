@@ -1,0 +1,126 @@
+"""`/sync/v1/…`: static catalogue files, enrolment, and the events corners send. What the bytes mean: docs/protocol.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_from_directory
+
+from marketplace.corners import corner_document, document_sha256
+from marketplace.db import reading, row
+from marketplace.enrolments import enrol_device
+from marketplace.inbox import MalformedEvents, judge, read_events, store_events
+from marketplace.publishing import sync_path
+from marketplace.web import marketplace
+from pos import clock
+from pos.errors import NotFound
+from sync.errors import Untrusted
+from sync.signatures import verify
+
+HEAD_CACHE = "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
+BLOB_CACHE = "public, max-age=31536000, immutable, no-transform"
+MARKET = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
+logger = logging.getLogger(__name__)
+
+
+@sync.get("/head/<market>.json")
+def head(market: str) -> Response:
+    """Serve the head of a market: the one file that changes."""
+    return _static("head", f"{market}.json", HEAD_CACHE if MARKET.fullmatch(market) else "")
+
+
+@sync.get("/b/<sha256>")
+def blob(sha256: str) -> Response:
+    """Serve a blob by its hash: it never changes."""
+    return _static("b", sha256, BLOB_CACHE if SHA256.fullmatch(sha256) else "")
+
+
+@sync.post("/enrolments")
+def enrolments() -> tuple[Response, int]:
+    """Turn a one-time code and a public key into an enrolled device."""
+    here, document = marketplace(), _document()
+    code, public_key = document.get("code"), document.get("public_key")
+    if not isinstance(code, str) or not isinstance(public_key, str):
+        raise MalformedEvents("code and public_key are texts")
+    prefix = f"{here.public_url}/k/"
+    enrolled = enrol_device(here.engine, code, public_key, slip_prefix=prefix, now=clock.now())
+    answer = {
+        "corner": enrolled.corner,
+        "corner_sha256": document_sha256(enrolled.corner),
+        "slip_prefix": prefix,
+        "key_id": enrolled.key_id,
+        "stream": enrolled.stream,
+        "time": clock.to_text(clock.now()),
+    }
+    return jsonify(answer), 201
+
+
+@sync.post("/up")
+def up() -> Response:
+    """Store a batch of events, answer what is held, then judge; judging badly never spoils the answer."""
+    here, now = marketplace(), clock.now()
+    device = _signed_device()
+    document = _document()
+    if (document.get("corner_id"), document.get("stream")) != (device["corner_id"], device["stream"]):
+        raise Untrusted("corner_id or stream is not this key's")
+    said = document.get("heartbeat")
+    heartbeat = said if isinstance(said, dict) else {}
+    acked = store_events(here.engine, device, read_events(document), heartbeat=heartbeat, now=now)
+    try:
+        judge(here.engine)
+    except Exception:
+        logger.exception("judging comes later")
+    with reading(here.engine) as connection:
+        corner = corner_document(connection, device["corner_id"])
+    sha256 = document_sha256(corner)
+    newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
+    return jsonify({"ack": acked, "time": clock.to_text(now), "corner": newer})
+
+
+def _static(folder: str, name: str, cache: str) -> Response:
+    if not cache:
+        raise NotFound(name)
+    path: Path = sync_path(marketplace().directory) / folder
+    if not (path / name).is_file():
+        raise NotFound(name)
+    response = send_from_directory(path.resolve(), name, conditional=True, mimetype=_type_of(name), max_age=None)
+    response.headers["Cache-Control"] = cache
+    return response
+
+
+def _type_of(name: str) -> str:
+    return "application/json" if name.endswith(".json") else "application/octet-stream"
+
+
+def _document() -> dict[str, Any]:
+    try:
+        document = json.loads(request.get_data(cache=True))
+    except (ValueError, RecursionError):
+        raise MalformedEvents("the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedEvents("the body is not a JSON object")
+    return document
+
+
+def _signed_device() -> dict[str, Any]:
+    """Return the device whose key signed this request. Raises: Untrusted."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def public_key(key_id: str) -> bytes | None:
+        with reading(marketplace().engine) as connection:
+            device = row(connection, "select * from device where key_id = :key_id and revoked_at is null", key_id=key_id)
+        if device is None:
+            return None
+        found[key_id] = device
+        return bytes(device["public_key"])
+
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    key_id = verify(request.method, request.url, headers, request.get_data(cache=True), public_key=public_key)
+    return found[key_id]

@@ -1,0 +1,146 @@
+"""What every page and answer of the marketplace shares: language, errors, headers, and who may post.
+
+Invariants: GET never writes; an unsafe request from another site is refused; a page runs no inline script or style.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import flask
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+import templates
+from pos import languages
+from pos.errors import PosError
+from pos.languages import LANGUAGES, text_of, translations
+
+PAGES = Path(templates.__path__[0])
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+JSON_PATHS = ("/sync/", "/api/")
+LANGUAGE_COOKIE = "language"
+YEAR_S = 31_536_000
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class ForeignOrigin(PosError):
+    """A form of another site tried to act here in the customer's name."""
+
+    status = 403
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marketplace:
+    """What the routes work on."""
+
+    engine: Engine
+    directory: Path
+    public_url: str
+
+
+def marketplace() -> Marketplace:
+    """Return the marketplace this app serves."""
+    here: Marketplace = current_app.extensions["marketplace"]
+    return here
+
+
+def see_other(endpoint: str, **values: str | int | None) -> BaseResponse:
+    """Answer a write: 303 to a page that may be reloaded."""
+    return flask.redirect(url_for(endpoint, **values), 303)  # type: ignore[arg-type]
+
+
+def set_up(app: Flask) -> None:
+    """Give `app` the language, filters, checks, headers and error pages shared by all routes."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        money=lambda cents, currency: languages.money(cents, currency, language()),
+        number=lambda value: languages.number(value, language()),
+        day=lambda at, zone: languages.day(at, language(), zone),
+        moment=lambda at, zone: languages.moment(at, language(), zone),
+        said=lambda texts: text_of(texts, language()),
+    )
+    app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
+    app.before_request(_refuse_foreign)
+    app.after_request(_add_headers)
+    app.register_error_handler(PosError, _refused)
+    app.register_error_handler(HTTPException, _failed)
+
+
+def language() -> str:
+    """Return the language of this request: the one asked for in the address, chosen before, or the browser's."""
+    if "language" not in g:
+        asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
+        best = request.accept_languages.best_match(list(LANGUAGES), default="fr")
+        g.language = asked if asked in LANGUAGES else best
+    return str(g.language)
+
+
+def wants_json() -> bool:
+    """Tell whether errors of this request are JSON."""
+    return request.path.startswith(JSON_PATHS)
+
+
+def _gettext(message: str) -> str:
+    return str(translations("marketplace", language(), PAGES).gettext(message))
+
+
+def _ngettext(one: str, many: str, number: int) -> str:
+    return str(translations("marketplace", language(), PAGES).ngettext(one, many, number))
+
+
+def _refuse_foreign() -> None:
+    """Refuse unsafe requests another site caused (OWASP: Fetch Metadata first, Origin where a browser sends none)."""
+    if request.method in SAFE:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_ours = origin is None or urlsplit(origin).netloc == request.host
+    if (site is not None and site not in ("same-origin", "none")) or (site is None and not is_ours):
+        raise ForeignOrigin("the request comes from another site")
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static" and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    if request.args.get("lang") in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, language(), max_age=YEAR_S, samesite="Lax", httponly=True)
+    if response.mimetype == "text/html":
+        response.headers["Content-Language"] = language()
+        response.vary.update(("Accept-Language", "Cookie"))
+    return response
+
+
+def _refused(problem: PosError) -> tuple[Response | str, int]:
+    if wants_json():
+        return jsonify({"code": problem.code, "detail": problem.detail or problem.code, "status": problem.status}), problem.status
+    return render_template("marketplace/errors.html", code=problem.code, status=problem.status, data=problem.data), problem.status
+
+
+def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse:
+    status = problem.code or 500
+    if status < 400:
+        return problem.get_response()  # type: ignore[return-value]
+    code = problem.name.lower().replace(" ", "_")
+    if wants_json():
+        return jsonify({"code": code, "detail": problem.description or code, "status": status}), status
+    return render_template("marketplace/errors.html", code=code, status=status, data={}), status

@@ -124,7 +124,7 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
         listings = demo.listings or LISTINGS
         say(f"writing and publishing a catalogue of {listings:,} listings")
         write_feed(demo.directory / "feed", listings=listings, seed=SEED)
-        import_feed(engine, demo.directory / "feed")
+        import_feed(engine, demo.directory / "feed", progress=lambda _stage, _count: None)
         known["listings"] = listings
     elif demo.listings not in (None, known["listings"]):
         raise NotADemo(f"this demo holds {known['listings']:,} listings: --fresh begins again with another number")

@@ -1,9 +1,102 @@
-"""The thread that keeps the kiosk in step with HQ while the screens go on reading local files."""
+"""The thread that keeps the kiosk in step with HQ while the screens go on reading local files.
+
+It never ends: whatever a round meets is logged and kept as a fault for the counter and `status.json`, and the next round comes.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
 from kiosk import web
+from pos import clock
+from pos.corners import corner
+from pos.db import DatabaseError, Store
+from pos.errors import PosError
+from pos.ops import setting
+from pos.selections import wipe_idle_selections
+from sync import schedule
+from sync.client import Client
+from sync.errors import Busy
+from sync.rounds import RoundReport, run_round
+
+LOG = logging.getLogger("kiosk.sync")
+SELECTIONS_KEPT = timedelta(hours=2)
+NOT_ENROLLED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What the rounds of one kiosk directory need."""
+
+    directory: Path
+    catalog: Store
+    ops: Store
+    version: str
+
+    def run(self, client: Client, **options: Any) -> RoundReport:
+        """Run one round now. Raises: Busy, NotFound, DatabaseError."""
+        printer = setting(self.ops.read(), "printer")
+        state = self.ops.read().execute("select state from print_job order by job_id desc limit 1").fetchone()
+        told = {"address": f"{printer['host']}:{printer['port']}" if printer else None, "last_job": state[0] if state else None}
+        return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=told, **options)
 
 
 def start_rounds(kiosk: web.Kiosk) -> None:
-    """Start rounds in the background."""
+    """Start rounds in the background, the first at this corner's own moment; damaged records have nothing to send."""
+    if kiosk.ops is None:
+        return
+    rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.version)
+    threading.Thread(target=_go_round, args=(rounds, kiosk), name="sync", daemon=True).start()
+
+
+def _go_round(rounds: Rounds, kiosk: web.Kiosk) -> None:
+    chance = SystemRandom()
+    pause = threading.Event()
+    failures = 0
+    clients: dict[str, Client] = {}
+    # A kiosk without a catalogue has nothing to show: it does not wait for its turn.
+    pause.wait(_first_delay_s(rounds))
+    while True:
+        wait = None
+        try:
+            url = setting(rounds.ops.read(), "marketplace_url")
+            if url is None:
+                pause.wait(NOT_ENROLLED_S)
+                continue
+            report = rounds.run(clients.setdefault(url, Client(url)))
+            failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
+            kiosk.faults.pop("sync_failed", None)
+            _wipe_forgotten(rounds.ops)
+        except Busy:
+            LOG.info("another process syncs this directory")
+        except (PosError, DatabaseError, OSError) as problem:
+            failures += 1
+            LOG.warning("the round failed: %s", problem)
+            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+        except Exception:
+            # A bug in one round must not end all rounds: it is logged whole and shown as a fault.
+            failures += 1
+            LOG.exception("the round failed unexpectedly")
+            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+        pause.wait(schedule.next_delay_s(failures, random=chance, retry_after_s=wait))
+
+
+def _first_delay_s(rounds: Rounds) -> float:
+    try:
+        here = corner(rounds.ops.read())
+        rounds.catalog.read().execute("select 1 from shelf limit 1").fetchone()
+    except (PosError, DatabaseError, OSError):
+        return 0.0
+    return schedule.first_delay_s(here.corner_id)
+
+
+def _wipe_forgotten(ops: Store) -> None:
+    """Forget selections left behind by screens that never said goodbye."""
+    with ops.write() as database:
+        wipe_idle_selections(database, before=clock.now() - SELECTIONS_KEPT)

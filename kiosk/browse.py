@@ -23,7 +23,10 @@ def browse() -> Response:
     """Show the list with everything that narrows it."""
     catalog = web.catalog()
     query, parameters = _query()
-    return web.page("browse.html", facets=skus.facets(catalog, query), grades=offers.grades(catalog), **_results(query, parameters))
+    facets = skus.facets(catalog, query)
+    for kind in facets["categories"]:
+        kind["is_chosen"] = kind["category_id"] == query.category
+    return web.page("browse.html", facets=facets, grades=offers.grades(catalog), **_results(query, parameters))
 
 
 @routes.get("/browse/results")

@@ -20,11 +20,13 @@ from pos.selections import wipe_selection
 
 routes = Blueprint("home", __name__)
 
+POSTER = 6
+
 
 @routes.get("/")
 def attract() -> Response:
     """Show what passers-by see."""
-    return web.page("attract.html", spots=demo_spots(web.catalog(), web.corner_or_none())[:6])
+    return web.page("attract.html", spots=_varied(demo_spots(web.catalog(), web.corner_or_none()))[:POSTER])
 
 
 @routes.get("/home")
@@ -112,6 +114,17 @@ def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]
             "other_grades": 0,
         }
     return [{**place, **devices[place["sku_id"]]} for place in corner.planogram if place["sku_id"] in devices]
+
+
+def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the devices on offer with one of each form first: a poster shows the range."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for spot in spots:
+        if spot["from_cents"] is not None:
+            seen[spot["form"]] = seen.get(spot["form"], 0) + 1
+            ranked.append((seen[spot["form"]], spot))
+    return [spot for _, spot in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _with_cookie(response: Response, name: str, value: str) -> Response:

@@ -181,7 +181,8 @@ def _wrapped(text: Text, columns: int, *, indent: int) -> list[str]:
 
 def _lines(words: str, width: int, margins: tuple[str, str], *, is_even: bool) -> list[str]:
     lines = _filled(words, width, margins)
-    while is_even and width > 12 and len(narrower := _filled(words, width - 1, margins)) == len(lines):
+    longest = max((len(word) for word in words.split(" ")), default=0)
+    while is_even and width > longest and len(narrower := _filled(words, width - 1, margins)) == len(lines):
         lines, width = narrower, width - 1
     return lines
 

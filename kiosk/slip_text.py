@@ -116,7 +116,7 @@ class _Writer:
         for option in line["options"]:
             yield from self._option(option, line["quantity"])
         if line["credit"]:
-            yield from self._credit(line["credit"])
+            yield from self._credit(line["credit"], line["quantity"])
         yield Rule(is_double=line is self.facts["lines"][-1])
 
     def totals(self) -> Iterator[Block]:
@@ -260,7 +260,7 @@ class _Writer:
                 is_detail=True,
             )
         if terms.commitment_months:
-            yield Text(_("Partir après 12 mois"), self._money(plan["exit_after_12_cents"]), is_detail=True)
+            yield Text(_("Partir après 12 mois"), self._money(plan["exit_after_12_cents"] * quantity), is_detail=True)
         summary = plan["summary"]
         yield Text(
             _("Résumé du contrat, version %(version)s :\n%(url)s") % {"version": summary["version"], "url": summary["url"]},
@@ -279,11 +279,11 @@ class _Writer:
         if terms["monthly_cents"]:
             yield Text(self._commitment(terms["commitment_months"]), is_detail=True)
 
-    def _credit(self, credit: Facts) -> Iterator[Block]:
+    def _credit(self, credit: Facts, quantity: int) -> Iterator[Block]:
         _ = self.words.gettext
         amounts = {name.removesuffix("_cents"): self._money(credit[name]) for name in credit if name.endswith("_cents")}
         yield Gap(8)
-        yield Text(_("Votre appareil à crédit"), is_bold=True)
+        yield Text(_("Votre appareil à crédit") if quantity == 1 else _("Crédit pour chaque appareil"), is_bold=True)
         yield Text(_("Prix comptant"), amounts["cash_price"], is_detail=True)
         yield Text(_("Acompte à la commande"), amounts["deposit"], is_detail=True)
         yield Text(

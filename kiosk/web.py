@@ -250,6 +250,7 @@ def add_filters(app: Flask) -> None:
         "number": lambda value: languages.number(value, g.language),
         "day": lambda text: languages.day(text, g.language, g.time_zone),
         "moment": lambda text: languages.moment(text, g.language, g.time_zone),
+        "hour": lambda text: _hour(text, g.language, g.time_zone),
         "text": lambda texts: languages.text_of(texts, g.language),
         "storage": lambda gigabytes: _storage(gigabytes, g.language),
         "drawing": drawing_url,
@@ -294,6 +295,12 @@ def _short_money(cents: int, currency: str, language: str) -> str:
     """Return an amount without its cents when they are nought, for sentences: `49 €`."""
     text = languages.money(cents, currency, language)
     return text.replace(",00", "").replace(".00", "") if cents % 100 == 0 else text
+
+
+@lru_cache(maxsize=4096)
+def _hour(text: str, language: str, time_zone: str) -> str:
+    """Return the local minute of a UTC text: `14:32`."""
+    return languages.moment(text, language, time_zone).rpartition(", ")[2]
 
 
 def _storage(gigabytes: int | None, language: str) -> str:

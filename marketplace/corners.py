@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from sqlalchemy import Connection
 
-from marketplace.content import compact
 from marketplace.db import row, rows
 from pos.errors import NotFound
 
@@ -39,11 +37,6 @@ def corner_document(connection: Connection, corner_id: str) -> dict[str, Any]:
         "currency": market["currency"],
         "tax_included": market["tax_included"],
     }
-
-
-def document_sha256(document: dict[str, Any]) -> str:
-    """Return the hash by which a kiosk knows whether its document is the newest."""
-    return hashlib.sha256(compact(document).encode()).hexdigest()
 
 
 def fleet(connection: Connection) -> list[dict[str, Any]]:

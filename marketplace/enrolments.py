@@ -62,6 +62,7 @@ def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
             "expires_at": clock.to_text(now + timedelta(minutes=VALID_MINUTES)),
             "tries": 0,
             "used_at": None,
+            "used_by": None,
         }
         changed(connection, "delete from enrolment_code where selector = :selector", selector=code[:SELECTOR])
         connection.execute(tables.enrolment_code.insert(), values)
@@ -73,25 +74,27 @@ def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
 def enrol_device(engine: Engine, code: str, public_key: str, *, slip_prefix: str, now: datetime) -> Enrolment:
     """Turn a code and a raw public key in hexadecimal into an enrolled device.
 
-    A wrong try is counted and stays counted. Raises: Invalid, WrongCode, KeyTaken.
+    A wrong try is counted and stays counted. The same code with the same key answers the same again while it lasts, since
+    the first answer may have been lost on its way. Raises: Invalid, WrongCode, KeyTaken.
     """
     raw_key = _read_key(public_key)
     plain = _read_code(code)
-    corner_id = run_tx(engine, lambda connection: _use_code(connection, plain, clock.to_text(now)))
+    corner_id = run_tx(engine, lambda connection: _use_code(connection, plain, key_id(raw_key).hex(), clock.to_text(now)))
     if corner_id is None:
         raise WrongCode("the code is unknown, used, expired, or was tried too often")
     return run_tx(engine, lambda connection: _enrol(connection, corner_id, raw_key, slip_prefix, clock.to_text(now)))
 
 
-def _use_code(connection: Connection, plain: str, now: str) -> str | None:
+def _use_code(connection: Connection, plain: str, key: str, now: str) -> str | None:
     """Count the try, then use the code up if it is right: the count is committed either way."""
     found = row(
         connection,
         """
         select * from enrolment_code
-        where selector = :selector and used_at is null and expires_at > :now and tries < :most
+        where selector = :selector and (used_by is null or used_by = :key) and expires_at > :now and tries < :most
         """,
         selector=plain[:SELECTOR],
+        key=key,
         now=now,
         most=MOST_TRIES,
     )
@@ -101,10 +104,11 @@ def _use_code(connection: Connection, plain: str, now: str) -> str | None:
     changed(
         connection,
         """
-        update enrolment_code set tries = tries + 1, used_at = :used_at
+        update enrolment_code set tries = tries + 1, used_at = coalesce(used_at, :used_at), used_by = coalesce(used_by, :used_by)
         where corner_id = :corner_id and selector = :selector
         """,
         used_at=now if is_right else None,
+        used_by=key if is_right else None,
         corner_id=found["corner_id"],
         selector=found["selector"],
     )
@@ -113,8 +117,11 @@ def _use_code(connection: Connection, plain: str, now: str) -> str | None:
 
 def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: str, now: str) -> Enrolment:
     name = key_id(raw_key).hex()
-    if row(connection, "select 1 as one from device where key_id = :key_id", key_id=name) is not None:
-        raise KeyTaken("a device with this key id is enrolled already")
+    known = row(connection, "select corner_id, public_key, stream from device where key_id = :key_id", key_id=name)
+    if known is not None:
+        if known["corner_id"] != corner_id or bytes(known["public_key"]) != raw_key:
+            raise KeyTaken("a device with this key id is enrolled already")
+        return Enrolment(corner=corner_document(connection, corner_id), key_id=name, stream=known["stream"])
     stream = secrets.token_hex(8)
     values = {
         "corner_id": corner_id,

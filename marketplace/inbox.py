@@ -39,7 +39,7 @@ class MalformedEvents(Invalid):
     """The envelope of the batch does not follow docs/protocol.md; nothing of it was stored."""
 
 
-class StreamQuarantined(Conflict):
+class StreamForked(Conflict):
     """This stream told two stories under one number: a disk was cloned or restored. The device must be enrolled again."""
 
 
@@ -54,7 +54,7 @@ def read_events(document: dict[str, Any]) -> list[Event]:
 def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *, heartbeat: dict[str, Any], now: datetime) -> int:
     """Store what is new, note what the device says of itself, and return the highest seq up to which nothing is missing.
 
-    Raises: StreamQuarantined, after committing the quarantine.
+    Raises: StreamForked, after committing the quarantine.
     """
 
     def work(connection: Connection) -> int | None:
@@ -69,7 +69,7 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
     acked = run_tx(engine, work)
     if acked is None:
-        raise StreamQuarantined("one number, two events: enrol this device again", stream=device["stream"])
+        raise StreamForked("one number, two events: enrol this device again", stream=device["stream"])
     return acked
 
 
@@ -82,13 +82,8 @@ def judge(engine: Engine) -> int:
         waiting = rows(
             connection,
             """
-            select inbox.*, device.public_key, corner.market
-            from inbox
-            join device on device.corner_id = inbox.corner_id and device.key_id = inbox.key_id
-            left join corner on corner.corner_id = inbox.corner_id
-            where inbox.state = 'new'
-            order by inbox.corner_id, inbox.key_id, inbox.stream, inbox.seq
-            limit :most
+            select * from inbox where state = 'new'
+            order by corner_id, key_id, stream, seq limit :most
             """,
             most=JUDGED_AT_ONCE,
         )
@@ -98,7 +93,7 @@ def judge(engine: Engine) -> int:
         except DBAPIError:
             logger.exception("event %s of %s stays for later", event["seq"], event["corner_id"])
         except Exception as problem:
-            logger.warning("event %s of %s set aside: %r", event["seq"], event["corner_id"], problem)
+            logger.exception("event %s of %s set aside", event["seq"], event["corner_id"])
             _set_aside(engine, event, f"{type(problem).__name__}: {problem}"[:500])
     return len(waiting)
 
@@ -113,7 +108,7 @@ def _read_event(event: Any) -> Event:
         if not isinstance(event.get(name), str) or not shape.fullmatch(event[name]):
             raise MalformedEvents(f"{name} of event {seq}")
     if not isinstance(body, str):
-        body = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        raise MalformedEvents(f"body of event {seq} is the text that was hashed")
     plain = {name: event[name] for name in ("seq", "kind", "sha256", "prev", "recorded_at")}
     # PostgreSQL's text holds no NUL; the hash of such a body no longer fits, so the event ends as dead and blocks nobody.
     return {**plain, "body": body.replace("\x00", "�")}
@@ -194,13 +189,20 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     """Keep the slip, and what differs between its frozen totals and HQ's own at the publication it was made from."""
     data = tokens.from_digits(body["digits"])
     token = tokens.decode(data)
-    if token.key_id.hex() != event["key_id"] or not tokens.verify(data, bytes(event["public_key"])):
-        raise Invalid("the slip is not signed by this device")
+    # A corner enrolled again tells its whole story anew, slips of its earlier key included.
+    device = row(
+        connection,
+        "select key_id, public_key from device where corner_id = :corner_id and key_id = :key_id",
+        corner_id=event["corner_id"],
+        key_id=token.key_id.hex(),
+    )
+    if device is None or not tokens.verify(data, bytes(device["public_key"])):
+        raise Invalid("the slip is not signed by a device of this corner")
     if (token.counter, tokens.slip_number(token.corner_no, token.counter)) != (body["counter"], body["number"]):
         raise Invalid("the slip's number is not its token's")
     values = {
         "corner_id": event["corner_id"],
-        "key_id": event["key_id"],
+        "key_id": device["key_id"],
         "counter": token.counter,
         "number": body["number"],
         "digits": body["digits"],
@@ -225,10 +227,11 @@ def _difference(connection: Connection, token: tokens.Token, facts: dict[str, An
 
 
 def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> None:
-    values = {"corner_id": event["corner_id"], "key_id": event["key_id"], "counter": int(body["counter"])}
-    said = {"reason": str(body["reason"]), "voided_at": str(body["voided_at"])}
-    if body["key_id"] != event["key_id"] or not TIME.fullmatch(said["voided_at"]):
-        raise Invalid("not a void of this device")
+    """Void a slip of the corner itself, whichever of its devices issued it, whether or not the slip has arrived."""
+    values = {"corner_id": event["corner_id"], "key_id": str(body["key_id"]), "counter": int(body["counter"])}
+    said = {"reason": str(body["reason"])[:200], "voided_at": str(body["voided_at"])}
+    if not TIME.fullmatch(said["voided_at"]):
+        raise Invalid("voided_at is not a time")
     _insert_once(connection, "slip_void", {**values, **said})
 
 

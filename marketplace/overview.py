@@ -31,7 +31,7 @@ def slips(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
         """
-        select slip.corner_id, slip.number, slip.issued_at, slip.difference, claim.order_id, claim.claimed_at,
+        select slip.corner_id, slip.number as number, slip.issued_at as issued_at, slip.difference, claim.order_id, claim.claimed_at,
           slip_void.reason as void_reason, 1 as is_received
         from slip
         left join claim on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
@@ -89,7 +89,9 @@ def sellers(connection: Connection) -> list[dict[str, Any]]:
         """
         select seller.seller_id, seller.quality_bp, seller.suspended, seller.body,
           count(listing.listing_id) as listings,
-          coalesce(sum(case when listing.quantity > listing.reserved then listing.quantity - listing.reserved else 0 end), 0) as units
+          coalesce(sum(
+            case when listing.quantity > listing.reserved then listing.quantity - listing.reserved else 0 end
+          ), 0) as units
         from seller
         left join listing on listing.seller_id = seller.seller_id and listing.state = 'online'
         group by seller.seller_id, seller.quality_bp, seller.suspended, seller.body

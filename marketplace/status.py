@@ -14,7 +14,9 @@ status = Blueprint("status", __name__)
 COUNTS = {
     "comptoir_inbox_events": "select state as label, count(*) as n from inbox group by state",
     "comptoir_orders": "select state as label, count(*) as n from customer_order group by state",
-    "comptoir_slips": "select case when difference is null then 'agreed' else 'differs' end as label, count(*) as n from slip group by 1",
+    "comptoir_slips": """
+      select case when difference is null then 'agreed' else 'differs' end as label, count(*) as n from slip group by 1
+    """,
     "comptoir_devices": """
       select case when quarantined_at is not null then 'quarantined' when revoked_at is not null then 'revoked'
         when seen_at is null then 'never_seen' else 'enrolled' end as label, count(*) as n

@@ -177,6 +177,7 @@ enrolment_code = _table(
     _text("expires_at"),
     _whole("tries"),
     _maybe_text("used_at"),
+    _maybe_text("used_by"),
     Index("enrolment_code_by_selector", "selector"),
 )
 inbox = _table(

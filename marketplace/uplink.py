@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
-from marketplace.corners import corner_document, document_sha256
+from marketplace.corners import corner_document
 from marketplace.db import reading, row
 from marketplace.enrolments import enrol_device
 from marketplace.inbox import MalformedEvents, judge, read_events, store_events
@@ -18,8 +18,10 @@ from marketplace.publishing import sync_path
 from marketplace.web import marketplace
 from pos import clock
 from pos.errors import NotFound
+from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
 from sync.signatures import verify
+from sync.uplink import FORMAT, reply
 
 HEAD_CACHE = "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
 BLOB_CACHE = "public, max-age=31536000, immutable, no-transform"
@@ -53,7 +55,7 @@ def enrolments() -> tuple[Response, int]:
     enrolled = enrol_device(here.engine, code, public_key, slip_prefix=prefix, now=clock.now())
     answer = {
         "corner": enrolled.corner,
-        "corner_sha256": document_sha256(enrolled.corner),
+        "corner_sha256": corner_sha256(enrolled.corner),
         "slip_prefix": prefix,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
@@ -68,6 +70,8 @@ def up() -> Response:
     here, now = marketplace(), clock.now()
     device = _signed_device()
     document = _document()
+    if document.get("format") != FORMAT:
+        raise MalformedEvents(f"format is {FORMAT}")
     if (document.get("corner_id"), document.get("stream")) != (device["corner_id"], device["stream"]):
         raise Untrusted("corner_id or stream is not this key's")
     said = document.get("heartbeat")
@@ -79,9 +83,9 @@ def up() -> Response:
         logger.exception("judging comes later")
     with reading(here.engine) as connection:
         corner = corner_document(connection, device["corner_id"])
-    sha256 = document_sha256(corner)
+    sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
-    return jsonify({"ack": acked, "time": clock.to_text(now), "corner": newer})
+    return jsonify(reply(acked, clock.to_text(now), newer))
 
 
 def _static(folder: str, name: str, cache: str) -> Response:

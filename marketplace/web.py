@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import flask
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 import templates
@@ -63,7 +63,7 @@ def marketplace() -> Marketplace:
 
 def see_other(endpoint: str, **values: str | int | None) -> BaseResponse:
     """Answer a write: 303 to a page that may be reloaded."""
-    return flask.redirect(url_for(endpoint, **values), 303)  # type: ignore[arg-type]
+    return redirect(url_for(endpoint, **values), 303)
 
 
 def set_up(app: Flask) -> None:
@@ -139,7 +139,7 @@ def _refused(problem: PosError) -> tuple[Response | str, int]:
 def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse:
     status = problem.code or 500
     if status < 400:
-        return problem.get_response()  # type: ignore[return-value]
+        return problem.get_response()
     code = problem.name.lower().replace(" ", "_")
     if wants_json():
         return jsonify({"code": code, "detail": problem.description or code, "status": status}), status

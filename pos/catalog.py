@@ -1,7 +1,7 @@
 """The catalogue a corner holds: its tables, which channel owns each, and what is derived from them for fast pages.
 
-Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, `facet`, search) hold nothing
-that cannot be computed again from the others, and are brought up to date in the transaction that changes the rows.
+Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, `facet`, search) hold
+nothing that cannot be computed again from the others, and are brought up to date in the transaction that changes the rows.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ create table spelling (stem text not null, word text not null, skus integer not 
   primary key (stem, word)) strict, without rowid;
 """
 
-# Each order of the shelf carries what lists are narrowed by, so that a page is read from one index and the scan ends at its last card.
+# Each order of the shelf carries what lists are narrowed by: a page is read from one index, and the scan ends at its last card.
 INDEXES = """
 create index listing_by_sku on listing (sku_id, grade_id);
 create index sku_by_model on sku (category_id, brand, model);

@@ -1,4 +1,4 @@
-"""Clerks at the counter: a PIN opens a session that ends when idle; wrong PINs make everybody wait.
+"""Clerks at the counter: a PIN opens a session that ends when idle; wrong PINs make their clerk wait.
 
 PIN hashes come with the corner document. A session token is kept only as its hash, so a copied ops.db opens no counter.
 """
@@ -35,7 +35,9 @@ def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, now: dateti
     wait = _wait(store.read(), clerk_id, now)
     if wait > timedelta():
         raise WrongPin(wait_s=int(wait.total_seconds()))
-    if clerk is None or not _matches(clerk["pin_hash"], pin):
+    if clerk is None:
+        raise WrongPin(wait_s=0)
+    if not _matches(clerk["pin_hash"], pin):
         with store.write() as ops:
             _count_failure(ops, clerk_id, now)
         raise WrongPin(wait_s=int(_wait(store.read(), clerk_id, now).total_seconds()))
@@ -53,7 +55,8 @@ def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime
     row = ops.execute(
         "select clerk_id, started_at, seen_at from clerk_session where token_sha256 = ?", [_digest(token)]
     ).fetchone()
-    if row is None or now - clock.from_text(row[2]) > IDLE or now - clock.from_text(row[1]) > LONGEST_SESSION:
+    # A clock set back makes times lie ahead: by more than the limit they count as too old.
+    if row is None or abs(now - clock.from_text(row[2])) > IDLE or abs(now - clock.from_text(row[1])) > LONGEST_SESSION:
         return None
     return next((each for each in corner.clerks if each["clerk_id"] == row[0]), None)
 
@@ -73,7 +76,9 @@ def _wait(ops: Database, clerk_id: str, now: datetime) -> timedelta:
     if row is None or row[0] < TRIES:
         return timedelta()
     wait = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(row[0] - TRIES, 10)))
-    return max(timedelta(), clock.from_text(row[1]) + wait - now)
+    elapsed = now - clock.from_text(row[1])
+    # A failure that lies ahead was noted by a clock since set back: it must not lock the counter until then.
+    return max(timedelta(), wait - elapsed) if elapsed >= timedelta() else timedelta()
 
 
 def _count_failure(ops: Database, clerk_id: str, now: datetime) -> None:

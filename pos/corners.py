@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos import clock, outbox
-from pos.errors import NotFound
+from pos.errors import Invalid, NotFound
 from pos.ops import setting
 
 
@@ -76,10 +76,12 @@ def demo_devices(ops: Database, corner: Corner) -> list[dict[str, Any]]:
 def check_demo_device(ops: Database, corner: Corner, position: str, *, state: str, clerk_id: str, now: datetime) -> None:
     """Record that a demo device was seen "present" or "missing", for HQ too; runs inside the caller's `write`.
 
-    Raises: NotFound when the planogram has no such position.
+    Raises: NotFound when the planogram has no such position, Invalid for another state.
     """
     spot = next((each for each in corner.planogram if each["position"] == position), None)
-    if spot is None or state not in ("present", "missing"):
+    if state not in ("present", "missing"):
+        raise Invalid("not a state of a demo device", field="state")
+    if spot is None:
         raise NotFound(position=position)
     row = {"position": position, "sku_id": spot["sku_id"], "state": state, "clerk_id": clerk_id, "checked_at": clock.to_text(now)}
     ops.table("demo_check").upsert(row, pk="position")

@@ -93,7 +93,7 @@ def write(database: Database) -> Iterator[Database]:
 
 @contextmanager
 def snapshot(database: Database) -> Iterator[Database]:
-    """Let every read of the block see one state of the file, whatever is committed meanwhile; joins a transaction already open."""
+    """Let every read of the block see one state of the file, whatever is committed meanwhile; joins an open transaction."""
     if database.conn.in_transaction:
         yield database
         return

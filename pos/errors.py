@@ -75,7 +75,7 @@ class EmptySelection(Refused):
 
 
 class TooManyLines(Refused):
-    """A selection holds at most 12 lines (the slip token's limit)."""
+    """A selection holds at most 12 lines, fewer where they carry many options (the slip token's limits)."""
 
 
 class WrongPin(Refused):

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from pos import clock, offers, plans, skus
 from pos.claims import co2_avoided, vat_note
 from pos.credit import credit_notice
-from pos.eligibility import check_plan
+from pos.eligibility import Acquisition, check_plan
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
 from pos.levies import copy_levy_cents
 from pos.offers import Offer
@@ -26,7 +26,7 @@ from pos.plans import Option, Plan
 from pos.tokens import MAX_LINES
 from pos.totals import Line, Totals, early_exit_cents, line_totals, selection_totals
 
-ACQUISITIONS = ("new", "port", "renewal")
+ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +146,9 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
     empty = wish.listing_id is None and wish.plan_id is None and not wish.option_ids
     if empty or not 1 <= wish.quantity <= 9 or wish.acquisition not in ACQUISITIONS:
         raise Invalid("a line needs a listing, a plan or an option, a quantity from 1 to 9 and a known acquisition")
-    offer = offers.offer_of_listing(catalog, wish.listing_id) if wish.listing_id is not None else None
+    offer = _offer_for(catalog, wish)
     if offer and wish.seen_cents is not None and wish.seen_cents != offer.all_in_cents:
         raise PriceChanged(was_cents=wish.seen_cents, now_cents=offer.all_in_cents, listing_id=offer.listing_id)
-    if offer and offer.quantity < wish.quantity:
-        raise ListingGone(listing_id=offer.listing_id, sku_id=offer.sku_id, left=offer.quantity)
     _check_plan(catalog, wish, offer)
     chosen = _chosen_options(catalog, wish, offer)
     ids = tuple(sorted({option.option_id for option in chosen}))
@@ -199,12 +197,11 @@ def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish
 
 def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime) -> PricedLine:
     try:
-        offer = offers.offer_of_listing(catalog, wish.listing_id) if wish.listing_id is not None else None
+        offer = _offer_for(catalog, wish)
         facts = line_facts(catalog, wish, offer, now=now)
     except (ListingGone, NotFound) as problem:
-        return PricedLine(
-            line_no=line_no, wish=wish, state="gone", offer=None, instead=_instead(catalog, problem), facts={}, totals=None
-        )
+        instead = _instead(catalog, wish, problem)
+        return PricedLine(line_no=line_no, wish=wish, state="gone", offer=None, instead=instead, facts={}, totals=None)
     state = "changed" if offer and wish.seen_cents not in (None, offer.all_in_cents) else "ok"
     totals = line_totals(Line.from_slip(facts))
     return PricedLine(line_no=line_no, wish=wish, state=state, offer=offer, instead=None, facts=facts, totals=totals)
@@ -322,18 +319,29 @@ def _check_plan(catalog: Database, wish: Wish, offer: Offer | None) -> None:
         plan_id=plan.plan_id,
         device_cents=offer.all_in_cents if offer else None,
         devices=wish.quantity if offer else 0,
-        acquisition=wish.acquisition,
+        acquisition=next(known for known in ACQUISITIONS if known == wish.acquisition),
         other_plans=[(each.plan_id, each.body) for each in plans.plans(catalog)],
     )
     if not answer.is_eligible:
         raise NotEligible(plan_id=plan.plan_id, reasons=answer.reasons, fix=answer.fix)
 
 
-def _instead(catalog: Database, problem: ListingGone | NotFound) -> Offer | None:
+def _offer_for(catalog: Database, wish: Wish) -> Offer | None:
+    """Return the offer of the wish's listing, None when it is for no device. Raises: ListingGone, also when too few are left."""
+    if wish.listing_id is None:
+        return None
+    offer = offers.offer_of_listing(catalog, wish.listing_id)
+    if offer.quantity < wish.quantity:
+        sku = skus.sku_by_id(catalog, offer.sku_id)["sku"]
+        raise ListingGone(listing_id=offer.listing_id, sku=sku, grade_id=offer.grade_id, left=offer.quantity)
+    return offer
+
+
+def _instead(catalog: Database, wish: Wish, problem: ListingGone | NotFound) -> Offer | None:
     code, grade_id = problem.data.get("sku"), problem.data.get("grade_id")
     if code is None or grade_id is None:
         return None
-    return offers.winning_offer(catalog, skus.sku(catalog, code)["sku_id"], grade_id)
+    return offers.winning_offer(catalog, skus.sku(catalog, code)["sku_id"], grade_id, quantity=wish.quantity)
 
 
 def _touch(ops: Database, selection_id: str, now: datetime) -> None:

@@ -246,7 +246,7 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
         cents, source = "offer.all_in_cents", "shelf cross join offer on offer.sku_id = shelf.sku_id"
         if place == "shelf.from_cents":
             place, source, sku_id = cents, "offer cross join shelf on shelf.sku_id = offer.sku_id", "offer.sku_id"
-    conditions, values = _conditions(query, match, cents)
+    conditions, values = _conditions(query, match, cents if place == cents else f"+{cents}")
     if query.after:
         conditions.append(f"({place}, {sku_id}) {'<' if is_down else '>'} (:key, :after)")
         values["key"], values["after"] = _after(query.after)
@@ -264,12 +264,13 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
 
 def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str], dict[str, Any]]:
     wanted = {
-        # The plus keeps SQLite on the index that gives the order: it tests each SKU instead of fetching every match to sort it.
+        # A plus keeps SQLite on the index that gives the order: it tests each SKU instead of fetching every match to sort it.
         "+shelf.sku_id in (select rowid from sku_search where sku_search match :match)": ("match", match or None),
         "shelf.category_id = :category": ("category", query.category or None),
         "shelf.brand = :brand": ("brand", query.brand or None),
         "shelf.storage_gb = :storage": ("storage", query.storage_gb),
-        "shelf.grades >> (select rank from grade where grade_id = :grade) & 1 and offer.grade_id = :grade": ("grade", query.grade_id),
+        "shelf.grades >> (select rank from grade where grade_id = :grade) & 1": ("grade", query.grade_id),
+        "offer.grade_id = :grade": ("grade", query.grade_id),
         f"{cents} >= :min": ("min", query.min_cents),
         f"{cents} <= :max": ("max", query.max_cents),
     }

@@ -20,7 +20,8 @@ from pos import clock, outbox, tokens
 from pos.catalog import publication
 from pos.corners import Corner
 from pos.corners import corner as corner_of
-from pos.errors import Conflict, EmptySelection, ListingGone, NotFound, PriceChanged, SlipAlreadyVoided
+from pos.db import snapshot
+from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, SlipAlreadyVoided
 from pos.ops import setting
 from pos.plans import law
 from pos.selections import Priced, priced_selection
@@ -88,8 +89,23 @@ def issue_slip(
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
 
     `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
-    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged.
+    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged, TooManyLines.
     """
+    with snapshot(catalog):
+        return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, by_clerk=by_clerk, now=now)
+
+
+def _issue(
+    ops: Database,
+    catalog: Database,
+    selection_id: str,
+    *,
+    device: Device,
+    seen: str | None,
+    language: str,
+    by_clerk: bool,
+    now: datetime,
+) -> Slip:
     priced = priced_selection(ops, catalog, selection_id, now=now)
     _check_seen(priced, seen)
     fingerprint = _fingerprint(ops, priced)
@@ -135,13 +151,13 @@ def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
 def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: datetime) -> None:
     """Void a slip for one of `REASONS`; it stays, marked. Runs inside the caller's `write`.
 
-    Raises: NotFound, SlipAlreadyVoided.
+    Raises: NotFound, Invalid, SlipAlreadyVoided.
     """
     found = slip(ops, number)
     if found.void:
         raise SlipAlreadyVoided(number=number, **found.void)
     if reason not in REASONS:
-        raise NotFound(reason=reason)
+        raise Invalid("not a reason to void", field="reason")
     row = {"number": number, "clerk_id": clerk_id, "reason": reason, "voided_at": clock.to_text(now)}
     ops.table("slip_void").insert(row)
     outbox.record(ops, "slip_voided", {**row, "key_id": found.key_id, "counter": found.counter}, now=now)
@@ -168,13 +184,17 @@ def _fingerprint(ops: Database, priced: Priced) -> str:
 
 
 def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
-    """Return the next counter and the minute of issue, which never runs backwards whatever the clock does."""
+    """Return the next counter and the minute of issue, which never runs backwards whatever the clock does.
+
+    A new key goes on from the counters of the one before, since the number on paper does not tell keys apart.
+    """
+    last = ops.execute("select counter, issued_at from slip where key_id = ? order by counter desc limit 1", [key_id]).fetchone()
+    if last is None:
+        last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
     first = setting(ops, "first_counter") or 1
-    counter, latest = ops.execute(
-        "select coalesce(max(counter), ?) + 1, max(issued_at) from slip where key_id = ?", [first - 1, key_id]
-    ).fetchone()
-    issued = max(now, clock.from_text(latest)) if latest else now
-    return int(counter), issued.replace(second=0, microsecond=0)
+    known = [clock.from_text(text) for text in (last[1], setting(ops, "hq_time")) if text]
+    issued = max(now, tokens.EPOCH, *known)
+    return max(first, (last[0] or 0) + 1), issued.replace(second=0, microsecond=0)
 
 
 def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:

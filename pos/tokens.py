@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pos.errors import Invalid
+from pos.errors import Invalid, TooManyLines
 
 LAYOUT = 1
 DOMAIN = b"comptoir-slip/v1\x00"
@@ -33,10 +33,6 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 class MangledToken(Invalid):
     """Not a slip token: wrong characters, length, layout or order of fields."""
-
-
-class TokenTooLong(Invalid):
-    """The lines carry more options than a slip's address can hold."""
 
 
 class MangledNumber(Invalid):
@@ -91,11 +87,11 @@ def key_id(public_key: bytes) -> bytes:
 def encode(token: Token, private_key: Ed25519PrivateKey) -> bytes:
     """Return the signed token.
 
-    Raises: MangledToken when a field is out of range, TokenTooLong when its address would be longer than readers accept.
+    Raises: MangledToken when a field is out of range, TooManyLines when its address would be longer than readers accept.
     """
     body = _body(token)
     if len(body) + SIGNATURE_BYTES > MAX_BYTES:
-        raise TokenTooLong(f"a slip's token holds at most {MAX_BYTES} bytes")
+        raise TooManyLines(most=MAX_LINES, bytes=len(body) + SIGNATURE_BYTES)
     return body + private_key.sign(DOMAIN + body)
 
 

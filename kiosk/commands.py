@@ -1,0 +1,246 @@
+"""`comptoir kiosk …`: enrol a kiosk, sync it, serve its screens, look at its state."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from cheroot.wsgi import Server
+
+from kiosk import printers
+from kiosk.app import create_app
+from kiosk.background import Rounds
+from kiosk.status import describe
+from pos import clock
+from pos.corners import corner
+from pos.db import DatabaseError, Store
+from pos.errors import NotFound
+from pos.ops import open_ops, setting, store_setting
+from pos.slips import load_device
+from sync.client import Client
+from sync.enrolment import enrol
+from sync.errors import Offline
+from sync.rounds import RoundReport
+
+THREADS = 8
+PROGRESS_FROM_S = 1.0
+LEAST_FREE_BYTES = 200 * 2**20
+
+directory_option = click.option(
+    "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
+)
+
+
+@click.group("kiosk")
+def kiosk() -> None:
+    """The in-store app of one corner."""
+
+
+@kiosk.command("enrol")
+@directory_option
+@click.option("--marketplace", required=True, help="The marketplace's URL.")
+@click.option("--code", required=True, help="The one-time code HQ gave for this corner.")
+def enrol_command(directory: Path, marketplace: str, code: str) -> None:
+    """Make this device the kiosk of a corner."""
+    directory.mkdir(parents=True, exist_ok=True)
+    store = open_ops(directory / "ops.db")
+    document = enrol(directory, store, Client(marketplace), code, now=clock.now())
+    click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
+
+
+@kiosk.command("set")
+@directory_option
+@click.option("--marketplace", help="The marketplace's URL, when it moved.")
+@click.option("--printer", metavar="HOST:PORT", help="The corner's network printer.")
+def set_command(directory: Path, marketplace: str | None, printer: str | None) -> None:
+    """Set what only this device knows: where its printer and its marketplace are."""
+    store = _ops(directory)
+    with store.write() as ops:
+        if marketplace:
+            store_setting(ops, "marketplace_url", marketplace.rstrip("/"))
+        if printer:
+            store_setting(ops, "printer", _address(printer))
+    for name in ("marketplace_url", "printer"):
+        click.echo(f"{name}: {setting(store.read(), name)}")
+
+
+@kiosk.command("sync")
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def sync_command(directory: Path, *, as_json: bool) -> None:
+    """Do one round, up and down, and print what moved."""
+    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), _ops(directory), version("comptoir"))
+    url = setting(rounds.ops.read(), "marketplace_url")
+    if url is None:
+        raise NotFound("this kiosk is not enrolled")
+    report = rounds.run(Client(url), progress=_Progress())
+    click.echo(json.dumps(_report(report)) if as_json else _sentence(report))
+    if report.problems:
+        for problem in report.problems:
+            click.echo(f"comptoir: {problem.code}: {problem.detail}", err=True)
+        sys.exit(1)
+
+
+@kiosk.command("serve")
+@directory_option
+@click.option("--port", default=8001, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address opens the kiosk to the network.")
+def serve_command(directory: Path, port: int, host: str) -> None:
+    """Serve the corner's screens, and keep in step with HQ."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    directory.mkdir(parents=True, exist_ok=True)
+    hosts = [] if host == "127.0.0.1" else [host]
+    server = Server((host, port), create_app(directory, sync=True, hosts=hosts), numthreads=THREADS, server_name="kiosk")
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    click.echo(f"kiosk on http://{host}:{port}/")
+    try:
+        server.safe_start()
+    finally:
+        server.stop()
+
+
+@kiosk.command("status")
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status_command(directory: Path, *, as_json: bool) -> None:
+    """Describe the kiosk: corner, catalogue, outbox, printers, faults."""
+    state = _describe(directory)
+    if as_json:
+        click.echo(json.dumps(state, ensure_ascii=False, indent=2))
+        return
+    click.echo(f"corner    {state['corner'] or 'not enrolled'}")
+    for name, channel in state["catalog"].items():
+        click.echo(f"{name:<9} version {channel['version']}, {channel['age_s']} s old")
+    click.echo(f"outbox    {state['outbox']['pending']} waiting, {state['outbox']['acked']} at HQ")
+    for printer in state["printers"]:
+        click.echo(f"printer   {printer['name']}: {printer['state']}, {printer['queue']} in hand")
+    click.echo("faults    " + (", ".join(fault["code"] for fault in state["faults"]) or "none"))
+
+
+@kiosk.command("doctor")
+@directory_option
+def doctor_command(directory: Path) -> None:
+    """Check files, key, disk, clock, printer and network, one line each; status 1 when something needs a person."""
+    checks = [
+        _check("records", lambda: _quick_check(directory / "ops.db")),
+        _check("catalogue", lambda: _quick_check(directory / "catalog.db")),
+        _check("enrolment", lambda: f"{corner(_ops(directory).read()).corner_id}, key {_key_id(directory)}"),
+        _check("disk", lambda: _disk(directory)),
+        _check("printer", lambda: _printer(directory)),
+        _check("marketplace", lambda: _reach(directory)),
+    ]
+    if not all(checks):
+        sys.exit(1)
+
+
+class _Progress:
+    """Shows a round that takes longer than a second, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._is_shown = sys.stderr.isatty()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if self._is_shown and time.monotonic() - self._started > PROGRESS_FROM_S:
+            click.echo(f"\r{step} {done:,} of {total:,}", nl=done == total, err=True)
+
+
+def _ops(directory: Path) -> Store:
+    if not (directory / "ops.db").exists():
+        raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
+    return open_ops(directory / "ops.db")
+
+
+def _describe(directory: Path) -> dict[str, Any]:
+    _ops(directory)
+    with create_app(directory, sync=False).app_context():
+        return describe()
+
+
+def _address(text: str) -> dict[str, Any]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise click.BadParameter("HOST:PORT, as in 192.0.2.7:9100", param_hint="--printer")
+    return {"host": host, "port": int(port)}
+
+
+def _report(report: RoundReport) -> dict[str, Any]:
+    moved, pushed = report.moved, report.pushed
+    down = None
+    if moved is not None:
+        names = ("before", "publication", "segments", "parts", "rows", "bytes", "apply_ms")
+        down = {name: getattr(moved, name, None) for name in names}
+    up = None
+    if pushed is not None:
+        up = {"sent": pushed.sent, "acked": pushed.acked, "pending": pushed.pending, "new_corner": pushed.is_new_corner}
+    return {"down": down, "up": up, "problems": [{"code": each.code, "detail": each.detail} for each in report.problems]}
+
+
+def _sentence(report: RoundReport) -> str:
+    moved, pushed = report.moved, report.pushed
+    down = "catalogue not reached"
+    if moved is not None:
+        down = f"publication {moved.publication}"
+        down += f", {moved.rows:,} rows in {moved.bytes:,} bytes" if moved.publication > moved.before else ", nothing new"
+    up = f"{pushed.sent} events sent, {pushed.pending} waiting" if pushed is not None else "no event sent"
+    return f"down: {down}; up: {up}"
+
+
+def _check(name: str, work: Any) -> bool:
+    try:
+        answer = work()
+    except (NotFound, Offline, DatabaseError, OSError, ValueError) as problem:
+        click.echo(f"{name:<12} FAULT  {problem}")
+        return False
+    click.echo(f"{name:<12} ok     {answer}")
+    return True
+
+
+def _quick_check(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is missing")
+    answer = Store(path, durable=False).read().execute("pragma quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise DatabaseError(answer)
+    return f"{path.name}, {os.stat(path).st_size:,} bytes"
+
+
+def _key_id(directory: Path) -> str:
+    return load_device(directory, _ops(directory).read()).key_id
+
+
+def _disk(directory: Path) -> str:
+    free = shutil.disk_usage(directory).free
+    if free < LEAST_FREE_BYTES:
+        raise OSError(f"{free:,} bytes free, {LEAST_FREE_BYTES:,} needed")
+    return f"{free:,} bytes free"
+
+
+def _printer(directory: Path) -> str:
+    address = setting(_ops(directory).read(), "printer")
+    if address is None:
+        return "none set"
+    state = printers.status(printers.Printer(address["host"], address["port"]))
+    if state.state in ("fault", "offline"):
+        raise OSError(", ".join((state.state, *state.reasons)))
+    return ", ".join((state.state, *state.reasons))
+
+
+def _reach(directory: Path) -> str:
+    store = _ops(directory)
+    head = Client(setting(store.read(), "marketplace_url") or "").head(corner(store.read()).market)
+    return f"publication {head['publication']} of {head['published_at']}"

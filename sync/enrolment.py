@@ -1,0 +1,101 @@
+"""How a kiosk becomes a corner's: a one-time code and the public half of a key made here, against the corner document.
+
+The private half never leaves `device.key`. The key is on disk before the code is spent, so that a lost answer is asked for again
+with the same code and key, which HQ answers in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pos import clock
+from pos.corners import read_corner
+from pos.db import Store
+from pos.errors import NotFound
+from pos.ops import setting, store_setting
+from pos.tokens import key_id
+from sync.blobs import sync_directory
+from sync.client import Client
+from sync.errors import Malformed, Untrusted
+
+FORMAT = "comptoir-enrolment/1"
+PATH = "/sync/v1/enrolments"
+KEY_FILE = "device.key"
+
+
+def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: datetime) -> dict[str, Any]:
+    """Spend the one-time `code` and store what HQ answers; return the corner document.
+
+    A kiosk enrolled before gets a new key and a new stream, and fetches its catalogue anew; its records stay.
+    Raises: Rejected (the code is wrong, spent or late), Offline, Malformed, Untrusted.
+    """
+    # Until HQ has answered, a kiosk in service keeps the key it signs with.
+    was_enrolled = setting(ops.read(), "key_id") is not None
+    path = directory / (f"{KEY_FILE}.new" if was_enrolled else KEY_FILE)
+    key = _key_at(path)
+    public_key = key.public_key().public_bytes_raw()
+    answer = client.post(PATH, {"format": FORMAT, "code": code, "public_key": public_key.hex()})
+    document = _checked(answer, key_id(public_key).hex())
+    if was_enrolled:
+        path.replace(directory / KEY_FILE)
+        sync_directory(directory)
+        for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+            (directory / name).unlink(missing_ok=True)
+    with ops.write() as database:
+        for name in ("corner_sha256", "slip_prefix", "key_id", "stream"):
+            store_setting(database, name, answer[name])
+        store_setting(database, "corner", document)
+        store_setting(database, "marketplace_url", client.base_url)
+        store_setting(database, "acked", 0)
+        store_setting(database, "contacted_at", clock.to_text(now))
+    return document
+
+
+def load_key(directory: Path) -> Ed25519PrivateKey:
+    """Return the kiosk's signing key. Raises: NotFound before enrolment."""
+    path = directory / KEY_FILE
+    if not path.exists():
+        raise NotFound("this kiosk is not enrolled")
+    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+
+
+def corner_sha256(document: dict[str, Any]) -> str:
+    """Return what names a version of a corner document: SHA-256 of it as compact JSON with sorted names."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _key_at(path: Path) -> Ed25519PrivateKey:
+    if path.exists() and path.stat().st_size == 32:
+        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    key = Ed25519PrivateKey.generate()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, key.private_bytes_raw())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(path.parent)
+    return key
+
+
+def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = answer["corner"]
+        read_corner(document)
+        texts = [answer[name] for name in ("corner_sha256", "slip_prefix", "key_id", "stream")]
+    except (KeyError, TypeError) as problem:
+        raise Malformed("the answer to the enrolment lacks a field") from problem
+    if not all(isinstance(text, str) for text in texts):
+        raise Malformed("the answer to the enrolment lacks a field")
+    if answer["key_id"] != own_key_id or corner_sha256(document) != answer["corner_sha256"]:
+        raise Untrusted("the answer to the enrolment speaks of another key or corner document")
+    return document

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from pos import catalog, skus
+from pos.db import connect, write
+from pos.errors import NotFound
+from pos.skus import BadQuery, Query
+from tests import world
+from tests.plans import plan_of
+from tests.world import FAIR, GOOD, PREMIUM, Kiosk
+
+EVERYTHING = {
+    "IPHONE-12-128-BLUE",
+    "IPHONE-13-128-BLUE",
+    "GALAXY-S22-256-GREEN",
+    "PLAYSTATION-5-825-WHITE",
+    "DYSON-V11-PURPLE",
+}
+GRADES = (FAIR, GOOD, world.EXCELLENT, PREMIUM)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The world, with 300 SKUs more: prices and years repeat, so that every order has ties."""
+    path = tmp_path_factory.mktemp("wide") / "catalog.db"
+    world.make_catalog(path)
+    database = connect(path, durable=False)
+    with write(database):
+        for number in range(300):
+            sku_id = 1000 + number
+            brand, category_id = (("Sony", "consoles"), ("Apple", "phones"), ("Dyson", "vacuums"))[number % 3]
+            database.execute(
+                "insert into sku values (?, ?, ?, ?, ?, ?, ?, '{}')",
+                [sku_id, f"SKU-{number}", category_id, brand, f"Modèle {number}", (64, 128, None)[number % 3], 2015 + number % 9],
+            )
+            for turn in range(1 + number % 2):
+                listing_id = 10 * sku_id + turn
+                row = [listing_id, sku_id, GRADES[(number + turn) % 4], 1 + turn, 10000 + number % 17 * 1000, 500]
+                database.execute("insert into listing values (?, ?, ?, ?, ?, ?, 3, 12, 1, null, 0, null)", row)
+                database.execute("insert into stock values (?, 2)", [listing_id])
+        catalog.refresh(database, None)
+    yield database
+    database.close()
+
+
+def found(database: Database, text: str = "", **wishes: object) -> set[str]:
+    return {card["sku"] for card in skus.browse(database, Query(q=text, **wishes)).cards}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", EVERYTHING),
+        ("   ", EVERYTHING),
+        ("iphone 13", {"IPHONE-13-128-BLUE"}),
+        ("IPHONE 13", {"IPHONE-13-128-BLUE"}),
+        ("13 iphone", {"IPHONE-13-128-BLUE"}),
+        ("ipho", {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE"}),
+        ("téléphone samsung", {"GALAXY-S22-256-GREEN"}),
+        ("TELEPHONE samsung", {"GALAXY-S22-256-GREEN"}),
+        ("te\u0301le\u0301phone samsung", {"GALAXY-S22-256-GREEN"}),
+        ("phones blue", {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE"}),
+        ("bleu", {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE"}),
+        ("128go", {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE"}),
+        ("galaxy 256 Go", {"GALAXY-S22-256-GREEN"}),
+        ("256gb", {"GALAXY-S22-256-GREEN"}),
+        ("playstation-5", {"PLAYSTATION-5-825-WHITE"}),
+        ("v11", {"DYSON-V11-PURPLE"}),
+        ("iphone dyson", set()),
+        ("phone13", set()),
+    ],
+)
+def test_search_knows_case_accents_prefixes_and_capacities(kiosk: Kiosk, text: str, expected: set[str]) -> None:
+    assert found(kiosk.catalog.read(), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("dyosn", "dyson"),
+        ("dyon", "dyson"),
+        ("dysoon", "dyson"),
+        ("dyson", None),
+        ("dysom", "dyson"),
+        ("yson", "dyson"),
+        ("dyso", None),
+        ("playstaton", "playstation"),
+        ("plyastation", "playstation"),
+        ("playstattion", "playstation"),
+        ("pleystation", "playstation"),
+        ("iphnoe 13", "iphone 13"),
+        ("Glaaxy", "galaxy"),
+    ],
+)
+def test_one_slip_is_forgiven_in_words_of_five_letters_and_said(kiosk: Kiosk, text: str, meant: str | None) -> None:
+    page = skus.browse(kiosk.catalog.read(), Query(q=text))
+
+    assert page.cards
+    assert page.corrected == meant
+
+
+@pytest.mark.parametrize("text", ["sonu", "snoy", "sny", "sonyy", "vert1", "v12", "playtsaton", "dsoyn", "paly", "zzzzz", "64go"])
+def test_shorter_words_and_two_slips_are_not_guessed(kiosk: Kiosk, text: str) -> None:
+    page = skus.browse(kiosk.catalog.read(), Query(q=text))
+    assert (page.cards, page.corrected) == ([], None)
+
+
+def test_of_two_words_meant_the_commoner_is_taken(kiosk: Kiosk) -> None:
+    with kiosk.catalog.write() as database:
+        database.execute("update sku set body = json_set(body, '$.words', 'cable') where sku_id = ?", [world.DYSON_V11])
+        database.execute("update sku set body = json_set(body, '$.words', 'table') where sku_id in (1, 2)")
+        catalog.refresh(database, {"sku": {1, 2, 5}})
+
+    assert skus.browse(kiosk.catalog.read(), Query(q="xable")).corrected == "table"
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(
+    word=st.sampled_from(("playstation", "dyson", "iphone", "galaxy", "samsung", "consoles", "aspirateurs")),
+    kind=st.sampled_from(("drop", "add", "replace", "swap")),
+    place=st.integers(0, 30),
+    letter=st.sampled_from(LETTERS),
+)
+def test_any_one_slip_in_a_long_word_finds_it(kiosk: Kiosk, word: str, kind: str, place: int, letter: str) -> None:
+    at = place % (len(word) - 1)
+    typed = {
+        "drop": word[:at] + word[at + 1 :],
+        "add": word[:at] + letter + word[at:],
+        "replace": word[:at] + letter + word[at + 1 :],
+        "swap": word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+    }[kind]
+    catalogue = kiosk.catalog.read()
+
+    page = skus.browse(catalogue, Query(q=typed))
+
+    assert {card["sku"] for card in page.cards} >= found(catalogue, word) or page.corrected is None
+    assert page.cards
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({"category": "phones"}, {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE", "GALAXY-S22-256-GREEN"}),
+        ({"category": "ovens"}, set()),
+        ({"brand": "Apple"}, {"IPHONE-12-128-BLUE", "IPHONE-13-128-BLUE"}),
+        ({"storage_gb": 256}, {"GALAXY-S22-256-GREEN"}),
+        ({"max_cents": 25900}, {"IPHONE-12-128-BLUE", "DYSON-V11-PURPLE"}),
+        ({"min_cents": 32900}, {"IPHONE-13-128-BLUE", "PLAYSTATION-5-825-WHITE"}),
+        ({"min_cents": 31900, "max_cents": 31900}, {"GALAXY-S22-256-GREEN"}),
+        ({"grade_id": FAIR}, {"IPHONE-13-128-BLUE", "DYSON-V11-PURPLE"}),
+        ({"grade_id": PREMIUM}, {"IPHONE-13-128-BLUE"}),
+        ({"grade_id": 404}, set()),
+        ({"grade_id": GOOD, "category": "phones", "brand": "Apple", "storage_gb": 128, "max_cents": 30000}, {"IPHONE-12-128-BLUE"}),
+        ({"text": "iphone", "category": "consoles"}, set()),
+    ],
+)
+def test_each_wish_narrows(kiosk: Kiosk, wishes: dict[str, object], expected: set[str]) -> None:
+    assert found(kiosk.catalog.read(), **wishes) == expected  # type: ignore[arg-type]
+
+
+def test_prices_are_those_of_the_grade_asked_for(kiosk: Kiosk) -> None:
+    catalogue = kiosk.catalog.read()
+
+    [card] = skus.browse(catalogue, Query(grade_id=PREMIUM)).cards
+    cheap = skus.browse(catalogue, Query(grade_id=PREMIUM, max_cents=40000)).cards
+
+    assert (card["sku"], card["from_cents"]) == ("IPHONE-13-128-BLUE", 45900)
+    assert cheap == []
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("price", [20800, 25900, 31900, 32900, 35900]),
+        ("-price", [35900, 32900, 31900, 25900, 20800]),
+    ],
+)
+def test_sorting_by_price(kiosk: Kiosk, sort: str, expected: list[int]) -> None:
+    cards = skus.browse(kiosk.catalog.read(), Query(sort=sort)).cards
+    assert [card["from_cents"] for card in cards] == expected
+
+
+def test_sorting_by_novelty_and_by_choice(kiosk: Kiosk) -> None:
+    catalogue = kiosk.catalog.read()
+    assert [card["year"] for card in skus.browse(catalogue, Query(sort="new")).cards] == [2022, 2021, 2020, 2020, 2019]
+    assert skus.browse(catalogue, Query()).cards[0]["sku"] == "IPHONE-13-128-BLUE"
+
+
+@pytest.mark.parametrize("sort", ["popular", "price", "-price", "new"])
+@pytest.mark.parametrize(
+    "wishes",
+    [{}, {"brand": "Apple"}, {"grade_id": GOOD}, {"q": "modele"}, {"min_cents": 12000, "max_cents": 20000, "category": "consoles"}],
+    ids=["all", "brand", "grade", "words", "price"],
+)
+def test_pages_cover_everything_once_in_order(wide: Database, sort: str, wishes: dict[str, object]) -> None:
+    whole = skus.browse(wide, Query(sort=sort, **wishes), limit=1000)  # type: ignore[arg-type]
+    cards, after, pages = [], None, 0
+    while pages == 0 or after:
+        page = skus.browse(wide, Query(sort=sort, after=after, **wishes), limit=7)  # type: ignore[arg-type]
+        cards += page.cards
+        after, pages = page.after, pages + 1
+
+    assert cards == whole.cards
+    assert whole.after is None
+    assert len({card["sku_id"] for card in cards}) == len(cards) > 30
+    if sort.endswith("price"):
+        steps = pairwise(card["from_cents"] for card in cards)
+        assert all(left >= right if sort == "-price" else left <= right for left, right in steps)
+
+
+HOSTILE = [
+    '"',
+    "*",
+    "NEAR(",
+    "NEAR(iphone dyson, 2)",
+    "a AND b OR NOT c",
+    "words:iphone",
+    "-iphone",
+    "^iphone",
+    "iphone*",
+    '"iphone',
+    "');drop table sku;--",
+    "%",
+    "_",
+    "\x00",
+    "iphone\x0013",
+    "\ud800",
+    "日本",
+    "😀",
+    "𝕚𝕡𝕙𝕠𝕟𝕖",
+    "a" * 5000,
+    "é" * 5000,
+    "iphone " * 5000,
+    "ﷺ" * 5000,
+    " ".join(LETTERS * 50),
+    "\u0301" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!a}-{len(text)}")
+def test_hostile_words_are_answered_quickly(kiosk: Kiosk, text: str) -> None:
+    catalogue = kiosk.catalog.read()
+    start = time.process_time()
+    page = skus.browse(catalogue, Query(q=text))
+    assert time.process_time() - start < 0.1
+    assert {card["sku"] for card in page.cards} <= EVERYTHING
+
+
+@pytest.mark.parametrize("text", ["*", "日本", "😀", "!!!", "\x00"])
+def test_words_we_cannot_read_find_nothing_rather_than_everything(kiosk: Kiosk, text: str) -> None:
+    assert found(kiosk.catalog.read(), text) == set()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(text=st.text(max_size=60))
+def test_no_text_breaks_search(kiosk: Kiosk, text: str) -> None:
+    skus.browse(kiosk.catalog.read(), Query(q=text))
+
+
+@pytest.mark.parametrize("after", ["1", "a.b", "1.2.3", "-1.2", "1." + "9" * 16, "٣.1", "1.1 ", "' or 1=1"])
+def test_a_mangled_page_key_is_refused(kiosk: Kiosk, after: str) -> None:
+    with pytest.raises(BadQuery) as refusal:
+        skus.browse(kiosk.catalog.read(), Query(after=after))
+    assert refusal.value.data == {"field": "after"}
+
+
+def test_an_unknown_order_is_refused(kiosk: Kiosk) -> None:
+    with pytest.raises(BadQuery):
+        skus.browse(kiosk.catalog.read(), Query(sort="price desc"))
+
+
+def test_facets_are_what_the_shelf_holds(kiosk: Kiosk, wide: Database) -> None:
+    everything = skus.facets(kiosk.catalog.read(), Query())
+    phones = skus.facets(kiosk.catalog.read(), Query(category="phones"))
+
+    assert [category["category_id"] for category in everything["categories"]] == ["phones", "consoles", "vacuums"]
+    assert everything["brands"][0] == {"brand": "Apple"}
+    assert phones["brands"] == [{"brand": "Apple"}, {"brand": "Samsung"}]
+    assert phones["storages"] == [{"storage_gb": 128}, {"storage_gb": 256}]
+    assert wide.execute("select sum(skus) from facet").fetchone() == wide.execute("select count(*) from shelf").fetchone()
+
+
+def test_a_sku_off_the_shelf_keeps_its_page(kiosk: Kiosk) -> None:
+    with kiosk.catalog.write() as database:
+        database.execute("update stock set quantity = 0 where listing_id = 110")
+        catalog.refresh(database, {"stock": {110}, "listing.sku_id": {world.DYSON_V11}})
+    catalogue = kiosk.catalog.read()
+
+    item = skus.sku(catalogue, "DYSON-V11-PURPLE")
+
+    assert (item["brand"], item["from_cents"], item["category"]["form"]) == ("Dyson", None, "vacuum")
+    assert found(catalogue, "dyson") == set()
+    assert found(catalogue, "dysno") == set()
+
+
+def test_a_sku_unknown_is_not_found(kiosk: Kiosk) -> None:
+    for code in ("NO-SUCH", "", "iphone-13-128-blue", "x" * 5000, "\x00"):
+        with pytest.raises(NotFound):
+            skus.sku(kiosk.catalog.read(), code)
+
+
+def test_comparing_keeps_the_order_asked_without_doubles(kiosk: Kiosk) -> None:
+    codes = ["GALAXY-S22-256-GREEN", "IPHONE-13-128-BLUE", "GALAXY-S22-256-GREEN"]
+    assert [item["sku"] for item in skus.compare(kiosk.catalog.read(), codes)] == codes[:2]
+
+
+def test_siblings_are_of_the_same_model(kiosk: Kiosk) -> None:
+    item = skus.sku(kiosk.catalog.read(), "IPHONE-13-128-BLUE")
+    assert [each["sku"] for each in skus.siblings(kiosk.catalog.read(), item)] == ["IPHONE-13-128-BLUE"]
+
+
+QUERIES = [
+    Query(sort=sort, **wishes)  # type: ignore[arg-type]
+    for sort in skus.SORTS
+    for wishes in (
+        {},
+        {"category": "phones"},
+        {"brand": "Apple", "storage_gb": 128},
+        {"min_cents": 20000, "max_cents": 40000},
+        {"grade_id": GOOD},
+        {"grade_id": GOOD, "min_cents": 20000},
+        {"q": "apple"},
+        {"q": "apple 128", "grade_id": GOOD, "category": "phones"},
+        {"after": "20000.3"},
+    )
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_a_page_of_the_list_is_read_from_an_index_and_stops_at_its_last_card(wide: Database, query: Query) -> None:
+    """The list is 20,000 SKUs long: nothing may read the tables of SKUs, listings or stock from end to end, or sort the list."""
+    steps = plan_of(wide, lambda: skus.browse(wide, query))
+    listed = steps[: steps.index("SCAN found")]
+    scans = [step for step in steps if step.startswith("SCAN")]
+
+    assert not [step for step in scans if "USING" not in step and not step.startswith(("SCAN found", "SCAN sku_search"))]
+    assert not [step for step in scans if step.startswith(("SCAN listing", "SCAN stock", "SCAN sku "))]
+    assert any("COVERING INDEX shelf_by_" in step or "INDEX offer_by_price" in step for step in listed)
+    assert "USE TEMP B-TREE FOR ORDER BY" not in listed
+
+
+def test_pages_beside_the_list_read_by_index(wide: Database) -> None:
+    item = skus.sku(wide, "IPHONE-13-128-BLUE")
+    for act in (
+        lambda: skus.sku(wide, "IPHONE-13-128-BLUE"),
+        lambda: skus.siblings(wide, item),
+        lambda: skus.facets(wide, Query(category="phones")),
+    ):
+        steps = plan_of(wide, act)
+        assert steps
+        assert not [step for step in steps if step.startswith("SCAN") and step not in ("SCAN category", "SCAN facet")]

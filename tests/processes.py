@@ -1,0 +1,121 @@
+"""Real processes for journeys: the product's own commands on free ports of this machine, and a cable that can be cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+START_S = 40
+
+
+def free_port() -> int:
+    """Return a port nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def comptoir(*arguments: str, expect: int = 0) -> str:
+    """Run a command and return what it printed. Raises: AssertionError when its status is another than expected."""
+    ended = subprocess.run([sys.executable, "-m", "comptoir", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == expect, (arguments, ended.stdout, ended.stderr)
+    assert "Traceback" not in ended.stderr
+    return ended.stdout if expect == 0 else ended.stderr
+
+
+def get_json(url: str) -> Any:
+    """Return the JSON document at `url`."""
+    with urlopen(url, timeout=10) as response:
+        return json.loads(response.read())
+
+
+@contextmanager
+def serving(*arguments: str, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a serving command until the block ends, from when `url` answers."""
+    log = Path(os.environ.get("TMPDIR", "/tmp")) / f"comptoir-{os.getpid()}-{arguments[0]}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "comptoir", *arguments], stdout=output, stderr=output)
+    try:
+        wait_for(url, process)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.unlink(missing_ok=True)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once `url` answers 200."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the process ended"
+        with suppress(URLError, OSError), urlopen(url, timeout=2) as response:
+            if response.status == 200:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer")
+
+
+class Cable:
+    """The network between a kiosk and the marketplace: a TCP relay that can be cut and mended."""
+
+    def __init__(self, to_port: int) -> None:
+        self._to_port = to_port
+        self._is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._live: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Drop every connection, and each new one at once."""
+        self._is_cut = True
+        for connection in self._live:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._live.clear()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._is_cut:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self._to_port))
+            self._live += [near, far]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._relay, args=(source, target), daemon=True).start()
+
+    def _relay(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

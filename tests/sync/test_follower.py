@@ -1,0 +1,391 @@
+"""A kiosk ends at HQ's rows and root, or stays where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sync.follower
+from pos.catalog import publication
+from pos.db import OperationalError, connect
+from sync.blobs import ref_of
+from sync.errors import Malformed, Offline, Untrusted, WrongRoot
+from sync.segments import decode_segment, encode_segment, zstd
+from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
+
+
+def segments_of(hq: Hq, channel: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = hq.head()["channels"][channel]["segments"]
+    return found
+
+
+def test_the_first_sync_takes_everything(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    moved = kiosk.follow()
+    assert (moved.before, moved.publication, moved.segments, moved.rows) == (0, 1, 0, 405)
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+    facts = dict(kiosk.catalog.read().execute("select name, value from catalog_fact").fetchall())
+    assert facts == {"currency": "EUR", "market": "fr", "publication": "1", "published_at": "2026-11-22T09:01:00Z"}
+    assert kiosk.catalog.read().execute("select listing_id from offer").fetchall() == [(1,)]
+    assert sorted(path.name for path in kiosk.directory.iterdir() if path.is_file()) == [
+        "catalog.db",
+        "catalog.db-shm",
+        "catalog.db-wal",
+    ]
+
+
+def test_changes_come_as_one_segment_a_channel(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    hq.put("listing", listing(7, price_cents=19_900), listing(300))
+    hq.drop("listing", 9)
+    hq.put("stock", (300, 1))
+    hq.publish()
+    moved = kiosk.follow()
+    assert (moved.segments, moved.parts, moved.publication) == (2, 0, 2)
+    assert moved.touched == {"listing": {7, 9, 300}, "listing.sku_id": {1}, "stock": {300}}
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+    assert kiosk.catalog.read().execute("select listing_id, all_in_cents from offer").fetchall() == [(7, 20_399)]
+
+
+def test_nothing_new_costs_one_small_answer(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    kiosk.follow()
+    before = kiosk.client.received
+    moved = kiosk.follow()
+    assert (moved.before, moved.publication, kiosk.client.received) == (1, 1, before)
+    assert [request.path_url for request in line.asked[-1:]] == ["/sync/v1/head/fr.json"]
+
+
+def test_a_kiosk_long_away_takes_a_snapshot_and_keeps_no_ghost(hq: Hq, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    hq.publish()
+    kiosk.follow()
+    hq.drop("listing", 5)
+    for price in range(1, 30):
+        hq.put("listing", *(listing(number, price_cents=price * 1_000 + number) for number in range(10, 150)))
+        hq.publish()
+    assert segments_of(hq, "price")[0]["from"] > 2
+    moved = kiosk.follow()
+    assert moved.parts > 0
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
+def test_two_skus_may_exchange_their_codes(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    hq.put("sku", sku(1, "IPHONE-12-128-RED"), sku(2, "IPHONE-12-128-BLUE"))
+    hq.publish()
+    assert kiosk.follow().parts == 0
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
+def test_readers_keep_their_page_while_the_file_is_replaced(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    old = connect(kiosk.catalog.path, durable=False)
+    old.execute("begin")
+    assert old.execute("select count(*) from listing").fetchone() == (200,)
+    hq.drop("listing", *range(1, 101))
+    hq.publish()
+    with kiosk.catalog.write() as database:
+        database.execute("update sync_cursor set epoch = 'another'")
+    assert kiosk.follow().parts > 0
+    assert old.execute("select count(*) from listing").fetchone() == (200,)
+    old.close()
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
+def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    old = (hq.static / "head" / "fr.json").read_bytes()
+    hq.put("stock", (1, 0))
+    hq.publish()
+    kiosk.follow()
+    line.before = lambda request: (200, {}, old) if "/head/" in request.path_url else None
+    moved = kiosk.follow()
+    assert moved.is_stale
+    assert publication(kiosk.catalog.read()) == 2
+
+
+def test_another_market_s_head_is_refused(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    line.before = lambda request: (200, {}, json.dumps({**hq.head(), "market": "us"}).encode())
+    with pytest.raises(Untrusted):
+        kiosk.follow()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda body: body[:-5] + bytes([body[-5] ^ 4]) + body[-4:], Untrusted),
+        (lambda body: body[:-1], Untrusted),
+        (lambda body: b"<html>Bienvenue sur le Wi-Fi</html>", Untrusted),
+        (lambda body: b"", Untrusted),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_spoilt_blob_changes_nothing(
+    hq: Hq, kiosk: Kiosk, line: Line, spoil: Callable[[bytes], bytes], error: type[Exception], is_first: bool
+) -> None:
+    hq.publish()
+    if not is_first:
+        kiosk.follow()
+        hq.put("stock", (1, 0))
+        hq.publish()
+
+    def spoilt(request: Any, answer: Answer) -> Answer:
+        return (answer[0], answer[1], spoil(answer[2])) if "/b/" in request.path_url else answer
+
+    line.after = spoilt
+    with pytest.raises(error):
+        kiosk.follow()
+    assert kiosk.catalog.path.exists() is not is_first
+    if not is_first:
+        assert kiosk.rows()["stock"][1] == (1, 5)
+    line.after = lambda request, answer: answer
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
+
+
+def test_an_endless_body_is_cut_off(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    line.after = lambda request, answer: (200, {}, answer[2] + bytes(10_000_000)) if "/b/" in request.path_url else answer
+    with pytest.raises(sync.errors.TooLarge):
+        kiosk.follow()
+    assert kiosk.client.received < 200_000
+
+
+def test_a_page_in_place_of_the_head_is_no_head(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    line.before = lambda request: (200, {}, b"<html>Bienvenue</html>")
+    with pytest.raises(Malformed):
+        kiosk.follow()
+
+
+def test_a_broken_fetch_goes_on_where_it_stopped(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    kiosk.client.head("fr")
+    biggest = max((hq.static / "b").iterdir(), key=lambda path: path.stat().st_size)
+    part = kiosk.directory / "blobs" / f"{biggest.name}.part"
+    part.parent.mkdir()
+    part.write_bytes(biggest.read_bytes()[:300])
+    kiosk.follow()
+    ranges = [request.headers.get("Range") for request in line.asked if biggest.name in request.path_url]
+    assert ranges == ["bytes=300-"]
+    assert kiosk.rows() == hq.rows
+
+
+def test_blobs_already_here_are_not_fetched_again(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
+    fetched: list[str] = []
+
+    def cut(request: Any) -> Answer | None:
+        if "/b/" in request.path_url:
+            fetched.append(request.path_url)
+        return (503, {"Retry-After": "7"}, b"") if len(fetched) == 8 else None
+
+    line.before = cut
+    with pytest.raises(Offline) as offline:
+        kiosk.follow()
+    assert offline.value.data["retry_after_s"] == 7
+    kiosk.follow()
+    assert len(fetched) == len(set(fetched)) + 1
+    assert kiosk.rows() == hq.rows
+
+
+def publish_a_wrong_root(hq: Hq, channel: str, *, snapshot_too: bool) -> None:
+    """Announce a root that the rows do not have, as a bug at HQ would."""
+    head = hq.head()
+    there = head["channels"][channel]
+    ref = there["segments"][-1]
+    segment = decode_segment((hq.static / "b" / ref["sha256"]).read_bytes())
+    wrong = encode_segment(
+        type(segment)(
+            channel=segment.channel,
+            epoch=segment.epoch,
+            first=segment.first,
+            last=segment.last,
+            pre_root=segment.pre_root,
+            post_root="0" * 64,
+            tables=segment.tables,
+        )
+    )
+    (hq.static / "b" / ref_of(wrong).sha256).write_bytes(wrong)
+    ref.update(ref_of(wrong).to_json())
+    if snapshot_too:
+        there["root"] = "0" * 64
+    (hq.static / "head" / "fr.json").write_text(json.dumps(head))
+
+
+def test_a_wrong_root_is_refused_before_commit(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    before = kiosk.rows()
+    hq.put("stock", (1, 0))
+    hq.publish()
+    publish_a_wrong_root(hq, "stock", snapshot_too=True)
+    with pytest.raises(WrongRoot):
+        kiosk.follow()
+    assert kiosk.rows() == before
+    assert kiosk.is_sound()
+    assert publication(kiosk.catalog.read()) == 1
+    assert not (kiosk.directory / "catalog.db.new").exists()
+
+
+def test_rows_that_rotted_here_are_replaced_by_a_snapshot(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    with kiosk.catalog.write() as database:
+        database.execute("update listing set price_cents = 100 where listing_id = 1")
+        database.execute("delete from stock where listing_id = 2")
+    assert not kiosk.is_sound()
+    hq.put("listing", listing(1, price_cents=20_000))
+    hq.put("stock", (2, 0))
+    hq.publish()
+    assert kiosk.follow().parts > 0
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
+@pytest.mark.parametrize("damage", ["noise", "empty", "torn"])
+def test_a_damaged_catalogue_is_set_aside_and_rebuilt(hq: Hq, kiosk: Kiosk, damage: str) -> None:
+    hq.publish()
+    kiosk.follow()
+    kiosk.catalog.close()
+    path = kiosk.catalog.path
+    content = path.read_bytes()
+    torn = content[:4096] + bytes(len(content) - 4096)
+    path.write_bytes({"noise": b"no database" * 1_000, "empty": b"", "torn": torn}[damage])
+    hq.put("stock", (1, 0))
+    hq.publish()
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+    assert path.with_name("catalog.db.damaged").exists()
+
+
+def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    hq.publish()
+    kiosk.follow()
+    before = kiosk.rows()
+    hq.put("listing", listing(1, price_cents=10_000), listing(400))
+    hq.drop("stock", 3)
+    hq.publish()
+    fail_at = 0
+    while True:
+        fail_at += 1
+        with failing_statement(kiosk, fail_at) as failed:
+            try:
+                kiosk.follow()
+            except OperationalError:
+                pass
+        if not failed:
+            break
+        assert kiosk.rows() in (before, hq.rows)
+        assert kiosk.is_sound()
+    assert fail_at > 10
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
+class failing_statement:  # noqa: N801 - reads as a verb at its one call
+    """Make the writer's n-th statement fail, through SQLite's own authorizer."""
+
+    def __init__(self, kiosk: Kiosk, at: int) -> None:
+        self.kiosk, self.at, self.failed = kiosk, at, []
+
+    def __enter__(self) -> list[int]:
+        with self.kiosk.catalog.write() as database:
+            writer = database
+        seen = [0]
+        self.writer = writer
+
+        def authorize(*_: Any) -> int:
+            seen[0] += 1
+            if seen[0] == self.at:
+                self.failed.append(self.at)
+                return 1
+            return 0
+
+        writer.conn.set_authorizer(authorize)
+        return self.failed
+
+    def __exit__(self, *_: Any) -> None:
+        self.kiosk.catalog.close()
+
+
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(1, 30), st.integers(1_000, 99_000)),
+        st.tuples(st.just("drop"), st.integers(1, 30), st.just(0)),
+        st.tuples(st.just("stock"), st.integers(1, 30), st.integers(0, 9)),
+        st.tuples(st.just("publish"), st.just(0), st.just(0)),
+        st.tuples(st.just("follow"), st.just(0), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions)
+def test_any_history_ends_at_hq_s_rows(tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, int, int]]) -> None:
+    directory: Path = tmp_path_factory.mktemp("history")
+    hq = Hq(directory)
+    kiosk = Kiosk(directory, Line(hq.static))
+    act = {
+        "put": lambda key, value: hq.put("listing", listing(key, price_cents=value)),
+        "drop": lambda key, _: hq.drop("listing", key),
+        "stock": lambda key, value: hq.put("stock", (key, value)),
+        "publish": lambda *_: hq.publish(),
+        "follow": lambda *_: kiosk.follow() if hq.replica.exists() else None,
+    }
+    for name, key, value in history:
+        act[name](key, value)
+    hq.publish()
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+    kiosk.catalog.close()
+    hq.engine.dispose()
+
+
+def test_a_segment_of_the_wrong_place_is_not_applied(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    hq.put("stock", (1, 0))
+    hq.publish()
+    head = hq.head()
+    head["channels"]["stock"]["segments"][0]["from"] = 1
+    (hq.static / "head" / "fr.json").write_text(json.dumps(head))
+    assert kiosk.follow().parts > 0
+    assert kiosk.rows() == hq.rows
+
+
+def test_a_thousand_changes_stay_under_nine_kilobytes(hq: Hq, kiosk: Kiosk) -> None:
+    rows = [listing(number * 37 % 100_003, price_cents=10_000 + number * 7_919 % 80_000) for number in range(1_000, 3_000)]
+    hq.put("listing", *rows)
+    hq.put("stock", *((row[0], 3) for row in rows))
+    hq.publish()
+    kiosk.follow()
+    changed = rows[::2]
+    hq.put("listing", *(listing(row[0], price_cents=row[4] + row[0] * 13 % 900) for row in changed))
+    hq.put("stock", *((row[0], row[0] % 7) for row in changed))
+    hq.publish()
+    assert kiosk.follow().bytes <= 9_000
+
+
+def test_the_blob_directory_is_empty_after_a_good_round(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    assert list((kiosk.directory / "blobs").iterdir()) == []
+    assert zstd.compress(b"") != b""

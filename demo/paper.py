@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-SCALE = 2
-"""Pixels of the picture for one printer dot, both ways."""
+from demo.glyphs import BASE, CELLS, SCALE, Style, font, glyph
 
 HEAD_DOTS = {80: 576, 58: 384}
 MARGIN_DOTS = {80: 32, 58: 40}
@@ -22,13 +19,8 @@ CUTTER_DOTS = 112
 """Paper between head and cutter (14 mm): what is printed last is not yet past the blade."""
 
 CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 4: "cp863", 5: "cp865", 16: "cp1252", 17: "cp866", 18: "cp852", 19: "cp858"}
-CELLS = {"a": (12, 24), "b": (9, 17)}
-BASE = {"a": 20, "b": 14}
-"""Dots from the top of a cell to the base line, on which characters of all sizes stand."""
-
 PAPER, INK, GROUND, ALARM = (253, 252, 248), (24, 26, 25), (223, 226, 215), (190, 30, 30)
 
-_FONTS = Path(__file__).parent / "fonts"
 _DLE, _ESC, _GS = 0x10, 0x1B, 0x1D
 
 
@@ -49,22 +41,6 @@ class Cut:
 
 
 Event = Reply | Cut
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """The printer's modes; `ESC @` returns to these."""
-
-    font: str = "a"
-    width: int = 1
-    height: int = 1
-    is_bold: bool = False
-    is_inverse: bool = False
-    underline: int = 0
-    align: int = 0
-    spacing: int = 30
-    code_page: str = "cp437"
-    gap: int = 0
 
 
 @dataclass(slots=True)
@@ -109,10 +85,10 @@ class Interpreter:
     def __init__(self, paper_mm: int = 80) -> None:
         self.width = HEAD_DOTS[paper_mm]
         self.margin = MARGIN_DOTS[paper_mm]
-        self.style = _Style()
+        self.style = Style()
         self.sheet = _Sheet(self.width)
         self.sheet.feed(CUTTER_DOTS)
-        self.line: list[tuple[str, _Style]] = []
+        self.line: list[tuple[str, Style]] = []
         self.text: list[str] = []
         self.alarms: list[tuple[int, str]] = []
         self.events: list[Event] = []
@@ -206,7 +182,7 @@ class Interpreter:
 
     def _initialize(self, _: bytes) -> None:
         self.line = []
-        self.style = _Style()
+        self.style = Style()
 
     def _set(self, **changes: object) -> None:
         self.style = replace(self.style, **changes)  # type: ignore[arg-type]
@@ -273,7 +249,7 @@ class Interpreter:
         x = (self.width - self._line_width()) * self.style.align // 2
         for character, style in self.line:
             top = self.sheet.y + above - BASE[style.font] * style.height
-            self.sheet.ink.paste(_glyph(character, style), (x * SCALE, top * SCALE))
+            self.sheet.ink.paste(glyph(character, style), (x * SCALE, top * SCALE))
             x += CELLS[style.font][0] * style.width + style.gap
         self.text.append("".join(character for character, _ in self.line).rstrip())
         self.line = []
@@ -335,7 +311,7 @@ class Interpreter:
         draw = ImageDraw.Draw(sheet)
         for y, text in self.alarms:
             draw.rectangle((0, y * SCALE, wide, (y + 36) * SCALE), fill=ALARM)
-            draw.text((self.margin * SCALE, (y + 6) * SCALE), text, font=_font(18 * SCALE, is_bold=True), fill=PAPER)
+            draw.text((self.margin * SCALE, (y + 6) * SCALE), text, font=font(18 * SCALE, is_bold=True), fill=PAPER)
         return _on_the_ground(sheet, is_torn=is_torn)
 
 
@@ -379,54 +355,3 @@ def _on_the_ground(sheet: Image.Image, *, is_torn: bool) -> Image.Image:
     ground = Image.new("RGB", (sheet.width + 2 * border, sheet.height + 2 * border), GROUND)
     ground.paste(sheet, (border, border), mask)
     return ground
-
-
-@cache
-def _font(size: int, *, is_bold: bool) -> ImageFont.FreeTypeFont:
-    weight = 700 if is_bold else 400
-    return ImageFont.truetype(_FONTS / f"jetbrains-mono-latin-{weight}-normal.woff", size)
-
-
-@cache
-def _glyph(character: str, style: _Style) -> Image.Image:
-    """Return one character cell, white where ink goes."""
-    cell_width, cell_height = (side * SCALE for side in CELLS[style.font])
-    size = (cell_width * style.width, cell_height * style.height)
-    # Drawn at the larger magnification and squeezed: a printer doubles dots, which a picture need not imitate.
-    larger = max(style.width, style.height)
-    glyph = _box(character, cell_width * larger, cell_height * larger) or _drawn(character, style, larger)
-    glyph = glyph.resize(size, Image.Resampling.LANCZOS)
-    if style.underline:
-        ImageDraw.Draw(glyph).rectangle((0, size[1] - style.underline * SCALE, size[0], size[1]), fill=255)
-    return ImageChops.invert(glyph) if style.is_inverse else glyph
-
-
-def _drawn(character: str, style: _Style, larger: int) -> Image.Image:
-    cell_width, cell_height = (side * SCALE * larger for side in CELLS[style.font])
-    glyph = Image.new("L", (cell_width, cell_height))
-    # The face advances 0.6 em: the size that fills the cell's width.
-    font = _font(cell_width * 5 // 3, is_bold=style.is_bold)
-    ImageDraw.Draw(glyph).text((0, BASE[style.font] * SCALE * larger), character, font=font, fill=255, anchor="ls")
-    return glyph
-
-
-def _box(character: str, width: int, height: int) -> Image.Image | None:
-    """Return a rule or block that fills its cell, so that neighbours join; nothing for other characters."""
-    thin = max(2, height // 14)
-    middle = (height - thin) // 2
-    bars = {
-        "─": [(0, middle, width, middle + thin)],
-        "═": [(0, middle - thin, width, middle), (0, middle + thin, width, middle + 2 * thin)],
-        "│": [((width - thin) // 2, 0, (width + thin) // 2, height)],
-        "█": [(0, 0, width, height)],
-        "▄": [(0, height // 2, width, height)],
-        "▀": [(0, 0, width, height // 2)],
-        "■": [(width // 6, height // 3, width * 5 // 6, height * 3 // 4)],
-    }.get(character)
-    if bars is None:
-        return None
-    glyph = Image.new("L", (width, height))
-    draw = ImageDraw.Draw(glyph)
-    for left, top, right, bottom in bars:
-        draw.rectangle((left, top, right - 1, bottom - 1), fill=255)
-    return glyph

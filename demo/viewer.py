@@ -16,8 +16,8 @@ import templates
 _PAGES = Path(__file__).parent / "pages"
 _FONTS = ("bricolage-grotesque-latin-wght-normal.woff2", "figtree-latin-wght-normal.woff2")
 _TROUBLES = ("paper_out", "cover_open")
-_KINDS = ("img-src", "script-src", "style-src", "font-src", "connect-src", "form-action")
-_POLICY = "default-src 'none'; " + "; ".join(f"{kind} 'self'" for kind in _KINDS)
+_KINDS = ("script-src", "style-src", "font-src", "connect-src", "form-action", "img-src")
+_POLICY = "default-src 'none'; " + "; ".join(f"{kind} 'self'" for kind in _KINDS) + " data:"
 
 
 class _Paper(Protocol):

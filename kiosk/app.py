@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import browse, compare, counter, home, selections, skus, slips, status, web
 from kiosk.background import start_rounds
+from kiosk.pages import page_environments
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops
@@ -51,6 +52,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         {
             "comptoir": _open_kiosk(directory),
             "comptoir-pages": pages,
+            "comptoir-languages": page_environments(app.jinja_env, pages),
             "comptoir-assets": assets,
             "comptoir-assets-version": assets_version,
         }

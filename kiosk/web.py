@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, request
+from jinja2 import Environment, Template
 from sqlite_utils import Database
 
 from kiosk.drawings import drawing_name
@@ -127,14 +128,16 @@ def see_other(location: str) -> Response:
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response:
     """Return a whole page."""
-    return make_response(render_template(f"kiosk/{template}", **context), status)
+    current_app.update_template_context(context)
+    return Response(_template(template).render(context), status=status, content_type="text/html; charset=utf-8")
 
 
 def fragment(template: str, block: str, **context: Any) -> Response:
     """Return one block of a page, rendered alone: its own `set` and the filters are all it sees."""
-    found = current_app.jinja_env.get_template(f"kiosk/{template}")
     current_app.update_template_context(context)
-    return make_response("".join(found.blocks[block](found.new_context(context))))
+    found = _template(template)
+    text = "".join(found.blocks[block](found.new_context(context)))
+    return Response(text, content_type="text/html; charset=utf-8")
 
 
 def local_path(text: str | None) -> str:
@@ -254,6 +257,7 @@ def add_filters(app: Flask) -> None:
         "text": lambda texts: languages.text_of(texts, g.language),
         "storage": lambda gigabytes: _storage(gigabytes, g.language),
         "drawing": drawing_url,
+        "name": full_name,
         "plus": with_query,
     }
     app.jinja_env.filters.update(filters)
@@ -271,6 +275,17 @@ def drawing_url(item: Mapping[str, Any]) -> str:
     """Return the address of the drawing of anything with a `form`, a `color` and `specs`."""
     color, specs = item.get("color") or {}, item.get("specs") or {}
     return f"/drawings/{drawing_name(item['form'], color.get('hex'), specs.get('lenses'))}.svg"
+
+
+def full_name(item: Mapping[str, Any]) -> str:
+    """Return brand and model, the brand once: a Fairphone 4 is not a Fairphone Fairphone 4."""
+    brand, model = item["brand"], item["model"]
+    return str(model) if model.casefold().startswith(brand.casefold()) else f"{brand} {model}"
+
+
+def _template(name: str) -> Template:
+    environment: Environment = current_app.extensions["comptoir-languages"][g.language]
+    return environment.get_template(f"kiosk/{name}")
 
 
 def _shared() -> dict[str, Any]:

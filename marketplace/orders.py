@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine
 from marketplace import tables
 from marketplace.content import compact
 from marketplace.db import changed, new_id, row, run_tx
+from marketplace.line_facts import line_facts
 from marketplace.marks import Marks
-from marketplace.repricing import Comparison, Priced
+from marketplace.repricing import Comparison
 from marketplace.slips import Reading, read_slip
 from pos import clock
 from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided
@@ -96,7 +97,7 @@ def claim_slip(
             raise SlipAlreadyVoided(number=reading.number)
         contact = read_contact(form, reading.market["market"])
         if not reading.is_orderable:
-            raise LinesGone(lines=[line.line_no for line in reading.lines if line.chosen is None])
+            raise LinesGone(lines=[line.line_no for line in reading.lines if line.basis == "gone"])
         if seen_cents is not None and reading.totals.total_cents > seen_cents:
             raise TotalRose(was_cents=seen_cents, now_cents=reading.totals.total_cents)
         return _place(connection, reading, contact, clock.to_text(now))
@@ -154,7 +155,7 @@ def _place(connection: Connection, reading: Reading, contact: Contact, now: str)
         "is_valid": reading.is_valid,
         "corner": {name: reading.corner[name] for name in ("name", "city", "phone", "time_zone")},
         "tax_included": reading.market["tax_included"],
-        "lines": [line_facts(line) for line in reading.lines],
+        "lines": [line_facts(line, reading.laws) for line in reading.lines],
         "guarantees": reading.guarantees,
     }
     values = {
@@ -197,61 +198,6 @@ def _reserve(connection: Connection, reading: Reading) -> None:
             raise LinesGone(lines=[line.line_no])
         marks.add(reading.market["market"], "stock", listing["listing_id"])
     marks.write(connection)
-
-
-def line_facts(line: Comparison) -> dict[str, Any]:
-    """Return a line as an order keeps it and pages show it: names, then, now, what the customer gets."""
-    shown = line.shown
-    return {
-        "line_no": line.line_no,
-        "quantity": line.wish.quantity,
-        "basis": line.basis,
-        "then": _amounts(line.then),
-        "now": _amounts(line.now),
-        "totals": line.chosen.totals.to_facts() if line.chosen else None,
-        "printed": {"one_off_cents": line.wish.one_off_cents, "monthly_cents": line.wish.monthly_cents},
-        "differs_from_print": line.differs_from_print,
-        "listing": _listing_facts(shown.listing) if shown and shown.listing else None,
-        "plan": _named(shown.plan, "plan_id", "data_gb", "commitment_months") if shown and shown.plan else None,
-        "options": [_named(option, "option_id") for option in shown.options] if shown else [],
-        "instead": _instead(line.instead),
-    }
-
-
-def _amounts(priced: Priced | None) -> dict[str, Any] | None:
-    if priced is None:
-        return None
-    device = priced.listing["price_cents"] + priced.listing["shipping_cents"] if priced.listing else None
-    return {"device_cents": device, "totals": priced.totals.to_facts()}
-
-
-def _instead(priced: Priced | None) -> dict[str, Any] | None:
-    if priced is None or priced.listing is None:
-        return None
-    return {"listing": _listing_facts(priced.listing), "totals": priced.totals.to_facts()}
-
-
-def _listing_facts(listing: dict[str, Any]) -> dict[str, Any]:
-    sku = listing["sku"]
-    return {
-        "listing_id": listing["listing_id"],
-        "seller_id": listing["seller_id"],
-        "title": f"{sku.get('brand', '')} {sku.get('model', '')}".strip() or f"SKU {listing['sku_id']}",
-        "storage_gb": sku.get("storage_gb"),
-        "color": (sku.get("color") or {}).get("name"),
-        "grade": listing["grade"].get("name"),
-        "seller": {name: listing["seller"].get(name) for name in ("name", "legal_name")},
-        "all_in_cents": listing["price_cents"] + listing["shipping_cents"],
-        "delivery_days": listing["delivery_days"],
-        "warranty_months": listing["warranty_months"],
-        "vat_note": listing["vat_note"],
-        "battery_pct": listing["battery_pct"],
-        "new_battery": bool(listing["new_battery"]),
-    }
-
-
-def _named(body: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {"name": body["name"], **{name: body.get(name) for name in names}}
 
 
 def _order_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:

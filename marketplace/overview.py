@@ -31,8 +31,8 @@ def slips(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
         """
-        select slip.corner_id, slip.number as number, slip.issued_at as issued_at, slip.difference, claim.order_id, claim.claimed_at,
-          slip_void.reason as void_reason, 1 as is_received
+        select slip.corner_id, slip.number as number, slip.issued_at as issued_at, slip.difference,
+          claim.order_id, claim.claimed_at, slip_void.reason as void_reason, 1 as is_received
         from slip
         left join claim on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
         left join slip_void

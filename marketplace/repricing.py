@@ -20,6 +20,7 @@ from pos.tokens import TokenLine
 from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
 
 CANDIDATES = 20
+WITHOUT = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,10 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A slip's line then and now. `basis` is what the customer gets: "then", "now", "replaced", or "gone" for nothing.
+    """A slip's line then and now. `basis` is what the customer gets: "then", "now" or "replaced".
 
-    `instead` is what we propose for a device that is gone, priced today.
+    "gone" is a line that cannot be had, "dropped" one the customer goes without; `instead` is what we propose for a device that
+    is gone, priced today.
     """
 
     line_no: int
@@ -71,7 +73,8 @@ def compare_line(
 ) -> Comparison:
     """Price a line then and now and keep the better for the customer while the slip is valid, today's price after.
 
-    `replace` is the listing the customer accepted for a device that is gone; it counts only if it is what we propose.
+    `replace` is the listing the customer accepted for a device that is gone, 0 to go without; it counts only if it is what
+    we propose.
     """
     then = price_wish(connection, wish, publication=publication)
     now = price_wish(connection, wish, publication=None)
@@ -83,6 +86,8 @@ def compare_line(
         basis = "replaced" if is_accepted else "gone"
     else:
         basis = _better(then if is_valid else None, now)
+    if basis == "gone" and replace == WITHOUT:
+        basis = "dropped"
     return Comparison(line_no=line_no, wish=wish, then=then, now=now, basis=basis, instead=instead)
 
 

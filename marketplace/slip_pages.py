@@ -10,13 +10,13 @@ from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading
+from marketplace.line_facts import line_facts
 from marketplace.orders import (
     InvalidContact,
     LinesGone,
     SlipUnknown,
     TotalRose,
     claim_slip,
-    line_facts,
     masked_address,
     masked_email,
     masked_name,
@@ -98,7 +98,7 @@ def _again(
 
 
 def _slip_page(found: Reading, form: Mapping[str, str], fields: Mapping[str, str], *, problem: Any) -> str:
-    lines = [line_facts(line) for line in found.lines]
+    lines = [line_facts(line, found.laws) for line in found.lines]
     return render_template(
         "marketplace/slips.html",
         slip=found,

@@ -51,12 +51,21 @@ class Reading:
     voided: dict[str, Any] | None
     order_id: str | None
     lines: tuple[Comparison, ...]
-    guarantees: dict[str, int | None]
+    laws: dict[str, dict[str, Any]]
 
     @property
     def is_orderable(self) -> bool:
-        """Tell whether every line can be had."""
-        return self.voided is None and all(line.chosen is not None for line in self.lines)
+        """Tell whether every line the customer still wants can be had, and there is one."""
+        wanted = [line for line in self.lines if line.basis != "dropped"]
+        return self.voided is None and bool(wanted) and all(line.chosen is not None for line in wanted)
+
+    @property
+    def guarantees(self) -> dict[str, int | None]:
+        """The law's months of conformity and days of withdrawal; None where the market has none."""
+        return {
+            "legal_months": self.laws.get("legal_guarantee", {}).get("months"),
+            "withdrawal_days": self.laws.get("withdrawal", {}).get("days"),
+        }
 
     @property
     def totals(self) -> Totals:
@@ -151,7 +160,7 @@ def _reading(
         ),
         order_id=claimed["order_id"] if claimed else None,
         lines=lines,
-        guarantees=_guarantees(connection, market["market"], clock.to_text(now)[:10]),
+        laws=_laws(connection, market["market"], clock.to_text(now)[:10]),
     )
 
 
@@ -167,12 +176,9 @@ def _issued(connection: Connection, token: Token, market: str, now: datetime) ->
     return min(max(token.issued_at, earliest), now)
 
 
-def _guarantees(connection: Connection, market: str, day: str) -> dict[str, int | None]:
-    """Return the law's months of conformity and days of withdrawal in this market on this day; None where it has none."""
+def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:
+    """Return the bodies of the laws in force in this market on this day, by kind."""
     found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
     laws = [{**each, "body": json.loads(each["body"])} for each in found]
-    guarantee, withdrawal = law_on(laws, "legal_guarantee", day), law_on(laws, "withdrawal", day)
-    return {
-        "legal_months": guarantee["body"]["months"] if guarantee else None,
-        "withdrawal_days": withdrawal["body"]["days"] if withdrawal else None,
-    }
+    in_force = {kind: law_on(laws, kind, day) for kind in {each["kind"] for each in laws}}
+    return {kind: law["body"] for kind, law in in_force.items() if law is not None}

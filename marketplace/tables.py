@@ -255,5 +255,5 @@ order_line = _table(
     _whole("quantity"),
     _text("basis"),
     _whole("total_cents"),
-    CheckConstraint("basis in ('then', 'now', 'replaced')", name="known_basis"),
+    CheckConstraint("basis in ('then', 'now', 'replaced', 'dropped')", name="known_basis"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
@@ -61,7 +62,7 @@ def marketplace() -> Marketplace:
     return here
 
 
-def see_other(endpoint: str, **values: str | int | None) -> BaseResponse:
+def see_other(endpoint: str, **values: Any) -> BaseResponse:
     """Answer a write: 303 to a page that may be reloaded."""
     return redirect(url_for(endpoint, **values), 303)
 

@@ -84,5 +84,13 @@ def check_demo_device(ops: Database, corner: Corner, position: str, *, state: st
     if spot is None:
         raise NotFound(position=position)
     row = {"position": position, "sku_id": spot["sku_id"], "state": state, "clerk_id": clerk_id, "checked_at": clock.to_text(now)}
-    ops.table("demo_check").upsert(row, pk="position")
+    ops.execute(
+        """
+        insert into demo_check (position, sku_id, state, clerk_id, checked_at)
+        values (:position, :sku_id, :state, :clerk_id, :checked_at)
+        on conflict (position) do update
+        set sku_id = excluded.sku_id, state = excluded.state, clerk_id = excluded.clerk_id, checked_at = excluded.checked_at
+        """,
+        row,
+    )
     outbox.record(ops, "demo_checked", row, now=now)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlite_utils import Database
@@ -20,6 +21,7 @@ SORTS = {
     "-price": ("shelf.from_cents", True),
     "new": ("shelf.year", True),
 }
+KEYS = {"sku_search": "rowid", "shelf": "sku_id", "offer": "sku_id"}
 MAX_WORDS = 8
 LONGEST_TEXT = 200
 LONGEST_WORD = 40
@@ -237,16 +239,20 @@ def _one_slip_apart(left: str, right: str) -> bool:
 def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
     """Return the statement, without its limit, that finds `sku_id`, `from_cents` and `place` (the sort key), and its values.
 
-    It reads one index in the order asked and stops at the last card. Where a grade is asked for, prices are that grade's: the
-    order by price then reads the grade's offers, any other order looks each offer up.
+    Without words it reads one index in the order asked and stops at the last card; with words it sorts what they match. Where a
+    grade is asked for, prices are that grade's. Every join is a cross join: the order of the tables is decided here.
     """
     place, is_down = SORTS[query.sort]
-    cents, source, sku_id = "shelf.from_cents", "shelf", "shelf.sku_id"
+    cents, sku_id = "shelf.from_cents", "shelf.sku_id"
+    tables = ["sku_search", "shelf"] if match else ["shelf"]
     if query.grade_id is not None:
-        cents, source = "offer.all_in_cents", "shelf cross join offer on offer.sku_id = shelf.sku_id"
+        tables, cents = [*tables, "offer"], "offer.all_in_cents"
         if place == "shelf.from_cents":
-            place, source, sku_id = cents, "offer cross join shelf on shelf.sku_id = offer.sku_id", "offer.sku_id"
+            place = cents
+            if not match:
+                tables, sku_id = ["offer", "shelf"], "offer.sku_id"
     conditions, values = _conditions(query, match, cents if place == cents else f"+{cents}")
+    conditions += [f"{left}.{KEYS[left]} = {right}.{KEYS[right]}" for left, right in pairwise(tables)]
     if query.after:
         conditions.append(f"({place}, {sku_id}) {'<' if is_down else '>'} (:key, :after)")
         values["key"], values["after"] = _after(query.after)
@@ -254,7 +260,7 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
     return (
         f"""
         select {sku_id} as sku_id, {cents} as from_cents, {place} as place
-        from {source}
+        from {" cross join ".join(tables)}
         where {" and ".join(conditions) or "true"}
         order by {place} {down}, {sku_id} {down}
         """,
@@ -264,13 +270,13 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
 
 def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str], dict[str, Any]]:
     wanted = {
-        # A plus keeps SQLite on the index that gives the order: it tests each SKU instead of fetching every match to sort it.
-        "+shelf.sku_id in (select rowid from sku_search where sku_search match :match)": ("match", match or None),
+        "sku_search match :match": ("match", match or None),
         "shelf.category_id = :category": ("category", query.category or None),
         "shelf.brand = :brand": ("brand", query.brand or None),
         "shelf.storage_gb = :storage": ("storage", query.storage_gb),
         "shelf.grades >> (select rank from grade where grade_id = :grade) & 1": ("grade", query.grade_id),
         "offer.grade_id = :grade": ("grade", query.grade_id),
+        # The caller writes a plus before a price that is not the order, to keep SQLite on the index that gives the order.
         f"{cents} >= :min": ("min", query.min_cents),
         f"{cents} <= :max": ("max", query.max_cents),
     }

@@ -158,8 +158,8 @@ def _held(catalog: Store) -> _Held | None:
 
 
 def _is_damage(problem: DatabaseError) -> bool:
-    # A full disk, a lock or a failing read is an OperationalError; a file that contradicts itself is the bare class.
-    return type(problem) is DatabaseError or "no such table" in str(problem)
+    """Whether the file contradicts itself or is no catalogue; a full disk, a lock or a failing read is no reason to drop it."""
+    return any(sign in str(problem) for sign in ("malformed", "not a database", "no such table", "no such column"))
 
 
 def _set_aside(catalog: Store) -> None:

@@ -15,5 +15,7 @@ def plan_of(database: Database, act: Callable[[], object]) -> list[str]:
         act()
     finally:
         database.conn.set_trace_callback(None)
-    reads = [text for text in statements if text.lstrip().split(maxsplit=1)[0].lower() in ("select", "insert", "delete", "update")]
+    reads = [
+        text for text in statements if text.lstrip().split(maxsplit=1)[0].lower() in ("select", "insert", "delete", "update")
+    ]
     return [row[3] for text in reads for row in database.execute(f"explain query plan {text}")]

@@ -78,24 +78,26 @@ class Cable:
         self._is_cut = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self._live: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._live: set[socket.socket] = set()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
 
     def cut(self) -> None:
         """Drop every connection, and each new one at once."""
         self._is_cut = True
-        for connection in self._live:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self._live.clear()
+        for end in list(self._live):
+            _shut(end)
 
     def mend(self) -> None:
         """Let connections through again."""
         self._is_cut = False
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; every socket and thread is gone afterwards."""
         self.cut()
+        _shut(self._listener)
+        for thread in self._threads:
+            thread.join()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -107,15 +109,28 @@ class Cable:
             if self._is_cut:
                 near.close()
                 continue
-            far = socket.create_connection(("127.0.0.1", self._to_port))
-            self._live += [near, far]
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=self._relay, args=(source, target), daemon=True).start()
+            thread = threading.Thread(target=self._connect, args=(near,))
+            self._threads.append(thread)
+            thread.start()
 
-    def _relay(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    def _connect(self, near: socket.socket) -> None:
+        with near, socket.create_connection(("127.0.0.1", self._to_port)) as far:
+            self._live |= {near, far}
+            back = threading.Thread(target=_relay, args=(far, near))
+            back.start()
+            _relay(near, far)
+            back.join()
+            self._live -= {near, far}
+
+
+def _relay(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    _shut(source)
+    _shut(target)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

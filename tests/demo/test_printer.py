@@ -13,7 +13,8 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageChops
 
-from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, SCALE, Cut, Event, Interpreter, Reply, pictures
+from demo.glyphs import SCALE
+from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, Cut, Event, Interpreter, Reply, pictures
 from demo.printer import Faults, VirtualPrinter
 from kiosk import paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,7 +44,12 @@ def test_the_best_quality_for_its_all_in_price_wins_and_names_its_rivals(kiosk: 
     good = offers.ladder(kiosk.catalog.read(), IPHONE_13)[1]
 
     assert good.offer is not None
-    assert (good.offer.listing_id, good.offer.seller["name"], good.offer.all_in_cents, good.others) == (101, "Atelier Loire", 36900, 2)
+    assert (good.offer.listing_id, good.offer.seller["name"], good.offer.all_in_cents, good.others) == (
+        101,
+        "Atelier Loire",
+        36900,
+        2,
+    )
     assert good.offer.runners_up == (
         {"name": "Boutique du Port", "difference_cents": 600},
         {"name": "Récif Mobile", "difference_cents": 1400},
@@ -76,13 +82,15 @@ def test_a_battery_under_the_floor_of_premium_does_not_make_premium(kiosk: Kiosk
     database = change(kiosk, "update listing set battery_pct = 84 where listing_id = 106")
 
     assert winner(database, grade_id=PREMIUM) is None
-    assert database.execute("select count(*) from offer where sku_id = ? and grade_id = ?", [IPHONE_13, PREMIUM]).fetchone() == (0,)
+    assert database.execute("select count(*) from offer where sku_id = ? and grade_id = ?", [IPHONE_13, PREMIUM]).fetchone() == (
+        0,
+    )
 
 
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        # Equal quality per cent: the lower price, then the quicker delivery, then the smaller seller id, then the smaller listing id.
+        # At equal quality and price: the quicker delivery, then the smaller seller id, then the smaller listing id.
         ("update listing set delivery_days = 2 where listing_id = 102", 102),
         ("update listing set delivery_days = 3", 101),
         ("update listing set delivery_days = 3, seller_id = 2", 101),
@@ -197,11 +205,10 @@ def test_a_refresh_of_some_skus_does_not_read_every_listing(kiosk: Kiosk) -> Non
     assert not [step for step in steps if step.startswith("SCAN") and any(name in step for name in ("listing", "stock", "offer"))]
 
 
-
 def test_refresh_runs_in_the_callers_transaction(kiosk: Kiosk) -> None:
     before = derived(kiosk.catalog.read())
     database = kiosk.catalog._current_writer()
-    with pytest.raises(RuntimeError), write(database):
+    with suppress(RuntimeError), write(database):
         database.execute("update stock set quantity = 0")
         catalog.refresh(database, None)
         raise RuntimeError

@@ -161,7 +161,10 @@ def test_any_one_slip_in_a_long_word_finds_it(kiosk: Kiosk, word: str, kind: str
         ({"grade_id": FAIR}, {"IPHONE-13-128-BLUE", "DYSON-V11-PURPLE"}),
         ({"grade_id": PREMIUM}, {"IPHONE-13-128-BLUE"}),
         ({"grade_id": 404}, set()),
-        ({"grade_id": GOOD, "category": "phones", "brand": "Apple", "storage_gb": 128, "max_cents": 30000}, {"IPHONE-12-128-BLUE"}),
+        (
+            {"grade_id": GOOD, "category": "phones", "brand": "Apple", "storage_gb": 128, "max_cents": 30000},
+            {"IPHONE-12-128-BLUE"},
+        ),
         ({"text": "iphone", "category": "consoles"}, set()),
     ],
 )
@@ -200,7 +203,13 @@ def test_sorting_by_novelty_and_by_choice(kiosk: Kiosk) -> None:
 @pytest.mark.parametrize("sort", ["popular", "price", "-price", "new"])
 @pytest.mark.parametrize(
     "wishes",
-    [{}, {"brand": "Apple"}, {"grade_id": GOOD}, {"q": "modele"}, {"min_cents": 12000, "max_cents": 20000, "category": "consoles"}],
+    [
+        {},
+        {"brand": "Apple"},
+        {"grade_id": GOOD},
+        {"q": "modele"},
+        {"min_cents": 12000, "max_cents": 20000, "category": "consoles"},
+    ],
     ids=["all", "brand", "grade", "words", "price"],
 )
 def test_pages_cover_everything_once_in_order(wide: Database, sort: str, wishes: dict[str, object]) -> None:
@@ -321,7 +330,7 @@ def test_siblings_are_of_the_same_model(kiosk: Kiosk) -> None:
 
 
 QUERIES = [
-    Query(sort=sort, **wishes)  # type: ignore[arg-type]
+    Query(sort=sort, **wishes)
     for sort in skus.SORTS
     for wishes in (
         {},
@@ -339,15 +348,18 @@ QUERIES = [
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_a_page_of_the_list_is_read_from_an_index_and_stops_at_its_last_card(wide: Database, query: Query) -> None:
-    """The list is 20,000 SKUs long: nothing may read the tables of SKUs, listings or stock from end to end, or sort the list."""
+    """The list is 20,000 SKUs long: nothing may read a table from end to end, or sort the list."""
     steps = plan_of(wide, lambda: skus.browse(wide, query))
     listed = steps[: steps.index("SCAN found")]
     scans = [step for step in steps if step.startswith("SCAN")]
 
     assert not [step for step in scans if "USING" not in step and not step.startswith(("SCAN found", "SCAN sku_search"))]
     assert not [step for step in scans if step.startswith(("SCAN listing", "SCAN stock", "SCAN sku "))]
-    assert any("COVERING INDEX shelf_by_" in step or "INDEX offer_by_price" in step for step in listed)
-    assert "USE TEMP B-TREE FOR ORDER BY" not in listed
+    if query.q:
+        assert any(step.startswith("SCAN sku_search VIRTUAL TABLE INDEX") for step in listed)
+    else:
+        assert any("COVERING INDEX shelf_by_" in step or "INDEX offer_by_price" in step for step in listed)
+        assert "USE TEMP B-TREE FOR ORDER BY" not in listed
 
 
 def test_pages_beside_the_list_read_by_index(wide: Database) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 
 from pos import clock, outbox, selections, slips, tokens
 from pos.db import OperationalError, connect, write
-from pos.errors import EmptySelection, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided
+from pos.errors import EmptySelection, Invalid, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided
 from pos.selections import Wish
 from tests import world
 from tests.world import NOW, Kiosk
@@ -167,6 +168,25 @@ def test_issue_time_never_runs_backwards(kiosk: Kiosk) -> None:
     assert second.counter == 2
 
 
+def test_a_clock_lost_or_behind_hq_never_stops_the_corner(kiosk: Kiosk) -> None:
+    first = issue(kiosk, selection_of(kiosk, BUNDLE), later=timedelta(days=-20000))
+    with kiosk.ops_write() as ops:
+        ops.execute("insert into setting (name, value) values ('hq_time', '\"2026-11-22T14:00:40Z\"')")
+    second = issue(kiosk, selection_of(kiosk, BUNDLE), later=timedelta(days=-20000))
+
+    assert (first.issued_at, second.issued_at) == ("2025-01-01T00:00:00Z", "2026-11-22T14:00:00Z")
+    assert tokens.decode(first.token).issued_minute == 0
+
+
+def test_a_new_key_goes_on_from_the_numbers_on_paper(kiosk: Kiosk) -> None:
+    first = issue(kiosk, selection_of(kiosk, BUNDLE))
+    kiosk.device = replace(kiosk.device, key_id="00000000")
+    second = issue(kiosk, selection_of(kiosk, BUNDLE))
+
+    assert (first.counter, second.counter) == (1, 2)
+    assert first.number != second.number
+
+
 def test_a_voided_slip_stays_and_its_selection_can_be_issued_again(kiosk: Kiosk) -> None:
     selection_id = selection_of(kiosk, BUNDLE)
     first = issue(kiosk, selection_id)
@@ -182,6 +202,13 @@ def test_a_voided_slip_stays_and_its_selection_can_be_issued_again(kiosk: Kiosk)
     assert kinds == ["slip_issued", "slip_voided", "slip_issued"]
     with kiosk.ops_write() as ops, pytest.raises(SlipAlreadyVoided):
         slips.void_slip(ops, first.number, clerk_id="camille", reason="mistake", now=NOW)
+
+
+def test_a_slip_is_voided_for_a_known_reason_only(kiosk: Kiosk) -> None:
+    slip = issue(kiosk, selection_of(kiosk, BUNDLE))
+    with kiosk.ops_write() as ops, pytest.raises(Invalid):
+        slips.void_slip(ops, slip.number, clerk_id="camille", reason="because", now=NOW)
+    assert slips.slip(kiosk.ops.read(), slip.number).void is None
 
 
 def test_an_unknown_number_is_not_found(kiosk: Kiosk) -> None:

@@ -227,7 +227,9 @@ def test_a_slip_number_forgives_how_people_type() -> None:
         assert tokens.parse_slip_number(typed) == number
 
 
-@pytest.mark.parametrize("text", ["", "-", "--", "H", "35-0001", "35-0001-", "35-0001-U", "35-0001-*", "é", "1" * 5000, "٣٥-٠٠٠١-H"])
+@pytest.mark.parametrize(
+    "text", ["", "-", "--", "H", "35-0001", "35-0001-", "35-0001-U", "35-0001-*", "é", "1" * 5000, "٣٥-٠٠٠١-H"]
+)
 def test_what_is_no_slip_number_is_refused(text: str) -> None:
     with pytest.raises(MangledNumber):
         tokens.parse_slip_number(text)

@@ -88,6 +88,7 @@ def open_engine(directory: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _explicit(connection: Any, _: object) -> None:
         connection.isolation_level = None
+        connection.execute("pragma journal_mode=wal").fetchall()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -102,7 +103,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Line(BaseAdapter):
-    """The network between kiosk and HQ, in process. `before` may answer in HQ's place or cut the line, `after` may spoil the answer."""
+    """The network between kiosk and HQ, in process. `before` may answer in HQ's place, `after` may spoil what HQ answered."""
 
     def __init__(self, static: Path) -> None:
         super().__init__()

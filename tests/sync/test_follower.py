@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import sync.follower
 from pos.catalog import publication
 from pos.db import OperationalError, connect
 from sync.blobs import ref_of
-from sync.errors import Malformed, Offline, Untrusted, WrongRoot
-from sync.segments import decode_segment, encode_segment, zstd
+from sync.errors import Malformed, Offline, TooLarge, Untrusted, WrongRoot
+from sync.segments import decode_segment, encode_segment
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
 
 
@@ -161,7 +161,7 @@ def test_a_spoilt_blob_changes_nothing(
 def test_an_endless_body_is_cut_off(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
     line.after = lambda request, answer: (200, {}, answer[2] + bytes(10_000_000)) if "/b/" in request.path_url else answer
-    with pytest.raises(sync.errors.TooLarge):
+    with pytest.raises(TooLarge):
         kiosk.follow()
     assert kiosk.client.received < 200_000
 
@@ -192,7 +192,9 @@ def test_blobs_already_here_are_not_fetched_again(hq: Hq, kiosk: Kiosk, line: Li
     def cut(request: Any) -> Answer | None:
         if "/b/" in request.path_url:
             fetched.append(request.path_url)
-        return (503, {"Retry-After": "7"}, b"") if len(fetched) == 8 else None
+            if len(fetched) == 8:
+                return 503, {"Retry-After": "7"}, b""
+        return None
 
     line.before = cut
     with pytest.raises(Offline) as offline:
@@ -274,7 +276,7 @@ def test_a_damaged_catalogue_is_set_aside_and_rebuilt(hq: Hq, kiosk: Kiosk, dama
     assert path.with_name("catalog.db.damaged").exists()
 
 
-def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: Kiosk) -> None:
     hq.publish()
     kiosk.follow()
     before = kiosk.rows()
@@ -284,12 +286,13 @@ def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: K
     fail_at = 0
     while True:
         fail_at += 1
-        with failing_statement(kiosk, fail_at) as failed:
-            try:
-                kiosk.follow()
-            except OperationalError:
-                pass
-        if not failed:
+        with kiosk.catalog.write() as database:
+            writer = database
+        writer.conn = failing = FailingConnection(writer.conn, fail_at)
+        with contextlib.suppress(OperationalError):
+            kiosk.follow()
+        kiosk.catalog.close()
+        if not failing.has_failed:
             break
         assert kiosk.rows() in (before, hq.rows)
         assert kiosk.is_sound()
@@ -298,30 +301,31 @@ def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: K
     assert kiosk.is_sound()
 
 
-class failing_statement:  # noqa: N801 - reads as a verb at its one call
-    """Make the writer's n-th statement fail, through SQLite's own authorizer."""
+class FailingConnection:
+    """A connection whose n-th statement fails as a broken disk would."""
 
-    def __init__(self, kiosk: Kiosk, at: int) -> None:
-        self.kiosk, self.at, self.failed = kiosk, at, []
+    def __init__(self, connection: Any, at: int) -> None:
+        self._connection, self._left = connection, at
 
-    def __enter__(self) -> list[int]:
-        with self.kiosk.catalog.write() as database:
-            writer = database
-        seen = [0]
-        self.writer = writer
+    @property
+    def has_failed(self) -> bool:
+        return self._left <= 0
 
-        def authorize(*_: Any) -> int:
-            seen[0] += 1
-            if seen[0] == self.at:
-                self.failed.append(self.at)
-                return 1
-            return 0
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
-        writer.conn.set_authorizer(authorize)
-        return self.failed
+    def execute(self, *arguments: Any) -> Any:
+        self._count()
+        return self._connection.execute(*arguments)
 
-    def __exit__(self, *_: Any) -> None:
-        self.kiosk.catalog.close()
+    def executemany(self, *arguments: Any) -> Any:
+        self._count()
+        return self._connection.executemany(*arguments)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise OperationalError("disk I/O error")
 
 
 actions = st.lists(
@@ -388,4 +392,3 @@ def test_the_blob_directory_is_empty_after_a_good_round(hq: Hq, kiosk: Kiosk) ->
     hq.publish()
     kiosk.follow()
     assert list((kiosk.directory / "blobs").iterdir()) == []
-    assert zstd.compress(b"") != b""

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+
+from marketplace.db import changed, run_tx
+from marketplace.orders import masked_address, masked_email, masked_name
+from pos import clock
+from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
+
+
+def test_a_slip_becomes_one_order_before_the_kiosk_ever_synced(hq: Hq) -> None:
+    digits = hq.digits()
+    first, second = hq.claim(digits), hq.claim(digits, name="Another Name")
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.location == second.location
+    assert len(hq.rows("select * from customer_order")) == 1
+    again = hq.client.get(f"/k/{digits}")
+    assert (again.status_code, again.location) == (303, first.location)
+
+
+def test_many_posts_at_once_make_one_order(hq: Hq) -> None:
+    digits = hq.digits()
+    with ThreadPoolExecutor(6) as posts:
+        answers = list(posts.map(lambda _: hq.app.test_client().post(f"/k/{digits}/claim", data=CONTACT), range(6)))
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.location for answer in answers}) == 1
+    assert hq.rows("select reserved from listing where listing_id = 11") == [{"reserved": 1}]
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "sentence"),
+    [
+        ("name", "", "Écrivez le prénom et le nom"),
+        ("email", "camille@nowhere", "n’est pas complète"),
+        ("email", "", "Écrivez une adresse e-mail"),
+        ("address", "12 rue Crébillon, Nantes", "code postal"),
+        ("address", "", "Écrivez la rue"),
+    ],
+)
+def test_what_is_missing_is_said_and_what_was_typed_is_kept(hq: Hq, field: str, typed: str, sentence: str) -> None:
+    answer = hq.claim(hq.digits(), **{field: typed})
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    for name, value in ({**CONTACT, field: typed}).items():
+        assert value in words(answer), name
+    assert hq.rows("select * from customer_order") == []
+
+
+def test_the_order_page_shows_no_contact_detail(hq: Hq) -> None:
+    page = hq.client.get(hq.claim(hq.digits()).location).text
+    for secret in ("Camille Roux", "camille@", "Crébillon\n", "12 rue"):
+        assert secret not in page
+    assert "C. R." in page
+    assert "@example.org" in page
+    assert "44000 Nantes" in page
+
+
+def test_masks() -> None:
+    assert masked_email("camille@example.org") == "c••••••@example.org"
+    assert masked_name("Camille de la Tour") == "C. d. l. T."
+    assert masked_address("12 rue Crébillon, 44000 Nantes") == "••• 44000 Nantes"
+    assert masked_address("nowhere") == "••• n•••"
+
+
+def test_a_lower_price_today_is_the_customers(hq: Hq) -> None:
+    digits = hq.digits()
+    hq.change(l11={"price": "349.00"})
+    page = words(hq.client.get(f"/k/{digits}"))
+    assert "170,00 €" in page
+    assert "150,00 €" in page
+    assert "Le prix a baissé de 20,00 €" in page
+    hq.claim(digits)
+    (line,) = hq.rows("select basis, total_cents from order_line")
+    assert line == {"basis": "now", "total_cents": 15000 + 12 * (1499 + 699) + 12 * (2499 + 699)}
+
+
+def test_a_higher_price_today_leaves_the_slips(hq: Hq) -> None:
+    digits = hq.digits()
+    hq.change(l11={"price": "399.00"})
+    assert "votre bon garde son prix" in words(hq.client.get(f"/k/{digits}"))
+    hq.claim(digits)
+    (line,) = hq.rows("select basis, total_cents from order_line")
+    assert line == {"basis": "then", "total_cents": 17000 + 12 * (1499 + 699) + 12 * (2499 + 699)}
+
+
+def test_an_expired_slip_costs_what_it_costs_today(hq: Hq) -> None:
+    digits = hq.digits(IPHONE_13, hours=0, issued=_yesterday())
+    _backdate(hq)
+    hq.change(l11={"price": "399.00"})
+    page = words(hq.client.get(f"/k/{digits}"))
+    assert "a expiré" in page
+    assert "399,00 €" in page
+    hq.claim(digits)
+    assert hq.rows("select basis, total_cents from order_line") == [{"basis": "now", "total_cents": 39900}]
+
+
+def test_a_total_that_rose_since_the_page_is_not_charged_silently(hq: Hq) -> None:
+    digits = hq.digits(IPHONE_13, hours=0, issued=_yesterday())
+    _backdate(hq)
+    hq.change(l11={"price": "399.00"})
+    answer = hq.claim(digits, seen_cents="36900")
+    assert answer.status_code == 409
+    assert "Le total vient de changer" in words(answer)
+    assert hq.rows("select * from customer_order") == []
+
+
+def test_the_last_unit_goes_to_one_and_the_other_is_offered_nothing_fitting(hq: Hq) -> None:
+    assert hq.claim(hq.digits(LAST_IPHONE_12, counter=1)).status_code == 303
+    other = hq.claim(hq.digits(LAST_IPHONE_12, counter=2))
+    assert other.status_code == 409
+    assert "Un article vient de partir" in words(other)
+    assert "Aucune autre annonce" in words(other)
+    assert len(hq.rows("select * from claim")) == 1
+
+
+def test_a_gone_listing_is_replaced_by_the_winning_one_if_the_customer_says_so(hq: Hq) -> None:
+    digits = hq.digits(IPHONE_13)
+    hq.change(l11={"quantity": "0"})
+    refused = hq.claim(digits)
+    assert refused.status_code == 409
+    assert 'value="1:12"' in words(refused)
+    assert "372,00 €" in words(refused)
+    assert hq.claim(digits, replace="1:13").status_code == 409, "only what we propose counts"
+    assert hq.claim(digits, replace="1:12").status_code == 303
+    assert hq.rows("select basis, listing_id, total_cents from order_line") == [
+        {"basis": "replaced", "listing_id": 12, "total_cents": 37200}
+    ]
+    assert hq.rows("select reserved from listing where listing_id = 12") == [{"reserved": 1}]
+
+
+def test_a_better_grade_is_proposed_only_at_no_higher_price(hq: Hq) -> None:
+    digits = hq.digits(IPHONE_13)
+    hq.change(l11={"quantity": "0"}, l12={"quantity": "0"})
+    assert "Aucune autre annonce" in words(hq.claim(digits))
+    hq.change(l11={"quantity": "0"}, l12={"quantity": "0"}, l13={"price": "365.00"})
+    assert 'value="1:13"' in words(hq.claim(digits))
+
+
+def test_the_rest_can_be_ordered_without_what_is_gone(hq: Hq) -> None:
+    digits = hq.digits(IPHONE_13, LAST_IPHONE_12)
+    hq.change(l21={"quantity": "0"})
+    assert hq.claim(digits).status_code == 409
+    assert hq.claim(digits, replace="2:0").status_code == 303
+    assert hq.rows("select line_no, basis, total_cents from order_line order by line_no") == [
+        {"line_no": 1, "basis": "then", "total_cents": 36900},
+        {"line_no": 2, "basis": "dropped", "total_cents": 0},
+    ]
+
+
+def test_a_refused_claim_reserves_nothing(hq: Hq) -> None:
+    hq.change(l21={"quantity": "0"})
+    assert hq.claim(hq.digits(IPHONE_13_WITH_PLAN, LAST_IPHONE_12)).status_code == 409
+    assert hq.rows("select sum(reserved) as n from listing") == [{"n": 0}]
+
+
+def test_a_reserved_unit_leaves_the_published_stock(hq: Hq) -> None:
+    hq.claim(hq.digits(LAST_IPHONE_12))
+    assert hq.publish() == 2
+    assert hq.import_world().marked == 0, "the feed's own quantity does not bring the unit back"
+
+
+def test_an_order_nobody_made_is_not_found(hq: Hq) -> None:
+    for order_id in ("x", "01a202f9-e020-7b83-b37f-5eff0904bf81"):
+        assert hq.client.get(f"/orders/{order_id}").status_code == 404
+
+
+def _yesterday() -> datetime:
+    return clock.now() - timedelta(days=1)
+
+
+def _backdate(hq: Hq) -> None:
+    """Make the publications older than yesterday's slip."""
+    run_tx(hq.engine, lambda connection: changed(connection, "update sync_publication set published_at = '2026-01-01T00:00:00Z'"))

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from marketplace.tables import OWNER_KEYS, REFERENCE, metadata
+from sync.log import sync_metadata
+
+OWNED = [table for table in metadata.tables.values() if table.name not in REFERENCE]
+
+
+@pytest.mark.parametrize("table", OWNED, ids=lambda table: table.name)
+def test_the_owner_key_leads_every_key(table: Table) -> None:
+    keys = [each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint | ForeignKeyConstraint)]
+    unique_indexes = [index for index in table.indexes if index.unique]
+    assert keys
+    for key in [*keys, *unique_indexes]:
+        first = next(iter(key.columns)).name
+        assert first in OWNER_KEYS, f"{table.name}: {first} leads {key}"
+
+
+def test_reference_tables_are_few_and_exist() -> None:
+    assert set(metadata.tables) >= REFERENCE
+    assert len(REFERENCE) <= 14
+    assert set(sync_metadata.tables) == {"sync_dirty", "sync_publication"}
+
+
+@pytest.mark.parametrize("table", metadata.tables.values(), ids=lambda table: table.name)
+def test_money_is_64_bits_and_sqlite_is_strict(table: Table) -> None:
+    in_postgres = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+    for column in table.columns:
+        if column.name.endswith("_cents"):
+            assert f"{column.name} BIGINT" in in_postgres
+    assert "SERIAL" not in in_postgres
+    assert str(CreateTable(table).compile(dialect=sqlite.dialect())).rstrip().endswith("STRICT")

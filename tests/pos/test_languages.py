@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pos import languages
+
+PO = """
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\\nPlural-Forms: nplurals=2; plural=(n != 1);\\n"
+
+msgid "Votre bon est prêt."
+msgstr "Your slip is ready."
+
+#, fuzzy
+msgid "Peut-être"
+msgstr "Never this"
+
+msgid "%(n)s appareil"
+msgid_plural "%(n)s appareils"
+msgstr[0] "%(n)s device"
+msgstr[1] "%(n)s devices"
+"""
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    (tmp_path / "kiosk").mkdir()
+    (tmp_path / "kiosk" / "en.po").write_text(PO, encoding="utf-8")
+    return tmp_path
+
+
+def test_sentences_come_from_the_part_s_own_file(pages: Path) -> None:
+    english = languages.translations("kiosk", "en", pages)
+
+    assert english.gettext("Votre bon est prêt.") == "Your slip is ready."
+    assert [english.ngettext("%(n)s appareil", "%(n)s appareils", n) for n in (0, 1, 2)] == [
+        "%(n)s devices",
+        "%(n)s device",
+        "%(n)s devices",
+    ]
+    assert english.gettext("Jamais traduit") == "Jamais traduit"
+    assert english.gettext("Peut-être") == "Peut-être"
+
+
+def test_french_stands_in_the_sources(pages: Path) -> None:
+    assert languages.translations("kiosk", "fr", pages).gettext("Votre bon est prêt.") == "Votre bon est prêt."
+    assert languages.translations("marketplace", "en", pages).gettext("Votre bon est prêt.") == "Votre bon est prêt."
+
+
+@pytest.mark.parametrize(
+    ("cents", "currency", "language", "written"),
+    [
+        (36900, "EUR", "fr", "369,00 €"),
+        (36900, "EUR", "en", "€369.00"),
+        (36900, "USD", "en", "$369.00"),
+        (0, "EUR", "fr", "0,00 €"),
+        (1, "EUR", "fr", "0,01 €"),
+        (-500, "EUR", "fr", "-5,00 €"),
+        (123456789, "EUR", "fr", "1 234 567,89 €"),
+        (2**53 + 1, "EUR", "fr", "90 071 992 547 409,93 €"),
+    ],
+)
+def test_money_is_exact_and_written_as_people_do(cents: int, currency: str, language: str, written: str) -> None:
+    assert plain(languages.money(cents, currency, language)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "zone", "day", "moment"),
+    [
+        ("2026-12-06T22:59:00Z", "fr", "Europe/Paris", "6 décembre 2026", "6 décembre 2026, 23:59"),
+        ("2026-12-06T23:00:00Z", "fr", "Europe/Paris", "7 décembre 2026", "7 décembre 2026, 00:00"),
+        ("2026-07-01T22:30:00Z", "fr", "Europe/Paris", "2 juillet 2026", "2 juillet 2026, 00:30"),
+        ("2026-10-25T00:30:00Z", "fr", "Europe/Paris", "25 octobre 2026", "25 octobre 2026, 02:30"),
+        ("2026-10-25T01:30:00Z", "fr", "Europe/Paris", "25 octobre 2026", "25 octobre 2026, 02:30"),
+        ("2026-12-06T04:59:00Z", "en", "America/New_York", "December 5, 2026", "December 5, 2026, 11:59 PM"),
+    ],
+)
+def test_days_and_moments_are_the_corner_s_own(text: str, language: str, zone: str, day: str, moment: str) -> None:
+    assert languages.day(text, language, zone) == day
+    assert plain(languages.moment(text, language, zone)) == moment
+
+
+def test_a_number_is_grouped() -> None:
+    assert plain(languages.number(1234567, "fr")) == "1 234 567"
+    assert languages.number(1234567, "en") == "1,234,567"
+
+
+def test_a_text_falls_back_to_the_one_there_is() -> None:
+    assert languages.text_of({"fr": "Bleu", "en": "Blue"}, "en") == "Blue"
+    assert languages.text_of({"fr": "Bleu"}, "en") == "Bleu"
+    assert languages.text_of({"fr": "Bleu", "en": ""}, "en") == "Bleu"
+    assert languages.text_of({}, "en") == languages.text_of(None, "fr") == ""
+
+
+def test_every_language_has_a_locale() -> None:
+    assert set(languages.LANGUAGES) == set(languages.LOCALES)
+
+
+def plain(text: str) -> str:
+    """Spaces that do not break are spaces here."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -1,0 +1,269 @@
+"""Every event arrives, and counts once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pos import outbox
+from pos.db import Store
+from pos.ops import open_ops, setting, store_setting
+from pos.tokens import key_id
+from sync.client import Client
+from sync.enrolment import corner_sha256
+from sync.errors import Malformed, Offline, Rejected, TooLarge, Untrusted
+from sync.signatures import verify
+from sync.uplink import Batch, Pushed, push, read_batch, reply, write_batch
+from tests.sync.conftest import NOW, Answer, Line, json_answer
+
+CORNER = {
+    "corner_id": "nantes-crebillon",
+    "corner_no": 101,
+    "name": "Nantes Crébillon",
+    "city": "Nantes",
+    "market": "fr",
+    "currency": "EUR",
+    "tax_included": True,
+    "languages": ["fr", "en"],
+    "time_zone": "Europe/Paris",
+    "phone": "02 00 00 00 00",
+    "paper_mm": 80,
+    "partner": {"partner_id": "loire-mobile", "name": "Loire Mobile"},
+    "planogram": [],
+    "clerks": [],
+}
+
+
+class Inbox:
+    """HQ's side in its simplest honest form: stored once by (stream, seq), in a dictionary that outlives a lost answer."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self.key = key
+        self.stored: dict[tuple[str, int], tuple[str, str]] = {}
+        self.heartbeats: list[dict[str, Any]] = []
+        self.corner: dict[str, Any] | None = None
+
+    def __call__(self, request: requests.PreparedRequest) -> Answer:
+        body = request.body if isinstance(request.body, bytes) else b""
+        public = self.key.public_key().public_bytes_raw()
+        known = {key_id(public).hex(): public}
+        try:
+            signed_by = verify("POST", request.url or "", request.headers, body, public_key=known.get)
+            batch = read_batch(body)
+        except (Untrusted, Malformed, TooLarge) as problem:
+            return json_answer({"code": problem.code}, problem.status)
+        assert signed_by == batch.key_id
+        for event in batch.events:
+            if self.stored.setdefault((batch.stream, event.seq), (event.sha256, event.body)) != (event.sha256, event.body):
+                return json_answer({"code": "stream_forked"}, 409)
+        self.heartbeats.append(batch.heartbeat)
+        return json_answer(reply(self.ack(batch.stream), "2026-11-22T09:00:00Z", self.corner))
+
+    def ack(self, stream: str) -> int:
+        ack = 0
+        while (stream, ack + 1) in self.stored:
+            ack += 1
+        return ack
+
+
+class Uplink:
+    def __init__(self, directory: Path) -> None:
+        self.key = Ed25519PrivateKey.generate()
+        self.inbox = Inbox(self.key)
+        self.line = Line(directory)
+        self.line.posts["/sync/v1/up"] = self.inbox
+        session = requests.Session()
+        session.mount("http://", self.line)
+        self.client = Client("http://hq.example:8000", session=session)
+        self.ops: Store = open_ops(directory / "ops.db")
+        with self.ops.write() as database:
+            for name, value in (("corner", CORNER), ("stream", "s-1"), ("acked", 0)):
+                store_setting(database, name, value)
+
+    def record(self, count: int, *, size: int = 10) -> None:
+        with self.ops.write() as database:
+            for number in range(count):
+                outbox.record(database, "demo_checked", {"n": number, "é": "€" * size}, now=NOW)
+
+    def push(self) -> Pushed:
+        return push(self.ops, self.client, key=self.key, heartbeat={"publication": 3}, now=NOW)
+
+    def settings(self, name: str) -> Any:
+        return setting(self.ops.read(), name)
+
+
+@pytest.fixture
+def uplink(tmp_path: Path) -> Iterator[Uplink]:
+    uplink = Uplink(tmp_path)
+    yield uplink
+    uplink.ops.close()
+
+
+def test_events_arrive_in_batches_and_are_acknowledged(uplink: Uplink) -> None:
+    uplink.record(1_203)
+    pushed = uplink.push()
+    assert (pushed.sent, pushed.acked, pushed.pending) == (1_203, 1_203, 0)
+    assert len(uplink.inbox.heartbeats) == 3
+    assert uplink.settings("acked") == 1_203
+    assert uplink.ops.read().execute("select count(*) from outbox").fetchone() == (1_203,)
+
+
+def test_big_events_make_smaller_batches(uplink: Uplink) -> None:
+    uplink.record(30, size=50_000)
+    assert uplink.push().sent == 30
+    assert max(len(request.body or b"") for request in uplink.line.asked) < 2**20 + 2**14
+
+
+def test_without_events_the_heartbeat_goes_alone(uplink: Uplink) -> None:
+    assert uplink.push().sent == 0
+    assert uplink.inbox.heartbeats == [{"publication": 3}]
+
+
+def test_an_answer_lost_after_hq_stored_leads_to_one_effect(uplink: Uplink) -> None:
+    uplink.record(3)
+
+    def lost(request: Any, answer: Answer) -> Answer:
+        raise requests.ConnectionError("the line broke")
+
+    plain, uplink.line.after = uplink.line.after, lost
+    with pytest.raises(Offline):
+        uplink.push()
+    assert len(uplink.inbox.stored) == 3
+    assert uplink.settings("acked") == 0
+    uplink.line.after = plain
+    uplink.record(1)
+    assert uplink.push().acked == 4
+    assert len(uplink.inbox.stored) == 4
+
+
+def test_every_cut_of_the_line_is_made_good(uplink: Uplink) -> None:
+    uplink.record(1_100)
+    cuts = iter((True, False, True, False, False, True, False, False))
+
+    def cut(request: Any, answer: Answer) -> Answer:
+        if next(cuts, False):
+            raise requests.ReadTimeout("too slow")
+        return answer
+
+    uplink.line.after = cut
+    while uplink.settings("acked") < 1_100:
+        try:
+            uplink.push()
+        except Offline:
+            continue
+    assert sorted(seq for _, seq in uplink.inbox.stored) == list(range(1, 1_101))
+
+
+def test_hq_restored_from_a_backup_gets_its_events_again(uplink: Uplink) -> None:
+    uplink.record(700)
+    uplink.push()
+    for seq in range(5, 701):
+        del uplink.inbox.stored["s-1", seq]
+    uplink.record(1)
+    assert uplink.push().acked == 701
+    assert len(uplink.inbox.stored) == 701
+
+
+def test_the_same_number_with_another_hash_is_refused(uplink: Uplink) -> None:
+    uplink.inbox.stored["s-1", 2] = ("0" * 64, "{}")
+    uplink.record(3)
+    with pytest.raises(Rejected) as refused:
+        uplink.push()
+    assert refused.value.data == {"status": 409, "code": "stream_forked"}
+    assert uplink.settings("acked") == 0
+
+
+def test_hq_knowing_more_than_we_do_is_a_fork(uplink: Uplink) -> None:
+    uplink.record(2)
+    uplink.line.posts["/sync/v1/up"] = lambda request: json_answer(reply(9, "2026-11-22T09:00:00Z"))
+    with pytest.raises(Rejected) as refused:
+        uplink.push()
+    assert refused.value.data["code"] == "stream_forked"
+    assert uplink.settings("acked") == 0
+
+
+def test_an_hq_that_acknowledges_nothing_is_not_asked_for_ever(uplink: Uplink) -> None:
+    uplink.record(900)
+    uplink.line.posts["/sync/v1/up"] = lambda request: json_answer(reply(0, "2026-11-22T09:00:00Z"))
+    assert uplink.push().pending == 900
+    assert len(uplink.line.asked) == 1
+
+
+def test_a_new_corner_document_is_taken_over(uplink: Uplink) -> None:
+    document = {**CORNER, "phone": "02 11 11 11 11"}
+    uplink.inbox.corner = {"sha256": corner_sha256(document), "document": document}
+    assert uplink.push().is_new_corner
+    assert uplink.settings("corner")["phone"] == "02 11 11 11 11"
+    assert uplink.settings("corner_sha256") == corner_sha256(document)
+
+
+@pytest.mark.parametrize(
+    ("corner", "error"),
+    [({"sha256": "0" * 64, "document": CORNER}, Untrusted), ({"sha256": "0" * 64, "document": {}}, Malformed), ([], Malformed)],
+)
+def test_a_corner_document_that_is_none_changes_nothing(uplink: Uplink, corner: Any, error: type[Exception]) -> None:
+    uplink.inbox.corner = corner
+    uplink.record(1)
+    with pytest.raises(error):
+        uplink.push()
+    assert uplink.settings("corner") == CORNER
+    assert uplink.settings("acked") == 0
+
+
+def batch_of(uplink: Uplink) -> dict[str, Any]:
+    uplink.record(3)
+    uplink.push()
+    document: dict[str, Any] = json.loads(uplink.line.asked[-1].body or b"")
+    return document
+
+
+def test_a_batch_round_trips(uplink: Uplink) -> None:
+    document = batch_of(uplink)
+    batch = read_batch(json.dumps(document).encode())
+    assert isinstance(batch, Batch)
+    assert write_batch(batch) == document
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda batch: batch.update(format="comptoir-up/2"),
+        lambda batch: batch.update(from_seq=0),
+        lambda batch: batch.update(stream="../x"),
+        lambda batch: batch.update(heartbeat=None),
+        lambda batch: batch.update(events={}),
+        lambda batch: batch["events"].pop(1),
+        lambda batch: batch["events"].reverse(),
+        lambda batch: batch["events"][1].update(body='{"n": 2}'),
+        lambda batch: batch["events"][1].update(kind="slip_voided"),
+        lambda batch: batch["events"][2].update(prev="0" * 64),
+        lambda batch: batch["events"][0].update(seq="1"),
+        lambda batch: batch["events"][0].update(sha256="x"),
+        lambda batch: batch["events"][0].update(body={"n": 1}),
+    ],
+)
+def test_a_batch_that_breaks_the_rules_is_refused(uplink: Uplink, spoil: Any) -> None:
+    document = batch_of(uplink)
+    spoil(document)
+    if document["events"] == {}:
+        assert read_batch(json.dumps(document).encode()).events == ()
+        return
+    with pytest.raises(Malformed):
+        read_batch(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b"1" * 5_000])
+def test_noise_is_no_batch(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_batch(body)
+
+
+def test_a_batch_too_long_is_not_read() -> None:
+    with pytest.raises(TooLarge):
+        read_batch(b" " * (2**20 + 2**14 + 1))

@@ -47,7 +47,15 @@ def more() -> Response:
 
 def _results(query: skus.Query, parameters: dict[str, Any]) -> dict[str, Any]:
     found = skus.browse(web.catalog(), query, limit=PAGE)
-    return {"found": found, "cards": found.cards, "parameters": parameters, "query": query}
+    kept = {name: value for name, value in parameters.items() if name not in ("category", "brand", "storage")}
+    return {
+        "found": found,
+        "cards": found.cards,
+        "parameters": parameters,
+        "query": query,
+        "and_kept": web.with_query("", **kept).replace("?", "&", 1),
+        "next_query": web.with_query("", **parameters, after=found.after) if found.after else "",
+    }
 
 
 def _query() -> tuple[skus.Query, dict[str, Any]]:

@@ -6,8 +6,10 @@ opened twice. Every amount comes from `pos.totals`; nothing is stored before som
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from sqlite_utils import Database
@@ -16,7 +18,7 @@ from kiosk import web
 from kiosk.specs import spec_rows
 from pos import claims, offers, plans, skus, totals
 from pos.credit import CreditNotice, credit_notice
-from pos.eligibility import Eligibility, check_plan
+from pos.eligibility import Acquisition, Eligibility, check_plan
 from pos.levies import copy_levy_cents
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
@@ -25,9 +27,10 @@ from pos.totals import Line, PlanTerms, Totals
 routes = Blueprint("skus", __name__)
 
 SHOWN_PLANS = 3
+MOST_SIBLINGS = 12
 EXIT_MONTHS = (3, 6, 12, 18)
 CONNECTED_FORMS = frozenset({"phone"})
-ACQUISITIONS = ("new", "port", "renewal")
+ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class PlanChoice:
     """A plan beside this device: what it would cost, whether it is open, and the address that chooses it."""
 
     plan: Plan | None
+    terms: PlanTerms | None
     totals: Totals
-    device_cents: int
     answer: Eligibility | None
     fix: Plan | None
     fix_query: str
@@ -73,20 +76,20 @@ class Wanted:
     grade: str
     plan_id: int | None
     option_ids: tuple[int, ...]
-    acquisition: str
+    acquisition: Acquisition
+    has_every_plan: bool
     selection_id: str
 
     def query(self, **changes: Any) -> str:
         """Return the query that asks for this with some changes."""
         wanted = replace(self, **changes)
-        return web.with_query(
-            "",
-            grade=wanted.grade,
-            plan=wanted.plan_id,
-            option=list(wanted.option_ids),
-            acquisition=wanted.acquisition if wanted.acquisition != "new" else None,
-            s=wanted.selection_id,
-        ).lstrip("?")
+        parts = [f"grade={wanted.grade}"]
+        parts += [f"plan={wanted.plan_id}"] if wanted.plan_id is not None else []
+        parts += [f"option={option_id}" for option_id in wanted.option_ids]
+        parts += [f"acquisition={wanted.acquisition}"] if wanted.acquisition != "new" else []
+        parts += ["plans=all"] if wanted.has_every_plan else []
+        parts += [f"s={quote(wanted.selection_id)}"] if wanted.selection_id else []
+        return "&".join(parts)
 
 
 @routes.get("/sku/<code>")
@@ -98,7 +101,7 @@ def sku(code: str) -> Response:
         "skus.html",
         item=item,
         specs=spec_rows(item),
-        siblings=skus.siblings(catalog, item),
+        siblings=_near(item, skus.siblings(catalog, item)),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=web.today()),
         **_bundle(catalog, item),
@@ -121,12 +124,22 @@ def sim_only_beside(chosen: Plan, every: list[Plan]) -> Plan | None:
     free = [
         plan
         for plan in every
-        if plan.partner_id == chosen.partner_id and plan.body["commitment_months"] <= 12 and not _advantage(plan.terms)
+        if plan.partner_id == chosen.partner_id and plan.body["commitment_months"] <= 12 and not _advantage(plan.body)
     ]
     enough = [plan for plan in free if plan.body["data_gb"] >= chosen.body["data_gb"]]
     if enough:
         return min(enough, key=lambda plan: (plan.body["monthly_cents"], plan.rank))
     return max(free, key=lambda plan: (plan.body["data_gb"], -plan.rank), default=None)
+
+
+def _near(item: dict[str, Any], family: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return this SKU, the other colours of its capacity and the other capacities of its colour."""
+    color = (item["color"] or {}).get("code")
+    return [
+        each
+        for each in family
+        if each["storage_gb"] == item["storage_gb"] or (each["color"] or {}).get("code") == color or each["sku"] == item["sku"]
+    ][:MOST_SIBLINGS]
 
 
 def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +150,7 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         return shared
     offer, day = chosen.offer, web.today()
     every = _plans_here(catalog, item)
-    plan, answers = _chosen_plan(every, wanted, offer)
+    shown, plan = _plans_shown(every, wanted, offer)
     open_options = plans.options(catalog, category_id=item["category_id"], has_device=True, has_plan=plan is not None)
     picked = [option for option in open_options if option.option_id in wanted.option_ids]
     wanted = replace(
@@ -150,13 +163,14 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         options=tuple(option.terms for option in picked),
     )
     exit_law = plans.law(catalog, "early_exit", day)
-    choices = _plan_choices(every, answers, wanted, line, exit_law)
     return shared | {
         "wanted": wanted,
         "plan": plan,
         "line_totals": totals.line_totals(line),
-        "choices": choices[: SHOWN_PLANS + 1],
-        "more_choices": choices[SHOWN_PLANS + 1 :],
+        "choices": [_choice(None, every, wanted, line, exit_law)]
+        + [_choice(each, every, wanted, line, exit_law) for each in shown],
+        "hidden_plans": len(every) - len(shown),
+        "every_plan_query": wanted.query(has_every_plan=True),
         "has_plans": bool(every),
         "acquisitions": [(name, wanted.query(acquisition=name)) for name in ACQUISITIONS],
         "options": [_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
@@ -177,12 +191,13 @@ def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
     code = asked.get("grade", "").strip().upper()
     named = next((rung for rung in on_offer if rung.grade["code"] == code), None)
     chosen = named or min(on_offer, key=lambda rung: (rung.offer.all_in_cents if rung.offer else 0), default=None)
-    acquisition = asked.get("acquisition", "new")
+    acquisition = next((name for name in ACQUISITIONS if name == asked.get("acquisition")), ACQUISITIONS[0])
     wanted = Wanted(
         grade=chosen.grade["code"] if chosen else "",
         plan_id=web.number_in(asked, "plan"),
         option_ids=tuple(int(text) for text in asked.getlist("option")[:12] if text.isascii() and text.isdigit()),
-        acquisition=acquisition if acquisition in ACQUISITIONS else "new",
+        acquisition=acquisition,
+        has_every_plan=asked.get("plans") == "all",
         selection_id=asked.get("s", "")[:32],
     )
     return wanted, chosen
@@ -197,66 +212,55 @@ def _plans_here(catalog: Database, item: dict[str, Any]) -> list[Plan]:
     return [plan for plan in plans.plans(catalog) if here is None or plan.partner_id == here.partner.get("partner_id")]
 
 
-def _advantage(terms: PlanTerms) -> bool:
-    return bool(terms.device_discount_cents or terms.refund_cents or terms.instalment_months)
+def _advantage(body: dict[str, Any]) -> bool:
+    return bool(body["device_discount_cents"] or body["refund_cents"] or body["instalment_months"])
 
 
-def _chosen_plan(every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[Plan | None, dict[int, Eligibility]]:
-    """Return the plan asked for, if it is open to this situation, and the answer for every plan."""
-    bodies = [(plan.plan_id, plan.body) for plan in every]
-    answers = {
-        plan.plan_id: check_plan(
-            plan.body,
-            plan_id=plan.plan_id,
-            device_cents=offer.all_in_cents,
-            devices=1,
-            acquisition=wanted.acquisition,  # type: ignore[arg-type] -- `_wanted` let only known ones through
-            other_plans=bodies,
-        )
-        for plan in every
-    }
-    plan = next((each for each in every if each.plan_id == wanted.plan_id and answers[each.plan_id].is_eligible), None)
-    return plan, answers
+def _plans_shown(every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[list[Plan], Plan | None]:
+    """Return the plans to show, in HQ's order, and the one asked for if it is open to this situation.
 
-
-def _plan_choices(
-    every: list[Plan], answers: dict[int, Eligibility], wanted: Wanted, line: Line, exit_law: dict[str, Any] | None
-) -> list[PlanChoice]:
-    """Return "no plan", then the plans: the chosen one and those that bring the device something first, in HQ's order."""
-    by_id = {plan.plan_id: plan for plan in every}
+    Shown first: the chosen one, then those open with an advantage for the device, then those open without one.
+    """
+    answers = {plan.plan_id: _answer(plan, offer.all_in_cents, wanted, others=()) for plan in every}
+    chosen = next((plan for plan in every if plan.plan_id == wanted.plan_id and answers[plan.plan_id].is_eligible), None)
+    if wanted.has_every_plan:
+        return every, chosen
+    asked_id = wanted.plan_id
     ordered = sorted(
         every,
         key=lambda plan: (
-            plan.plan_id != wanted.plan_id,
+            plan.plan_id != asked_id,
             not answers[plan.plan_id].is_eligible,
             bool(answers[plan.plan_id].reasons),
         ),
     )
-    shown = sorted(ordered[:SHOWN_PLANS], key=lambda plan: (plan.rank, plan.plan_id)) + ordered[SHOWN_PLANS:]
-    choices = [_choice(None, None, None, wanted, line, exit_law)]
-    for plan in shown:
-        answer = answers[plan.plan_id]
-        choices.append(_choice(plan, answer, by_id.get(answer.fix.plan_id) if answer.fix else None, wanted, line, exit_law))
-    return choices
+    return sorted(ordered[:SHOWN_PLANS], key=lambda plan: (plan.rank, plan.plan_id)), chosen
 
 
-def _choice(
-    plan: Plan | None,
-    answer: Eligibility | None,
-    fix: Plan | None,
-    wanted: Wanted,
-    line: Line,
-    exit_law: dict[str, Any] | None,
-) -> PlanChoice:
-    with_plan = replace(line, plan=plan.terms if plan else None)
+def _answer(plan: Plan, device_cents: int, wanted: Wanted, *, others: Sequence[Plan]) -> Eligibility:
+    return check_plan(
+        plan.body,
+        plan_id=plan.plan_id,
+        device_cents=device_cents,
+        devices=1,
+        acquisition=wanted.acquisition,
+        other_plans=[(other.plan_id, other.body) for other in others],
+    )
+
+
+def _choice(plan: Plan | None, every: list[Plan], wanted: Wanted, line: Line, exit_law: dict[str, Any] | None) -> PlanChoice:
+    terms = plan.terms if plan else None
+    with_plan = replace(line, plan=terms)
+    answer = _answer(plan, line.device_cents or 0, wanted, others=every) if plan else None
+    fix = next((each for each in every if answer and answer.fix and each.plan_id == answer.fix.plan_id), None)
     return PlanChoice(
         plan=plan,
+        terms=terms,
         totals=totals.line_totals(with_plan),
-        device_cents=totals.device_price_cents(with_plan),
         answer=answer,
         fix=fix,
         fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",
-        exit_cents=_exit_cents(plan.terms, line, 12, exit_law) if plan and plan.terms.commitment_months > 12 else None,
+        exit_cents=_exit_cents(terms, line, 12, exit_law) if terms and terms.commitment_months > 12 else None,
         is_chosen=(plan.plan_id if plan else None) == wanted.plan_id,
         query=wanted.query(plan_id=plan.plan_id if plan else None),
     )
@@ -274,7 +278,8 @@ def _exit_cents(terms: PlanTerms, line: Line, month: int, law: dict[str, Any] | 
 
 def _exits(plan: Plan, line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
     """Return (months run, cost of leaving then) at a few moments of the commitment."""
-    return [(month, _exit_cents(plan.terms, line, month, law)) for month in EXIT_MONTHS if month < plan.terms.commitment_months]
+    terms = plan.terms
+    return [(month, _exit_cents(terms, line, month, law)) for month in EXIT_MONTHS if month < terms.commitment_months]
 
 
 def _option_choice(option: Option, wanted: Wanted) -> OptionChoice:

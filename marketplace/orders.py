@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
 from marketplace.content import compact
@@ -27,6 +27,12 @@ from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 POSTCODE = {"fr": re.compile(r"\b\d{5}\b"), "us": re.compile(r"\b\d{5}(?:-\d{4})?\b")}
 MOST_NAME, MOST_EMAIL, MOST_ADDRESS = 120, 254, 500
+
+INSERT_CLAIM = """
+    insert into claim (corner_id, key_id, counter, number, customer_id, order_id, claimed_at, difference)
+    values (:corner_id, :key_id, :counter, :number, :customer_id, :order_id, :claimed_at, :difference)
+    on conflict (corner_id, key_id, counter) do nothing
+"""
 
 
 class InvalidContact(Refused):
@@ -147,7 +153,8 @@ def _place(connection: Connection, reading: Reading, contact: Contact, now: str)
         "claimed_at": now,
         "difference": "token" if reading.differs_from_print else None,
     }
-    connection.execute(tables.claim.insert(), claim)
+    # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
+    connection.execute(text(INSERT_CLAIM), claim)
     _reserve(connection, reading)
     facts = {
         "issued_at": reading.issued_at,

@@ -192,8 +192,7 @@ def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
     first = setting(ops, "first_counter") or 1
-    known = [clock.from_text(text) for text in (last[1], setting(ops, "hq_time")) if text]
-    issued = max(now, tokens.EPOCH, *known)
+    issued = max(now, tokens.EPOCH, *(clock.from_text(text) for text in last[1:] if text))
     return max(first, (last[0] or 0) + 1), issued.replace(second=0, microsecond=0)
 
 
@@ -205,6 +204,7 @@ def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issu
         "number": tokens.slip_number(corner.corner_no, counter),
         "market": corner.market,
         "currency": corner.currency,
+        "tax_included": corner.tax_included,
         "language": language,
         "publication": publication(catalog),
         "issued_at": clock.to_text(issued),

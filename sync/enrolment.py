@@ -53,6 +53,7 @@ def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: dateti
             store_setting(database, name, answer[name])
         store_setting(database, "corner", document)
         store_setting(database, "marketplace_url", client.base_url)
+        store_setting(database, "first_counter", answer.get("first_counter", 1))
         store_setting(database, "acked", 0)
         store_setting(database, "contacted_at", clock.to_text(now))
     return document

@@ -130,7 +130,9 @@ class Hq:
     def post_signed(self, document: dict[str, Any], *, spoil: bool = False) -> TestResponse:
         """Post a document to the uplink; `spoil` changes it after it was signed."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        prepared = requests.Request("POST", f"{URL}/sync/v1/up", data=body, headers={"Content-Type": "application/json"}).prepare()
+        prepared = requests.Request(
+            "POST", f"{URL}/sync/v1/up", data=body, headers={"Content-Type": "application/json"}
+        ).prepare()
         signer(self.key, now=clock.now())(prepared)
         return self.client.post(
             "/sync/v1/up", base_url=URL, data=body + b" " if spoil else body, headers=dict(prepared.headers.items())

@@ -33,7 +33,9 @@ class Cluster:
     def start(self) -> None:
         """Make the cluster and start it, durable settings off: what is tested is SQL, not this machine's disk."""
         self._run("initdb", "-D", f"{self.home}/data", "-U", "comptoir", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.home} -c fsync=off -c max_connections=60 -c port={PORT}"
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={self.home} -c fsync=off -c max_connections=60 -c port={PORT}"
+        )
         self._run("pg_ctl", "-D", f"{self.home}/data", "-w", "-o", options, "-l", f"{self.home}/log", "start")
 
     def stop(self) -> None:
@@ -61,7 +63,13 @@ class Cluster:
             command = ["setpriv", f"--reuid={SERVER_USER}", f"--regid={SERVER_USER}", "--clear-groups", *command]
         environment = {**os.environ, "HOME": str(self.home), "LC_ALL": "C"}
         done = subprocess.run(
-            command, cwd=self.home, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command,
+            cwd=self.home,
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         if must_work and done.returncode:
             raise RuntimeError(f"{program}: {done.stderr.decode()}")

@@ -13,7 +13,9 @@ OWNED = [table for table in metadata.tables.values() if table.name not in REFERE
 
 @pytest.mark.parametrize("table", OWNED, ids=lambda table: table.name)
 def test_the_owner_key_leads_every_key(table: Table) -> None:
-    keys = [each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint | ForeignKeyConstraint)]
+    keys = [
+        each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint | ForeignKeyConstraint)
+    ]
     unique_indexes = [index for index in table.indexes if index.unique]
     assert keys
     for key in [*keys, *unique_indexes]:

@@ -39,6 +39,11 @@ def note(store: Store, text: str) -> None:
         database.execute("insert into note (text) values (?)", [text])
 
 
+def note_often(store: Store) -> None:
+    for _ in range(25):
+        note(store, "x")
+
+
 def in_thread(act: Callable[[], object]) -> object:
     answer: list[object] = []
     thread = threading.Thread(target=lambda: answer.append(act()))
@@ -183,7 +188,7 @@ def test_a_reader_sees_what_is_committed_and_not_before(path: Path) -> None:
 
 def test_writers_wait_for_each_other(path: Path) -> None:
     store = Store(path, durable=False)
-    threads = [threading.Thread(target=lambda: [note(store, "x") for _ in range(25)]) for _ in range(4)]
+    threads = [threading.Thread(target=note_often, args=(store,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

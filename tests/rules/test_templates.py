@@ -1,0 +1,191 @@
+"""Pages and programs keep to each other: fragments exist, every sentence has its English, every refusal has its sentence."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.pofile import read_po
+from jinja2 import Environment, nodes
+from jinja2.ext import babel_extract
+
+import kiosk
+import marketplace
+import pos
+import sync
+import templates
+from pos import languages
+from pos.errors import PosError
+
+PAGES = Path(templates.__path__[0])
+ROOT = Path(__file__).parents[2]
+PARTS = ("kiosk", "marketplace")
+GETTEXT = ("_", "gettext", "ngettext")
+# Refusals nobody meets on a page: what speaks to programs says the code alone, what speaks to HQ's terminal says it in full there.
+OFF_SCREEN = {
+    "pos_error": "the root of all refusals, never raised itself",
+    "sync_error": "the root of the protocol's refusals, never raised itself",
+    "untrusted": "protocol: answered to kiosks as JSON, kept as a fault by the round",
+    "wrong_root": "protocol: a fault of the round",
+    "gap": "protocol: a fault of the round",
+    "malformed": "protocol: answered to kiosks as JSON",
+    "too_large": "protocol: answered to kiosks as JSON",
+    "offline": "protocol: a state of the round",
+    "rejected": "protocol: a fault of the round",
+    "malformed_events": "protocol: answered to kiosks as JSON",
+    "stream_forked": "protocol: answered to kiosks as JSON",
+    "wrong_code": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
+    "key_taken": "protocol: enrolment, answered as JSON",
+    "feed_refused": "`comptoir marketplace import` prints every line of it",
+}
+
+
+def environment() -> Environment:
+    return Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+
+
+def pages(part: str) -> list[Path]:
+    return sorted((PAGES / part).rglob("*.html"))
+
+
+def every_page() -> list[Path]:
+    return [path for part in PARTS for path in pages(part)]
+
+
+def calls(part: str, name: str) -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted((ROOT / part).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == name:
+                yield f"{path.name}:{node.lineno}", node
+
+
+def blocks(path: Path) -> set[str]:
+    parsed = environment().parse(path.read_text(encoding="utf-8"))
+    return {block.name for block in parsed.find_all(nodes.Block)}
+
+
+def test_every_fragment_is_a_block_of_its_page() -> None:
+    found = [(part, where, call) for part in PARTS for where, call in calls(part, "fragment")]
+    assert len(found) >= 3
+    for part, where, call in found:
+        template, block = (ast.literal_eval(value) for value in call.args[:2])
+        assert block in blocks(PAGES / part / template), f"{where}: {template} has no block {block}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_page_named_by_a_route_exists(part: str) -> None:
+    named = [
+        (where, call.args[0].value)
+        for name in ("page", "render_template")
+        for where, call in calls(part, name)
+        if call.args and isinstance(call.args[0], ast.Constant) and str(call.args[0].value).endswith(".html")
+    ]
+    assert named
+    missing = [(where, name) for where, name in named if not (PAGES / part / str(name).removeprefix(f"{part}/")).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", every_page(), ids=lambda path: path.relative_to(PAGES).as_posix())
+def test_no_style_or_script_stands_inside_a_page(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").lower()
+    for forbidden in (" style=", "<style", " onclick=", " onload=", " onchange=", " onsubmit=", "javascript:", "hx-on", "|safe"):
+        assert forbidden not in text
+    for script in text.split("<script")[1:]:
+        assert " src=" in script.split(">", 1)[0]
+
+
+def messages_of(part: str) -> set[tuple[str, str | None]]:
+    found: set[tuple[str, str | None]] = set()
+    for path in pages(part):
+        with path.open("rb") as source:
+            for _, _, texts, _ in babel_extract(source, GETTEXT, (), {"encoding": "utf-8", "extensions": "jinja2.ext.i18n"}):
+                one, many = (texts[0], texts[1]) if isinstance(texts, tuple) else (texts, None)
+                found.add((one, many))
+    return found
+
+
+def english(part: str) -> dict[str, Message]:
+    with (PAGES / part / "en.po").open("rb") as source:
+        found = read_po(source, locale="en")
+    return {message.id if isinstance(message.id, str) else message.id[0]: message for message in found if message.id}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_sentence_has_its_english(part: str) -> None:
+    known = english(part)
+    wanted = messages_of(part)
+    missing = [one for one, _ in wanted if one not in known]
+    empty = [one for one, message in known.items() if not all(strings_of(message)) or message.fuzzy]
+    alone = [one for one, many in wanted if many is not None and one in known and isinstance(known[one].string, str)]
+
+    assert len(wanted) > 30
+    assert sorted(missing) == []
+    assert empty == []
+    assert alone == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_translation_says_the_same_facts(part: str) -> None:
+    for one, message in english(part).items():
+        facts = placeholders(one)
+        for text in strings_of(message):
+            assert placeholders(text) <= facts | {"num"}, text
+            if isinstance(message.id, str):
+                assert placeholders(text) == facts, text
+
+
+def strings_of(message: Message) -> list[str]:
+    return [message.string] if isinstance(message.string, str) else list(message.string)
+
+
+def placeholders(text: str) -> set[str]:
+    named = {part.split(")", 1)[0] for part in text.split("%(")[1:]}
+    return named | {name for _, name, _, _ in Formatter().parse(text.replace("%", "")) if name and "%(" not in text and "{" in text}
+
+
+def subclasses(kind: type[PosError]) -> Iterator[type[PosError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from subclasses(below)
+
+
+def every_refusal() -> dict[str, type[PosError]]:
+    for package in (pos, sync, kiosk, marketplace):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    ours = [kind for kind in subclasses(PosError) if kind.__module__.split(".")[0] in ("pos", "sync", "kiosk", "marketplace")]
+    return {kind.code.fget(kind()): kind for kind in ours}  # type: ignore[attr-defined]
+
+
+def strings_in(path: Path) -> set[str]:
+    """Return the texts a page compares or looks codes up by."""
+    parsed = environment().parse(path.read_text(encoding="utf-8"))
+    return {str(constant.value) for constant in parsed.find_all(nodes.Const) if isinstance(constant.value, str)}
+
+
+def test_every_refusal_has_its_sentence() -> None:
+    """In the error page of the part that raises it; rules of the trade are said by the kiosk, or by the marketplace."""
+    said = {part: {text for path in pages(part) for text in strings_in(path)} for part in PARTS}
+    silent = []
+    for code, kind in every_refusal().items():
+        home = kind.__module__.split(".")[0]
+        heard = said[home] if home in PARTS else said["kiosk"] | said["marketplace"]
+        if code not in heard and code not in OFF_SCREEN:
+            silent.append(code)
+
+    assert sorted(silent) == []
+
+
+def test_the_list_of_refusals_off_screen_is_current() -> None:
+    assert set(OFF_SCREEN) - set(every_refusal()) == set()
+
+
+def test_every_language_but_french_has_its_file_in_each_part() -> None:
+    for part in PARTS:
+        assert {path.stem for path in (PAGES / part).glob("*.po")} == set(languages.LANGUAGES) - {"fr"}

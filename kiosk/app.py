@@ -17,9 +17,10 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, selections, skus, slips, status, web
+from kiosk import browse, compare, counter, home, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
+from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops
@@ -82,6 +83,8 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
         kiosk.ops = open_ops(directory / "ops.db")
         if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)
+        with kiosk.ops.write() as ops:
+            print_jobs.settle_interrupted(ops, now=clock.now())
     except DatabaseError as problem:
         LOG.error("ops.db is damaged and left as it is: %s", problem)
         kiosk.ops = None

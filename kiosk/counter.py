@@ -89,7 +89,7 @@ def today() -> Response:
         return web.see_other(f"/counter/slips/{canonical(asked)}")
     start, end = _day(clock.now())
     found = slips.slips_between(web.ops(), start, end)
-    return web.page("counter.html", slips=found, jobs=_jobs(found), state=status.describe(), printer=printer_state(), now=clock.now())
+    return web.page("counter.html", slips=found, jobs=_jobs(found), state=status.describe(), printer=printer_state())
 
 
 @routes.get("/slips/<number>")
@@ -99,9 +99,9 @@ def slip(number: str) -> Response:
     ops = web.ops()
     found = slips.slip(ops, canonical(number))
     jobs = ops.execute(
-        "select copy_no, state, reason, requested_by, requested_at from print_job where number = ? order by copy_no", [found.number]
+        "select copy_no, state, requested_by, requested_at from print_job where number = ? order by copy_no", [found.number]
     )
-    names = ("copy_no", "state", "reason", "requested_by", "requested_at")
+    names = ("copy_no", "state", "requested_by", "requested_at")
     return web.page(
         "counter_slip.html",
         slip=found,
@@ -174,8 +174,7 @@ def _priced_now(found: Slip) -> Priced:
     """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
     catalog = web.catalog()
     wishes = [(line_no, _wish(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
-    priced = selections.price(catalog, found.selection_id, wishes, now=clock.now())
-    return priced
+    return selections.price(catalog, found.selection_id, wishes, now=clock.now())
 
 
 def _wish(line: dict[str, Any]) -> Wish:

@@ -120,9 +120,7 @@ def _screen(x: float, y: float, width: float, height: float, radius: float, tone
             f"t{width * 0.5:g} {-height * 0.02:g}V{low:g}H{x:g}z",
             tones.base,
         )
-        + _path(
-            f"M{x:g} {y:g}h{width * 0.5:g}L{x + width * 0.16:g} {low:g}H{x:g}z", "#ffffff", ' opacity=".2"'
-        )
+        + _path(f"M{x:g} {y:g}h{width * 0.5:g}L{x + width * 0.16:g} {low:g}H{x:g}z", "#ffffff", ' opacity=".2"')
         + "</g>"
     )
 
@@ -317,7 +315,7 @@ def _microwave(tones: Tones, _: int) -> str:
         + _rect(24, 66, 142, 114, 10, INK)
         + _rect(34, 76, 114, 94, 6, "#2c4652")
         + _path("M34 76h60l-40 94H34z", "#ffffff", ' opacity=".1"')
-        + f'<ellipse cx="91" cy="152" rx="40" ry="8" fill="#ffc857" opacity=".8"/>'
+        + '<ellipse cx="91" cy="152" rx="40" ry="8" fill="#ffc857" opacity=".8"/>'
         + _rect(154, 78, 7, 90, 3.500, STEEL)
         + _rect(178, 70, 38, 20, 4, INK)
         + _line("M186 80h6M196 80h10", "#d4f26a", 4)

@@ -14,17 +14,17 @@ from jinja2.ext import Extension
 
 from pos import languages
 
+MOST_PAGES = 100
 PLAIN_SENTENCE = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"\)')
 
 
 def page_environments(base: Environment, pages: Path) -> dict[str, Environment]:
     """Return an environment for each language, sharing filters and globals with `base`."""
-    return {
-        language: base.overlay(
-            extensions=[_translated(languages.translations("kiosk", language, pages))], cache_size=len(list(pages.rglob("*.html"))) + 9
-        )
-        for language in languages.LANGUAGES
-    }
+    made = {}
+    for language in languages.LANGUAGES:
+        sentences = languages.translations("kiosk", language, pages)
+        made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
+    return made
 
 
 def _translated(translations: NullTranslations) -> type[Extension]:

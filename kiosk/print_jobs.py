@@ -65,14 +65,15 @@ def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: date
 def settle_interrupted(ops: Database, *, now: datetime) -> None:
     """Mark jobs a stopped process left in the middle: paper may or may not have come out. Runs inside the caller's `write`."""
     ops.execute(
-        "update print_job set state = 'uncertain', reason = 'interrupted', ended_at = ? where state in ('queued', 'sending', 'sent')",
+        """
+        update print_job set state = 'uncertain', reason = 'interrupted', ended_at = ?
+        where state in ('queued', 'sending', 'sent')
+        """,
         [clock.to_text(now)],
     )
 
 
-def _start_job(
-    ops: Database, number: str, target: printers.Printer, *, requested_by: str, now: datetime
-) -> tuple[int, int]:
+def _start_job(ops: Database, number: str, target: printers.Printer, *, requested_by: str, now: datetime) -> tuple[int, int]:
     """Write the job as `sending`; two taps at once make one job, since the second finds it under way."""
     last = last_job(ops, number)
     if last and last["state"] == "failed":
@@ -94,8 +95,8 @@ def _start_job(
         "requested_at": clock.to_text(now),
         "ended_at": None,
     }
-    job_id = ops.table("print_job").insert(row).last_pk
-    return int(job_id), copy_no
+    ops.table("print_job").insert(row)
+    return int(ops.execute("select max(job_id) from print_job").fetchone()[0]), copy_no
 
 
 class PrinterBusy(NotFound):

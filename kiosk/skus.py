@@ -120,7 +120,7 @@ def bundle(code: str) -> Response:
 
 
 def sim_only_beside(chosen: Plan, every: list[Plan]) -> Plan | None:
-    """Return the plan to compare with: no device advantage, free to leave within a year, with as much data for the least money."""
+    """Return the plan to compare with: no device advantage, at most a year's commitment, as much data for the least money."""
     free = [
         plan
         for plan in every
@@ -190,7 +190,7 @@ def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
     on_offer = [rung for rung in rungs if rung.offer is not None]
     code = asked.get("grade", "").strip().upper()
     named = next((rung for rung in on_offer if rung.grade["code"] == code), None)
-    chosen = named or min(on_offer, key=lambda rung: (rung.offer.all_in_cents if rung.offer else 0), default=None)
+    chosen = named or min(on_offer, key=lambda rung: rung.offer.all_in_cents if rung.offer else 0, default=None)
     acquisition = next((name for name in ACQUISITIONS if name == asked.get("acquisition")), ACQUISITIONS[0])
     wanted = Wanted(
         grade=chosen.grade["code"] if chosen else "",

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import g
 
+from kiosk import web
 from pos import languages
 
 LABELS = {
@@ -117,11 +118,7 @@ def _inches(tenths: Any) -> str:
 
 
 def _gigabytes(value: Any) -> str:
-    return f"{value}\u00a0{'Go' if g.language == 'fr' else 'GB'}" if isinstance(value, int) and value % 1024 else _terabytes(value)
-
-
-def _terabytes(value: Any) -> str:
-    return f"{int(value) // 1024}\u00a0{'To' if g.language == 'fr' else 'TB'}"
+    return web.storage_text(int(value), g.language)
 
 
 def _litres(millilitres: Any) -> str:

@@ -53,7 +53,7 @@ def describe() -> dict[str, Any]:
 def _channels() -> dict[str, dict[str, Any]]:
     now = clock.now()
     try:
-        rows = web.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor order by channel").fetchall()
+        rows = web.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor").fetchall()
     except (PosError, DatabaseError):
         return {}
     return {
@@ -86,8 +86,8 @@ def _printers() -> list[dict[str, Any]]:
         return []
     last = ops.execute("select state from print_job order by job_id desc limit 1").fetchone()
     queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
-    known = {"confirmed": "ok", "failed": "offline"}
-    return [{"name": f"{target.host}:{target.port}", "state": known.get(last[0], "unknown") if last else "unknown", "queue": queue}]
+    state = {"confirmed": "ok", "failed": "offline"}.get(last[0], "unknown") if last else "unknown"
+    return [{"name": f"{target.host}:{target.port}", "state": state, "queue": queue}]
 
 
 def _faults() -> list[dict[str, str | None]]:

@@ -255,7 +255,7 @@ def add_filters(app: Flask) -> None:
         "moment": lambda text: languages.moment(text, g.language, g.time_zone),
         "hour": lambda text: _hour(text, g.language, g.time_zone),
         "text": lambda texts: languages.text_of(texts, g.language),
-        "storage": lambda gigabytes: _storage(gigabytes, g.language),
+        "storage": lambda gigabytes: storage_text(gigabytes, g.language),
         "drawing": drawing_url,
         "name": full_name,
         "plus": with_query,
@@ -264,11 +264,19 @@ def add_filters(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     install: Callable[..., None] = app.jinja_env.install_gettext_callables  # type: ignore[attr-defined]
     install(
-        lambda text: g.translations.gettext(text),
-        lambda one, many, n: g.translations.ngettext(one, many, n),
+        _translate,
+        _translate_count,
         newstyle=True,
     )
     app.context_processor(_shared)
+
+
+def _translate(text: str) -> str:
+    return str(g.translations.gettext(text))
+
+
+def _translate_count(one: str, many: str, count: int) -> str:
+    return str(g.translations.ngettext(one, many, count))
 
 
 def drawing_url(item: Mapping[str, Any]) -> str:
@@ -318,7 +326,8 @@ def _hour(text: str, language: str, time_zone: str) -> str:
     return languages.moment(text, language, time_zone).rpartition(", ")[2]
 
 
-def _storage(gigabytes: int | None, language: str) -> str:
+def storage_text(gigabytes: int | None, language: str) -> str:
+    """Return a capacity as it is said: `128 Go`, `1 TB`."""
     if gigabytes is None:
         return ""
     unit = ("To", "Go") if language == "fr" else ("TB", "GB")

@@ -192,7 +192,8 @@ def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
     first = setting(ops, "first_counter") or 1
-    issued = max(now, tokens.EPOCH, *(clock.from_text(text) for text in last[1:] if text))
+    known = [clock.from_text(text) for text in (last[1], setting(ops, "hq_time")) if text]
+    issued = max(now, tokens.EPOCH, *known)
     return max(first, (last[0] or 0) + 1), issued.replace(second=0, microsecond=0)
 
 

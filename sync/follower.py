@@ -29,8 +29,8 @@ from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
 
 ROOMY_CACHE = -32_000
-BUILD_CACHE = -16_000
-"""In SQLite's unit: 32 and 16 MB; building has a second process beside it, so it takes less."""
+BUILD_CACHE = -8_000
+"""In SQLite's unit: 32 and 8 MB; building has a second process beside it, so it takes less."""
 
 Progress = Callable[[str, int, int], None]
 

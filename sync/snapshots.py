@@ -1,6 +1,6 @@
 """A snapshot: all rows of one channel at one version, as parts that are fetched, checked and loaded one by one.
 
-A manifest names the parts; it is a blob itself, so that a head stays small. Parts hold at most 50,000 rows, about 4 MB of text.
+A manifest names the parts; it is a blob itself, so that a head stays small. Parts hold at most 25,000 rows, about 2 MB of text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sync.roots import Row
 from sync.segments import Block, Part, encode_part
 
 FORMAT = "comptoir-snapshot/1"
-PART_ROWS = 50_000
-PART_CHARACTERS = 4_000_000
+PART_ROWS = 25_000
+PART_CHARACTERS = 2_000_000
 FETCH_ROWS = 2_000
 MAX_PARTS = 1_000
 

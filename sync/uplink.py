@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,7 +18,7 @@ from pos import clock, outbox
 from pos.corners import read_corner
 from pos.db import Store
 from pos.ops import setting, store_setting
-from pos.tokens import key_id
+from pos.tokens import EPOCH, key_id
 from sync.client import Client
 from sync.enrolment import corner_sha256
 from sync.errors import Malformed, Rejected, Untrusted
@@ -28,6 +28,8 @@ FORMAT = "comptoir-up/1"
 PATH = "/sync/v1/up"
 MAX_EVENTS = 500
 MAX_BATCH_BYTES = 2**20
+FARTHEST = timedelta(minutes=2**24 - 1)
+"""No slip can say a later minute than this after `EPOCH`, so HQ's clock never tells one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,11 @@ def _accept(ops: Store, answer: dict[str, Any], *, now: datetime) -> int:
     if type(ack) is not int or ack < 0 or not isinstance(answer.get("time"), str):
         raise Malformed("the answer carries no ack")
     try:
-        clock.from_text(answer["time"])
-    except ValueError as problem:
-        raise Malformed("the answer's time cannot be read") from problem
+        is_sane = EPOCH <= clock.from_text(answer["time"]) < EPOCH + FARTHEST
+    except ValueError:
+        is_sane = False
+    if not is_sane:
+        raise Malformed("the answer's time cannot be")
     with ops.write() as database:
         (last,) = database.execute("select coalesce(max(seq), 0) from outbox").fetchone()
         if ack > last:

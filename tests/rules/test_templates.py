@@ -7,7 +7,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
-from string import Formatter
 
 import pytest
 from babel.messages.catalog import Message
@@ -107,6 +106,11 @@ def messages_of(part: str) -> set[tuple[str, str | None]]:
             for _, _, texts, _ in babel_extract(source, GETTEXT, (), {"encoding": "utf-8", "extensions": "jinja2.ext.i18n"}):
                 one, many = (texts[0], texts[1]) if isinstance(texts, tuple) else (texts, None)
                 found.add((one, many))
+    for name in GETTEXT:
+        for _, call in calls(part, name):
+            texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if texts:
+                found.add((texts[0], texts[1] if len(texts) > 1 else None))
     return found
 
 
@@ -145,8 +149,7 @@ def strings_of(message: Message) -> list[str]:
 
 
 def placeholders(text: str) -> set[str]:
-    named = {part.split(")", 1)[0] for part in text.split("%(")[1:]}
-    return named | {name for _, name, _, _ in Formatter().parse(text.replace("%", "")) if name and "%(" not in text and "{" in text}
+    return {part.split(")", 1)[0] for part in text.split("%(")[1:]}
 
 
 def subclasses(kind: type[PosError]) -> Iterator[type[PosError]]:

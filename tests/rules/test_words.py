@@ -18,7 +18,9 @@ PAGES = Path(templates.__path__[0]) / "kiosk"
 BANNED = frozenset({"sale", "sales", "sold", "payment", "payments", "paid", "receipt", "receipts", "invoice", "checkout", "cart"})
 # Sentences that say what the slip is not (domain.md §7), and nothing else.
 ALLOWED = ("not a receipt", "nothing was paid", "nothing has been paid", "Nothing is paid")
-KIOSK_FILES = sorted([*(ROOT / "kiosk").rglob("*.py"), *PAGES.rglob("*.html"), *PAGES.rglob("*.js"), *(PAGES.parent / "static").glob("kiosk*")])
+KIOSK_FILES = sorted(
+    [*(ROOT / "kiosk").rglob("*.py"), *PAGES.rglob("*.html"), *PAGES.rglob("*.js"), *(PAGES.parent / "static").glob("kiosk*")]
+)
 
 
 def banned_words(text: str) -> list[str]:
@@ -55,7 +57,9 @@ def test_no_banned_word_in_the_kiosk(path: Path) -> None:
 def test_no_banned_word_in_the_kiosk_s_english() -> None:
     with (PAGES / "en.po").open("rb") as source:
         messages = list(read_po(source, locale="en"))
-    sentences = [text for message in messages for text in ([message.string] if isinstance(message.string, str) else message.string)]
+    sentences = [
+        text for message in messages for text in ([message.string] if isinstance(message.string, str) else message.string)
+    ]
 
     assert len(sentences) > 50
     assert [(word, text) for text in sentences for word in banned_words(text)] == []

@@ -1,0 +1,170 @@
+"""Every route of both apps: an unsafe one refuses other sites, a safe one writes nothing, and none is left untried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+import kiosk.app
+import marketplace.app
+from marketplace.places import start_place
+from pos import clock, selections, slips
+from pos.db import connect
+from tests import world
+from tests.world import Kiosk
+
+TESTS = Path(__file__).parents[1]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+FOREIGN = (
+    {"Origin": "https://evil.test"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost.evil.test"},
+    {"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site", "Origin": "http://sister.localhost"},
+)
+# What stands for each part of an address; a new kind of part is added here, so that its routes are tried.
+PARTS = {
+    "code": "IPHONE-13-128-BLUE",
+    "line_no": "1",
+    "number": "35-0001-H",
+    "position": "A1",
+    "digits": "1" * 200,
+    "order_id": "0190a1b2-0000-7000-8000-000000000000",
+    "market": "fr",
+    "sha256": "0" * 64,
+    "corner_id": "nantes-crebillon",
+    "counter": "1",
+    "key_id": "56475aa7",
+    "filename": "tokens.css",
+    "path": "tokens.css",
+    "version": "0",
+    "name": "phone",
+}
+
+
+@pytest.fixture
+def records(kiosk: Kiosk) -> dict[str, str]:
+    """A selection with a line and its slip, as addresses need them."""
+    with kiosk.ops_write() as ops:
+        catalog, now = kiosk.catalog.read(), clock.now()
+        selection_id = selections.start_selection(ops, now=now)
+        wish = selections.Wish(listing_id=101, plan_id=world.SERIE_100)
+        selections.add_line(ops, catalog, selection_id, wish=wish, now=now)
+        slip = slips.issue_slip(
+            ops, catalog, selection_id, device=kiosk.device, seen=None, language="fr", by_clerk=False, now=now
+        )
+    return {"selection_id": selection_id, "number": slip.number}
+
+
+@pytest.fixture
+def kiosk_app(kiosk: Kiosk) -> Flask:
+    return kiosk_app_of(kiosk.directory)
+
+
+@pytest.fixture
+def marketplace_app(tmp_path: Path) -> Iterator[Flask]:
+    directory = tmp_path / "hq"
+    start_place(directory, database=None, public_url="http://localhost")
+    app = marketplace.app.create_app(directory)
+    yield app
+    app.extensions["marketplace"].engine.dispose()
+
+
+def kiosk_app_of(directory: Path) -> Flask:
+    return kiosk.app.create_app(directory, sync=False)
+
+
+def rules(app: Flask) -> list[Rule]:
+    return sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
+
+
+def address(rule: Rule, parts: dict[str, str]) -> str:
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda match: parts[match[1]], rule.rule)
+
+
+def unsafe(app: Flask, parts: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for rule in rules(app):
+        for method in sorted((rule.methods or set()) - SAFE):
+            yield method, address(rule, parts)
+
+
+def refuses_foreign(client: FlaskClient, tried: list[tuple[str, str]]) -> None:
+    for method, path in tried:
+        for headers in FOREIGN:
+            answer = client.open(path, method=method, headers=headers)
+            assert answer.status_code == 403, f"{method} {path} from {headers} answered {answer.status_code}"
+
+
+def test_every_unsafe_kiosk_route_refuses_other_sites(kiosk: Kiosk, kiosk_app: Flask, records: dict[str, str]) -> None:
+    client = kiosk_app.test_client()
+    log_in(client)
+    before = contents(kiosk)
+    tried = list(unsafe(kiosk_app, {**PARTS, **records}))
+
+    assert len(tried) > 10
+    refuses_foreign(client, tried)
+    assert contents(kiosk) == before
+
+
+def test_every_unsafe_marketplace_route_refuses_other_sites(marketplace_app: Flask) -> None:
+    tried = list(unsafe(marketplace_app, PARTS))
+
+    assert len(tried) > 4
+    refuses_foreign(marketplace_app.test_client(), tried)
+
+
+def test_no_get_of_the_kiosk_writes(kiosk: Kiosk, kiosk_app: Flask, records: dict[str, str]) -> None:
+    """For a customer and for a clerk; `data_version` moves with any commit of anybody else."""
+    watched = [connect(kiosk.directory / name, durable=False) for name in ("catalog.db", "ops.db")]
+    stranger, clerk = kiosk_app.test_client(), kiosk_app.test_client()
+    log_in(clerk)
+    found = 0
+    for rule in rules(kiosk_app):
+        if "GET" not in (rule.methods or ()):
+            continue
+        path = address(rule, {**PARTS, **records})
+        for query in ("", f"?s={records['selection_id']}&q=iphone&sku=IPHONE-13-128-BLUE&sku=GALAXY-S22-256-GREEN"):
+            for client in (stranger, clerk):
+                before = [database.execute("pragma data_version").fetchone() for database in watched]
+                answer = client.get(path + query)
+                after = [database.execute("pragma data_version").fetchone() for database in watched]
+                assert before == after, f"GET {path} writes"
+                assert answer.status_code < 500, f"GET {path} answered {answer.status_code}"
+                found += answer.status_code == 200
+    for database in watched:
+        database.close()
+    assert found > 30
+
+
+@pytest.mark.parametrize("part", ["kiosk", "marketplace"])
+def test_every_route_is_tried_by_some_test(part: str, request: pytest.FixtureRequest) -> None:
+    """Its address stands in a test of the part itself, in a journey, or in the test of another part that uses it."""
+    app: Flask = request.getfixturevalue(f"{part}_app")
+    tests = [path for path in TESTS.rglob("*.py") if "rules" not in path.parts]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tests)
+    untried = [rule.rule for rule in rules(app) if not re.search(mention(rule), text)]
+
+    assert untried == []
+
+
+def mention(rule: Rule) -> str:
+    """Return the pattern of the rule's address in a text, each part of it a value or a `{name}`."""
+    fixed = re.split(r"<[^>]*>", rule.rule)
+    return r"""(?<=["'}\d])""" + r"""[^"'/?\s]+""".join(map(re.escape, fixed)) + r"""(?=["'?#])"""
+
+
+def contents(kiosk: Kiosk) -> list[list[tuple[object, ...]]]:
+    tables = ("selection", "selection_line", "slip", "slip_void", "outbox", "print_job", "demo_check", "clerk_session", "setting")
+    return [list(kiosk.ops.read().execute(f"select * from {table}")) for table in tables]
+
+
+def log_in(client: FlaskClient) -> None:
+    answer = client.post("/counter/session", data={"clerk": "camille", "pin": world.PIN})
+    assert answer.status_code == 303

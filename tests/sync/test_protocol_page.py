@@ -1,0 +1,45 @@
+"""The worked examples of docs/protocol.md are what the code does."""
+
+from __future__ import annotations
+
+from hashlib import shake_128
+from pathlib import Path
+
+from pos import outbox
+from pos.catalog import TABLES
+from sync.channels import schema_of, tables_of
+from sync.roots import RootState
+from tests.sync.test_signatures import PUBLIC, signed
+
+PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+
+
+def shortened(number: bytes) -> str:
+    return f"{number[:8].hex()}…{number[-8:].hex()}"
+
+
+def test_the_root_of_section_1() -> None:
+    state = RootState()
+    for row in ((7, 3), (9, 0)):
+        assert shortened(shake_128(f'["stock",{row[0]},{row[1]}]'.encode()).digest(256)) in PAGE
+        state.add("stock", [row])
+    assert shortened(state.to_bytes()) in PAGE
+    assert schema_of("stock").decode() in PAGE
+    assert state.root(schema_of("stock")) in PAGE
+    assert RootState().root(schema_of("stock")) in PAGE
+
+
+def test_the_signature_of_section_7() -> None:
+    request = signed()
+    assert PUBLIC.hex() in PAGE
+    for name in ("Content-Type", "Content-Digest", "Signature-Input", "Signature"):
+        assert f"{name}: {request.headers[name]}\n" in PAGE
+
+
+def test_the_event_of_section_9() -> None:
+    assert outbox.link(1, "demo_checked", '{"position":"A1"}', outbox.CHAIN_START) in PAGE
+
+
+def test_every_table_has_one_channel() -> None:
+    channels = {table.channel for table in TABLES}
+    assert sorted(table.name for channel in channels for table in tables_of(channel)) == sorted(table.name for table in TABLES)

@@ -166,15 +166,10 @@ def _page_weight(browser: Browser) -> int:
     accept = {"Accept-Encoding": "gzip"}
     _, _, first = browser.get("/")
     paths = set(re.findall(r'(?:href|src)="(/(?:static|drawings)/[^"]+)"', first.decode()))
-    total = len(browser.get("/", headers=accept)[2])
-    for path in sorted(paths):
-        _, headers, body = browser.get(path, headers=accept)
-        total += len(body)
-        if "css" in headers.get("content-type", ""):
-            plain = browser.get(path)[2].decode()
-            fonts = {_beside(path, url) for url in re.findall(r"url\(\"?([^\")]+)\"?\)", plain) if not url.startswith("data:")}
-            total += sum(len(browser.get(font, headers=accept)[2]) for font in sorted(fonts))
-    return total
+    for sheet in [path for path in paths if path.endswith(".css")]:
+        plain = browser.get(sheet)[2].decode()
+        paths |= {_beside(sheet, url) for url in re.findall(r"url\(\"?([^\")]+)\"?\)", plain) if not url.startswith("data:")}
+    return sum(len(browser.get(path, headers=accept)[2]) for path in ["/", *sorted(paths)])
 
 
 def _beside(path: str, url: str) -> str:

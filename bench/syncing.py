@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import statistics
@@ -28,7 +29,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
         rounds = [_changes(scratch, seed) for seed in range(runs)]
         change_bytes, apply_ms = (statistics.median(values) for values in zip(*rounds, strict=True))
     listings = connect(scratch / "kiosk-0" / "catalog.db", durable=False).execute("select count(*) from listing").fetchone()[0]
-    json_bytes = CHANGES * 62
+    json_bytes = _changes_as_json(scratch / "kiosk-0" / "catalog.db")
     return [
         Row(
             f"first sync of {listings:,} listings, whole command",
@@ -43,7 +44,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
             f"{CHANGES:,} price and stock changes, bytes",
             f"{change_bytes / 1e3:.1f} kB",
             "≤ 9 kB",
-            f"rows as JSON, compressed: {json_bytes / 1e3:.0f} kB",
+            f"the changed rows as one JSON page, gzipped: {json_bytes / 1e3:.1f} kB",
             change_bytes <= 9000,
         ),
         Row("… applied and verified", f"{apply_ms:.0f} ms", "≤ 120 ms", "", apply_ms <= 120),
@@ -71,6 +72,17 @@ def _changes(scratch: Path, seed: int) -> tuple[float, float]:
     command("marketplace", "publish", "--dir", str(scratch / "marketplace"))
     report = sync(scratch / "kiosk-0")["down"]
     return report["bytes"], report["apply_ms"]
+
+
+def _changes_as_json(catalog: Path) -> int:
+    """Return the bytes an endpoint of changed rows would send for as many listings, gzipped: what most tills poll."""
+    database = connect(catalog, durable=False)
+    rows = database.query(
+        f"select listing.*, quantity from listing join stock using (listing_id) where listing_id % 487 = 3 limit {CHANGES}"
+    )
+    text = json.dumps(list(rows), separators=(",", ":"))
+    database.close()
+    return len(gzip.compress(text.encode()))
 
 
 def _bare_inserts(scratch: Path, catalog: Path) -> float:

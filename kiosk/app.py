@@ -58,8 +58,8 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
             "comptoir-assets-version": assets_version,
         }
     )
-    app.before_request(web.refuse_foreign)
     app.before_request(web.settle_visitor)
+    app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)
     app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
     for part in (home, browse, skus, compare, selections, slips, counter, status):

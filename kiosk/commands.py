@@ -183,7 +183,7 @@ def _report(report: RoundReport) -> dict[str, Any]:
     down = None
     if moved is not None:
         names = ("before", "publication", "segments", "parts", "rows", "bytes", "apply_ms")
-        down = {name: getattr(moved, name, None) for name in names}
+        down = {name: getattr(moved, name) for name in names}
     up = None
     if pushed is not None:
         up = {"sent": pushed.sent, "acked": pushed.acked, "pending": pushed.pending, "new_corner": pushed.is_new_corner}

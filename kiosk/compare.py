@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from kiosk import web
-from kiosk.specs import LABELS, facts_of, spec_value
+from kiosk.specs import LABELS, facts_of, label, spec_value
 from pos import skus
 
 routes = Blueprint("compare", __name__)
@@ -30,5 +30,5 @@ def _rows(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for key in keys:
         values = [spec_value(key, each[key]) if each.get(key) is not None else None for each in facts]
         if any(values):
-            rows.append({"label": LABELS[key], "values": values, "differs": len(set(values)) > 1})
+            rows.append({"label": label(key), "values": values, "differs": len(set(values)) > 1})
     return sorted(rows, key=lambda row: not row["differs"])

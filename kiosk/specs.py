@@ -62,7 +62,7 @@ LABELS = {
     "year": "Année",
     "updates_until": "Mises à jour jusqu’en",
 }
-"""French labels by key; a template passes them through `_`, and every one stands in the catalogues of the other languages."""
+"""French labels by key; every one stands in the catalogues of the other languages."""
 
 UNITS = {
     "main_mp": "Mpx",
@@ -86,10 +86,15 @@ PLAIN_NUMBERS = frozenset({"year", "updates_until", "lenses", "speeds", "hdmi_po
 
 
 def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (French label, value in the visitor's language) of what is known of a SKU, in its category's order."""
+    """Return (label, value) of what is known of a SKU in the visitor's language, in its category's order."""
     facts = facts_of(item)
     wanted = item["category"].get("compare") or list(LABELS)
-    return [(LABELS[key], spec_value(key, facts[key])) for key in wanted if key in LABELS and facts.get(key) is not None]
+    return [(label(key), spec_value(key, facts[key])) for key in wanted if key in LABELS and facts.get(key) is not None]
+
+
+def label(key: str) -> str:
+    """Return what a specification is called in the visitor's language."""
+    return str(g.translations.gettext(LABELS[key]))
 
 
 def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:

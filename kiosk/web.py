@@ -276,6 +276,9 @@ def _translate(text: str) -> str:
 
 
 def _translate_count(one: str, many: str, count: int) -> str:
+    """French, the language of the sources, says "0 bon": its plural begins at two."""
+    if g.language == "fr":
+        return one if count < 2 else many
     return str(g.translations.ngettext(one, many, count))
 
 

@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from marketplace import tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.repricing import price_wish
 from pos import clock, tokens
-from pos.errors import Conflict, Invalid
+from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.totals import Line, Totals, selection_totals
 
@@ -90,7 +90,7 @@ def judge(engine: Engine) -> int:
     for event in waiting:
         try:
             run_tx(engine, lambda connection, event=event: _judge(connection, event))  # type: ignore[misc]
-        except DBAPIError:
+        except (OperationalError, InterfaceError, Unavailable):
             logger.exception("event %s of %s stays for later", event["seq"], event["corner_id"])
         except Exception as problem:
             logger.exception("event %s of %s set aside", event["seq"], event["corner_id"])

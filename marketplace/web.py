@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from sqlalchemy import Engine
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -142,6 +142,6 @@ def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse
     if status < 400:
         return problem.get_response()
     code = problem.name.lower().replace(" ", "_")
-    if wants_json():
+    if wants_json() or isinstance(problem, SecurityError):  # a Host we do not trust gets no page with links made from it
         return jsonify({"code": code, "detail": problem.description or code, "status": status}), status
     return render_template("marketplace/errors.html", code=code, status=status, data={}), status

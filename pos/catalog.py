@@ -82,7 +82,7 @@ create table stock (listing_id integer primary key, quantity integer not null ch
 create table offer (sku_id integer not null, grade_id integer not null, listing_id integer not null,
   all_in_cents integer not null, primary key (sku_id, grade_id)) strict, without rowid;
 create table shelf (sku_id integer primary key, category_id text not null, brand text not null, storage_gb integer,
-  from_cents integer not null, grades integer not null, sellers integer not null, year integer not null,
+  from_cents integer not null, grades integer not null, year integer not null,
   rank integer not null) strict;
 create table facet (category_id text not null, brand text not null, storage_gb integer, skus integer not null) strict;
 create virtual table sku_search using fts5 (words, tokenize="unicode61 remove_diacritics 2", prefix='1 2 3');
@@ -96,6 +96,7 @@ INDEXES = """
 create index listing_by_sku on listing (sku_id, grade_id);
 create index sku_by_model on sku (category_id, brand, model);
 create index offer_by_price on offer (grade_id, all_in_cents, sku_id);
+create index shelf_by_kind on shelf (category_id, brand, storage_gb);
 create index shelf_by_rank on shelf (rank, sku_id, category_id, brand, storage_gb, from_cents, grades);
 create index shelf_by_price on shelf (from_cents, sku_id, category_id, brand, storage_gb, grades);
 create index shelf_by_year on shelf (year, sku_id, category_id, brand, storage_gb, from_cents, grades);

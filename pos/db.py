@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,10 +110,9 @@ class Store:
     When the file is replaced by another (a catalogue built aside), the next loan opens the new one.
     """
 
-    def __init__(self, path: Path, *, durable: bool, prepare: Callable[[Database], None] | None = None) -> None:
+    def __init__(self, path: Path, *, durable: bool) -> None:
         self.path = path
         self._durable = durable
-        self._prepare = prepare
         self._lock = threading.RLock()
         self._writer: tuple[int, Database] | None = None
         self._local = threading.local()
@@ -161,7 +160,5 @@ class Store:
 
     def _open(self) -> Database:
         database = connect(self.path, durable=self._durable)
-        if self._prepare is not None:
-            self._prepare(database)
         freeze_schema(database)
         return database

@@ -26,8 +26,7 @@ ON_OFFER = """
   from listing
   join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
   join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
-  join grade on grade.grade_id = listing.grade_id
-  where coalesce(listing.battery_pct, 100) >= coalesce(grade.body ->> '$.battery_min_pct', 0)
+  where coalesce(listing.battery_pct, 100) >= {floor}
 """
 
 
@@ -113,37 +112,36 @@ def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
     """Compute `offer` and `shelf` again for these SKUs, or for all of them; runs inside the caller's transaction."""
     some = "" if sku_ids is None else "and sku_id in (select value from json_each(:sku_ids))"
     given = {"sku_ids": json.dumps(sorted(sku_ids))} if sku_ids is not None else {}
+    every = "select distinct sku_id from listing" if sku_ids is None else "select value as sku_id from json_each(:sku_ids)"
     database.execute(f"delete from offer where true {some}", given)
     database.execute(
         f"""
         insert into offer (sku_id, grade_id, listing_id, all_in_cents)
-        select sku_id, grade_id, listing_id, all_in_cents from (
-          select listing.sku_id, listing.grade_id, listing.listing_id,
-            listing.price_cents + listing.shipping_cents as all_in_cents,
-            row_number() over (partition by listing.sku_id, listing.grade_id order by {BEST_FIRST}) as place
-          {ON_OFFER} {some.replace("sku_id in", "listing.sku_id in")}
-        ) where place = 1
+        select best.sku_id, best.grade_id, best.listing_id, listing.price_cents + listing.shipping_cents
+        from (
+          select pair.sku_id, grade.grade_id, (
+            select listing.listing_id
+            {_on_offer(database)} and listing.sku_id = pair.sku_id and listing.grade_id = grade.grade_id
+            order by {BEST_FIRST}
+            limit 1
+          ) as listing_id
+          from ({every}) as pair cross join grade
+        ) as best
+        join listing on listing.listing_id = best.listing_id
         """,
         given,
     )
     database.execute(f"delete from shelf where true {some}", given)
     database.execute(
         f"""
-        insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, sellers, year, rank)
-        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, best.from_cents, best.grades, supply.sellers,
-          coalesce(sku.year, 0), (1000 - min(supply.listings, 999)) * 10000 + 2100 - coalesce(sku.year, 2000)
-        from (
-          select sku_id, min(all_in_cents) as from_cents, sum(1 << grade.rank) as grades
-          from offer join grade using (grade_id)
-          where true {some}
-          group by sku_id
-        ) as best
-        join (
-          select listing.sku_id, count(*) as listings, count(distinct listing.seller_id) as sellers
-          {ON_OFFER} {some.replace("sku_id in", "listing.sku_id in")}
-          group by listing.sku_id
-        ) as supply on supply.sku_id = best.sku_id
-        join sku on sku.sku_id = best.sku_id
+        insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, year, rank)
+        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents), sum(1 << grade.rank),
+          coalesce(sku.year, 0),
+          (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000
+            + 2100 - coalesce(sku.year, 2000)
+        from offer cross join sku using (sku_id) cross join grade using (grade_id)
+        where true {some.replace("sku_id in", "offer.sku_id in")}
+        group by offer.sku_id
         """,
         given,
     )
@@ -156,12 +154,22 @@ def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
     )
 
 
+def _on_offer(database: Database) -> str:
+    """Return the tables and the condition of what can be offered, the battery floors of the grades written into it.
+
+    Reading a floor out of its grade's JSON for every listing would cost more than all the rest of a refresh.
+    """
+    floors = [(grade["grade_id"], grade["battery_min_pct"] or 0) for grade in grades(database)]
+    cases = " ".join(f"when {int(grade_id)} then {int(floor)}" for grade_id, floor in floors)
+    return ON_OFFER.format(floor=f"case listing.grade_id {cases} end" if cases else "null")
+
+
 def _rows(database: Database, where: str, values: list[int]) -> list[dict[str, Any]]:
     rows = database.execute(
         f"""
         select listing.*, stock.quantity, seller.quality_bp, seller.body as seller_body,
           listing.price_cents + listing.shipping_cents as all_in_cents
-        {ON_OFFER} {where}
+        {_on_offer(database)} {where}
         order by {BEST_FIRST}
         """,
         values,

@@ -68,7 +68,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
         database.execute(
             f"""
             select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body,
-              found.from_cents, shelf.grades, shelf.sellers, category.body, found.place
+              found.from_cents, shelf.grades, category.body, found.place
             from ({found} limit :limit) as found
             cross join shelf on shelf.sku_id = found.sku_id
             cross join sku on sku.sku_id = found.sku_id
@@ -269,14 +269,14 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
 
 
 def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str], dict[str, Any]]:
+    # A plus keeps SQLite off the index of what is only a condition, and on the index that gives the order.
     wanted = {
         "sku_search match :match": ("match", match or None),
-        "shelf.category_id = :category": ("category", query.category or None),
-        "shelf.brand = :brand": ("brand", query.brand or None),
-        "shelf.storage_gb = :storage": ("storage", query.storage_gb),
+        "+shelf.category_id = :category": ("category", query.category or None),
+        "+shelf.brand = :brand": ("brand", query.brand or None),
+        "+shelf.storage_gb = :storage": ("storage", query.storage_gb),
         "shelf.grades >> (select rank from grade where grade_id = :grade) & 1": ("grade", query.grade_id),
         "offer.grade_id = :grade": ("grade", query.grade_id),
-        # The caller writes a plus before a price that is not the order, to keep SQLite on the index that gives the order.
         f"{cents} >= :min": ("min", query.min_cents),
         f"{cents} <= :max": ("max", query.max_cents),
     }
@@ -293,7 +293,7 @@ def _after(text: str) -> tuple[int, int]:
 
 
 def _card(row: tuple[Any, ...]) -> dict[str, Any]:
-    sku_id, code, brand, model, storage_gb, category_id, year, body, from_cents, grade_bits, sellers, category, _ = row
+    sku_id, code, brand, model, storage_gb, category_id, year, body, from_cents, grade_bits, category, _ = row
     facts = json.loads(body)
     return {
         "sku_id": sku_id,
@@ -309,7 +309,6 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
         "updates_until": facts.get("updates_until"),
         "from_cents": from_cents,
         "ranks": [rank for rank in range(1, 9) if grade_bits >> rank & 1],
-        "sellers": sellers,
     }
 
 

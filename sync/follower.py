@@ -7,6 +7,7 @@ head's. HQ brings its own replica forward with the same code.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
 
 ROOMY_CACHE = -32_000
-BUILD_CACHE = -8_000
-"""In SQLite's unit: 32 and 8 MB; building has a second process beside it, so it takes less."""
+BUILD_CACHE = -16_000
+"""In SQLite's unit: 32 and 16 MB; building has a second process beside it, so it takes less."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -51,7 +52,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What one look at the head led to. Bytes are what came over the line."""
+    """What one look at the head led to. Bytes are what came over the line; `apply_ms` is what applying segments took."""
 
     before: int
     publication: int
@@ -60,12 +61,22 @@ class Moved:
     parts: int = 0
     rows: int = 0
     bytes: int = 0
+    apply_ms: int | None = None
     touched: Touched | None = None
 
     @property
     def is_stale(self) -> bool:
         """Whether the head offered was older than what is held, and was left aside."""
         return self.publication < self.before
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    rows: int
+    segments: int = 0
+    parts: int = 0
+    apply_ms: int | None = None
+    touched: Touched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +103,25 @@ def follow(catalog: Store, source: Source, market: str, *, now: datetime, progre
     before = held.publication if held else 0
     blobs = _Blobs(catalog.path.with_name("blobs"), source)
     try:
-        segments, parts, rows, touched = _by_segments(catalog, head, held, blobs, now=now)
+        applied = _by_segments(catalog, head, held, blobs, now=now)
     except (Gap, WrongRoot, Malformed, DatabaseError) as problem:
         # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
         if isinstance(problem, DatabaseError) and not _is_damage(problem):
             raise
         if isinstance(problem, DatabaseError):
             _set_aside(catalog)
-        segments, parts, rows = _by_snapshot(catalog, head, blobs, now=now, progress=progress)
-        touched = None
+        applied = _by_snapshot(catalog, head, blobs, now=now, progress=progress)
     blobs.clear()
     return Moved(
         before=before,
         publication=head.publication,
         published_at=head.published_at,
-        segments=segments,
-        parts=parts,
-        rows=rows,
+        segments=applied.segments,
+        parts=applied.parts,
+        rows=applied.rows,
         bytes=source.received - received,
-        touched=touched,
+        apply_ms=applied.apply_ms,
+        touched=applied.touched,
     )
 
 
@@ -177,15 +188,15 @@ def _is_level(head: Head, held: _Held) -> bool:
     )
 
 
-def _by_segments(
-    catalog: Store, head: Head, held: _Held | None, blobs: _Blobs, *, now: datetime
-) -> tuple[int, int, int, Touched | None]:
+def _by_segments(catalog: Store, head: Head, held: _Held | None, blobs: _Blobs, *, now: datetime) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
     ways = {
         name: _way(name, there, held.cursors[name].epoch, held.cursors[name].version) for name, there in head.channels.items()
     }
-    fetched = {name: [decode_segment(blobs.read(ref.blob)) for ref in way] for name, way in ways.items()}
+    blobs_read = {name: [blobs.read(ref.blob) for ref in way] for name, way in ways.items()}
+    started = time.perf_counter()
+    fetched = {name: [decode_segment(blob) for blob in read] for name, read in blobs_read.items()}
     touched: Touched = {}
     with catalog.write() as database, _roomy_cache(database):
         for name, there in head.channels.items():
@@ -198,7 +209,9 @@ def _by_segments(
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
         refresh(database, touched)
         store_facts(database, _facts(head))
-    return sum(map(len, ways.values())), 0, sum(map(len, touched.values())), touched
+    apply_ms = round((time.perf_counter() - started) * 1000)
+    segments, rows = sum(map(len, ways.values())), sum(map(len, touched.values()))
+    return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched)
 
 
 @contextmanager
@@ -242,7 +255,7 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
         raise WrongRoot(f"{name} does not add up to the head's root", channel=name)
 
 
-def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, progress: Progress | None) -> tuple[int, int, int]:
+def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, progress: Progress | None) -> _Applied:
     manifests = {name: decode_manifest(blobs.read(there.snapshot.manifest)) for name, there in head.channels.items()}
     ways = {name: _way(name, there, there.epoch, there.snapshot.version) for name, there in head.channels.items()}
     hashing = Hashing()
@@ -273,7 +286,7 @@ def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, pr
     finally:
         hashing.stop()
         aside.unlink(missing_ok=True)
-    return sum(map(len, ways.values())), len(paths), rows
+    return _Applied(rows=rows, segments=sum(map(len, ways.values())), parts=len(paths))
 
 
 def _fetch(manifests: dict[str, Manifest], blobs: _Blobs, hashing: Hashing, progress: Progress | None) -> list[Path]:

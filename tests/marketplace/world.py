@@ -70,7 +70,8 @@ def corner(corner_id: str, corner_no: int, name: str) -> dict[str, Any]:
 
 def law(law_id: str, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
-        "law_id": law_id, "market": "fr", "kind": kind, "valid_from": "2022-01-01", "valid_to": None, "source": "test", "body": body,
+        "law_id": law_id, "market": "fr", "kind": kind, "valid_from": "2022-01-01", "valid_to": None, "source": "test",
+        "body": body,
     }  # fmt: skip
 
 
@@ -85,7 +86,10 @@ WORLD: dict[str, list[dict[str, Any]]] = {
         {"category_id": "phones", "rank": 1, "form": "phone", "name": both("Téléphones", "Phones"), "levy": "phone",
          "co2": {"grams_per_year": 24600, "years": 2, "source": "ADEME 2022"}, "compare": ["storage_gb"]},
     ],
-    "skus": [sku(1, "IPHONE-13-128-BLUE", "iPhone 13", "4006381333931"), sku(2, "IPHONE-12-128-BLUE", "iPhone 12", "5901234123457")],
+    "skus": [
+        sku(1, "IPHONE-13-128-BLUE", "iPhone 13", "4006381333931"),
+        sku(2, "IPHONE-12-128-BLUE", "iPhone 12", "5901234123457"),
+    ],
     "sellers": [seller(1, "Atelier Loire", 80), seller(2, "Phare Ouest", 200)],
     "partners": [
         {"partner_id": "loire-mobile", "kind": "carrier", "market": "fr", "name": "Loire Mobile", "phone": "02 61 91 00 00",

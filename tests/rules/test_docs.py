@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import pytest
 
 from comptoir import comptoir
 
@@ -29,9 +28,12 @@ def docs() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.exists())
 
 
-@pytest.mark.parametrize("command", sorted(commands(comptoir)), ids=" ".join)
-def test_every_command_stands_in_the_docs(command: tuple[str, ...]) -> None:
-    assert re.search(r"\b" + r"\s+".join(map(re.escape, command)) + r"\b", docs())
+def test_every_command_stands_in_the_docs() -> None:
+    said = " ".join(docs().split())
+    every = [f"comptoir {' '.join(names)}" for names in commands(comptoir)]
+
+    assert len(every) > 10
+    assert [command for command in every if not re.search(rf"{re.escape(command)}\b", said)] == []
 
 
 def test_every_setting_of_the_environment_stands_in_the_docs() -> None:
@@ -48,7 +50,7 @@ def test_every_setting_of_the_environment_stands_in_the_docs() -> None:
     )
     files = [path for part in parts for path in ([ROOT / part] if part.endswith(".py") else (ROOT / part).rglob("*.py"))]
     settings = {name for path in files for name in re.findall(r"\bCOMPTOIR_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
-    inner = {"COMPTOIR_DIRECTORY"}  # set by `marketplace serve` for its own worker processes
+    inner = {"COMPTOIR_MARKETPLACE"}  # set by `marketplace serve` for its own worker processes
 
     assert sorted(name for name in settings - inner if name not in docs()) == []
 

@@ -26,7 +26,7 @@ PAGES = Path(templates.__path__[0])
 ROOT = Path(__file__).parents[2]
 PARTS = ("kiosk", "marketplace")
 GETTEXT = ("_", "gettext", "ngettext")
-# Refusals nobody meets on a page: what speaks to programs says the code alone, what speaks to HQ's terminal says it in full there.
+# Refusals nobody meets on a page: what speaks to programs says the code alone, a command says it in full on its terminal.
 OFF_SCREEN = {
     "pos_error": "the root of all refusals, never raised itself",
     "sync_error": "the root of the protocol's refusals, never raised itself",
@@ -42,6 +42,7 @@ OFF_SCREEN = {
     "wrong_code": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
     "key_taken": "protocol: enrolment, answered as JSON",
     "feed_refused": "`comptoir marketplace import` prints every line of it",
+    "wrong_password": "said by the only page that asks for one, marketplace/login.html, whatever its code",
 }
 
 
@@ -103,9 +104,9 @@ def messages_of(part: str) -> set[tuple[str, str | None]]:
     found: set[tuple[str, str | None]] = set()
     for path in pages(part):
         with path.open("rb") as source:
-            for _, _, texts, _ in babel_extract(source, GETTEXT, (), {"encoding": "utf-8", "extensions": "jinja2.ext.i18n"}):
-                one, many = (texts[0], texts[1]) if isinstance(texts, tuple) else (texts, None)
-                found.add((one, many))
+            for _, _, given, _ in babel_extract(source, GETTEXT, (), {"encoding": "utf-8", "extensions": "jinja2.ext.i18n"}):
+                one, many = (given[0], given[1]) if isinstance(given, tuple) else (given, None)
+                found.add((str(one), many))
     for name in GETTEXT:
         for _, call in calls(part, name):
             texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
@@ -145,7 +146,7 @@ def test_a_translation_says_the_same_facts(part: str) -> None:
 
 
 def strings_of(message: Message) -> list[str]:
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def placeholders(text: str) -> set[str]:

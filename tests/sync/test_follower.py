@@ -301,6 +301,33 @@ def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: K
     assert kiosk.is_sound()
 
 
+@pytest.mark.parametrize("step", ["new_catalog", "load_part", "create_indexes", "refresh", "finish_catalog", "install"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_snapshot_cut_short_at_any_step_leaves_the_old_file(hq: Hq, kiosk: Kiosk, step: str, is_first: bool) -> None:
+    def cut(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    hq.publish()
+    before = None
+    if not is_first:
+        kiosk.follow()
+        before = kiosk.rows()
+        hq.put("stock", (1, 0))
+        hq.publish()
+        with kiosk.catalog.write() as database:
+            database.execute("update sync_cursor set epoch = 'another'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"sync.follower.{step}", cut)
+        with pytest.raises(KeyboardInterrupt):
+            kiosk.follow()
+    assert kiosk.catalog.path.exists() is not is_first
+    assert before is None or kiosk.rows() == before
+    assert not (kiosk.directory / "catalog.db.new").exists()
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
+    assert kiosk.is_sound()
+
+
 class FailingConnection:
     """A connection whose n-th statement fails as a broken disk would."""
 

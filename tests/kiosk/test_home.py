@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests import world
+
+
+def test_attract_shows_the_range_and_opens_home(client: FlaskClient) -> None:
+    page = client.get("/")
+
+    assert page.status_code == 200
+    assert 'href="/home"' in page.text
+    assert page.text.index("iPhone 13") < page.text.index("PlayStation 5") < page.text.index("Galaxy S22")
+
+
+def test_home_shows_the_demo_devices_of_this_corner_with_today_s_offer(client: FlaskClient) -> None:
+    page = client.get("/home").text
+
+    assert re.findall(r'class="place">(\w+)<', page) == ["A1", "A2", "B1"]
+    assert 'href="/sku/IPHONE-13-128-BLUE"' in page
+    assert "329,00\u00a0€" in page
+    assert "État correct" in page
+    assert "3 autres grades" in page
+
+
+def test_a_demo_device_nobody_offers_has_no_price(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("delete from offer where sku_id = ?", [world.PLAYSTATION_5])
+
+    assert "Pas d’offre aujourd’hui" in client.get("/home").text
+
+
+def test_language_switches_with_one_touch_and_stays_on_the_page(client: FlaskClient) -> None:
+    answer = client.post("/language", data={"language": "en", "next": "/sku/IPHONE-13-128-BLUE?grade=GOOD"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sku/IPHONE-13-128-BLUE?grade=GOOD")
+    page = client.get("/home").text
+    assert '<html lang="en"' in page
+    assert "On this table" in page
+    assert "€329.00" in page
+
+
+@pytest.mark.parametrize("where", ["//evil.test/", "https://evil.test/", "/\\evil.test", ""])
+def test_nobody_is_sent_to_another_site(client: FlaskClient, where: str) -> None:
+    assert client.post("/language", data={"language": "en", "next": where}).headers["Location"] == "/home"
+
+
+def test_a_language_the_corner_does_not_speak_is_refused(client: FlaskClient) -> None:
+    assert client.post("/language", data={"language": "de"}).status_code == 400
+
+
+def test_a_view_is_turned_on_and_off(client: FlaskClient) -> None:
+    client.post("/view", data={"flip": "reach"})
+    client.post("/view", data={"flip": "contrast"})
+    both = client.get("/home").text
+    client.post("/view", data={"flip": "reach"})
+    one = client.get("/home").text
+
+    assert 'data-reach="low"' in both
+    assert 'data-contrast="high"' in both
+    assert "data-reach" not in one
+    assert client.post("/view", data={"flip": "nonsense"}).status_code == 400
+
+
+def test_leaving_wipes_selection_language_and_view(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    client.post("/language", data={"language": "en"})
+    selection_id = client.post("/selections", data={"listing": "101"}).headers["Location"].rsplit("/", 1)[1]
+
+    answer = client.post("/leave", data={"s": selection_id})
+
+    assert answer.headers["Location"] == "/"
+    assert kiosk.ops.read().execute("select count(*) from selection").fetchone() == (0,)
+    assert '<html lang="fr"' in client.get("/").text
+
+
+def test_drawings_are_kept_for_good(client: FlaskClient) -> None:
+    page = client.get("/home").text
+    [address] = set(re.findall(r'"(/drawings/phone-38506b[^"]*)"', page))
+    drawing = client.get(address)
+
+    assert drawing.mimetype == "image/svg+xml"
+    assert "immutable" in drawing.headers["Cache-Control"]
+    assert client.get("/drawings/phone-38506b-2.svg").status_code == 200
+    assert client.get("/drawings/../../etc.svg").status_code == 404

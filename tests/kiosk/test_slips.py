@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from demo.printer import VirtualPrinter
+from kiosk import print_jobs
+from pos.ops import store_setting
+from tests import world
+
+NUMBER = "35-0001-H"
+
+
+@pytest.fixture
+def slip(client: FlaskClient) -> str:
+    where = client.post("/selections", data={"listing": "101", "plan": world.SERIE_100}).headers["Location"]
+    return str(client.post(f"{where}/slip").headers["Location"])
+
+
+@pytest.fixture
+def printer(kiosk: world.Kiosk) -> Iterator[VirtualPrinter]:
+    made = VirtualPrinter(0, None)
+    made.start()
+    set_printer(kiosk, made.port)
+    yield made
+    made.stop()
+
+
+def set_printer(kiosk: world.Kiosk, port: int) -> None:
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "printer", {"host": "127.0.0.1", "port": port})
+
+
+def jobs(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
+    return [tuple(row) for row in kiosk.ops.read().execute("select copy_no, state, requested_by from print_job order by job_id")]
+
+
+def settled(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
+    """The jobs once nothing is under way any more."""
+    until = time.monotonic() + 20
+    while any(state == "sending" for _, state, _ in jobs(kiosk)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return jobs(kiosk)
+
+
+def test_the_slip_shows_number_code_and_validity_and_that_nothing_is_ordered(client: FlaskClient, slip: str) -> None:
+    page = client.get(slip).text
+
+    assert slip == f"/slips/{NUMBER}"
+    assert NUMBER in page
+    assert "Rien n’est encore commandé." in page
+    assert "170,00\u00a0€" in page
+    assert "6 décembre 2026" in page
+    assert "Ni facture ni ticket de caisse" in page
+    assert "Imprimer le bon" in page
+
+
+def test_the_code_is_drawn_without_script_or_style(client: FlaskClient, slip: str) -> None:
+    drawing = client.get("/slips/35-0001-H/qr.svg")
+
+    assert drawing.mimetype == "image/svg+xml"
+    assert "<path" in drawing.text
+    assert not re.search(r"<script|style=", drawing.text)
+
+
+@pytest.mark.parametrize("typed", ["35-0001-h", "350001H", "35 0001 H"])
+def test_a_number_is_found_however_it_is_typed(client: FlaskClient, slip: str, typed: str) -> None:
+    assert client.get(f"/slips/{typed}").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["35-0002-F", "35-0001-X", "nonsense", "9" * 2000])
+def test_a_number_nobody_issued_is_said(client: FlaskClient, slip: str, typed: str) -> None:
+    assert client.get(f"/slips/{typed}").status_code == 404
+
+
+def test_printing_is_confirmed_by_the_printer_and_told_to_hq(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    answer = client.post("/slips/35-0001-H/print")
+
+    assert answer.headers["Location"] == f"{slip}#paper"
+    assert settled(kiosk) == [(0, "confirmed", "customer")]
+    assert len(printer.papers()) == 1
+    assert "L’imprimante confirme : le papier est sorti." in client.get(slip).text
+    assert kiosk.ops.read().execute("select kind from outbox order by seq").fetchall() == [("slip_issued",), ("slip_printed",)]
+
+
+def test_a_second_tap_prints_nothing_more(client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter) -> None:
+    client.post("/slips/35-0001-H/print")
+    settled(kiosk)
+    client.post("/slips/35-0001-H/print")
+
+    assert settled(kiosk) == [(0, "confirmed", "customer")]
+    assert len(printer.papers()) == 1
+
+
+def test_a_failed_print_is_said_leaves_the_slip_and_may_be_tried_again(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    set_printer(kiosk, 1)
+    client.post("/slips/35-0001-H/print")
+    assert settled(kiosk) == [(0, "failed", "customer")]
+    page = client.get(slip).text
+    assert "Le papier n’a pas été imprimé" in page
+    assert "Votre bon est intact" in page
+
+    set_printer(kiosk, printer.port)
+    client.post("/slips/35-0001-H/print")
+
+    assert settled(kiosk) == [(0, "confirmed", "customer")]
+
+
+def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    row = (
+        "insert into print_job (number, copy_no, printer, state, requested_by, requested_at) values (?, 0, '', 'sending', '', '')"
+    )
+    with kiosk.ops_write() as ops:
+        ops.execute(row, [NUMBER])
+        print_jobs.settle_interrupted(ops, now=world.NOW)
+
+    page = client.get(slip).text
+    assert "L’imprimante n’a pas confirmé." in page
+    assert 'name="again" value="1"' in page
+
+
+def test_an_uncertain_print_is_repeated_only_on_purpose_and_as_a_duplicate(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    row = "insert into print_job (number, copy_no, printer, state, requested_by, requested_at) values (?, 0, '', 'uncertain', 'x', '')"
+    with kiosk.ops_write() as ops:
+        ops.execute(row, [NUMBER])
+
+    client.post("/slips/35-0001-H/print")
+    assert jobs(kiosk) == [(0, "uncertain", "x")]
+    client.post("/slips/35-0001-H/print", data={"again": "1"})
+
+    assert settled(kiosk) == [(0, "uncertain", "x"), (1, "confirmed", "customer")]
+
+
+def test_without_a_printer_the_code_is_enough(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    answer = client.post("/slips/35-0001-H/print")
+
+    assert answer.status_code == 503
+    assert "L’imprimante ne répond pas." in answer.text
+    assert jobs(kiosk) == []
+    assert "Pas d’imprimante ici." in client.get("/slips/35-0001-H/paper").text
+
+
+def test_the_printer_s_state_is_said_as_it_is(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    assert "Imprimante prête." in client.get("/slips/35-0001-H/paper").text
+    set_printer(kiosk, 1)
+    assert "L’imprimante ne répond pas." in client.get("/slips/35-0001-H/paper").text
+
+
+def test_a_slip_in_english_stays_in_the_language_it_was_made_in(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    client.post("/language", data={"language": "en"})
+    where = client.post("/selections", data={"listing": "101"}).headers["Location"]
+    client.post(f"{where}/slip")
+
+    assert "Your slip is ready." in client.get("/slips/35-0001-H").text
+    assert kiosk.ops.read().execute("select facts ->> '$.language' from slip").fetchone() == ("en",)

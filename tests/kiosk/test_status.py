@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from kiosk.app import create_app
+from pos.ops import store_setting
+from tests import world
+
+
+def test_a_ready_kiosk_says_so(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/readyz").json == {"status": "ready"}
+
+
+def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    client.post("/selections", data={"listing": "101"})
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "printer", {"host": "127.0.0.1", "port": 9100})
+    with kiosk.catalog.write() as catalog:
+        row = ["price", "e1", 7, "00", b"", 10, "2026-11-22T14:30:00Z"]
+        catalog.execute("insert into sync_cursor values (?, ?, ?, ?, ?, ?, ?)", row)
+
+    state = client.get("/status.json").json
+
+    assert state == {
+        "corner": "nantes-crebillon",
+        "version": state["version"],
+        "catalog": {"price": {"epoch": "e1", "version": 7, "root": "00", "age_s": 120}},
+        "outbox": {"pending": 0, "oldest_at": None, "acked": 0},
+        "printers": [{"name": "127.0.0.1:9100", "state": "unknown", "queue": 0}],
+        "faults": [],
+    }
+
+
+def test_a_missing_catalogue_is_said_and_the_page_comes_back_by_itself(kiosk: world.Kiosk) -> None:
+    kiosk.catalog.close()
+    for path in kiosk.directory.glob("catalog.db*"):
+        path.unlink()
+    client = create_app(kiosk.directory, sync=False).test_client()
+
+    answer = client.get("/home")
+
+    assert answer.status_code == 503
+    assert "Le catalogue est en cours de réception." in answer.text
+    assert '<meta http-equiv="refresh"' in answer.text
+    assert client.get("/readyz").json == {"code": "catalog_missing", "detail": "catalog_missing", "status": 503}
+    assert client.get("/healthz").status_code == 200
+    assert not (kiosk.directory / "catalog.db").exists()
+
+
+def test_a_damaged_catalogue_is_said_too(kiosk: world.Kiosk) -> None:
+    kiosk.catalog.close()
+    for path in kiosk.directory.glob("catalog.db*"):
+        path.unlink()
+    (kiosk.directory / "catalog.db").write_bytes(b"not a database" * 500)
+    client = create_app(kiosk.directory, sync=False).test_client()
+
+    assert client.get("/browse").status_code == 503
+    assert client.get("/status.json").json["faults"] == [{"code": "catalog_missing", "since": None}]
+
+
+def test_damaged_records_make_no_slip_keep_the_file_and_let_people_look(kiosk: world.Kiosk) -> None:
+    kiosk.ops.close()
+    for path in kiosk.directory.glob("ops.db-*"):
+        path.unlink()
+    damage = b"not a database" * 500
+    (kiosk.directory / "ops.db").write_bytes(damage)
+    client = create_app(kiosk.directory, sync=False).test_client()
+
+    answer = client.post("/selections", data={"listing": "101"})
+
+    assert answer.status_code == 503
+    assert "Ce comptoir ne peut pas faire de bon pour l’instant." in answer.text
+    assert (kiosk.directory / "ops.db").read_bytes() == damage
+    assert client.get("/browse").status_code == 200
+    assert client.get("/sku/IPHONE-13-128-BLUE").status_code == 200
+    assert client.get("/home").status_code == 200
+    assert client.get("/status.json").json["faults"] == [{"code": "records_damaged", "since": None}]
+    assert client.get("/readyz").status_code == 503
+
+
+def test_a_kiosk_before_enrolment_can_be_looked_at(kiosk: world.Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        ops.execute("delete from setting")
+    client = create_app(kiosk.directory, sync=False).test_client()
+
+    assert client.get("/home").status_code == 200
+    assert client.get("/readyz").json["code"] == "not_enrolled"

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+LIMIT_BYTES = 120 * 1024
+
+
+def test_every_page_carries_a_policy_without_inline(client: FlaskClient) -> None:
+    for path in ("/", "/home", "/browse", "/sku/IPHONE-13-128-BLUE", "/nowhere", "/counter/session"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+        assert {"HX-Request", "Cookie"} <= {each.strip() for each in headers["Vary"].split(",")}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+)
+def test_a_form_of_another_site_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.post("/selections", headers=headers)
+
+    assert answer.status_code == 403
+    assert "Elle venait d’une page d’un autre site." in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_our_own_forms_pass(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert client.post("/selections", headers=headers).status_code == 303
+
+
+def test_other_names_of_this_machine_are_refused(client: FlaskClient) -> None:
+    assert client.get("/home", headers={"Host": "evil.test"}).status_code == 400
+
+
+def test_problems_for_programs_have_one_shape(client: FlaskClient) -> None:
+    answer = client.get("/sku/NOKIA-3310", headers={"Accept": "application/json"})
+
+    assert answer.json is not None
+    assert sorted(answer.json) == ["code", "detail", "status"]
+    assert (answer.json["code"], answer.json["status"]) == ("not_found", 404)
+    assert client.get("/nowhere.json").json == {"code": "not_found", "detail": answer_detail(client), "status": 404}
+
+
+def answer_detail(client: FlaskClient) -> str:
+    return str(client.get("/nowhere", headers={"Accept": "application/json"}).json["detail"])  # type: ignore[index]
+
+
+def test_a_method_that_does_not_exist_is_said(client: FlaskClient) -> None:
+    assert "Cela ne se fait pas à cette adresse." in client.put("/home").text
+
+
+def test_the_problem_of_a_fragment_takes_the_place_of_the_page(client: FlaskClient) -> None:
+    answer = client.get("/sku/NOKIA-3310/bundle", headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (404, "body")
+
+
+def test_static_files_are_versioned_compressed_and_kept(client: FlaskClient) -> None:
+    [address] = set(re.findall(r'"(/static/\w+/kiosk\.css)"', client.get("/home").text))
+    sent = client.get(address, headers={"Accept-Encoding": "gzip"})
+
+    assert sent.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert gzip.decompress(sent.data) == client.get(address).data
+    assert client.get("/static/0000000000/kiosk.css").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/home", "/browse", "/sku/IPHONE-13-128-BLUE?plan=2"])
+def test_a_first_visit_stays_light(client: FlaskClient, path: str) -> None:
+    page = client.get(path, headers={"Accept-Encoding": "gzip"})
+    weight = len(page.data)
+    text = gzip.decompress(page.data).decode()
+    addresses = set(re.findall(r'(?:src|href)="(/(?:static|drawings)/[^"]+)"', text))
+    assert len(addresses) > 5
+    for address in addresses:
+        weight += len(client.get(address, headers={"Accept-Encoding": "gzip"}).data)
+
+    assert weight <= LIMIT_BYTES
+
+
+def test_pages_are_the_same_with_and_without_compression(client: FlaskClient) -> None:
+    assert gzip.decompress(client.get("/browse", headers={"Accept-Encoding": "gzip"}).data) == client.get("/browse").data
+
+
+def test_an_unexpected_failure_is_said_and_nothing_leaks(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("secret detail")
+
+    app.view_functions["home.home"] = fail  # type: ignore[assignment]
+    answer = app.test_client().get("/home")
+
+    assert answer.status_code == 500
+    assert "Quelque chose a échoué de notre côté." in answer.text
+    assert "secret detail" not in answer.text

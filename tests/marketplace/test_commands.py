@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from marketplace.commands import marketplace
+from tests.marketplace import world
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(marketplace, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+def test_from_set_up_to_a_code(tmp_path: Path) -> None:
+    hq, feed = tmp_path / "hq", world.write_feed(tmp_path / "feed")
+    status, said = run("init", "--dir", hq)
+    assert status == 0
+    assert "console password (shown once): " in said
+    assert (hq / "marketplace.json").stat().st_mode & 0o077 == 0
+    assert run("import", feed, "--dir", hq) == (0, "Test world: 4 listings; 25 rows added, 0 changed, 0 removed\n")
+    assert run("publish", "--dir", hq) == (0, "fr: publication 1\n")
+    assert run("publish", "--dir", hq) == (0, "fr: nothing changed\n")
+    status, code = run("enrol", "nantes-crebillon", "--dir", hq)
+    assert (status, len(code)) == (0, len("XXXX-XXXX-XXXX\n"))
+
+
+def test_what_fails_says_so_in_a_line(tmp_path: Path) -> None:
+    hq = tmp_path / "hq"
+    status, said = run("publish", "--dir", hq)
+    assert (status, "run `comptoir marketplace init` first" in said) == (1, True)
+    run("init", "--dir", hq)
+    assert run("init", "--dir", hq)[0] == 1
+    assert run("enrol", "nowhere", "--dir", hq) == (1, "Error: no corner nowhere\n")
+    feed = world.write_feed(tmp_path / "feed", None, world.listings(l11={"price": "-1.00"}))
+    status, said = run("import", feed, "--dir", hq)
+    assert status == 1
+    assert "listings.csv:2: price: negative price" in said
+    assert said.endswith("Error: 1 problem(s): nothing was imported\n")
+    assert run("import", tmp_path / "nothing", "--dir", hq)[0] == 2
+    assert run("publish")[0] == 2

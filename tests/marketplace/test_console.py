@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from marketplace.console import FREE_TRIES
+from tests.marketplace.hq import LAST_IPHONE_12, Hq, words
+
+PAGES = ("", "slips", "orders", "sellers", "events")
+
+
+def log_in(hq: Hq) -> None:
+    assert hq.client.post("/console/login", data={"password": hq.password}).status_code == 303
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_asks_for_the_password(hq: Hq, path: str) -> None:
+    answer = hq.client.get(f"/console/{path}")
+    assert (answer.status_code, answer.location) == (303, "/console/login")
+    assert hq.client.post("/console/publications").location == "/console/login"
+    log_in(hq)
+    assert hq.client.get(f"/console/{path}").status_code == 200
+
+
+def test_guessing_has_to_wait(hq: Hq) -> None:
+    for _ in range(FREE_TRIES):
+        assert "Ce n’est pas le mot de passe" in hq.client.post("/console/login", data={"password": "guess"}).text
+    answer = hq.client.post("/console/login", data={"password": hq.password})
+    assert answer.status_code == 403
+    assert "Trop d’essais" in answer.text
+
+
+def test_the_password_is_kept_as_argon2id_only(hq: Hq) -> None:
+    stored = str(hq.rows("select * from setting"))
+    assert hq.password not in stored
+    assert "$argon2id$" in stored
+
+
+def test_the_fleet_page_tells_how_each_corner_stands(hq: Hq) -> None:
+    log_in(hq)
+    hq.up(heartbeat={"publication": 1, "printer": {"state": "ok"}, "pending": 3})
+    hq.change(l11={"price": "349.00"})
+    page = words(hq.client.get("/console/"))
+    for text in ("Nantes Crébillon", "Paris Beaubourg", "inscrit", "pas encore inscrit", "−1", "jamais"):
+        assert text in page
+
+
+def test_publishing_and_enrolling_from_the_console(hq: Hq) -> None:
+    log_in(hq)
+    hq.import_world(l11={"price": "349.00"})
+    assert "marque attend" in hq.client.get("/console/").text
+    assert hq.client.post("/console/publications").status_code == 303
+    assert "tout est publié" in hq.client.get("/console/").text
+    page = hq.client.post("/console/corners/paris-beaubourg/enrolments").text
+    code = page.split('class="code">')[1].split("<")[0]
+    answer = hq.client.post("/sync/v1/enrolments", json={"code": code, "public_key": "ab" * 32})
+    assert answer.status_code in (201, 400)
+    assert hq.client.post("/console/corners/nowhere/enrolments").status_code == 404
+
+
+def test_slips_orders_and_refused_feeds_are_listed(hq: Hq) -> None:
+    from marketplace.problems import FeedRefused
+
+    log_in(hq)
+    hq.claim(hq.digits(LAST_IPHONE_12))
+    hq.up(hq.event("slip_exploded", {}))
+    with pytest.raises(FeedRefused):
+        hq.import_world(l11={"price": "-1.00"})
+    assert "attendu" in hq.client.get("/console/slips").text
+    assert "pas encore reçu" in hq.client.get("/console/orders").text
+    assert "slip_exploded" in hq.client.get("/console/events").text
+    assert "negative price" in hq.client.get("/console/").text
+    assert "Atelier Loire" in hq.client.get("/console/sellers").text
+
+
+def test_logging_out_ends_the_session(hq: Hq) -> None:
+    log_in(hq)
+    hq.client.post("/console/logout")
+    assert hq.client.get("/console/").status_code == 303

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from marketplace.db import new_id, reading, run_tx
+from pos.errors import Unavailable
+from tests.marketplace.hq import Hq
+
+
+def test_ids_are_uuids_of_version_7_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_id()
+    time.sleep(1.1)
+    second = new_id()
+    assert first < second
+    assert (first[14], first[19] in "89ab") == ("7", True)
+
+
+def test_a_transaction_is_all_or_nothing_and_tried_again_when_the_database_says_so(hq: Hq) -> None:
+    tries = []
+
+    def work(connection: Connection) -> int:
+        connection.execute(text("insert into setting (name, value) values ('x', '1')"))
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("x", {}, Exception("database is locked"))
+        return len(tries)
+
+    assert run_tx(hq.engine, work) == 3
+    assert len(hq.rows("select * from setting where name = 'x'")) == 1
+
+
+def test_what_cannot_succeed_is_not_tried_again(hq: Hq) -> None:
+    with pytest.raises(IntegrityError):
+        run_tx(
+            hq.engine, lambda connection: connection.execute(text("insert into setting (name, value) values ('secret_key', '')"))
+        )
+
+
+def test_a_database_that_stays_busy_is_unavailable(hq: Hq) -> None:
+    def work(_: Connection) -> None:
+        raise OperationalError("x", {}, Exception("database is locked"))
+
+    with pytest.raises(Unavailable):
+        run_tx(hq.engine, work)
+
+
+def test_a_reader_sees_one_state(hq: Hq) -> None:
+    with reading(hq.engine) as connection:
+        before = connection.execute(text("select count(*) from customer_order")).scalar()
+        hq.claim(hq.digits())
+        assert connection.execute(text("select count(*) from customer_order")).scalar() == before

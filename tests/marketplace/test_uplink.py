@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from werkzeug.test import TestResponse
+
+from marketplace.enrolments import MOST_TRIES, start_enrolment
+from pos import clock
+from sync.enrolment import corner_sha256
+from tests.marketplace.hq import URL, Hq
+
+
+def test_the_answer_carries_the_corner_document_when_the_kiosks_is_older(hq: Hq) -> None:
+    answer = hq.up().json
+    assert answer["corner"]["document"]["name"] == "Nantes Crébillon"
+    assert answer["corner"]["document"]["partner"]["name"] == "Loire Mobile"
+    assert corner_sha256(answer["corner"]["document"]) == answer["corner"]["sha256"]
+    assert hq.up(heartbeat={"corner_sha256": answer["corner"]["sha256"]}).json["corner"] is None
+
+
+def test_the_console_sees_what_the_heartbeat_said(hq: Hq) -> None:
+    hq.up(heartbeat={"publication": 1, "printer": {"state": "ok"}, "pending": 3})
+    (device,) = hq.rows("select seen_at, heartbeat from device")
+    assert device["seen_at"]
+    assert '"pending": 3' in device["heartbeat"]
+
+
+def test_only_the_devices_own_signature_is_believed(hq: Hq) -> None:
+    event = hq.event("demo_checked", {"position": "A1"})
+    document = {"format": "comptoir-up/1", "corner_id": "nantes-crebillon", "key_id": hq.key_id, "stream": hq.stream,
+                "from_seq": 1, "events": [event], "heartbeat": {}}  # fmt: skip
+    spoilt = hq.post_signed(document, spoil=True)
+    assert (spoilt.status_code, spoilt.json["code"]) == (401, "untrusted")
+    assert hq.client.post("/sync/v1/up", json=document, base_url=URL).status_code == 401
+    assert hq.up(event, corner_id="paris-beaubourg").status_code == 401
+    assert hq.up(event, stream="another").status_code == 401
+    assert hq.rows("select * from inbox") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seq": 0}, {"seq": "1"}, {"seq": True}, {"kind": "Slip Issued"}, {"sha256": "x"}, {"recorded_at": "now"}, {"body": {}}],
+)
+def test_a_malformed_envelope_is_refused_whole(hq: Hq, change: dict[str, object]) -> None:
+    answer = hq.up({**hq.event("demo_checked", {}), **change})
+    assert (answer.status_code, set(answer.json)) == (400, {"code", "detail", "status"})
+    assert hq.rows("select * from inbox") == []
+
+
+def test_static_files_are_served_to_be_cached(hq: Hq) -> None:
+    with hq.client.get("/sync/v1/head/fr.json") as head:
+        assert head.json["market"] == "fr"
+        assert head.headers["Cache-Control"] == "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
+    with hq.client.get("/sync/v1/head/fr.json", headers={"If-None-Match": head.headers["ETag"]}) as known:
+        assert known.status_code == 304
+    for stored in (hq.directory / "sync" / "b").iterdir():
+        with hq.client.get(f"/sync/v1/b/{stored.name}") as blob:
+            assert hashlib.sha256(blob.data).hexdigest() == stored.name
+            assert blob.headers["Cache-Control"] == "public, max-age=31536000, immutable, no-transform"
+            assert "Content-Encoding" not in blob.headers
+    for path in ("head/zz.json", "b/" + "0" * 64, "b/..%2F..%2Fmarketplace.json", "head/..%2F..%2Fmarketplace.json", "nothing"):
+        missing = hq.client.get(f"/sync/v1/{path}")
+        assert (missing.status_code, missing.json["status"]) == (404, 404)
+
+
+def enrol(hq: Hq, code: str, public_key: str) -> TestResponse:
+    return hq.client.post("/sync/v1/enrolments", json={"code": code, "public_key": public_key})
+
+
+def key(number: int) -> str:
+    return Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32).public_key().public_bytes_raw().hex()
+
+
+def test_a_code_enrols_one_key_once(hq: Hq) -> None:
+    code = start_enrolment(hq.engine, "paris-beaubourg", now=clock.now())
+    first = enrol(hq, code.lower().replace("-", " "), key(1))
+    assert first.status_code == 201
+    assert first.json["corner"]["corner_no"] == 102
+    assert first.json["slip_prefix"] == f"{URL}/k/"
+    again = enrol(hq, code, key(1))
+    assert again.json["stream"] == first.json["stream"], "a lost answer is asked for again"
+    assert enrol(hq, code, key(2)).status_code == 422
+
+
+def test_a_code_dies_of_wrong_tries_and_of_age(hq: Hq) -> None:
+    code = start_enrolment(hq.engine, "paris-beaubourg", now=clock.now())
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    for _ in range(MOST_TRIES):
+        assert enrol(hq, wrong, key(1)).status_code == 422
+    assert enrol(hq, code, key(1)).status_code == 422
+    old = start_enrolment(hq.engine, "paris-beaubourg", now=clock.now() - timedelta(minutes=11))
+    assert enrol(hq, old, key(1)).json["code"] == "wrong_code"
+    assert hq.rows("select count(*) as n from device") == [{"n": 1}]
+    assert code.replace("-", "") not in str(hq.rows("select * from enrolment_code"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"code": 1}', b'{"code": "AAAA-BBBB-CCCC", "public_key": "zz"}', b"[" * 100_000]
+)
+def test_malformed_enrolments_are_refused(hq: Hq, body: bytes) -> None:
+    answer = hq.client.post("/sync/v1/enrolments", data=body)
+    assert (answer.status_code, set(answer.json)) == (400, {"code", "detail", "status"})
+
+
+def test_a_key_enrols_at_one_corner_only(hq: Hq) -> None:
+    code = start_enrolment(hq.engine, "paris-beaubourg", now=clock.now())
+    assert enrol(hq, code, hq.public_key).json["code"] == "key_taken"

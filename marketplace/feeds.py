@@ -99,7 +99,7 @@ def _judge(engine: Engine, directory: Path, progress: Progress) -> Content:
 
 
 def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
-    owners = {each["listing_id"]: each["seller_id"] for each in _known(connection, batch, "seller_id, listing_id")}
+    owners = {listing_id: seller_id for seller_id, listing_id in _known(connection, batch, "seller_id, listing_id")}
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
             problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
@@ -165,7 +165,7 @@ def _store_supply(
     for batch in _batches(read_supply(directory, content, Problems()), BATCH):
         columns = ", ".join(COLUMNS)
         found = () if is_first else _known(connection, batch, columns)
-        stored: dict[int, Supply] = {each["listing_id"]: tuple(each[column] for column in COLUMNS) for each in found}
+        stored: dict[int, Supply] = {each[1]: each for each in found}
         changed = [row for _, row in batch if stored.get(row[1]) != row]
         if changed:
             connection.execute(upsert, [{**dict(zip(COLUMNS, row, strict=True)), "reserved": 0} for row in changed])
@@ -203,9 +203,9 @@ def _withdraw_others(connection: Connection, seen: set[int], imported: Imported,
     imported.count("listing", added=0, changed=0, removed=len(gone))
 
 
-def _known(connection: Connection, batch: list[tuple[int, Supply]], columns: str) -> list[dict[str, Any]]:
+def _known(connection: Connection, batch: list[tuple[int, Supply]], columns: str) -> list[Supply]:
     query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))
-    return [dict(row) for row in connection.execute(query, {"ids": [row[1] for _, row in batch]}).mappings()]
+    return [tuple(row) for row in connection.execute(query, {"ids": [row[1] for _, row in batch]})]
 
 
 def _is_empty(connection: Connection) -> bool:

@@ -92,8 +92,8 @@ def comment(text: str) -> str:
 
 READERS: dict[str, Callable[[str], Any]] = {
     "listing_id": lambda text: whole(text, 1, MOST_ID),
-    "seller_id": lambda text: whole(text, 1, MOST_ID),
-    "sku_id": lambda text: whole(text, 1, MOST_ID),
+    "seller_id": lru_cache(lambda text: whole(text, 1, MOST_ID)),
+    "sku_id": lru_cache(maxsize=65536)(lambda text: whole(text, 1, MOST_ID)),
     "market": str,
     "grade": str,
     "price": lru_cache(maxsize=65536)(price),

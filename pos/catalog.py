@@ -6,8 +6,10 @@ nothing that cannot be computed again from the others, and are brought up to dat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -24,6 +26,7 @@ class Table:
 
 
 CHANNELS = ("content", "price", "stock")
+FORMER_PAIRS = "listing.former"
 
 # The order is the order of application: what others refer to comes first.
 TABLES = (
@@ -119,26 +122,25 @@ def publication(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def refresh(database: Database, touched: Mapping[str, set[object]] | None) -> None:
+def refresh(database: Database, touched: Mapping[str, set[Any]] | None) -> None:
     """Bring the derived tables up to date; runs inside the transaction that changed the rows.
 
-    `touched` names the changed keys of each table, and under `listing.sku_id` the SKUs that changed listings stood for before
-    (a listing deleted tells it no more); None means everything is new. Texts are indexed again only when a SKU or
-    category changed, and a change of grade or seller touches every offer.
+    `touched` names the changed keys of each table, and under `FORMER_PAIRS` the (SKU, grade) that changed listings stood for
+    before, since a listing deleted or moved tells it no more; None means everything is new. Texts are indexed again only when
+    a SKU or category changed, and a change of grade or seller touches every offer.
     """
     if touched is None or touched.keys() & {"grade", "seller"}:
-        offers.refresh(database, sku_ids=None)
+        offers.refresh(database, pairs=None)
     else:
-        offers.refresh(database, sku_ids=_touched_skus(database, touched))
+        offers.refresh(database, pairs=_touched_pairs(database, touched), sku_ids=touched.get("sku", set()))
     if touched is None or touched.keys() & {"sku", "category"}:
         skus.index_words(database)
 
 
-def _touched_skus(database: Database, touched: Mapping[str, set[object]]) -> set[int]:
-    sku_ids = {int(str(key)) for name in ("sku", "listing.sku_id") for key in touched.get(name, ())}
-    listing_ids = list(touched.get("listing", set()) | touched.get("stock", set()))
-    for start in range(0, len(listing_ids), 500):
-        some = listing_ids[start : start + 500]
-        marks = ",".join("?" * len(some))
-        sku_ids.update(row[0] for row in database.execute(f"select sku_id from listing where listing_id in ({marks})", some))
-    return sku_ids
+def _touched_pairs(database: Database, touched: Mapping[str, set[Any]]) -> set[tuple[int, int]]:
+    pairs: set[tuple[int, int]] = set(touched.get(FORMER_PAIRS, ()))
+    listing_ids = json.dumps(sorted(touched.get("listing", set()) | touched.get("stock", set())))
+    rows = database.execute(
+        "select sku_id, grade_id from json_each(?) cross join listing on listing.listing_id = json_each.value", [listing_ids]
+    )
+    return pairs | {(sku_id, grade_id) for sku_id, grade_id in rows}

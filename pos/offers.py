@@ -108,30 +108,57 @@ def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: i
     return _offer(rows[0], rows[1:3]) if rows else None
 
 
-def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
-    """Compute `offer` and `shelf` again for these SKUs, or for all of them; runs inside the caller's transaction."""
-    some = "" if sku_ids is None else "and sku_id in (select value from json_each(:sku_ids))"
-    given = {"sku_ids": json.dumps(sorted(sku_ids))} if sku_ids is not None else {}
-    every = "select distinct sku_id from listing" if sku_ids is None else "select value as sku_id from json_each(:sku_ids)"
-    database.execute(f"delete from offer where true {some}", given)
+def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sku_ids: Collection[int] = ()) -> None:
+    """Find the winner of these (SKU, grade) pairs again, and the shelf row of their SKUs and of `sku_ids`.
+
+    None for `pairs` means all of everything. Runs inside the caller's transaction.
+    """
+    given: dict[str, str] = {}
+    if pairs is not None:
+        given["pairs"] = json.dumps([f"{sku_id}.{grade_id}" for sku_id, grade_id in sorted(pairs)])
+        given["skus"] = json.dumps(sorted({sku_id for sku_id, _ in pairs} | set(sku_ids)))
+    _find_winners(database, {name: text for name, text in given.items() if name == "pairs"})
+    _fill_shelf(database, {name: text for name, text in given.items() if name == "skus"})
+    database.execute("delete from facet")
+    database.execute(
+        """
+        insert into facet (category_id, brand, storage_gb, skus)
+        select category_id, brand, storage_gb, count(*) from shelf group by category_id, brand, storage_gb
+        """
+    )
+
+
+def _find_winners(database: Database, given: dict[str, str]) -> None:
+    every = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
+    some = """
+      select cast(substr(value, 1, instr(value, '.') - 1) as integer) as sku_id,
+        cast(substr(value, instr(value, '.') + 1) as integer) as grade_id
+      from json_each(:pairs)
+    """
+    only = f"where (sku_id, grade_id) in ({some})" if given else ""
+    database.execute(f"delete from offer {only}", given)
     database.execute(
         f"""
         insert into offer (sku_id, grade_id, listing_id, all_in_cents)
         select best.sku_id, best.grade_id, best.listing_id, listing.price_cents + listing.shipping_cents
         from (
-          select pair.sku_id, grade.grade_id, (
+          select pair.sku_id, pair.grade_id, (
             select listing.listing_id
-            {_on_offer(database)} and listing.sku_id = pair.sku_id and listing.grade_id = grade.grade_id
+            {_on_offer(database)} and listing.sku_id = pair.sku_id and listing.grade_id = pair.grade_id
             order by {BEST_FIRST}
             limit 1
           ) as listing_id
-          from ({every}) as pair cross join grade
+          from ({some if given else every}) as pair
         ) as best
         join listing on listing.listing_id = best.listing_id
         """,
         given,
     )
-    database.execute(f"delete from shelf where true {some}", given)
+
+
+def _fill_shelf(database: Database, given: dict[str, str]) -> None:
+    only = "where {} in (select value from json_each(:skus))" if given else ""
+    database.execute(f"delete from shelf {only.format('sku_id')}", given)
     database.execute(
         f"""
         insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, year, rank)
@@ -140,17 +167,10 @@ def refresh(database: Database, *, sku_ids: Collection[int] | None) -> None:
           (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000
             + 2100 - coalesce(sku.year, 2000)
         from offer cross join sku using (sku_id) cross join grade using (grade_id)
-        where true {some.replace("sku_id in", "offer.sku_id in")}
+        {only.format("offer.sku_id")}
         group by offer.sku_id
         """,
         given,
-    )
-    database.execute("delete from facet")
-    database.execute(
-        """
-        insert into facet (category_id, brand, storage_gb, skus)
-        select category_id, brand, storage_gb, count(*) from shelf group by category_id, brand, storage_gb
-        """
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pos.catalog import Table
+from pos.catalog import FORMER_PAIRS, Table
 from pos.db import IntegrityError
 from sync.channels import tables_of
 from sync.errors import Malformed
@@ -19,7 +19,7 @@ from sync.segments import Block, Segment, TableChange
 
 LOOKUP_KEYS = 500
 
-Touched = dict[str, set[object]]
+Touched = dict[str, set[Any]]
 
 
 def stored_rows(database: Database, table: Table, keys: Sequence[Value]) -> dict[Value, Row]:
@@ -61,10 +61,10 @@ def replace_rows(
         insert_rows(database, table, rows)
     state.add(table.name, rows)
     touched.setdefault(table.name, set()).update(before, after)
-    if "sku_id" in table.columns[1:]:
-        # A listing that left its SKU no longer leads there, and that SKU's offer has to be found again.
-        position = table.columns.index("sku_id")
-        touched.setdefault(f"{table.name}.sku_id", set()).update(row[position] for row in before.values())
+    if table.name == "listing":
+        # A listing that left its SKU or grade no longer leads there, and the offer it may have won has to be found again.
+        sku, grade = table.columns.index("sku_id"), table.columns.index("grade_id")
+        touched.setdefault(FORMER_PAIRS, set()).update((row[sku], row[grade]) for row in before.values())
 
 
 def apply_segment(database: Database, segment: Segment, state: RootState, touched: Touched) -> None:

@@ -52,8 +52,9 @@ def test_a_line_is_added_and_removed_by_form_and_by_delete(client: FlaskClient) 
     assert client.post(f"{where}/lines", data={"listing": "109"}).headers["Location"] == where
     assert client.post(f"{where}/lines", data={"listing": "108"}).status_code == 303
 
-    assert client.post(f"{where}/lines/1/removal").headers["Location"] == where
-    assert client.delete(f"{where}/lines/2").headers["Location"] == where
+    selection_id = where.rsplit("/", 1)[1]
+    assert client.post(f"/selections/{selection_id}/lines/1/removal").headers["Location"] == where
+    assert client.delete(f"/selections/{selection_id}/lines/2").headers["Location"] == where
 
     page = client.get(where).text
     assert ["iPhone" in page, "PlayStation 5" in page, "Galaxy S22" in page] == [False, False, True]

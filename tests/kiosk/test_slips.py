@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from sqlite_utils import Database
 
 from demo.printer import VirtualPrinter
 from kiosk import print_jobs
@@ -45,6 +46,11 @@ def settled(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
     while any(state == "sending" for _, state, _ in jobs(kiosk)) and time.monotonic() < until:
         time.sleep(0.05)
     return jobs(kiosk)
+
+
+def add_job(ops: Database, *, state: str) -> None:
+    job = {"number": NUMBER, "copy_no": 0, "printer": "", "state": state, "requested_by": "customer"}
+    ops.table("print_job").insert({**job, "requested_at": "2026-11-22T14:32:00Z"})
 
 
 def test_the_slip_shows_number_code_and_validity_and_that_nothing_is_ordered(client: FlaskClient, slip: str) -> None:
@@ -115,11 +121,8 @@ def test_a_failed_print_is_said_leaves_the_slip_and_may_be_tried_again(
 
 
 def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
-    row = (
-        "insert into print_job (number, copy_no, printer, state, requested_by, requested_at) values (?, 0, '', 'sending', '', '')"
-    )
     with kiosk.ops_write() as ops:
-        ops.execute(row, [NUMBER])
+        add_job(ops, state="sending")
         print_jobs.settle_interrupted(ops, now=world.NOW)
 
     page = client.get(slip).text
@@ -130,15 +133,14 @@ def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk
 def test_an_uncertain_print_is_repeated_only_on_purpose_and_as_a_duplicate(
     client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
 ) -> None:
-    row = "insert into print_job (number, copy_no, printer, state, requested_by, requested_at) values (?, 0, '', 'uncertain', 'x', '')"
     with kiosk.ops_write() as ops:
-        ops.execute(row, [NUMBER])
+        add_job(ops, state="uncertain")
 
     client.post("/slips/35-0001-H/print")
-    assert jobs(kiosk) == [(0, "uncertain", "x")]
+    assert jobs(kiosk) == [(0, "uncertain", "customer")]
     client.post("/slips/35-0001-H/print", data={"again": "1"})
 
-    assert settled(kiosk) == [(0, "uncertain", "x"), (1, "confirmed", "customer")]
+    assert settled(kiosk) == [(0, "uncertain", "customer"), (1, "confirmed", "customer")]
 
 
 def test_without_a_printer_the_code_is_enough(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:

@@ -139,7 +139,7 @@ def test_a_deleted_listing_leaves_its_sku(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
         database.execute("delete from listing where listing_id = 107")
         database.execute("delete from stock where listing_id = 107")
-        catalog.refresh(database, {"listing": {107}, "stock": {107}, "listing.sku_id": {IPHONE_12}})
+        catalog.refresh(database, {"listing": {107}, "stock": {107}, catalog.FORMER_PAIRS: {(IPHONE_12, GOOD)}})
 
     assert winner(kiosk.catalog.read(), sku_id=IPHONE_12) is None
     assert kiosk.catalog.read().execute("select count(*) from shelf where sku_id = ?", [IPHONE_12]).fetchone() == (0,)
@@ -165,10 +165,11 @@ def test_refreshing_the_touched_equals_refreshing_all(kiosk: Kiosk, some: list[t
     database = kiosk.catalog._current_writer()
     database.conn.execute("savepoint before_changes")
     try:
-        touched: dict[str, set[object]] = {"listing": set(), "stock": set(), "listing.sku_id": set()}
+        touched: dict[str, set[Any]] = {"listing": set(), "stock": set(), catalog.FORMER_PAIRS: set()}
         for column, listing_id, value in some:
-            former = database.execute("select sku_id from listing where listing_id = ?", [listing_id]).fetchone()
-            touched["listing.sku_id"] |= set(former or ())
+            former = database.execute("select sku_id, grade_id from listing where listing_id = ?", [listing_id]).fetchone()
+            if former and column != "quantity":
+                touched[catalog.FORMER_PAIRS].add(former)
             touched["stock" if column == "quantity" else "listing"].add(listing_id)
             if column == "delete":
                 database.execute("delete from listing where listing_id = ?", [listing_id])
@@ -201,7 +202,7 @@ def test_a_page_of_offers_reads_by_index(kiosk: Kiosk) -> None:
 
 def test_a_refresh_of_some_skus_does_not_read_every_listing(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
-        steps = plan_of(database, lambda: offers.refresh(database, sku_ids={IPHONE_13}))
+        steps = plan_of(database, lambda: offers.refresh(database, pairs={(IPHONE_13, GOOD)}))
     assert not [step for step in steps if step.startswith("SCAN") and any(name in step for name in ("listing", "stock", "offer"))]
 
 

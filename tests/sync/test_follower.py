@@ -50,7 +50,7 @@ def test_changes_come_as_one_segment_a_channel(hq: Hq, kiosk: Kiosk) -> None:
     hq.publish()
     moved = kiosk.follow()
     assert (moved.segments, moved.parts, moved.publication) == (2, 0, 2)
-    assert moved.touched == {"listing": {7, 9, 300}, "listing.sku_id": {1}, "stock": {300}}
+    assert moved.touched == {"listing": {7, 9, 300}, "listing.former": {(1, 9)}, "stock": {300}}
     assert kiosk.rows() == hq.rows
     assert kiosk.is_sound()
     assert kiosk.catalog.read().execute("select listing_id, all_in_cents from offer").fetchall() == [(7, 20_399)]

@@ -39,7 +39,8 @@ def selection(selection_id: str) -> Response:
     """Show a selection at today's prices."""
     catalog = web.catalog()
     priced = selections.priced_selection(web.ops(), catalog, selection_id, now=clock.now())
-    return web.page("selections.html", priced=priced, months=_months(priced), **_texts(priced))
+    months = _months(priced)
+    return web.page("selections.html", priced=priced, months=months, is_uneven=_is_uneven(months), **_texts(priced))
 
 
 @routes.post("/selections/<selection_id>/lines")
@@ -157,6 +158,12 @@ def _texts(priced: Priced) -> dict[str, Any]:
     }
     grades = {grade["grade_id"]: grade for grade in offers.grades(catalog)}
     return {"devices": {sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids}, "grades": grades}
+
+
+def _is_uneven(months: list[dict[str, int]]) -> bool:
+    """Tell whether a picture of the months shows more than a sentence would."""
+    amounts = [each["cents"] for each in months]
+    return bool(amounts) and (max(amounts) - min(amounts)) * 20 > max(amounts)
 
 
 def _months(priced: Priced) -> list[dict[str, int]]:

@@ -28,6 +28,19 @@ ON_OFFER = """
   join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
   where coalesce(listing.battery_pct, 100) >= {floor}
 """
+SOME_PAIRS = """
+  select cast(substr(value, 1, instr(value, '.') - 1) as integer) as sku_id,
+    cast(substr(value, instr(value, '.') + 1) as integer) as grade_id
+  from json_each(:pairs)
+"""
+SHELF_ROWS = """
+  select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents), sum(1 << grade.rank),
+    coalesce(sku.year, 0),
+    (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000 + 2100 - coalesce(sku.year, 2000)
+  from offer cross join sku using (sku_id) cross join grade using (grade_id)
+  {only}
+  group by offer.sku_id
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,35 +124,16 @@ def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: i
 def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sku_ids: Collection[int] = ()) -> None:
     """Find the winner of these (SKU, grade) pairs again, and the shelf row of their SKUs and of `sku_ids`.
 
-    None for `pairs` means all of everything. Runs inside the caller's transaction.
+    None for `pairs` means all of everything. Only rows that come out different are written: most changes of price or stock
+    leave the winner and the lowest price alone, and each row written costs pages of four indexes.
+    Runs inside the caller's transaction.
     """
     given: dict[str, str] = {}
     if pairs is not None:
         given["pairs"] = json.dumps([f"{sku_id}.{grade_id}" for sku_id, grade_id in sorted(pairs)])
         given["skus"] = json.dumps(sorted({sku_id for sku_id, _ in pairs} | set(sku_ids)))
-    _find_winners(database, {name: text for name, text in given.items() if name == "pairs"})
-    _fill_shelf(database, {name: text for name, text in given.items() if name == "skus"})
-    database.execute("delete from facet")
-    database.execute(
-        """
-        insert into facet (category_id, brand, storage_gb, skus)
-        select category_id, brand, storage_gb, count(*) from shelf group by category_id, brand, storage_gb
-        """
-    )
-
-
-def _find_winners(database: Database, given: dict[str, str]) -> None:
-    every = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
-    some = """
-      select cast(substr(value, 1, instr(value, '.') - 1) as integer) as sku_id,
-        cast(substr(value, instr(value, '.') + 1) as integer) as grade_id
-      from json_each(:pairs)
-    """
-    only = f"where (sku_id, grade_id) in ({some})" if given else ""
-    database.execute(f"delete from offer {only}", given)
-    database.execute(
-        f"""
-        insert into offer (sku_id, grade_id, listing_id, all_in_cents)
+    every_pair = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
+    winners = f"""
         select best.sku_id, best.grade_id, best.listing_id, listing.price_cents + listing.shipping_cents
         from (
           select pair.sku_id, pair.grade_id, (
@@ -148,30 +142,44 @@ def _find_winners(database: Database, given: dict[str, str]) -> None:
             order by {BEST_FIRST}
             limit 1
           ) as listing_id
-          from ({some if given else every}) as pair
+          from ({SOME_PAIRS if given else every_pair}) as pair
         ) as best
         join listing on listing.listing_id = best.listing_id
-        """,
-        given,
-    )
+    """
+    held = f"select sku_id, grade_id, listing_id, all_in_cents from offer where (sku_id, grade_id) in ({SOME_PAIRS})"
+    _settle(database, "offer", winners, held if given else None, given, key_length=2)
+    held = "select * from shelf where sku_id in (select value from json_each(:skus))"
+    only = "where offer.sku_id in (select value from json_each(:skus))" if given else ""
+    if _settle(database, "shelf", SHELF_ROWS.format(only=only), held if given else None, given, key_length=1):
+        database.execute("delete from facet")
+        database.execute(
+            """
+            insert into facet (category_id, brand, storage_gb, skus)
+            select category_id, brand, storage_gb, count(*) from shelf group by category_id, brand, storage_gb
+            """
+        )
 
 
-def _fill_shelf(database: Database, given: dict[str, str]) -> None:
-    only = "where {} in (select value from json_each(:skus))" if given else ""
-    database.execute(f"delete from shelf {only.format('sku_id')}", given)
-    database.execute(
-        f"""
-        insert into shelf (sku_id, category_id, brand, storage_gb, from_cents, grades, year, rank)
-        select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents), sum(1 << grade.rank),
-          coalesce(sku.year, 0),
-          (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000
-            + 2100 - coalesce(sku.year, 2000)
-        from offer cross join sku using (sku_id) cross join grade using (grade_id)
-        {only.format("offer.sku_id")}
-        group by offer.sku_id
-        """,
-        given,
-    )
+def _settle(database: Database, table: str, wanted: str, held: str | None, given: dict[str, str], *, key_length: int) -> bool:
+    """Make the rows that `held` selects equal those that `wanted` computes; tell whether rows came or went.
+
+    Without `held` the whole table is written anew.
+    """
+    names = {name: text for name, text in given.items() if f":{name}" in wanted + (held or "")}
+    if held is None:
+        database.execute(f"delete from {table}")
+        database.execute(f"insert into {table} {wanted}", names)
+        return True
+    before = {tuple(row) for row in database.execute(held, names)}
+    after = {tuple(row) for row in database.execute(wanted, names)}
+    keys_before, keys_after = ({row[:key_length] for row in rows} for rows in (before, after))
+    keys = " and ".join(("sku_id = ?", "grade_id = ?")[:key_length])
+    database.conn.executemany(f"delete from {table} where {keys}", sorted(keys_before - keys_after))
+    changed = sorted((row for row in after - before), key=lambda row: row[:key_length])
+    if changed:
+        marks = ", ".join("?" * len(changed[0]))
+        database.conn.executemany(f"insert or replace into {table} values ({marks})", changed)
+    return keys_before != keys_after or {row[:4] for row in before} != {row[:4] for row in after}
 
 
 def _on_offer(database: Database) -> str:

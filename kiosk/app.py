@@ -7,6 +7,7 @@ never stop the app, they are said.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,7 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, print_jobs, selections, skus, slips, status, web
+from kiosk import browse, compare, counter, home, paper, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
 from pos import clock
@@ -70,6 +71,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.register_error_handler(Exception, _unexpected)
     if sync:
         start_rounds(app.extensions["comptoir"])
+        threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
 
 

@@ -13,13 +13,17 @@ from sqlite_utils import Database
 
 from kiosk import paper, printers, web
 from pos import clock, corners, outbox, slips
-from pos.errors import NotFound, PrinterOffline
+from pos.errors import Conflict, PrinterOffline
 from pos.ops import setting
 
 WAIT_S = 1.2
 """How long the page waits for the printer before it shows the job as it stands."""
 
 ENDED = ("confirmed", "uncertain", "failed")
+
+
+class PrinterBusy(Conflict):
+    """A print of this slip is already under way."""
 
 
 def printer(ops: Database) -> printers.Printer:
@@ -43,7 +47,7 @@ def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: date
     """Print a slip and return its job; waits a moment for the outcome, which the job holds in any case.
 
     A job that failed is tried again under its own copy number; otherwise this is the next copy.
-    Raises: NotFound, PrinterOffline, RecordsDamaged.
+    Raises: NotFound, PrinterOffline, PrinterBusy, RecordsDamaged.
     """
     store = web.ops_store()
     ops = store.read()
@@ -97,12 +101,6 @@ def _start_job(ops: Database, number: str, target: printers.Printer, *, requeste
     }
     ops.table("print_job").insert(row)
     return int(ops.execute("select max(job_id) from print_job").fetchone()[0]), copy_no
-
-
-class PrinterBusy(NotFound):
-    """A print of this slip is already under way."""
-
-    status = 409
 
 
 def _send(kiosk: web.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:

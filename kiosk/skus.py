@@ -6,7 +6,6 @@ opened twice. Every amount comes from `pos.totals`; nothing is stored before som
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +15,10 @@ from sqlite_utils import Database
 
 from kiosk import web
 from kiosk.specs import spec_rows
+from kiosk.tariffs import Tariffs, tariffs
 from pos import claims, offers, plans, skus, totals
 from pos.credit import CreditNotice, credit_notice
-from pos.eligibility import Acquisition, Eligibility, check_plan
+from pos.eligibility import Acquisition, Eligibility
 from pos.levies import copy_levy_cents
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
@@ -149,8 +149,9 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
     if chosen is None or chosen.offer is None:
         return shared
     offer, day = chosen.offer, web.today()
-    every = _plans_here(catalog, item)
-    shown, plan = _plans_shown(every, wanted, offer)
+    known = tariffs(catalog)
+    every = _plans_here(known.plans, item)
+    shown, plan = _plans_shown(known, every, wanted, offer)
     open_options = plans.options(catalog, category_id=item["category_id"], has_device=True, has_plan=plan is not None)
     picked = [option for option in open_options if option.option_id in wanted.option_ids]
     wanted = replace(
@@ -159,7 +160,7 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
     line = Line(
         quantity=1,
         device_cents=offer.all_in_cents,
-        plan=plan.terms if plan else None,
+        plan=known.terms[plan.plan_id] if plan else None,
         options=tuple(option.terms for option in picked),
     )
     exit_law = plans.law(catalog, "early_exit", day)
@@ -167,15 +168,14 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         "wanted": wanted,
         "plan": plan,
         "line_totals": totals.line_totals(line),
-        "choices": [_choice(None, every, wanted, line, exit_law)]
-        + [_choice(each, every, wanted, line, exit_law) for each in shown],
+        "choices": [_choice(each, known, wanted, line, exit_law) for each in (None, *shown)],
         "hidden_plans": len(every) - len(shown),
         "every_plan_query": wanted.query(has_every_plan=True),
         "has_plans": bool(every),
         "acquisitions": [(name, wanted.query(acquisition=name)) for name in ACQUISITIONS],
         "options": [_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
-        "bars": _bars(line, plan, every) if plan else [],
-        "exits": _exits(plan, line, exit_law) if plan else [],
+        "bars": _bars(line, plan, every, known) if plan else [],
+        "exits": _exits(line, exit_law) if plan else [],
         "credit": _credit(catalog, line, day),
         "reduction": claims.reduction(offer.price_cents, offer.prior_cents),
         "levy_cents": _levy(catalog, item, day),
@@ -203,25 +203,26 @@ def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
     return wanted, chosen
 
 
-def _plans_here(catalog: Database, item: dict[str, Any]) -> list[Plan]:
+def _plans_here(every: list[Plan], item: dict[str, Any]) -> list[Plan]:
     """Return the plans of this corner's partner, where the device can use one."""
     specs = item.get("specs") or {}
     if item["form"] not in CONNECTED_FORMS and not specs.get("sim") and not specs.get("network"):
         return []
     here = web.corner_or_none()
-    return [plan for plan in plans.plans(catalog) if here is None or plan.partner_id == here.partner.get("partner_id")]
+    return [plan for plan in every if here is None or plan.partner_id == here.partner.get("partner_id")]
 
 
 def _advantage(body: dict[str, Any]) -> bool:
     return bool(body["device_discount_cents"] or body["refund_cents"] or body["instalment_months"])
 
 
-def _plans_shown(every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[list[Plan], Plan | None]:
+def _plans_shown(known: Tariffs, every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[list[Plan], Plan | None]:
     """Return the plans to show, in HQ's order, and the one asked for if it is open to this situation.
 
     Shown first: the chosen one, then those open with an advantage for the device, then those open without one.
     """
-    answers = {plan.plan_id: _answer(plan, offer.all_in_cents, wanted, others=()) for plan in every}
+    cents, acquisition = offer.all_in_cents, wanted.acquisition
+    answers = {plan.plan_id: known.answer(plan, device_cents=cents, acquisition=acquisition, with_fix=False) for plan in every}
     chosen = next((plan for plan in every if plan.plan_id == wanted.plan_id and answers[plan.plan_id].is_eligible), None)
     if wanted.has_every_plan:
         return every, chosen
@@ -237,22 +238,14 @@ def _plans_shown(every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[list[
     return sorted(ordered[:SHOWN_PLANS], key=lambda plan: (plan.rank, plan.plan_id)), chosen
 
 
-def _answer(plan: Plan, device_cents: int, wanted: Wanted, *, others: Sequence[Plan]) -> Eligibility:
-    return check_plan(
-        plan.body,
-        plan_id=plan.plan_id,
-        device_cents=device_cents,
-        devices=1,
-        acquisition=wanted.acquisition,
-        other_plans=[(other.plan_id, other.body) for other in others],
-    )
-
-
-def _choice(plan: Plan | None, every: list[Plan], wanted: Wanted, line: Line, exit_law: dict[str, Any] | None) -> PlanChoice:
-    terms = plan.terms if plan else None
-    with_plan = replace(line, plan=terms)
-    answer = _answer(plan, line.device_cents or 0, wanted, others=every) if plan else None
-    fix = next((each for each in every if answer and answer.fix and each.plan_id == answer.fix.plan_id), None)
+def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_law: dict[str, Any] | None) -> PlanChoice:
+    terms = known.terms[plan.plan_id] if plan else None
+    with_plan = Line(quantity=line.quantity, device_cents=line.device_cents, plan=terms, options=line.options)
+    answer = fix = None
+    if plan:
+        cents = line.device_cents or 0
+        answer = known.answer(plan, device_cents=cents, acquisition=wanted.acquisition, with_fix=True)
+        fix = next((each for each in known.plans if answer.fix and each.plan_id == answer.fix.plan_id), None)
     return PlanChoice(
         plan=plan,
         terms=terms,
@@ -276,9 +269,11 @@ def _exit_cents(terms: PlanTerms, line: Line, month: int, law: dict[str, Any] | 
     )
 
 
-def _exits(plan: Plan, line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
+def _exits(line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
     """Return (months run, cost of leaving then) at a few moments of the commitment."""
-    terms = plan.terms
+    terms = line.plan
+    if terms is None:
+        return []
     return [(month, _exit_cents(terms, line, month, law)) for month in EXIT_MONTHS if month < terms.commitment_months]
 
 
@@ -289,12 +284,13 @@ def _option_choice(option: Option, wanted: Wanted) -> OptionChoice:
     )
 
 
-def _bars(line: Line, plan: Plan, every: list[Plan]) -> list[Bar]:
+def _bars(line: Line, plan: Plan, every: list[Plan], known: Tariffs) -> list[Bar]:
     """Return this bundle and, beside it, the same device alone with a SIM-only plan, over the same months."""
     other = sim_only_beside(plan, every)
     ways = [(plan, line, totals.line_totals(line))]
     if other is not None and other.plan_id != plan.plan_id:
-        ways.append((other, replace(line, plan=_alone(other.terms)), totals.device_plus_sim_only(line, other.terms)))
+        terms = known.terms[other.plan_id]
+        ways.append((other, replace(line, plan=_alone(terms)), totals.device_plus_sim_only(line, terms)))
     most = max(costs.total_cents for _, _, costs in ways)
     return [_bar(each, way, costs, most) for each, way, costs in ways]
 

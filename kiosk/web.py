@@ -62,6 +62,7 @@ class Kiosk:
     ops: Store | None
     version: str
     faults: dict[str, str] = field(default_factory=dict)
+    tariffs: object = None
 
 
 @dataclass(frozen=True, slots=True)

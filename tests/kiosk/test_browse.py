@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 
 def models(text: str) -> list[str]:
-    return re.findall(r"<h3>([^<]*?)(?: <|<)", text)
+    return re.findall(r"<h2>([^<]*?)(?: <|<)", text)
 
 
 def test_browse_lists_everything_with_its_all_in_price(client: FlaskClient) -> None:

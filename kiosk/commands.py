@@ -220,7 +220,7 @@ def _quick_check(path: Path) -> str:
 
 
 def _key_id(directory: Path) -> str:
-    return load_device(directory, _ops(directory).read()).key_id
+    return load_device(directory).key_id
 
 
 def _disk(directory: Path) -> str:

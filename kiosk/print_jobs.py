@@ -53,13 +53,12 @@ def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: date
     ops = store.read()
     slip = slips.slip(ops, number)
     target = printer(ops)
-    prefix = setting(ops, "slip_prefix")
-    paper_mm = corners.corner(ops).paper_mm
+    corner = corners.corner(ops)
+    url = f"{corner.slip_prefix}{slip.digits}"
     with store.write() as writer:
         job_id, copy_no = _start_job(writer, number, target, requested_by=requested_by, now=now)
-    data = paper.slip_bytes(
-        slip.facts, f"{prefix}{slip.digits}", paper_mm=paper_mm, language=slip.facts["language"], copy_no=copy_no
-    )
+        # Rendered before the commit: a slip that cannot be rendered leaves no job behind.
+        data = paper.slip_bytes(slip.facts, url, paper_mm=corner.paper_mm, language=slip.facts["language"], copy_no=copy_no)
     worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"print-{job_id}")
     worker.start()
     worker.join(WAIT_S)

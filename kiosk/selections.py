@@ -75,7 +75,7 @@ def accept_line(selection_id: str, line_no: int) -> Response:
 def issue_slip(selection_id: str) -> Response:
     """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
     kiosk = web.kiosk()
-    device = slips.load_device(kiosk.directory, web.ops())
+    device = slips.load_device(kiosk.directory)
     with web.ops_store().write() as ops:
         slip = slips.issue_slip(
             ops,

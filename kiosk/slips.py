@@ -9,7 +9,6 @@ from flask import Blueprint, Response, request
 from kiosk import print_jobs, printers, qr, web
 from pos import clock, slips, tokens
 from pos.errors import NotFound, PrinterOffline
-from pos.ops import setting
 
 routes = Blueprint("slips", __name__)
 
@@ -30,7 +29,7 @@ def qr_code(number: str) -> Response:
     """Send the QR code of a slip; a slip's token never changes."""
     ops = web.ops()
     found = slips.slip(ops, canonical(number))
-    body = qr_drawing(f"{setting(ops, 'slip_prefix')}{found.digits}")
+    body = qr_drawing(f"{web.corner().slip_prefix}{found.digits}")
     return web.keep(body, web.compressed(body), "image/svg+xml")
 
 

@@ -102,9 +102,14 @@ def ops() -> Database:
 
 
 def corner() -> Corner:
-    """Return this kiosk's corner, read once a request. Raises: NotEnrolled, RecordsDamaged."""
+    """Return this kiosk's corner, read once a request. Raises: NotFound before enrolment, RecordsDamaged."""
     if "corner" not in g:
-        g.corner = corners.corner(ops())
+        try:
+            g.corner = corners.corner(ops())
+        except KeyError as problem:
+            # A document of another version must not take the screens down: it is a fault, and the next round brings a new one.
+            kiosk().faults.setdefault("corner_unreadable", clock.to_text(clock.now()))
+            raise NotFound(f"the corner document lacks {problem}") from problem
     found: Corner = g.corner
     return found
 

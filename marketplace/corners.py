@@ -11,8 +11,8 @@ from marketplace.db import row, rows
 from pos.errors import NotFound
 
 
-def corner_document(connection: Connection, corner_id: str) -> dict[str, Any]:
-    """Return the private document of a corner: its row, its partner's, its market's currency and taxes.
+def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> dict[str, Any]:
+    """Return the private document of a corner: its row, its partner's, its market's currency and taxes, where slips lead.
 
     Raises: NotFound.
     """
@@ -36,6 +36,7 @@ def corner_document(connection: Connection, corner_id: str) -> dict[str, Any]:
         "partner": json.loads(found["partner"] or "{}"),
         "currency": market["currency"],
         "tax_included": market["tax_included"],
+        "slip_prefix": slip_prefix,
     }
 
 

@@ -28,6 +28,7 @@ from pos.tokens import CROCKFORD, key_id
 SELECTOR, SECRET = 4, 8
 VALID_MINUTES = 10
 MOST_TRIES = 5
+RESERVE = 1000
 
 
 class WrongCode(Refused):
@@ -40,11 +41,12 @@ class KeyTaken(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """What a device needs to know of itself: its corner document, its key's id, its event stream."""
+    """What a device needs to know of itself: its corner document, its key's id, its event stream, its first slip counter."""
 
     corner: dict[str, Any]
     key_id: str
     stream: str
+    first_counter: int
 
 
 def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
@@ -118,22 +120,31 @@ def _use_code(connection: Connection, plain: str, key: str, now: str) -> str | N
 def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: str, now: str) -> Enrolment:
     name = key_id(raw_key).hex()
     known = row(connection, "select corner_id, public_key, stream from device where key_id = :key_id", key_id=name)
-    if known is not None:
-        if known["corner_id"] != corner_id or bytes(known["public_key"]) != raw_key:
-            raise KeyTaken("a device with this key id is enrolled already")
-        return Enrolment(corner=corner_document(connection, corner_id), key_id=name, stream=known["stream"])
-    stream = secrets.token_hex(8)
-    values = {
-        "corner_id": corner_id,
-        "key_id": name,
-        "public_key": raw_key,
-        "stream": stream,
-        "slip_prefix": slip_prefix,
-        "enrolled_at": now,
-        "acked": 0,
-    }
-    connection.execute(tables.device.insert(), values)
-    return Enrolment(corner=corner_document(connection, corner_id), key_id=name, stream=stream)
+    if known is not None and (known["corner_id"] != corner_id or bytes(known["public_key"]) != raw_key):
+        raise KeyTaken("a device with this key id is enrolled already")
+    stream = known["stream"] if known is not None else secrets.token_hex(8)
+    if known is None:
+        values = {
+            "corner_id": corner_id,
+            "key_id": name,
+            "public_key": raw_key,
+            "stream": stream,
+            "enrolled_at": now,
+            "acked": 0,
+        }
+        connection.execute(tables.device.insert(), values)
+    document = corner_document(connection, corner_id, slip_prefix=slip_prefix)
+    return Enrolment(corner=document, key_id=name, stream=stream, first_counter=_first_counter(connection, corner_id))
+
+
+def _first_counter(connection: Connection, corner_id: str) -> int:
+    """Return where a new device of the corner counts from: far above every slip seen, since some may not have arrived."""
+    counters = [
+        row(connection, f"select max(counter) as last from {table} where corner_id = :corner_id", corner_id=corner_id)
+        for table in ("slip", "claim")
+    ]
+    last = max((found["last"] or 0 for found in counters if found is not None), default=0)
+    return last + RESERVE if last else 1
 
 
 def _read_code(code: str) -> str:

@@ -159,7 +159,6 @@ device = _table(
     _key("key_id"),
     Column("public_key", LargeBinary, nullable=False),
     _text("stream"),
-    _text("slip_prefix"),
     _text("enrolled_at"),
     _whole("acked"),
     _maybe_text("revoked_at"),

@@ -56,7 +56,7 @@ def enrolments() -> tuple[Response, int]:
     answer = {
         "corner": enrolled.corner,
         "corner_sha256": corner_sha256(enrolled.corner),
-        "slip_prefix": prefix,
+        "first_counter": enrolled.first_counter,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
         "time": clock.to_text(clock.now()),
@@ -82,7 +82,7 @@ def up() -> Response:
     except Exception:
         logger.exception("judging comes later")
     with reading(here.engine) as connection:
-        corner = corner_document(connection, device["corner_id"])
+        corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
     return jsonify(reply(acked, clock.to_text(now), newer))

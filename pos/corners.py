@@ -15,7 +15,11 @@ from pos.ops import setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corner:
-    """A corner document, read. `planogram` rows are `{"position", "sku_id"}`; `clerks` carry `pin_hash`."""
+    """A corner document, read.
+
+    `slip_prefix` stands before the digits in a slip's URL; `planogram` rows are `{"position", "sku_id"}`; `clerks` carry
+    `pin_hash`.
+    """
 
     corner_id: str
     corner_no: int
@@ -28,6 +32,7 @@ class Corner:
     time_zone: str
     phone: str
     paper_mm: int
+    slip_prefix: str
     partner: dict[str, Any]
     planogram: tuple[dict[str, Any], ...]
     clerks: tuple[dict[str, Any], ...]
@@ -47,6 +52,7 @@ def read_corner(document: dict[str, Any]) -> Corner:
         time_zone=document["time_zone"],
         phone=document["phone"],
         paper_mm=document["paper_mm"],
+        slip_prefix=document["slip_prefix"],
         partner=document["partner"],
         planogram=tuple(document["planogram"]),
         clerks=tuple(document["clerks"]),

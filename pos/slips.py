@@ -37,11 +37,10 @@ class SelectionChanged(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """The kiosk's identity: its signing key, that key's id in hexadecimal, and what comes before the digits in a slip's URL."""
+    """The kiosk's identity: its signing key, and that key's id in hexadecimal."""
 
     private_key: Ed25519PrivateKey
     key_id: str
-    url_prefix: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +63,13 @@ class Slip:
         return tokens.to_digits(self.token)
 
 
-def load_device(directory: Path, ops: Database) -> Device:
+def load_device(directory: Path) -> Device:
     """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment."""
-    prefix = setting(ops, "slip_prefix")
     path = directory / "device.key"
-    if prefix is None or not path.exists():
+    if not path.exists():
         raise NotFound("this kiosk is not enrolled")
     private_key = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
-    key_id = tokens.key_id(private_key.public_key().public_bytes_raw()).hex()
-    return Device(private_key=private_key, key_id=key_id, url_prefix=prefix)
+    return Device(private_key=private_key, key_id=tokens.key_id(private_key.public_key().public_bytes_raw()).hex())
 
 
 def issue_slip(

@@ -49,7 +49,7 @@ def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: dateti
         for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
             (directory / name).unlink(missing_ok=True)
     with ops.write() as database:
-        for name in ("corner_sha256", "slip_prefix", "key_id", "stream"):
+        for name in ("corner_sha256", "key_id", "stream"):
             store_setting(database, name, answer[name])
         store_setting(database, "corner", document)
         store_setting(database, "marketplace_url", client.base_url)
@@ -92,7 +92,7 @@ def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = answer["corner"]
         read_corner(document)
-        texts = [answer[name] for name in ("corner_sha256", "slip_prefix", "key_id", "stream")]
+        texts = [answer[name] for name in ("corner_sha256", "key_id", "stream")]
     except (KeyError, TypeError) as problem:
         raise Malformed("the answer to the enrolment lacks a field") from problem
     if not all(isinstance(text, str) for text in texts):

@@ -27,7 +27,8 @@ def free_port() -> int:
 
 def comptoir(*arguments: str, expect: int = 0) -> str:
     """Run a command and return what it printed. Raises: AssertionError when its status is another than expected."""
-    ended = subprocess.run([sys.executable, "-m", "comptoir", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "comptoir", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == expect, (arguments, ended.stdout, ended.stderr)
     assert "Traceback" not in ended.stderr
     return ended.stdout if expect == 0 else ended.stderr

@@ -166,6 +166,7 @@ def corner_document() -> dict[str, Any]:
         "time_zone": "Europe/Paris",
         "phone": "02 40 11 22 33",
         "paper_mm": 80,
+        "slip_prefix": SLIP_PREFIX,
         "partner_id": PARTNER["partner_id"],
         "partner": PARTNER,
         "planogram": [
@@ -281,7 +282,6 @@ def make_kiosk(directory: Path) -> Kiosk:
         "corner": corner_document(),
         "corner_sha256": "0" * 64,
         "marketplace_url": "http://marche.test",
-        "slip_prefix": SLIP_PREFIX,
         "key_id": tokens.key_id(KEY.public_key().public_bytes_raw()).hex(),
         "stream": "a" * 32,
         "acked": 0,
@@ -290,7 +290,7 @@ def make_kiosk(directory: Path) -> Kiosk:
         for name, value in settings.items():
             ops.store_setting(database, name, value)
     catalog_store = Store(directory / "catalog.db", durable=False)
-    return Kiosk(directory=directory, catalog=catalog_store, ops=store, device=load_device(directory, store.read()))
+    return Kiosk(directory=directory, catalog=catalog_store, ops=store, device=load_device(directory))
 
 
 def _text(body: dict[str, Any]) -> str:

@@ -86,3 +86,14 @@ def test_a_kiosk_before_enrolment_can_be_looked_at(kiosk: world.Kiosk) -> None:
 
     assert client.get("/home").status_code == 200
     assert client.get("/readyz").json["code"] == "not_enrolled"
+
+
+def test_a_corner_document_of_another_version_is_a_fault_and_the_screens_go_on(kiosk: world.Kiosk) -> None:
+    document = world.corner_document()
+    del document["time_zone"]
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "corner", document)
+    client = create_app(kiosk.directory, sync=False).test_client()
+
+    assert client.get("/home").status_code == 200
+    assert "corner_unreadable" in [fault["code"] for fault in client.get("/status.json").json["faults"]]

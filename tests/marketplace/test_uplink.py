@@ -79,7 +79,7 @@ def test_a_code_enrols_one_key_once(hq: Hq) -> None:
     first = enrol(hq, code.lower().replace("-", " "), key(1))
     assert first.status_code == 201
     assert first.json["corner"]["corner_no"] == 102
-    assert first.json["slip_prefix"] == f"{URL}/k/"
+    assert first.json["corner"]["slip_prefix"] == f"{URL}/k/"
     again = enrol(hq, code, key(1))
     assert again.json["stream"] == first.json["stream"], "a lost answer is asked for again"
     assert enrol(hq, code, key(2)).status_code == 422

@@ -268,7 +268,7 @@ def test_killed_at_any_statement_leaves_no_half_slip(kiosk: Kiosk) -> None:
 def issue_and_die(directory: Path, selection_id: str, allowed: int) -> None:
     database = connect(directory / "ops.db", durable=True)
     catalog = connect(directory / "catalog.db", durable=False)
-    device = slips.load_device(directory, database)
+    device = slips.load_device(directory)
     die_at_statement(database, allowed)
     with write(database):
         slips.issue_slip(database, catalog, selection_id, device=device, seen=None, language="fr", by_clerk=False, now=NOW)

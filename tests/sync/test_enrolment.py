@@ -37,7 +37,6 @@ class Desk:
         answer = {
             "corner": CORNER,
             "corner_sha256": corner_sha256(CORNER),
-            "slip_prefix": "https://hq.example/k/",
             "key_id": key_id(bytes.fromhex(public)).hex(),
             "stream": f"stream-{code}",
         }
@@ -59,7 +58,7 @@ class Place:
         return enrol(self.directory, self.ops, self.client, code, now=NOW)
 
     def settings(self) -> dict[str, Any]:
-        names = ("corner_sha256", "marketplace_url", "slip_prefix", "key_id", "stream", "acked")
+        names = ("corner_sha256", "marketplace_url", "key_id", "stream", "acked")
         return {name: setting(self.ops.read(), name) for name in names}
 
     def key_id(self) -> str:
@@ -78,7 +77,6 @@ def test_an_enrolled_kiosk_knows_its_corner(place: Place) -> None:
     assert place.settings() == {
         "corner_sha256": corner_sha256(CORNER),
         "marketplace_url": "http://hq.example",
-        "slip_prefix": "https://hq.example/k/",
         "key_id": place.key_id(),
         "stream": "stream-7K4M-2Q9T",
         "acked": 0,

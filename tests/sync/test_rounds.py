@@ -30,6 +30,7 @@ class Corner:
     def enrol(self) -> None:
         (self.kiosk.directory / "device.key").write_bytes(self.key.private_bytes_raw())
         with self.ops.write() as database:
+                                                     "pending": 0,
             for name, value in (("corner", CORNER), ("corner_sha256", "c0"), ("stream", "s-1"), ("acked", 0)):
                 store_setting(database, name, value)
 

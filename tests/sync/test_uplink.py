@@ -34,6 +34,7 @@ CORNER = {
     "time_zone": "Europe/Paris",
     "phone": "02 00 00 00 00",
     "paper_mm": 80,
+    "slip_prefix": "https://hq.example/k/",
     "partner": {"partner_id": "loire-mobile", "name": "Loire Mobile"},
     "planogram": [],
     "clerks": [],

@@ -30,7 +30,6 @@ class Corner:
     def enrol(self) -> None:
         (self.kiosk.directory / "device.key").write_bytes(self.key.private_bytes_raw())
         with self.ops.write() as database:
-                                                     "pending": 0,
             for name, value in (("corner", CORNER), ("corner_sha256", "c0"), ("stream", "s-1"), ("acked", 0)):
                 store_setting(database, name, value)
 
@@ -72,6 +71,7 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
         "publication": 1,
         "software": "0.1.0",
         "printer": {"state": "unknown"},
+        "pending": 0,
         "corner_sha256": "c0",
         "faults": {},
     }

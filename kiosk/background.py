@@ -13,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import web
+from kiosk import print_jobs, web
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
@@ -41,10 +41,8 @@ class Rounds:
 
     def run(self, client: Client, **options: Any) -> RoundReport:
         """Run one round now. Raises: Busy, NotFound, DatabaseError."""
-        printer = setting(self.ops.read(), "printer")
-        state = self.ops.read().execute("select state from print_job order by job_id desc limit 1").fetchone()
-        told = {"address": f"{printer['host']}:{printer['port']}" if printer else None, "last_job": state[0] if state else None}
-        return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=told, **options)
+        printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
+        return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
 
 
 def start_rounds(kiosk: web.Kiosk) -> None:

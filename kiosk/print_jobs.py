@@ -34,6 +34,20 @@ def printer(ops: Database) -> printers.Printer:
     return printers.Printer(address["host"], address["port"])
 
 
+def known_printer(ops: Database) -> dict[str, Any] | None:
+    """Return the printer's name, its state as the last print told it, and how many jobs are in hand; None when none is set.
+
+    Asking the printer itself would make whoever asks wait for it.
+    """
+    if not setting(ops, "printer"):
+        return None
+    target = printer(ops)
+    last = ops.execute("select state from print_job order by job_id desc limit 1").fetchone()
+    queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
+    known = {"confirmed": "ok", "failed": "offline"}
+    return {"name": f"{target.host}:{target.port}", "state": known.get(last[0], "unknown") if last else "unknown", "queue": queue}
+
+
 def last_job(ops: Database, number: str) -> dict[str, Any] | None:
     """Return a slip's latest print job, or None when nobody asked for paper."""
     row = ops.execute(

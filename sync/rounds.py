@@ -101,7 +101,6 @@ def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str
         "publication": number,
         "software": software,
         "printer": printer,
-        "pending": outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)[0],
         "corner_sha256": setting(ops.read(), "corner_sha256"),
         "faults": setting(ops.read(), "sync_faults") or {},
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import zip_longest
 from typing import Any, ClassVar, Self
 
@@ -337,8 +338,9 @@ def _device_instalments(line: Line) -> list[int]:
     return instalments(rest, line.plan.instalment_months) if rest > 0 else []
 
 
-def _names(cls: type) -> list[str]:
-    return [field.name for field in fields(cls)]
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
 
 
 def _to_json(value: Any) -> Any:

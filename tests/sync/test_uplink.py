@@ -126,7 +126,7 @@ def test_big_events_make_smaller_batches(uplink: Uplink) -> None:
 
 def test_without_events_the_heartbeat_goes_alone(uplink: Uplink) -> None:
     assert uplink.push().sent == 0
-    assert uplink.inbox.heartbeats == [{"publication": 3}]
+    assert uplink.inbox.heartbeats == [{"publication": 3, "pending": 0}]
 
 
 def test_an_answer_lost_after_hq_stored_leads_to_one_effect(uplink: Uplink) -> None:

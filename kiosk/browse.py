@@ -14,7 +14,7 @@ from pos.errors import Invalid
 
 routes = Blueprint("browse", __name__)
 
-PAGE = 24
+PAGE = 18
 MOST_WORDS = 80
 
 

@@ -34,7 +34,8 @@ class _Facts:
 
     def to_facts(self) -> dict[str, Any]:
         """Return the JSON object `from_facts` reads back."""
-        return {name: _to_json(getattr(self, name)) for name in _names(type(self))}
+        kind: type = type(self)
+        return {name: _to_json(getattr(self, name)) for name in _names(kind)}
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:

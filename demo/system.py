@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -45,6 +46,10 @@ class NotADemo(PosError):
     status = 409
 
 
+class PortTaken(Unavailable):
+    """Another program listens on one of the four ports; nothing was started. `data` carries the `port`."""
+
+
 class PartStopped(Unavailable):
     """A part of the demo ended by itself; `data` carries its `name` and the `log` that says why."""
 
@@ -73,7 +78,7 @@ class Demo:
 def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
     """Set up what is missing, start everything, and return once told to stop (SIGINT or SIGTERM).
 
-    Raises: NotADemo, PartStopped.
+    Raises: NotADemo, PortTaken, PartStopped.
     """
     stop = threading.Event()
 
@@ -82,6 +87,7 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
+    _refuse_taken_ports(demo)
     password = prepare(demo, fresh=fresh, say=say)
     parts: list[Part] = []
     printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1")
@@ -100,6 +106,16 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
         for part in reversed(parts):
             part.stop()
         printer.stop()
+
+
+def _refuse_taken_ports(demo: Demo) -> None:
+    hosts = (demo.host, "127.0.0.1", "127.0.0.1", "127.0.0.1")
+    for port, host in enumerate(hosts, start=demo.port):
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        try:
+            socket.create_server((host, port), family=family).close()
+        except OSError as problem:
+            raise PortTaken(f"{host}:{port} cannot be listened on ({problem.strerror}): choose another --port") from None
 
 
 def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:

@@ -13,17 +13,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, paper, print_jobs, selections, skus, slips, status, web
+from kiosk import browse, compare, counter, home, paper, plans, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
 from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
-from pos.errors import CatalogMissing, NotFound, PosError, RecordsDamaged
+from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops
 
 LOG = logging.getLogger("kiosk")
@@ -59,18 +59,20 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
             "comptoir-assets-version": assets_version,
         }
     )
+    app.before_request(_watch_records)
     app.before_request(web.settle_visitor)
     app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)
     app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
-    for part in (home, browse, skus, compare, selections, slips, counter, status):
+    for part in (home, browse, skus, compare, plans, selections, slips, counter, status):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)
     app.register_error_handler(Exception, _unexpected)
+    app.extensions["comptoir-rounds"] = threading.Event()
     if sync:
-        start_rounds(app.extensions["comptoir"])
+        start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
 
@@ -87,11 +89,33 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
             raise DatabaseError(answer)
         with kiosk.ops.write() as ops:
             print_jobs.settle_interrupted(ops, now=clock.now())
-    except DatabaseError as problem:
-        LOG.error("ops.db is damaged and left as it is: %s", problem)
-        kiosk.ops = None
-        kiosk.faults["records_damaged"] = str(problem)
+    except (DatabaseError, DiskFull, OSError) as problem:
+        _close_records(kiosk, problem)
     return kiosk
+
+
+def _close_records(kiosk: web.Kiosk, problem: Exception) -> None:
+    """Issue no more slips until a person has looked: what is written over damage may be lost. The file stays as it is."""
+    said = " ".join(str(problem).split())
+    LOG.error("ops.db cannot be used and is left as it is: %s", said)
+    kiosk.ops = None
+    kiosk.faults["records_damaged"] = said
+
+
+def _watch_records() -> None:
+    """Notice records that went missing or bad while we run, before anything is written to them."""
+    kiosk = web.kiosk()
+    if kiosk.ops is None:
+        return
+    try:
+        kiosk.ops.read().execute("select 1 from setting limit 1").fetchone()
+    except (DatabaseError, OSError) as problem:
+        if isinstance(problem, OSError) or _is_damage(problem):
+            _close_records(kiosk, problem)
+
+
+def _is_damage(problem: Exception) -> bool:
+    return any(sign in str(problem) for sign in ("malformed", "not a database", "no such table"))
 
 
 def _refusal(problem: PosError) -> Response:
@@ -111,8 +135,11 @@ def _file_problem(problem: DatabaseError) -> Response:
     if kiosk.ops is None:
         return _refusal(RecordsDamaged(str(problem)))
     try:
+        if _is_damage(problem) and (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+            raise DatabaseError(answer)
         kiosk.ops.read().execute("select count(*) from setting").fetchone()
-    except DatabaseError as damage:
+    except (DatabaseError, OSError) as damage:
+        _close_records(kiosk, damage)
         return _refusal(RecordsDamaged(str(damage)))
     try:
         kiosk.catalog.read().execute("select 1 from shelf join sku using (sku_id) limit 1").fetchone()
@@ -137,6 +164,7 @@ def _answer(code: str, status: int, detail: str, data: dict[str, Any]) -> Respon
     response = web.page("errors.html", status=status, code=code, status_code=status, data=data, **way_on)
     if code == "catalog_missing":
         response.headers["Retry-After"] = str(REFRESH_S)
+        current_app.extensions["comptoir-rounds"].set()
     if "HX-Request" in request.headers:
         response.headers.update({"HX-Retarget": "body", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"})
     return response

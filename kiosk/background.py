@@ -23,7 +23,9 @@ from pos.selections import wipe_idle_selections
 from sync import schedule
 from sync.client import Client
 from sync.errors import Busy
-from sync.rounds import RoundReport, run_round
+from sync.follower import drop_damaged
+from sync.locks import hold
+from sync.rounds import LOCK_FILE, RoundReport, run_round
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
@@ -45,28 +47,35 @@ class Rounds:
         return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
 
 
-def start_rounds(kiosk: web.Kiosk) -> None:
-    """Start rounds in the background, the first at this corner's own moment; damaged records have nothing to send."""
+def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+    """Start rounds in the background, the first at this corner's own moment; damaged records have nothing to send.
+
+    A page that finds no readable catalogue sets `call`, and the next round comes at once.
+    """
     if kiosk.ops is None:
         return
     rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.version)
-    threading.Thread(target=_go_round, args=(rounds, kiosk), name="sync", daemon=True).start()
+    threading.Thread(target=_go_round, args=(rounds, kiosk, call), name="sync", daemon=True).start()
 
 
-def _go_round(rounds: Rounds, kiosk: web.Kiosk) -> None:
+def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
     chance = SystemRandom()
     pause = threading.Event()
     failures = 0
     clients: dict[str, Client] = {}
     # A kiosk without a catalogue has nothing to show: it does not wait for its turn.
-    pause.wait(_first_delay_s(rounds))
-    while True:
+    is_called = call.wait(_first_delay_s(rounds))
+    is_checked = False
+    while kiosk.ops is not None:
         wait = None
+        call.clear()
         try:
             url = setting(rounds.ops.read(), "marketplace_url")
             if url is None:
                 pause.wait(NOT_ENROLLED_S)
                 continue
+            if is_called or not is_checked:
+                is_checked = _mend(rounds)
             report = rounds.run(clients.setdefault(url, Client(url)))
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
@@ -82,7 +91,17 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk) -> None:
             failures += 1
             LOG.exception("the round failed unexpectedly")
             kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
-        pause.wait(schedule.next_delay_s(failures, random=chance, retry_after_s=wait))
+        delay_s = schedule.next_delay_s(failures, random=chance, retry_after_s=wait)
+        # Calls are heard between good rounds only: neither a silent HQ nor a page that cannot be helped makes us hurry.
+        is_called = (pause if failures or is_called else call).wait(delay_s)
+
+
+def _mend(rounds: Rounds) -> bool:
+    """Set a damaged catalogue aside, so that this round builds a new one, and say that the file was checked."""
+    with hold(rounds.directory / LOCK_FILE):
+        if drop_damaged(rounds.catalog):
+            LOG.warning("catalog.db is damaged: set aside, a new one is fetched")
+    return True
 
 
 def _first_delay_s(rounds: Rounds) -> float:

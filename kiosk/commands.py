@@ -24,12 +24,11 @@ from kiosk.status import describe
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
-from pos.errors import NotFound
+from pos.errors import NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops, setting, store_setting
 from pos.slips import load_device
 from sync.client import Client
 from sync.enrolment import enrol
-from sync.errors import Offline
 from sync.rounds import RoundReport
 
 THREADS = 8
@@ -100,15 +99,18 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     directory.mkdir(parents=True, exist_ok=True)
     hosts = [] if host == "127.0.0.1" else [host]
-    server = Server((host, port), create_app(directory, sync=True, hosts=hosts), numthreads=THREADS, server_name="kiosk")
+    server = Server((host, port), _not_yet, numthreads=THREADS, server_name="kiosk")
+    # The port first: where another kiosk serves already, its prints under way must not be taken for forgotten ones.
+    server.prepare()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    click.echo(f"kiosk on http://{host}:{port}/")
     try:
-        server.safe_start()
+        server.wsgi_app = create_app(directory, sync=True, hosts=hosts)
+        click.echo(f"kiosk on http://{host}:{port}/")
+        server.serve()
     finally:
         server.stop()
 
@@ -147,6 +149,10 @@ def doctor_command(directory: Path) -> None:
         sys.exit(1)
 
 
+def _not_yet(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:
+    raise RuntimeError("asked before it serves")
+
+
 class _Progress:
     """Shows a round that takes longer than a second, on a terminal only."""
 
@@ -162,7 +168,10 @@ class _Progress:
 def _ops(directory: Path) -> Store:
     if not (directory / "ops.db").exists():
         raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
-    return open_ops(directory / "ops.db")
+    try:
+        return open_ops(directory / "ops.db")
+    except DatabaseError as problem:
+        raise RecordsDamaged(f"{directory / 'ops.db'}: {problem}; the file is left as it is") from problem
 
 
 def _describe(directory: Path) -> dict[str, Any]:
@@ -203,7 +212,7 @@ def _sentence(report: RoundReport) -> str:
 def _check(name: str, work: Any) -> bool:
     try:
         answer = work()
-    except (NotFound, Offline, DatabaseError, OSError, ValueError) as problem:
+    except (PosError, DatabaseError, OSError, ValueError) as problem:
         click.echo(f"{name:<12} FAULT  {problem}")
         return False
     click.echo(f"{name:<12} ok     {answer}")
@@ -215,7 +224,7 @@ def _quick_check(path: Path) -> str:
         raise FileNotFoundError(f"{path.name} is missing")
     answer = Store(path, durable=False).read().execute("pragma quick_check(1)").fetchone()[0]
     if answer != "ok":
-        raise DatabaseError(answer)
+        raise DatabaseError(" ".join(answer.split()))
     return f"{path.name}, {os.stat(path).st_size:,} bytes"
 
 

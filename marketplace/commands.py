@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -87,7 +88,10 @@ def import_command(feed: Path, directory: Path) -> None:
 def publish_command(directory: Path) -> None:
     """Publish what changed to the fleet."""
     engine = open_engine(read_place(directory).database)
-    for market, published in publish_all(engine, directory).items():
+    markets = publish_all(engine, directory)
+    if not markets:
+        click.echo("nothing to publish: import a feed first")
+    for market, published in markets.items():
         click.echo(f"{market}: publication {published.publication}" if published else f"{market}: nothing changed")
 
 
@@ -108,6 +112,7 @@ def enrol_command(corner: str, directory: Path) -> None:
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
     create_tables(open_engine(read_place(directory).database))
+    _refuse_taken_port(host, port)
     os.environ["COMPTOIR_MARKETPLACE"] = str(directory.resolve())
     server = Granian(
         "marketplace.app:app_from_environment",
@@ -120,6 +125,12 @@ def serve_command(directory: Path, host: str, port: int) -> None:
         log_access=False,
     )
     server.serve()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    """Raise OSError when somebody listens there: the server's workers share their port, and would share it with a stranger."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    socket.create_server((host, port), family=family).close()
 
 
 class Ticker:

@@ -21,7 +21,7 @@ from pos.catalog import publication
 from pos.corners import Corner
 from pos.corners import corner as corner_of
 from pos.db import snapshot
-from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, SlipAlreadyVoided
+from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, RecordsDamaged, SlipAlreadyVoided
 from pos.ops import setting
 from pos.plans import law
 from pos.selections import Priced, priced_selection
@@ -64,11 +64,14 @@ class Slip:
 
 
 def load_device(directory: Path) -> Device:
-    """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment."""
+    """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment, RecordsDamaged."""
     path = directory / "device.key"
     if not path.exists():
         raise NotFound("this kiosk is not enrolled")
-    private_key = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    raw = path.read_bytes()
+    if len(raw) != 32:
+        raise RecordsDamaged("device.key is damaged")
+    private_key = Ed25519PrivateKey.from_private_bytes(raw)
     return Device(private_key=private_key, key_id=tokens.key_id(private_key.public_key().public_bytes_raw()).hex())
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pos import clock
 from pos.corners import read_corner
 from pos.db import Store
-from pos.errors import NotFound
+from pos.errors import NotFound, RecordsDamaged
 from pos.ops import setting, store_setting
 from pos.tokens import key_id
 from sync.blobs import sync_directory
@@ -60,11 +60,14 @@ def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: dateti
 
 
 def load_key(directory: Path) -> Ed25519PrivateKey:
-    """Return the kiosk's signing key. Raises: NotFound before enrolment."""
+    """Return the kiosk's signing key. Raises: NotFound before enrolment, RecordsDamaged."""
     path = directory / KEY_FILE
     if not path.exists():
         raise NotFound("this kiosk is not enrolled")
-    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    raw = path.read_bytes()
+    if len(raw) != 32:
+        raise RecordsDamaged(f"{KEY_FILE} is damaged")
+    return Ed25519PrivateKey.from_private_bytes(raw)
 
 
 def corner_sha256(document: dict[str, Any]) -> str:

@@ -125,6 +125,22 @@ def follow(catalog: Store, source: Source, market: str, *, now: datetime, progre
     )
 
 
+def drop_damaged(catalog: Store) -> bool:
+    """Read the whole file and set it aside where it contradicts itself; return whether it was. Needs the directory's lock.
+
+    What `follow` looks at may be intact while other pages are not, and equal roots alone would then never bring new ones.
+    """
+    if not catalog.path.exists():
+        return False
+    try:
+        is_damaged = catalog.read().execute("pragma quick_check(1)").fetchone()[0] != "ok"
+    except DatabaseError as problem:
+        is_damaged = _is_damage(problem)
+    if is_damaged:
+        _set_aside(catalog)
+    return is_damaged
+
+
 class _Blobs:
     """The blobs fetched so far; they outlast a failure, so that the next attempt goes on from there."""
 

@@ -1,0 +1,64 @@
+"""A plan alone: the partner's plans for somebody who keeps their phone, each with what it costs and what leaving would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast, get_args
+
+from flask import Blueprint, Response, request
+
+from kiosk import web
+from kiosk.tariffs import tariffs
+from pos import plans as published
+from pos.eligibility import Acquisition
+from pos.errors import Invalid
+from pos.plans import Plan
+from pos.totals import Line, Totals, early_exit_cents, line_totals
+
+routes = Blueprint("plans", __name__)
+
+EXIT_MONTH = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAlone:
+    """A plan without a device. `exit_cents` is what leaving after 12 months costs, None where nobody is bound that long."""
+
+    plan: Plan
+    totals: Totals
+    exit_cents: int | None
+
+
+@routes.get("/plans")
+def plans() -> Response:
+    """Show the plans open to this situation: a new number, one's own number kept, or a customer already."""
+    acquisition = _acquisition()
+    catalog, here = web.catalog(), web.corner_or_none()
+    law = published.law(catalog, "early_exit", web.today())
+    known = tariffs(catalog)
+    rows = [
+        PlanAlone(
+            plan=plan,
+            totals=line_totals(Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=())),
+            exit_cents=_exit_cents(plan, law),
+        )
+        for plan in known.plans
+        if acquisition in plan.body["acquisitions"] and (here is None or plan.partner_id == here.partner.get("partner_id"))
+    ]
+    situations = [(name, web.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in get_args(Acquisition)]
+    return web.page("plans.html", rows=rows, acquisition=acquisition, situations=situations)
+
+
+def _acquisition() -> Acquisition:
+    wished = request.args.get("acquisition") or "new"
+    if wished not in get_args(Acquisition):
+        raise Invalid("not a way to get a plan", field="acquisition")
+    return cast(Acquisition, wished)
+
+
+def _exit_cents(plan: Plan, law: dict[str, int] | None) -> int | None:
+    terms = plan.terms
+    if terms.commitment_months <= EXIT_MONTH:
+        return None
+    rate_bp, from_month = (law["rate_bp"], law["from_month"]) if law else (0, terms.commitment_months)
+    return early_exit_cents(terms, after_month=EXIT_MONTH, with_device=False, rate_bp=rate_bp, from_month=from_month)

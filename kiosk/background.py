@@ -18,7 +18,7 @@ from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
-from pos.ops import setting
+from pos.ops import back_up, setting
 from pos.selections import wipe_idle_selections
 from sync import schedule
 from sync.client import Client
@@ -80,6 +80,7 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
             _wipe_forgotten(rounds.ops)
+            back_up(rounds.ops.path, day=clock.to_text(clock.now())[:10])
         except Busy:
             LOG.info("another process syncs this directory")
         except (PosError, DatabaseError, OSError) as problem:

@@ -15,6 +15,7 @@ from sqlite_utils.migrations import Migrations
 from pos.db import Store, connect
 
 migrations = Migrations("comptoir-ops")
+BACKUPS = 7
 
 
 @migrations()
@@ -112,6 +113,28 @@ def open_ops(path: Path) -> Store:
     finally:
         database.close()
     return Store(path, durable=True)
+
+
+def back_up(path: Path, *, day: str) -> Path:
+    """Keep a copy of the records as of `day` (`YYYY-MM-DD`) in `backup/` beside them, once a day; the newest seven stay.
+
+    The copy is complete before it has its name. Raises: DatabaseError, OSError.
+    """
+    target = path.parent / "backup" / f"ops-{day}.db"
+    if target.exists():
+        return target
+    target.parent.mkdir(exist_ok=True)
+    half = target.with_suffix(".part")
+    half.unlink(missing_ok=True)
+    database = connect(path, durable=True)
+    try:
+        database.execute("vacuum into ?", [str(half)])
+    finally:
+        database.close()
+    half.replace(target)
+    for old in sorted(target.parent.glob("ops-*.db"))[:-BACKUPS]:
+        old.unlink()
+    return target
 
 
 def setting(database: Database, name: str) -> Any:

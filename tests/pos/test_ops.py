@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pos.db import connect
+from pos.ops import back_up, store_setting
+from tests.world import Kiosk
+
+
+def test_a_copy_of_each_day_is_kept_for_a_week(kiosk: Kiosk) -> None:
+    copies = [back_up(kiosk.ops.path, day=f"2026-11-{day:02}") for day in range(10, 20)]
+
+    kept = sorted(path.name for path in (kiosk.directory / "backup").iterdir())
+    assert kept == [f"ops-2026-11-{day}.db" for day in range(13, 20)]
+    copy = connect(copies[-1], durable=True, wal=False)
+    assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert copy.execute("select value from setting where name = 'stream'").fetchone() == ('"' + "a" * 32 + '"',)
+    copy.close()
+
+
+def test_a_day_is_copied_once(kiosk: Kiosk) -> None:
+    first = back_up(kiosk.ops.path, day="2026-11-22").read_bytes()
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "acked", 5)
+
+    assert back_up(kiosk.ops.path, day="2026-11-22").read_bytes() == first
+
+
+def test_a_copy_cut_short_is_begun_again(kiosk: Kiosk) -> None:
+    half = kiosk.directory / "backup" / "ops-2026-11-22.part"
+    half.parent.mkdir()
+    half.write_bytes(b"half")
+
+    assert back_up(kiosk.ops.path, day="2026-11-22").stat().st_size > 4
+    assert not half.exists()

@@ -9,7 +9,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import pages, syncing
+from bench import hq, pages, syncing
 from bench.measure import machine, table
 from bench.world import make_marketplace
 
@@ -28,6 +28,7 @@ def main() -> None:
     print(f"Machine: {machine()}.\n", flush=True)
     print(table("Sync", syncing.measure(scratch, runs=chosen.runs)), flush=True)
     print(table("Kiosk", pages.measure(scratch, runs=chosen.runs)), flush=True)
+    print(table("HQ", hq.measure(scratch, runs=chosen.runs)), flush=True)
 
 
 if __name__ == "__main__":

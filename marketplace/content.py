@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from marketplace.fields import FIELDS
+from marketplace.fields import CURRENCY, FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, parts, plain
 from marketplace.problems import NotInOrder, Problems
 from pos.claims import forbidden_words
 from pos.errors import Invalid
@@ -82,12 +82,13 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
     except FileNotFoundError:
         problems.add("feed.json", 0, "file", "missing")
         problems.refuse_any()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         problems.add("feed.json", 0, "file", f"cannot be read: {type(problem).__name__}: {problem}")
         problems.refuse_any()
 
 
 def _market(market: str, body: Row) -> Row:
+    parts(currency=CURRENCY, languages=LANGUAGES_SPOKEN)(body)
     return {
         "market": market,
         "currency": str(body["currency"]),
@@ -107,7 +108,8 @@ def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple
                 row = json.loads(raw.decode("utf-8"), parse_float=_no_decimals, parse_constant=_no_decimals)
                 if not isinstance(row, dict):
                     raise NotInOrder("not a JSON object")
-            except ValueError as problem:
+                plain(row)
+            except (ValueError, RecursionError) as problem:
                 problems.add(path.name, line, "line", str(problem))
                 continue
             if _has_good_fields(path.name, line, name, row, problems):
@@ -184,8 +186,8 @@ def _wrong_wording(row: Row, content: Content) -> Iterator[tuple[str, str]]:
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        for each in value.values():
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from _texts_in(each)
 
 
@@ -228,7 +230,16 @@ def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
             yield "planogram", f"unknown SKU {spot.get('sku_id')} at {spot['position']}"
 
 
-JUDGES = {"sellers": _judge_seller, "plans": _judge_plan, "options": _judge_option, "corners": _judge_corner}
+def _judge_law(row: Row, _: Content) -> Iterator[tuple[str, str]]:
+    check = LAW_BODIES.get(row["kind"])
+    try:
+        if check is not None:
+            check(row["body"])
+    except NotInOrder as problem:
+        yield "body", str(problem)
+
+
+JUDGES = {"laws": _judge_law, "sellers": _judge_seller, "plans": _judge_plan, "options": _judge_option, "corners": _judge_corner}
 
 COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
     "laws": lambda row: (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.content import Content, wrong_words
-from marketplace.fields import MOST_ID
+from marketplace.fields import MOST_ID, plain
 from marketplace.problems import NotInOrder, Problems
 
 FILE = "listings.csv"
@@ -87,6 +87,7 @@ def comment(text: str) -> str:
     """Read a seller's comment. Raises: NotInOrder."""
     if len(text) > MOST_COMMENT:
         raise NotInOrder(f"longer than {MOST_COMMENT} characters")
+    plain(text)
     return text
 
 
@@ -136,8 +137,9 @@ def read_supply(directory: Path, content: Content, problems: Problems) -> Iterat
         return
     grades = {grade["code"]: (grade["grade_id"], grade["battery_min_pct"]) for grade in content.rows["grades"].values()}
     judge = _Judge(content=content, grades=grades, problems=problems, first_seen={})
-    with path.open(encoding="utf-8", newline="") as source:
-        reader = csv.reader(source, delimiter=";", strict=True)
+    with path.open("rb") as source:
+        # Decoded line by line, so that a wrong byte is reported where it stands.
+        reader = csv.reader((line.decode("utf-8") for line in source), delimiter=";", strict=True)
         try:
             if next(reader, None) != HEADER:
                 judge.add(1, "line", f"the first line is not {';'.join(HEADER)}")
@@ -146,7 +148,9 @@ def read_supply(directory: Path, content: Content, problems: Problems) -> Iterat
                 values = _read_fields(record, reader.line_num, judge)
                 if values is not None and _is_in_order(values, reader.line_num, judge):
                     yield reader.line_num, _columns(values, judge)
-        except (csv.Error, UnicodeDecodeError) as problem:
+        except UnicodeDecodeError as problem:
+            judge.add(reader.line_num + 1, "line", str(problem))
+        except csv.Error as problem:
             judge.add(reader.line_num, "line", str(problem))
 
 

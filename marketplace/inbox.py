@@ -26,6 +26,8 @@ from pos.totals import Line, Totals, selection_totals
 
 MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
+JUDGED_TOGETHER = 100
+KEY = ("corner_id", "key_id", "stream", "seq")
 MOST_SEQ = 2**53
 KIND = re.compile(r"[a-z_]{1,40}", re.ASCII)
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -74,9 +76,9 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
 
 def judge(engine: Engine) -> int:
-    """Act on every stored event that nobody judged yet, each in a transaction of its own; return how many.
+    """Act on every stored event that nobody judged yet, a few in a transaction; return how many there were.
 
-    A failure of the database leaves the event for the next call; any other failure sets the event aside as dead.
+    A failure of the database leaves the events for the next call; any other failure sets that event aside as dead.
     """
     with reading(engine) as connection:
         waiting = rows(
@@ -87,15 +89,47 @@ def judge(engine: Engine) -> int:
             """,
             most=JUDGED_AT_ONCE,
         )
-    for event in waiting:
+    for start in range(0, len(waiting), JUDGED_TOGETHER):
+        some = waiting[start : start + JUDGED_TOGETHER]
+        if not _judged(engine, some) and len(some) > 1:
+            # One of them may be what the database cannot bear: alone it holds up nobody else.
+            for event in some:
+                _judged(engine, [event])
+    return len(waiting)
+
+
+def _judged(engine: Engine, some: list[Event]) -> bool:
+    try:
+        run_tx(engine, lambda connection: _judge_some(connection, some))
+    except (OperationalError, InterfaceError, Unavailable):
+        logger.exception("events from %s of %s stay for later", some[0]["seq"], some[0]["corner_id"])
+        return False
+    return True
+
+
+def _judge_some(connection: Connection, some: list[Event]) -> None:
+    """Judge each event behind its own savepoint, so that one that fails takes nothing else along, and mark them all."""
+    verdicts = []
+    for event in some:
+        state, reason = "judged", ""
         try:
-            run_tx(engine, lambda connection, event=event: _judge(connection, event))  # type: ignore[misc]
+            with connection.begin_nested():
+                _judge(connection, event)
         except (OperationalError, InterfaceError, Unavailable):
-            logger.exception("event %s of %s stays for later", event["seq"], event["corner_id"])
+            raise
         except Exception as problem:
             logger.exception("event %s of %s set aside", event["seq"], event["corner_id"])
-            _set_aside(engine, event, f"{type(problem).__name__}: {problem}"[:500])
-    return len(waiting)
+            state, reason = "dead", f"{type(problem).__name__}: {problem}"[:500].replace("\x00", "�")
+        verdicts.append({**{name: event[name] for name in KEY}, "state": state, "reason": reason})
+    connection.execute(
+        text(
+            """
+            update inbox set state = :state, reason = :reason
+            where corner_id = :corner_id and key_id = :key_id and stream = :stream and seq = :seq
+            """
+        ),
+        verdicts,
+    )
 
 
 def _read_event(event: Any) -> Event:
@@ -182,7 +216,6 @@ def _judge(connection: Connection, event: Event) -> None:
         raise Invalid("the event is not what its hash says")
     body = json.loads(event["body"])
     JUDGES[event["kind"]](connection, event, body)
-    _mark(connection, event, "judged", "")
 
 
 def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> None:
@@ -254,23 +287,6 @@ def _insert_once(connection: Connection, table: str, values: dict[str, Any]) -> 
         connection,
         f"insert into {table} ({columns}) values ({holders}) on conflict (corner_id, key_id, counter) do nothing",
         **values,
-    )
-
-
-def _set_aside(engine: Engine, event: Event, reason: str) -> None:
-    run_tx(engine, lambda connection: _mark(connection, event, "dead", reason.replace("\x00", "�")))
-
-
-def _mark(connection: Connection, event: Event, state: str, reason: str) -> None:
-    changed(
-        connection,
-        """
-        update inbox set state = :state, reason = :reason
-        where corner_id = :corner_id and key_id = :key_id and stream = :stream and seq = :seq
-        """,
-        state=state,
-        reason=reason,
-        **{name: event[name] for name in ("corner_id", "key_id", "stream", "seq")},
     )
 
 

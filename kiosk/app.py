@@ -126,7 +126,10 @@ def _http_problem(problem: HTTPException) -> Response:
     if problem.code in (301, 302, 303, 307, 308):
         return Response(status=problem.code, headers=dict(problem.get_headers()))
     status = problem.code or 500
-    return _answer(HTTP_CODES.get(status, "invalid" if status < 500 else "unexpected"), status, problem.description or "", {})
+    answer = _answer(HTTP_CODES.get(status, "invalid" if status < 500 else "unexpected"), status, problem.description or "", {})
+    if allowed := problem.get_response().headers.get("Allow"):
+        answer.headers["Allow"] = allowed
+    return answer
 
 
 def _file_problem(problem: DatabaseError) -> Response:

@@ -30,6 +30,7 @@ from sync.rounds import LOCK_FILE, RoundReport, run_round
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
 NOT_ENROLLED_S = 5.0
+CALLS_APART_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,10 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
             LOG.exception("the round failed unexpectedly")
             kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
         delay_s = schedule.next_delay_s(failures, random=chance, retry_after_s=wait)
-        # Calls are heard between good rounds only: neither a silent HQ nor a page that cannot be helped makes us hurry.
-        is_called = (pause if failures or is_called else call).wait(delay_s)
+        # A silent HQ is not hurried by calls, and a page that cannot be helped gets no more than a round each `CALLS_APART_S`.
+        deaf_s = delay_s if failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
+        pause.wait(deaf_s)
+        is_called = call.wait(delay_s - deaf_s)
 
 
 def _mend(rounds: Rounds) -> bool:

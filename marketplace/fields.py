@@ -175,7 +175,7 @@ SUMMARY = parts(url=WEB, version=word, sha256=pattern(r"[0-9a-f]{64}", "a sha256
 CURRENCY = pattern(r"[A-Z]{3}", "a currency code")
 LANGUAGES_SPOKEN = each(choice(*LANGUAGES), least=1)
 SPOT = parts(position=word, sku_id=ID)
-BANDS = each(_band, least=1)
+BANDS = each(_band)
 
 NEW_PRICE = parts(cents=whole(1, 10_000_000), currency=CURRENCY, source=word, observed_on=DAY)
 

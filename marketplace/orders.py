@@ -26,6 +26,8 @@ from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 POSTCODE = {"fr": re.compile(r"\b\d{5}\b"), "us": re.compile(r"\b\d{5}(?:-\d{4})?\b")}
+UNWRITABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]")
+"""What nobody types: a parcel label, and PostgreSQL, could not carry it, or it would turn the reading direction."""
 MOST_NAME, MOST_EMAIL, MOST_ADDRESS = 120, 254, 500
 
 INSERT_CLAIM = """
@@ -62,7 +64,7 @@ class Contact:
 
 def read_contact(form: Mapping[str, str], market: str) -> Contact:
     """Read name, e-mail and delivery address from a form. Raises: InvalidContact."""
-    values = {name: form.get(name, "").replace("\r\n", "\n").strip() for name in ("name", "email", "address")}
+    values = {name: _writable(form.get(name, "")) for name in ("name", "email", "address")}
     fields = {}
     if not 2 <= len(values["name"]) <= MOST_NAME or not any(letter.isalpha() for letter in values["name"]):
         fields["name"] = "missing"
@@ -76,6 +78,11 @@ def read_contact(form: Mapping[str, str], market: str) -> Contact:
     if fields:
         raise InvalidContact("the form is not complete", fields=fields)
     return Contact(**values)
+
+
+def _writable(text: str) -> str:
+    """Return what a person typed without what nobody types; a tab is a space."""
+    return UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\t", " ")).strip()
 
 
 def claim_slip(

@@ -144,4 +144,7 @@ def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse
     code = problem.name.lower().replace(" ", "_")
     if wants_json() or isinstance(problem, SecurityError):  # a Host we do not trust gets no page with links made from it
         return jsonify({"code": code, "detail": problem.description or code, "status": status}), status
-    return render_template("marketplace/errors.html", code=code, status=status, data={}), status
+    response = current_app.make_response((render_template("marketplace/errors.html", code=code, status=status, data={}), status))
+    if allowed := problem.get_response().headers.get("Allow"):
+        response.headers["Allow"] = allowed
+    return response, status

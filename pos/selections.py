@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -89,6 +89,7 @@ def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish,
     if lines >= MAX_LINES:
         raise TooManyLines(most=MAX_LINES)
     checked = check_wish(catalog, wish)
+    _check_enough(ops, catalog, selection_id, checked)
     ops.table("selection_line").insert(
         {
             "selection_id": selection_id,
@@ -136,6 +137,18 @@ def wipe_selection(ops: Database, selection_id: str) -> None:
 def wipe_idle_selections(ops: Database, *, before: datetime) -> None:
     """Forget every selection nobody touched since `before`; runs inside the caller's `write`."""
     ops.execute("delete from selection where touched_at < ?", [clock.to_text(before)])
+
+
+def _check_enough(ops: Database, catalog: Database, selection_id: str, wish: Wish) -> None:
+    """Raise ListingGone when earlier lines of this selection leave too few of the listing for this one."""
+    if wish.listing_id is None:
+        return
+    [(earlier,)] = ops.execute(
+        "select coalesce(sum(quantity), 0) from selection_line where selection_id = ? and listing_id = ?",
+        [selection_id, wish.listing_id],
+    )
+    if earlier:
+        _offer_for(catalog, replace(wish, quantity=wish.quantity + earlier), earlier=earlier)
 
 
 def check_wish(catalog: Database, wish: Wish) -> Wish:
@@ -187,7 +200,7 @@ def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now
 
 def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish]], *, now: datetime) -> Priced:
     """Return numbered wishes at today's prices, as a selection of that id would show them."""
-    lines = tuple(_priced_line(catalog, line_no, wish, now) for line_no, wish in wishes)
+    lines = tuple(_priced_lines(catalog, wishes, now))
     present = [line for line in lines if line.totals is not None]
     shown = [[line.line_no, line.state, line.facts] for line in lines]
     fingerprint = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
@@ -195,12 +208,22 @@ def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish
     return Priced(selection_id=selection_id, lines=lines, totals=totals, fingerprint=fingerprint)
 
 
-def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime) -> PricedLine:
+def _priced_lines(catalog: Database, wishes: Sequence[tuple[int, Wish]], now: datetime) -> Iterator[PricedLine]:
+    """Yield each line; lines of one listing take its stock in their order."""
+    taken: dict[int | None, int] = {}
+    for line_no, wish in wishes:
+        line = _priced_line(catalog, line_no, wish, now, earlier=taken.get(wish.listing_id, 0))
+        if line.state != "gone":
+            taken[wish.listing_id] = taken.get(wish.listing_id, 0) + wish.quantity
+        yield line
+
+
+def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, earlier: int) -> PricedLine:
     try:
-        offer = _offer_for(catalog, wish)
+        offer = _offer_for(catalog, replace(wish, quantity=wish.quantity + earlier), earlier=earlier)
         facts = line_facts(catalog, wish, offer, now=now)
     except (ListingGone, NotFound) as problem:
-        instead = _instead(catalog, wish, problem)
+        instead = _instead(catalog, replace(wish, quantity=wish.quantity + earlier), problem)
         return PricedLine(line_no=line_no, wish=wish, state="gone", offer=None, instead=instead, facts={}, totals=None)
     state = "changed" if offer and wish.seen_cents not in (None, offer.all_in_cents) else "ok"
     totals = line_totals(Line.from_slip(facts))
@@ -326,14 +349,14 @@ def _check_plan(catalog: Database, wish: Wish, offer: Offer | None) -> None:
         raise NotEligible(plan_id=plan.plan_id, reasons=answer.reasons, fix=answer.fix)
 
 
-def _offer_for(catalog: Database, wish: Wish) -> Offer | None:
+def _offer_for(catalog: Database, wish: Wish, *, earlier: int = 0) -> Offer | None:
     """Return the offer of the wish's listing, None when it is for no device. Raises: ListingGone, also when too few are left."""
     if wish.listing_id is None:
         return None
     offer = offers.offer_of_listing(catalog, wish.listing_id)
     if offer.quantity < wish.quantity:
         sku = skus.sku_by_id(catalog, offer.sku_id)["sku"]
-        raise ListingGone(listing_id=offer.listing_id, sku=sku, grade_id=offer.grade_id, left=offer.quantity)
+        raise ListingGone(listing_id=offer.listing_id, sku=sku, grade_id=offer.grade_id, left=max(0, offer.quantity - earlier))
     return offer
 
 

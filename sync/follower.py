@@ -133,7 +133,12 @@ def drop_damaged(catalog: Store) -> bool:
     if not catalog.path.exists():
         return False
     try:
-        is_damaged = catalog.read().execute("pragma quick_check(1)").fetchone()[0] != "ok"
+        # A connection of its own: one that read before would show the pages it remembers.
+        database = connect(catalog.path, durable=False)
+        try:
+            is_damaged = bool(database.execute("pragma quick_check(1)").fetchone()[0] != "ok")
+        finally:
+            database.close()
     except DatabaseError as problem:
         is_damaged = _is_damage(problem)
     if is_damaged:

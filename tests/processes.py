@@ -25,6 +25,23 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def four_ports() -> int:
+    """Return the first of four ports in a row that nobody listens on now."""
+    while True:
+        first = free_port()
+        if first <= 65532 and all(is_free(first + more) for more in range(4)):
+            return first
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a port can be listened on now."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 def comptoir(*arguments: str, expect: int = 0) -> str:
     """Run a command and return what it printed. Raises: AssertionError when its status is another than expected."""
     command = [sys.executable, "-m", "comptoir", *arguments]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def browser_context_args() -> dict[str, Any]:
 class System:
     """Addresses and directories of a running system."""
 
+    feed: Path
     marketplace: Path
     kiosk: Path
     marketplace_url: str
@@ -50,6 +52,20 @@ class System:
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     """A marketplace with a published catalogue, an enrolled and synced kiosk, a printer; all listening."""
+    with running_system(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for all tests of a module in a worker, each of which must work whatever the others left in it."""
+    with running_system(tmp_path_factory.mktemp("system")) as running:
+        yield running
+
+
+@contextmanager
+def running_system(tmp_path: Path) -> Iterator[System]:
+    """Set a whole system up in `tmp_path` and run it until the block ends."""
     market_port, kiosk_port, printer_port, paper_port = (free_port() for _ in range(4))
     marketplace, kiosk, feed = tmp_path / "marketplace", tmp_path / "kiosk", tmp_path / "feed"
     public_url = f"http://127.0.0.1:{market_port}"
@@ -71,6 +87,7 @@ def system(tmp_path: Path) -> Iterator[System]:
             comptoir("kiosk", "sync", "--dir", str(kiosk))
             with serving(*serve_kiosk, url=f"http://127.0.0.1:{kiosk_port}/healthz"):
                 yield System(
+                    feed=feed,
                     marketplace=marketplace,
                     kiosk=kiosk,
                     marketplace_url=public_url,

@@ -158,3 +158,52 @@ def test_memory_does_not_grow_with_the_listings(hq: Hq, tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "field", "reason"),
+    [
+        ("plans", {"acquisitions": [{}]}, "acquisitions", "empty or not a text"),
+        ("plans", {"summary": {}}, "summary", "url: not a web address"),
+        ("plans", {"summary": {"url": "javascript:alert(1)"}}, "summary", "url: not a web address"),
+        ("skus", {"color": {"hex": "red;}", "name": {"fr": "Rouge"}}}, "color", "hex: not a colour as #rrggbb"),
+        ("skus", {"new_price": {"cents": 1}}, "new_price", "currency: not a currency code"),
+        ("skus", {"specs": {"box": ["comme neuf"]}}, "specs", "forbidden wording: comme neuf"),
+        ("skus", {"model": "iPhone\0"}, "line", "a control character or half a character"),
+        ("skus", {"model": "iPhone \ud800"}, "line", "a control character or half a character"),
+        ("corners", {"planogram": [{"position": [], "sku_id": 1}]}, "planogram", "position: empty or not a text"),
+        ("corners", {"planogram": [{"position": "A1", "sku_id": []}]}, "planogram", "sku_id: not a whole number"),
+        ("corners", {"languages": []}, "languages", "fewer than 1"),
+        ("corners", {"languages": ["xx"]}, "languages", "not one of fr, en"),
+        ("laws", {"kind": "legal_guarantee", "body": {}}, "body", "months: not a whole number"),
+        ("laws", {"kind": "copy_levy", "body": {"vat_bp": 2000, "bands": {"phone": [[1]]}}}, "body", None),
+    ],
+)
+def test_what_pages_would_stumble_over_is_refused(
+    hq: Hq, tmp_path: Path, file: str, change: dict[str, Any], field: str, reason: str | None
+) -> None:
+    rows = world.world()
+    rows[file][0] = {**rows[file][0], **change}
+
+    problem = refused(hq, tmp_path, rows)[0]
+
+    assert (problem["file"], problem["line"], problem["field"]) == (f"{file}.jsonl", 1, field)
+    assert reason is None or problem["reason"] == reason
+
+
+def test_a_wrong_byte_is_reported_on_its_line(hq: Hq, tmp_path: Path) -> None:
+    feed = world.write_feed(tmp_path / "bad", None, world.listings())
+    path = feed / "listings.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2].replace(b";", b"\xe9;", 1), *lines[3:]]))
+
+    [problem] = refused_feed(hq, feed)
+
+    assert (problem["file"], problem["line"]) == ("listings.csv", 3)
+
+
+def test_a_file_nested_without_end_is_refused(hq: Hq, tmp_path: Path) -> None:
+    feed = world.write_feed(tmp_path / "bad", None, world.listings())
+    (feed / "plans.jsonl").write_text("[" * 100_000)
+
+    assert refused_feed(hq, feed)[0]["file"] == "plans.jsonl"

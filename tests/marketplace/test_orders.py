@@ -174,3 +174,11 @@ def _yesterday() -> datetime:
 def _backdate(hq: Hq) -> None:
     """Make the publications older than yesterday's slip."""
     run_tx(hq.engine, lambda connection: changed(connection, "update sync_publication set published_at = '2026-01-01T00:00:00Z'"))
+
+
+def test_what_nobody_types_is_left_out_of_the_address(hq: Hq) -> None:
+    digits = hq.digits()
+
+    assert hq.claim(digits, name="Ca\0mille\u202e Roux\x1b", address="12 rue\tCrébillon\r\n44000 Nantes").status_code == 303
+    [order] = hq.rows("select name, address from customer_order")
+    assert order == {"name": "Camille Roux", "address": "12 rue Crébillon\n44000 Nantes"}

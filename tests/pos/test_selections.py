@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -227,21 +228,40 @@ wishes = st.builds(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some=st.lists(wishes, max_size=5))
 def test_what_is_accepted_can_be_issued_and_adds_up(kiosk: Kiosk, some: list[Wish]) -> None:
-    catalog = kiosk.catalog.read()
-    taken: list[Wish] = []
+    selection_id = start(kiosk)
+    taken = 0
     for wish in some:
-        try:
-            taken.append(selections.check_wish(catalog, wish))
-        except PosError:
-            continue
+        with suppress(PosError):
+            add(kiosk, selection_id, wish)
+            taken += 1
 
-    shown = selections.price(catalog, "any", list(enumerate(taken, 1)), now=NOW)
+    shown = priced(kiosk, selection_id)
 
+    assert len(shown.lines) == taken
     assert all(line.state == "ok" for line in shown.lines)
     each: list[dict[str, Any]] = [line.facts["totals"] for line in shown.lines]
     assert shown.totals.due_today_cents == sum(totals["due_today_cents"] for totals in each)
     assert shown.totals.monthly_now_cents == sum(totals["monthly_now_cents"] for totals in each)
     assert shown.is_issuable == bool(taken)
+
+
+def test_lines_of_one_listing_share_its_stock(kiosk: Kiosk) -> None:
+    """103 is a single unit: two lines of it would make a slip nobody can order from."""
+    selection_id = start(kiosk, Wish(listing_id=103))
+
+    with pytest.raises(ListingGone) as gone:
+        add(kiosk, selection_id, Wish(listing_id=103))
+
+    assert gone.value.data["left"] == 0
+    assert [line.state for line in priced(kiosk, selection_id).lines] == ["ok"]
+
+
+def test_a_line_is_gone_when_stock_fell_below_the_lines_before_it(kiosk: Kiosk) -> None:
+    selection_id = start(kiosk, Wish(listing_id=104, quantity=2), Wish(listing_id=104))
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update stock set quantity = 2 where listing_id = 104")
+
+    assert [line.state for line in priced(kiosk, selection_id).lines] == ["ok", "gone"]
 
 
 def test_pricing_reads_no_large_table_from_end_to_end(kiosk: Kiosk) -> None:

@@ -1,0 +1,109 @@
+"""`comptoir demo` as a stranger runs it: an empty directory, a slip, its paper, Ctrl-C, and the same slip again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
+from urllib.request import HTTPRedirectHandler, build_opener, urlopen
+
+from tests.processes import START_S, four_ports, is_free
+
+
+class Stay(HTTPRedirectHandler):
+    """Leaves a 303 to whoever posted."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
+    port = four_ports()
+    directory = tmp_path / "demo"
+
+    with demo(directory, port, "--listings", "60") as addresses:
+        assert len(addresses) == 4
+        for address in addresses:
+            read(address)
+        slip = make_slip(f"http://127.0.0.1:{port + 1}")
+        post(f"{slip}/print")
+        wait_for_paper(f"http://127.0.0.1:{port + 3}/latest.png")
+    assert all(is_free(port + more) for more in range(4))
+
+    with demo(directory, port):
+        assert slip.rsplit("/", 1)[1] in read(slip)
+        assert make_slip(f"http://127.0.0.1:{port + 1}") != slip
+    assert all(is_free(port + more) for more in range(4))
+
+
+@contextmanager
+def demo(directory: Path, port: int, *more: str) -> Iterator[list[str]]:
+    """Run the demo until the block ends, then press Ctrl-C; lend the addresses it printed for people."""
+    command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port), *more]
+    output = directory.with_name(f"demo-{time.monotonic_ns()}.txt")
+    with output.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        deadline = time.monotonic() + START_S
+        while "comptoir demo ready\n" not in output.read_text():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.1)
+        text = output.read_text()
+        assert text.endswith("comptoir demo ready\n")
+        yield re.findall(r"^(?:kiosk|marketplace|HQ console|paper) +(http://\S+)", text, re.MULTILINE)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in (0, 130)
+        assert output.read_text() == text
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+
+
+def make_slip(kiosk: str) -> str:
+    """Take the first device on the table, at its best offer, to a slip; return the slip's address."""
+    device = re.search(r'href="(/sku/[^"?]+)', read(f"{kiosk}/home"))
+    assert device
+    listing = re.search(r'name="listing" value="(\d+)"', read(kiosk + device[1]))
+    assert listing
+    selection = post(f"{kiosk}/selections", listing=listing[1])
+    return post(f"{selection}/slip")
+
+
+def post(url: str, **form: str) -> str:
+    """Post a plain form and return where the 303 leads."""
+    try:
+        build_opener(Stay).open(url, data=urlencode(form).encode(), timeout=10)
+    except HTTPError as answer:
+        with answer:
+            if answer.code == 303:
+                return urljoin(url, answer.headers["Location"])
+    raise AssertionError(f"{url} did not redirect")
+
+
+def read(url: str) -> str:
+    with urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def wait_for_paper(url: str) -> None:
+    """Return once the paper viewer shows the picture of a paper."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(url, timeout=10) as answer:
+                assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
+                return
+        except HTTPError:
+            time.sleep(0.2)
+    raise AssertionError("no paper came out")

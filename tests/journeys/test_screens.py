@@ -1,0 +1,283 @@
+"""Every screen of the product, in both languages and themes and on every glass: accessible, silent, and no wider than the glass."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from playwright.sync_api import BrowserContext, Page
+
+from pos import tokens
+from pos.db import connect
+from pos.slips import load_device
+from pos.tokens import TokenLine
+from tests.journeys.conftest import System
+from tests.journeys.screens import Way, goto, post, problems, visitor
+from tests.world import PIN
+
+LANGUAGES = ("fr", "en")
+FREE_PLAN, PLAN_WITH_CREDIT = 1, 11
+CONTACT = {"name": "Alix Durand", "email": "alix@example.org", "address": "3 rue Crébillon\n44000 Nantes"}
+
+
+def test_the_look_sees_what_it_must(context: BrowserContext, shared_system: System) -> None:
+    """A policy broken, a picture without words, too little contrast, something too wide, an answer nobody meant."""
+    spoilt = """() => {
+      const box = document.createElement("div");
+      box.innerHTML = '<p style="color: red">styled</p><img src="/drawings/phone-276787-2.svg"><b>pale</b>';
+      box.style.inlineSize = "1500px";
+      box.lastChild.style.color = "#aaa";
+      document.querySelector("main").prepend(box);
+    }"""
+
+    def spoil(page: Page) -> int:
+        page.goto(f"{shared_system.kiosk_url}/home")
+        page.evaluate(spoilt)
+        return 404
+
+    said = " ".join(problems(visitor(context, "fr"), {"spoilt": spoil}))
+
+    for wrong in (
+        "answered 200, not 404",
+        "Content Security Policy",
+        "at 1080x1920: wider",
+        "light: color-contrast",
+        "image-alt",
+    ):
+        assert wrong in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_customers_screens(context: BrowserContext, shared_system: System, language: str) -> None:
+    assert problems(visitor(context, language), customer_screens(context, shared_system)) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_refusals_of_the_kiosk(context: BrowserContext, shared_system: System, language: str) -> None:
+    assert problems(visitor(context, language), kiosk_refusals(context, shared_system)) == []
+
+
+@pytest.mark.parametrize("view", ["contrast", "reach.text"])
+def test_customers_screens_as_they_wish_to_see_them(context: BrowserContext, shared_system: System, view: str) -> None:
+    screens = customer_screens(context, shared_system)
+    chosen = {name: screens[name] for name in ("home", "results", "device with everything", "selection", "slip")}
+
+    assert problems(visitor(context, "fr", view=view), chosen) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_counter_screens(context: BrowserContext, shared_system: System, language: str) -> None:
+    page = visitor(context, language)
+    ways = counter_screens(context, shared_system)
+    enter_counter(page, shared_system)
+
+    assert problems(page, ways) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_marketplace_screens(context: BrowserContext, shared_system: System, language: str) -> None:
+    assert problems(visitor(context, language), marketplace_screens(context, shared_system)) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_console_screens(context: BrowserContext, shared_system: System, language: str) -> None:
+    page = visitor(context, language)
+    console = f"{shared_system.marketplace_url}/console"
+    shut = {
+        "log in": goto(f"{console}/login"),
+        "wrong password": post(f"{console}/login", 403, at=f"{console}/login", password="wrong"),
+    }
+    places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "events")}
+    code = {"code": post(f"{console}/corners/lyon-republique/enrolments", 200, at=f"{console}/")}
+    order_url(context, shared_system)
+
+    assert problems(page, shut) == []
+    page.goto(f"{console}/login")
+    page.locator("[name=password]").fill(shared_system.password)
+    page.locator("form.login button").click()
+    page.wait_for_url("**/console/")
+    assert problems(page, {**places, **code}) == []
+
+
+def customer_screens(context: BrowserContext, system: System) -> dict[str, Way]:
+    """Every page a customer can come to by touching, with and without something in it."""
+    kiosk = system.kiosk_url
+    phones = re.findall(r'href="/sku/([^"?]+)', get(context, f"{kiosk}/browse?category=phones&min=400"))[:4]
+    bundle = f"{kiosk}/sku/{phones[0]}?plan={PLAN_WITH_CREDIT}&option=1&plans=all"
+    alone = listing_at(context, f"{kiosk}/sku/{phones[1]}")
+    selection = new_selection(context, system, listing=listing_at(context, bundle), plan=PLAN_WITH_CREDIT, option=1)
+    context.request.post(f"{kiosk}{selection}/lines", form={"listing": alone})
+    printed = new_slip(context, system, listing=alone)
+    context.request.post(f"{kiosk}{printed}/print")
+    compared = "&".join(f"sku={each}" for each in phones)
+    return {
+        "attract": goto(f"{kiosk}/"),
+        "home": goto(f"{kiosk}/home"),
+        "results": goto(f"{kiosk}/browse?q=iphone"),
+        "every filter": goto(f"{kiosk}/browse?category=phones&brand=Apple&storage=128&grade=GOOD&min=100&max=900&sort=price"),
+        "a typo": goto(f"{kiosk}/browse?q=ipone"),
+        "no result": goto(f"{kiosk}/browse?q=zzzzzz"),
+        "compare two": goto(f"{kiosk}/compare?sku={phones[0]}&sku={phones[1]}"),
+        "compare four": goto(f"{kiosk}/compare?{compared}"),
+        "device": goto(f"{kiosk}/sku/{phones[0]}"),
+        "device with everything": goto(bundle),
+        "device of somebody who stays": goto(f"{kiosk}/sku/{phones[0]}?plans=all&acquisition=renewal"),
+        "device without a plan": goto(f"{kiosk}/sku/{first_sku(context, system, 'vacuums')}"),
+        "plans": goto(f"{kiosk}/plans"),
+        "plans for one's own number": goto(f"{kiosk}/plans?acquisition=port"),
+        "empty selection": goto(f"{kiosk}{new_selection(context, system)}"),
+        "selection": goto(f"{kiosk}{selection}"),
+        "slip": goto(f"{kiosk}{issue(context, system, selection)}"),
+        "slip on paper": goto(f"{kiosk}{printed}"),
+        "voided slip": goto(f"{kiosk}{voided_slip(context, system)}"),
+    }
+
+
+def kiosk_refusals(context: BrowserContext, system: System) -> dict[str, Way]:
+    """What a customer can be refused, each with what was kept and the way on."""
+    home, new = f"{system.kiosk_url}/home", f"{system.kiosk_url}/selections"
+    sku = first_sku(context, system, "phones")
+    listing = listing_at(context, f"{system.kiosk_url}/sku/{sku}")
+    empty = f"{system.kiosk_url}{new_selection(context, system)}"
+    changed = f"{system.kiosk_url}{new_selection(context, system, listing=listing)}"
+    return {
+        "nothing here": goto(f"{system.kiosk_url}/sku/NO-SUCH-DEVICE", 404),
+        "not understood": goto(f"{system.kiosk_url}/browse?min=much", 400),
+        "price changed": post(new, 409, at=home, listing=listing, seen=100),
+        "offer gone": post(new, 409, at=home, listing=gone_listing(system)),
+        "too few left": post(new, 409, at=home, listing=listing, qty=9),
+        "plan not open": post(new, 422, at=home, listing=listing, plan=FREE_PLAN, acquisition="renewal"),
+        "selection empty": post(f"{empty}/slip", 422, at=empty),
+        "selection changed": post(f"{changed}/slip", 409, at=changed, seen="0" * 32),
+    }
+
+
+def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
+    """Every page a clerk works on; the door too, as it looks to somebody who mistyped."""
+    kiosk, door = system.kiosk_url, f"{system.kiosk_url}/counter/session"
+    slip, void = new_slip(context, system), voided_slip(context, system)
+    context.request.post(f"{kiosk}{slip}/print")
+    return {
+        "door": goto(door),
+        "wrong PIN": post(door, 422, at=door, clerk="yanis", pin="000000"),
+        "today": goto(f"{kiosk}/counter/"),
+        "a slip": goto(f"{kiosk}/counter{slip}"),
+        "a voided slip": goto(f"{kiosk}/counter{void}"),
+        "table": goto(f"{kiosk}/counter/table"),
+        "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),
+    }
+
+
+def marketplace_screens(context: BrowserContext, system: System) -> dict[str, Way]:
+    """Everything a slip's QR can lead to."""
+    slip = slip_url(system, new_slip(context, system))
+    digits = slip.rsplit("/", 1)[-1]
+    forged = bytearray(tokens.from_digits(digits))
+    forged[-1] ^= 1
+    unknown, device = Ed25519PrivateKey.generate(), load_device(system.kiosk)
+    base = f"{system.marketplace_url}/k/"
+    return {
+        "home": goto(f"{system.marketplace_url}/"),
+        "slip": goto(slip),
+        "incomplete claim": post(f"{slip}/claim", 422, at=slip, name="", email="alix", address="3 rue"),
+        "risen total": post(f"{slip}/claim", 409, at=slip, seen_cents=1, **CONTACT),
+        "expired": goto(base + made_up(digits, device.private_key, issued_minute=1, publication=9999)),
+        "waiting": goto(base + made_up(digits, unknown, key_id=tokens.key_id(unknown.public_key().public_bytes_raw())), 202),
+        "mangled": goto(base + "12345", 400),
+        "forged": goto(base + tokens.to_digits(bytes(forged)), 400),
+        "line gone": goto(base + made_up(digits, device.private_key, lines=(gone_line(system),), counter=2**30)),
+        "order": goto(order_url(context, system)),
+        "nothing here": goto(f"{system.marketplace_url}/orders/none", 404),
+    }
+
+
+def enter_counter(page: Page, system: System) -> None:
+    """Open the counter as Camille does."""
+    page.goto(f"{system.kiosk_url}/counter/session")
+    page.locator("[name=clerk][value=camille]").check()
+    page.locator("#pin").fill(PIN)
+    page.locator("#log-in").click()
+    page.wait_for_url("**/counter/")
+
+
+def get(context: BrowserContext, url: str) -> str:
+    answer = context.request.get(url)
+    assert answer.ok, (url, answer.status)
+    return answer.text()
+
+
+def first_sku(context: BrowserContext, system: System, category: str) -> str:
+    return re.findall(r'href="/sku/([^"?]+)', get(context, f"{system.kiosk_url}/browse?category={category}"))[0]
+
+
+def listing_at(context: BrowserContext, url: str) -> int:
+    """Return the listing the button of a device's page stands for."""
+    found = re.search(r'name="listing" value="(\d+)"', get(context, url))
+    assert found, url
+    return int(found[1])
+
+
+def location(context: BrowserContext, url: str, **form: Any) -> str:
+    """Send a form and return the path it leads to."""
+    answer = context.request.post(url, form=form, max_redirects=0)
+    assert answer.status == 303, (url, answer.status, answer.text()[:2000])
+    return answer.headers["location"]
+
+
+def new_selection(context: BrowserContext, system: System, **wish: Any) -> str:
+    """Return the path of a selection, with a line if there is a wish."""
+    return location(context, f"{system.kiosk_url}/selections", **wish)
+
+
+def issue(context: BrowserContext, system: System, selection: str) -> str:
+    """Return the path of the slip of a selection."""
+    return location(context, f"{system.kiosk_url}{selection}/slip")
+
+
+def new_slip(context: BrowserContext, system: System, **wish: Any) -> str:
+    """Return the path of a new slip; by default of a phone alone."""
+    phone = listing_at(context, f"{system.kiosk_url}/sku/{first_sku(context, system, 'phones')}")
+    return issue(context, system, new_selection(context, system, **(wish or {"listing": phone})))
+
+
+def voided_slip(context: BrowserContext, system: System) -> str:
+    """Return the path of a slip a clerk has voided."""
+    slip, counter = new_slip(context, system), f"{system.kiosk_url}/counter"
+    context.request.post(f"{counter}/session", form={"clerk": "camille", "pin": PIN})
+    context.request.post(f"{counter}{slip}/void", form={"reason": "mistake"})
+    return slip
+
+
+def order_url(context: BrowserContext, system: System) -> str:
+    """Return the address of an order placed with a new slip."""
+    url = f"{slip_url(system, new_slip(context, system))}/claim"
+    return f"{system.marketplace_url}{location(context, url, **CONTACT)}"
+
+
+def slip_url(system: System, path: str) -> str:
+    """Return what the QR code of a slip carries."""
+    ops = connect(system.kiosk / "ops.db", durable=True)
+    token = ops.execute("select token from slip where number = ?", [path.rsplit("/", 1)[-1]]).fetchone()[0]
+    ops.close()
+    return f"{system.marketplace_url}/k/{tokens.to_digits(token)}"
+
+
+def made_up(digits: str, key: Ed25519PrivateKey, **changes: Any) -> str:
+    """Return the digits of another slip's token with some fields changed, signed with `key`."""
+    token = tokens.decode(tokens.from_digits(digits))
+    return tokens.to_digits(tokens.encode(replace(token, **changes), key))
+
+
+def gone_listing(system: System) -> int:
+    """Return a listing its seller has taken off."""
+    with (system.feed / "listings.csv").open(encoding="utf-8", newline="") as source:
+        rows = csv.DictReader(source, delimiter=";")
+        return next(int(row["listing_id"]) for row in rows if row["state"] == "offline" and row["market"] == "fr")
+
+
+def gone_line(system: System) -> TokenLine:
+    return TokenLine(listing_id=gone_listing(system), one_off_cents=42900, monthly_cents=0)

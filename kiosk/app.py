@@ -72,6 +72,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.register_error_handler(Exception, _unexpected)
     app.extensions["comptoir-rounds"] = threading.Event()
     if sync:
+        _settle_prints(app.extensions["comptoir"])
         start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
@@ -87,11 +88,20 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
         kiosk.ops = open_ops(directory / "ops.db")
         if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)
+    except (DatabaseError, DiskFull, OSError) as problem:
+        _close_records(kiosk, problem)
+    return kiosk
+
+
+def _settle_prints(kiosk: web.Kiosk) -> None:
+    """End what the last process left printing; only the process that serves may, since others look at a live kiosk."""
+    if kiosk.ops is None:
+        return
+    try:
         with kiosk.ops.write() as ops:
             print_jobs.settle_interrupted(ops, now=clock.now())
     except (DatabaseError, DiskFull, OSError) as problem:
         _close_records(kiosk, problem)
-    return kiosk
 
 
 def _close_records(kiosk: web.Kiosk, problem: Exception) -> None:

@@ -24,8 +24,8 @@ from sync import schedule
 from sync.client import Client
 from sync.errors import Busy
 from sync.follower import drop_damaged
-from sync.locks import hold
-from sync.rounds import LOCK_FILE, RoundReport, run_round
+from sync.locks import LOCK_FILE, hold
+from sync.rounds import RoundReport, run_round
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
@@ -77,11 +77,12 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
                 continue
             if is_called or not is_checked:
                 is_checked = _mend(rounds)
-            report = rounds.run(clients.setdefault(url, Client(url)))
+            if url not in clients:
+                clients = {url: Client(url)}
+            report = rounds.run(clients[url])
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
-            _wipe_forgotten(rounds.ops)
-            back_up(rounds.ops.path, day=clock.to_text(clock.now())[:10])
+            _tend(rounds.ops)
         except Busy:
             LOG.info("another process syncs this directory")
         except (PosError, DatabaseError, OSError) as problem:
@@ -117,7 +118,12 @@ def _first_delay_s(rounds: Rounds) -> float:
     return schedule.first_delay_s(here.corner_id)
 
 
-def _wipe_forgotten(ops: Store) -> None:
-    """Forget selections left behind by screens that never said goodbye."""
+def _tend(ops: Store) -> None:
+    """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
     with ops.write() as database:
         wipe_idle_selections(database, before=clock.now() - SELECTIONS_KEPT)
+    try:
+        back_up(ops.path, day=clock.to_text(clock.now())[:10])
+    except (DatabaseError, OSError) as problem:
+        # No copy today is no reason to sync less often.
+        LOG.warning("the records were not copied: %s", problem)

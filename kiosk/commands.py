@@ -21,12 +21,12 @@ from kiosk import printers
 from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.status import describe
-from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops, setting, store_setting
 from pos.slips import load_device
+from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
 from sync.rounds import RoundReport
@@ -53,7 +53,7 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
     """Make this device the kiosk of a corner."""
     directory.mkdir(parents=True, exist_ok=True)
     store = open_ops(directory / "ops.db")
-    document = enrol(directory, store, Client(marketplace), code, now=clock.now())
+    document = enrol(directory, store, Client(marketplace), code)
     click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
 
 
@@ -139,7 +139,7 @@ def doctor_command(directory: Path) -> None:
     """Check files, key, disk, clock, printer and network, one line each; status 1 when something needs a person."""
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
-        _check("catalogue", lambda: _quick_check(directory / "catalog.db")),
+        _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
         _check("enrolment", lambda: f"{corner(_ops(directory).read()).corner_id}, key {_key_id(directory)}"),
         _check("disk", lambda: _disk(directory)),
         _check("printer", lambda: _printer(directory)),
@@ -226,6 +226,14 @@ def _quick_check(path: Path) -> str:
     if answer != "ok":
         raise DatabaseError(" ".join(answer.split()))
     return f"{path.name}, {os.stat(path).st_size:,} bytes"
+
+
+def _check_catalog(path: Path) -> str:
+    said = _quick_check(path)
+    damaged = damaged_channels(Store(path, durable=False).read())
+    if damaged:
+        raise DatabaseError(f"rows differ from HQ's in {', '.join(damaged)}: the file was changed by hand or by its disk")
+    return f"{said}, every row as HQ published it"
 
 
 def _key_id(directory: Path) -> str:

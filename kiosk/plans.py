@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from flask import Blueprint, Response, request
 
@@ -13,7 +13,7 @@ from pos import plans as published
 from pos.eligibility import Acquisition
 from pos.errors import Invalid
 from pos.plans import Plan
-from pos.totals import Line, Totals, early_exit_cents, line_totals
+from pos.totals import Line, Totals, line_totals
 
 routes = Blueprint("plans", __name__)
 
@@ -56,9 +56,8 @@ def _acquisition() -> Acquisition:
     return cast(Acquisition, wished)
 
 
-def _exit_cents(plan: Plan, law: dict[str, int] | None) -> int | None:
+def _exit_cents(plan: Plan, law: dict[str, Any] | None) -> int | None:
     terms = plan.terms
     if terms.commitment_months <= EXIT_MONTH:
         return None
-    rate_bp, from_month = (law["rate_bp"], law["from_month"]) if law else (0, terms.commitment_months)
-    return early_exit_cents(terms, after_month=EXIT_MONTH, with_device=False, rate_bp=rate_bp, from_month=from_month)
+    return published.exit_cents(terms, device_cents=None, law=law, after_month=EXIT_MONTH)

@@ -6,7 +6,7 @@ A failed print printed nothing and may be tried again; an uncertain one asks a p
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -20,6 +20,7 @@ WAIT_S = 1.2
 """How long the page waits for the printer before it shows the job as it stands."""
 
 ENDED = ("confirmed", "uncertain", "failed")
+LONGEST_JOB = timedelta(minutes=2)
 
 
 class PrinterBusy(Conflict):
@@ -80,14 +81,13 @@ def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: date
 
 
 def settle_interrupted(ops: Database, *, now: datetime) -> None:
-    """Mark jobs a stopped process left in the middle: paper may or may not have come out. Runs inside the caller's `write`."""
-    ops.execute(
-        """
-        update print_job set state = 'uncertain', reason = 'interrupted', ended_at = ?
-        where state in ('queued', 'sending', 'sent')
-        """,
-        [clock.to_text(now)],
-    )
+    """End the jobs a stopped process left in the middle as uncertain: paper may or may not have come out.
+
+    Runs inside the caller's `write`, before the first print of a process.
+    """
+    left = ops.execute("select job_id, number, copy_no from print_job where state in ('queued', 'sending', 'sent')").fetchall()
+    for job_id, number, copy_no in left:
+        _end_job(ops, job_id, number, copy_no, printers.Outcome("uncertain", "interrupted"), now=now)
 
 
 def _start_job(ops: Database, number: str, target: printers.Printer, *, requested_by: str, now: datetime) -> tuple[int, int]:
@@ -95,12 +95,18 @@ def _start_job(ops: Database, number: str, target: printers.Printer, *, requeste
     last = last_job(ops, number)
     if last and last["state"] == "failed":
         ops.execute(
-            "update print_job set state = 'sending', reason = '', requested_at = ?, ended_at = null where job_id = ?",
-            [clock.to_text(now), last["job_id"]],
+            """
+            update print_job set state = 'sending', reason = '', printer = ?, requested_by = ?, requested_at = ?, ended_at = null
+            where job_id = ?
+            """,
+            [f"{target.host}:{target.port}", requested_by, clock.to_text(now), last["job_id"]],
         )
         return last["job_id"], last["copy_no"]
     if last and last["state"] not in ENDED:
-        raise PrinterBusy(number=number)
+        if now - clock.from_text(last["requested_at"]) < LONGEST_JOB:
+            raise PrinterBusy(number=number)
+        # Nobody is sending this one any more: its end could not be written down.
+        _end_job(ops, last["job_id"], number, last["copy_no"], printers.Outcome("uncertain", "interrupted"), now=now)
     copy_no = last["copy_no"] + 1 if last else 0
     row = {
         "number": number,
@@ -117,13 +123,18 @@ def _start_job(ops: Database, number: str, target: printers.Printer, *, requeste
 
 
 def _send(kiosk: web.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:
-    outcome = printers.send(target, data)
+    # Many printers accept one connection at a time.
+    with kiosk.printing:
+        outcome = printers.send(target, data)
     if kiosk.ops is None:
         return
-    now = clock.now()
     with kiosk.ops.write() as ops:
-        ops.execute(
-            "update print_job set state = ?, reason = ?, ended_at = ? where job_id = ?",
-            [outcome.state, outcome.reason, clock.to_text(now), job_id],
-        )
-        outbox.record(ops, "slip_printed", {"number": number, "copy_no": copy_no, "state": outcome.state}, now=now)
+        _end_job(ops, job_id, number, copy_no, outcome, now=clock.now())
+
+
+def _end_job(ops: Database, job_id: int, number: str, copy_no: int, outcome: printers.Outcome, *, now: datetime) -> None:
+    ops.execute(
+        "update print_job set state = ?, reason = ?, ended_at = ? where job_id = ?",
+        [outcome.state, outcome.reason, clock.to_text(now), job_id],
+    )
+    outbox.record(ops, "slip_printed", {"number": number, "copy_no": copy_no, "state": outcome.state}, now=now)

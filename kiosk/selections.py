@@ -98,7 +98,7 @@ def way_on(data: dict[str, Any]) -> dict[str, Any]:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("seen", "listing", "plan")]
     catalog = web.catalog()
     if data.get("line_no") is not None and request.view_args:
-        return {"offer": None, "retry": None, "fix": None, "selection_url": f"/selections/{request.view_args['selection_id']}"}
+        return _way_on_with(request.view_args["selection_id"], data["line_no"])
     offer = _offer_now(data)
     plan_id = request.form.get("plan")
     fix = data.get("fix")
@@ -106,16 +106,29 @@ def way_on(data: dict[str, Any]) -> dict[str, Any]:
         plan_id = str(fix.plan_id)
     fields += [("listing", str(offer.listing_id)), ("seen", str(offer.all_in_cents))] if offer else []
     fields += [("plan", plan_id)] if plan_id else []
-    item = skus.sku_by_id(catalog, offer.sku_id) if offer else None
-    grade = next((each for each in offers.grades(catalog) if offer and each["grade_id"] == offer.grade_id), None)
     return {
-        "offer": offer,
-        "item": item,
-        "grade": grade,
+        **_shown(offer),
         "retry": {"action": request.path, "fields": fields} if offer or fix else None,
         "fix": plans.plan(catalog, fix.plan_id) if fix else None,
         "fix_difference_cents": fix.monthly_difference_cents if fix else None,
     }
+
+
+def _way_on_with(selection_id: str, line_no: int) -> dict[str, Any]:
+    """Return what is offered when a line of a selection changed before its slip: today's price or the offer that stands in."""
+    where = f"/selections/{selection_id}"
+    priced = selections.priced_selection(web.ops(), web.catalog(), selection_id, now=clock.now())
+    offer = next((line.offer or line.instead for line in priced.lines if line.line_no == line_no), None)
+    retry = {"action": f"{where}/lines/{line_no}/acceptance", "fields": []} if offer else None
+    return {**_shown(offer), "retry": retry, "fix": None, "selection_url": where}
+
+
+def _shown(offer: Offer | None) -> dict[str, Any]:
+    """Return an offer with the device and grade a page shows beside it."""
+    catalog = web.catalog()
+    item = skus.sku_by_id(catalog, offer.sku_id) if offer else None
+    grade = next((each for each in offers.grades(catalog) if offer and each["grade_id"] == offer.grade_id), None)
+    return {"offer": offer, "item": item, "grade": grade}
 
 
 def _offer_now(data: dict[str, Any]) -> Offer | None:

@@ -65,6 +65,7 @@ class Bar:
     device_cents: int
     plan_cents: int
     options_cents: int
+    due_today_cents: int
     total_cents: int
     widths: tuple[int, int, int]
 
@@ -253,19 +254,11 @@ def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_
         answer=answer,
         fix=fix,
         fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",
-        exit_cents=_exit_cents(terms, line, 12, exit_law) if terms and terms.commitment_months > 12 else None,
+        exit_cents=plans.exit_cents(terms, device_cents=line.device_cents, law=exit_law, after_month=12)
+        if terms and terms.commitment_months > 12
+        else None,
         is_chosen=(plan.plan_id if plan else None) == wanted.plan_id,
         query=wanted.query(plan_id=plan.plan_id if plan else None),
-    )
-
-
-def _exit_cents(terms: PlanTerms, line: Line, month: int, law: dict[str, Any] | None) -> int:
-    return totals.early_exit_cents(
-        terms,
-        after_month=month,
-        with_device=terms.subsidises(line.device_cents),
-        rate_bp=law["rate_bp"] if law else 0,
-        from_month=law["from_month"] if law else 0,
     )
 
 
@@ -274,7 +267,8 @@ def _exits(line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
     terms = line.plan
     if terms is None:
         return []
-    return [(month, _exit_cents(terms, line, month, law)) for month in EXIT_MONTHS if month < terms.commitment_months]
+    months = [month for month in EXIT_MONTHS if month < terms.commitment_months]
+    return [(month, plans.exit_cents(terms, device_cents=line.device_cents, law=law, after_month=month)) for month in months]
 
 
 def _option_choice(option: Option, wanted: Wanted) -> OptionChoice:
@@ -305,6 +299,7 @@ def _bar(plan: Plan, line: Line, costs: Totals, most: int) -> Bar:
         device_cents=parts[0],
         plan_cents=parts[1],
         options_cents=parts[2],
+        due_today_cents=costs.due_today_cents,
         total_cents=costs.total_cents,
         widths=(widths[0], widths[1], widths[2]),
     )

@@ -58,11 +58,18 @@ def paper_state(number: str) -> Response:
 
 
 def printer_state() -> printers.PrinterState | None:
-    """Ask the printer how it is, within a second; None when the corner has no printer."""
+    """Ask the printer how it is, within a second; None when the corner has no printer. One that is printing is not disturbed."""
     try:
-        return printers.status(print_jobs.printer(web.ops()), deadline_s=PRINTER_DEADLINE_S)
+        target = print_jobs.printer(web.ops())
     except PrinterOffline:
         return None
+    printing = web.kiosk().printing
+    if not printing.acquire(blocking=False):
+        return printers.PrinterState("unknown", ("printing",))
+    try:
+        return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
+    finally:
+        printing.release()
 
 
 def canonical(text: str) -> str:

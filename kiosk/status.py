@@ -51,8 +51,10 @@ def describe() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, dict[str, Any]]:
+    """Each channel and how old it is: since it was last known to be HQ's newest, not since it last changed."""
     now = clock.now()
     try:
+        checked_at = setting(web.ops(), "checked_at") or ""
         rows = web.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor").fetchall()
     except (PosError, DatabaseError):
         return {}
@@ -61,7 +63,7 @@ def _channels() -> dict[str, dict[str, Any]]:
             "epoch": epoch,
             "version": number,
             "root": root,
-            "age_s": max(0, int((now - clock.from_text(applied_at)).total_seconds())),
+            "age_s": max(0, int((now - clock.from_text(max(applied_at, checked_at))).total_seconds())),
         }
         for channel, epoch, number, root, applied_at in rows
     }
@@ -90,10 +92,14 @@ def _faults() -> list[dict[str, str | None]]:
     if web.kiosk().ops is None:
         faults.append({"code": "records_damaged", "since": None})
     elif web.corner_or_none() is None:
-        faults.append({"code": "not_enrolled", "since": None})
+        known = setting(web.ops(), "corner") is not None
+        faults.append({"code": "corner_unreadable" if known else "not_enrolled", "since": None})
     try:
         web.catalog().execute("select 1 from shelf limit 1").fetchone()
     except (PosError, DatabaseError):
         faults.append({"code": "catalog_missing", "since": None})
-    faults.extend({"code": code, "since": since} for code, since in web.kiosk().faults.items() if code != "records_damaged")
+    held = {code: since for code, since in list(web.kiosk().faults.items()) if code != "records_damaged"}
+    if web.kiosk().ops is not None:
+        held |= setting(web.ops(), "sync_faults") or {}
+    faults.extend({"code": code, "since": since} for code, since in held.items())
     return faults

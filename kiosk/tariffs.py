@@ -12,7 +12,6 @@ from sqlite_utils import Database
 
 from kiosk import web
 from pos import plans
-from pos.catalog import publication
 from pos.eligibility import Acquisition, Eligibility, check_plan
 from pos.plans import Plan
 from pos.totals import PlanTerms
@@ -26,7 +25,7 @@ Situation = tuple[int, int, Acquisition, bool]
 class Tariffs:
     """Plans in HQ's order, their terms by plan, and the answers given so far."""
 
-    publication: int
+    edition: tuple[str, str, str]
     plans: list[Plan]
     terms: dict[int, PlanTerms]
     answers: dict[Situation, Eligibility] = field(default_factory=dict)
@@ -52,8 +51,11 @@ class Tariffs:
 
 def tariffs(catalog: Database) -> Tariffs:
     """Return the plans of the published catalogue."""
-    current, kiosk = publication(catalog), web.kiosk()
-    if not isinstance(kiosk.tariffs, Tariffs) or kiosk.tariffs.publication != current:
+    facts = dict(catalog.execute("select name, value from catalog_fact"))
+    edition = (facts.get("market", ""), facts.get("publication", ""), facts.get("published_at", ""))
+    kiosk = web.kiosk()
+    known = kiosk.tariffs
+    if not isinstance(known, Tariffs) or known.edition != edition:
         every = plans.plans(catalog)
-        kiosk.tariffs = Tariffs(current, every, {plan.plan_id: plan.terms for plan in every})
-    return kiosk.tariffs
+        known = kiosk.tariffs = Tariffs(edition, every, {plan.plan_id: plan.terms for plan in every})
+    return known

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import mimetypes
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,7 +23,7 @@ from jinja2 import Environment, Template
 from sqlite_utils import Database
 
 from kiosk.drawings import drawing_name
-from pos import clock, corners, languages
+from pos import clock, corners, languages, skus
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
@@ -63,6 +64,7 @@ class Kiosk:
     version: str
     faults: dict[str, str] = field(default_factory=dict)
     tariffs: object = None
+    printing: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,7 @@ def corner() -> Corner:
         try:
             g.corner = corners.corner(ops())
         except KeyError as problem:
-            # A document of another version must not take the screens down: it is a fault, and the next round brings a new one.
-            kiosk().faults.setdefault("corner_unreadable", clock.to_text(clock.now()))
+            # A document of another version must not take the screens down: the next round brings a new one.
             raise NotFound(f"the corner document lacks {problem}") from problem
     found: Corner = g.corner
     return found
@@ -263,7 +264,7 @@ def add_filters(app: Flask) -> None:
         "text": lambda texts: languages.text_of(texts, g.language),
         "storage": lambda gigabytes: storage_text(gigabytes, g.language),
         "drawing": drawing_url,
-        "name": full_name,
+        "name": skus.title,
         "plus": with_query,
     }
     app.jinja_env.filters.update(filters)
@@ -294,12 +295,6 @@ def drawing_url(item: Mapping[str, Any]) -> str:
     return f"/drawings/{drawing_name(item['form'], color.get('hex'), specs.get('lenses'))}.svg"
 
 
-def full_name(item: Mapping[str, Any]) -> str:
-    """Return brand and model, the brand once: a Fairphone 4 is not a Fairphone Fairphone 4."""
-    brand, model = item["brand"], item["model"]
-    return str(model) if model.casefold().startswith(brand.casefold()) else f"{brand} {model}"
-
-
 def _template(name: str) -> Template:
     environment: Environment = current_app.extensions["comptoir-languages"][g.language]
     return environment.get_template(f"kiosk/{name}")
@@ -326,7 +321,7 @@ def _shared() -> dict[str, Any]:
 def _short_money(cents: int, currency: str, language: str) -> str:
     """Return an amount without its cents when they are nought, for sentences: `49 €`."""
     text = languages.money(cents, currency, language)
-    return text.replace(",00", "").replace(".00", "") if cents % 100 == 0 else text
+    return text.replace(",00" if language == "fr" else ".00", "") if cents % 100 == 0 else text
 
 
 @lru_cache(maxsize=4096)

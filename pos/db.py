@@ -34,14 +34,16 @@ SCHEMA_ACTIONS = frozenset(
 )
 
 
-def connect(path: Path | str, *, durable: bool, wal: bool = True) -> Database:
+def connect(path: Path, *, durable: bool, wal: bool = True, is_new: bool = True) -> Database:
     """Open `path` with our settings; transactions are explicit.
 
     `durable` commits survive a power cut (`synchronous=FULL`); others may fall back to an older, consistent state.
+    Unless it `is_new`, the file must exist: nothing empty is made in the place of one that vanished.
     Without `wal` the file is a single file when closed: what a catalogue built aside needs before it is moved in place.
     Source of the settings: reference/scale.md §2.4.
     """
-    connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+    address = f"{path.absolute().as_uri()}?mode={'rwc' if is_new else 'rw'}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         _set_up(connection, durable=durable, wal=wal)
     except BaseException:
@@ -159,6 +161,6 @@ class Store:
         return self._writer[1]
 
     def _open(self) -> Database:
-        database = connect(self.path, durable=self._durable)
+        database = connect(self.path, durable=self._durable, is_new=False)
         freeze_schema(database)
         return database

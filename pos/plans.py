@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos.errors import NotFound
-from pos.totals import OptionTerms, PlanTerms
+from pos.totals import OptionTerms, PlanTerms, early_exit_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
         """
         select body from law
         where kind = ? and valid_from <= ? and (valid_to is null or valid_to > ?)
-        order by valid_from desc, law_id
+        order by valid_from desc, law_id desc, law_id
         limit 1
         """,
         [kind, day, day],
@@ -76,13 +76,18 @@ def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
     return json.loads(row[0]) if row else None
 
 
-def partner(database: Database, partner_id: str) -> dict[str, Any]:
-    """Return a partner as published. Raises: NotFound."""
-    row = database.execute("select body from partner where partner_id = ?", [partner_id]).fetchone()
-    if row is None:
-        raise NotFound(partner_id=partner_id)
-    body: dict[str, Any] = json.loads(row[0])
-    return body
+def exit_cents(terms: PlanTerms, *, device_cents: int | None, law: dict[str, Any] | None, after_month: int) -> int:
+    """Return what leaving a plan costs after so many months, with this device on the line or none.
+
+    `law` is the body of the early-exit law in force; where none caps it, every month of the commitment is due.
+    """
+    return early_exit_cents(
+        terms,
+        after_month=after_month,
+        with_device=terms.subsidises(device_cents),
+        rate_bp=law["rate_bp"] if law else 0,
+        from_month=law["from_month"] if law else terms.commitment_months,
+    )
 
 
 def _is_open(body: dict[str, Any], category_id: str | None, *, has_device: bool, has_plan: bool) -> bool:

@@ -24,7 +24,7 @@ from pos.levies import copy_levy_cents
 from pos.offers import Offer
 from pos.plans import Option, Plan
 from pos.tokens import MAX_LINES
-from pos.totals import Line, Totals, early_exit_cents, line_totals, selection_totals
+from pos.totals import Line, Totals, line_totals, selection_totals
 
 ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
 
@@ -108,7 +108,7 @@ def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish,
 def accept_line(ops: Database, catalog: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
     """Take today's price, or the offer that stands in for a listing gone, for this line; runs inside the caller's `write`.
 
-    Raises: NotFound, ListingGone when nothing stands in.
+    Raises: NotFound, ListingGone when nothing stands in, NotEligible when the plan does not go with it.
     """
     _touch(ops, selection_id, now)
     line = next((each for each in priced_selection(ops, catalog, selection_id, now=now).lines if each.line_no == line_no), None)
@@ -117,6 +117,7 @@ def accept_line(ops: Database, catalog: Database, selection_id: str, line_no: in
     offer = line.offer or line.instead
     if offer is None and line.wish.listing_id is not None:
         raise ListingGone(listing_id=line.wish.listing_id)
+    check_wish(catalog, replace(line.wish, listing_id=offer.listing_id if offer else None, seen_cents=None))
     ops.execute(
         "update selection_line set listing_id = ?, seen_cents = ? where selection_id = ? and line_no = ?",
         [offer and offer.listing_id, offer and offer.all_in_cents, selection_id, line_no],
@@ -286,14 +287,7 @@ def _listing_facts(catalog: Database, offer: Offer, day: str) -> dict[str, Any]:
 def _plan_facts(catalog: Database, plan: Plan, offer: Offer | None, acquisition: str, day: str) -> dict[str, Any]:
     law = plans.law(catalog, "early_exit", day)
     terms = plan.terms
-    exit_cents = early_exit_cents(
-        terms,
-        after_month=12,
-        with_device=terms.subsidises(offer.all_in_cents if offer else None),
-        # Where no law caps it, leaving costs every month of the commitment.
-        rate_bp=law["rate_bp"] if law else 0,
-        from_month=law["from_month"] if law else terms.commitment_months,
-    )
+    exit_cents = plans.exit_cents(terms, device_cents=offer.all_in_cents if offer else None, law=law, after_month=12)
     return {
         "plan_id": plan.plan_id,
         "name": plan.body["name"],

@@ -117,21 +117,22 @@ def _issue(
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, now)
     facts = _facts(catalog, corner, priced, counter, issued, language=language)
-    token = tokens.encode(_token(facts, device, counter, issued, by_clerk=by_clerk, ops=ops), device.private_key)
+    token = _token(facts, device, counter, issued, by_clerk=by_clerk, clock_quality=_clock_quality(ops, now))
+    signed = tokens.encode(token, device.private_key)
     row = {
         "key_id": device.key_id,
         "counter": counter,
         "number": facts["number"],
         "selection_id": selection_id,
         "fingerprint": fingerprint,
-        "token": token,
+        "token": signed,
         "facts": json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
         "issued_at": facts["issued_at"],
         "valid_until": facts["valid_until"],
     }
     ops.table("slip").insert(row)
     event = {"number": facts["number"], "key_id": device.key_id, "counter": counter}
-    outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(token), "facts": facts}, now=now)
+    outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(signed), "facts": facts}, now=now)
     return slip(ops, facts["number"])
 
 
@@ -228,9 +229,9 @@ def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issu
     }
 
 
-def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, by_clerk: bool, ops: Database) -> Token:
+def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, by_clerk: bool, clock_quality: int) -> Token:
     return Token(
-        clock_quality=_clock_quality(ops, issued),
+        clock_quality=clock_quality,
         issued_by_clerk=by_clerk,
         currency=facts["currency"],
         key_id=bytes.fromhex(device.key_id),
@@ -256,10 +257,10 @@ def _token_line(line: dict[str, Any]) -> TokenLine:
     )
 
 
-def _clock_quality(ops: Database, issued: datetime) -> int:
+def _clock_quality(ops: Database, now: datetime) -> int:
     """Return 2 when HQ's own time was seen within a day of this clock's, else 0: a device cannot vouch for its battery clock."""
     seen = setting(ops, "hq_time")
-    return 2 if seen and abs(issued - clock.from_text(seen)) < timedelta(days=1) else 0
+    return 2 if seen and abs(now - clock.from_text(seen)) < timedelta(days=1) else 0
 
 
 def _slips(ops: Database, where: str, values: Sequence[str]) -> list[Slip]:

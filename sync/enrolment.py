@@ -9,53 +9,49 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pos import clock
 from pos.corners import read_corner
 from pos.db import Store
 from pos.errors import NotFound, RecordsDamaged
-from pos.ops import setting, store_setting
+from pos.ops import store_setting
 from pos.tokens import key_id
 from sync.blobs import sync_directory
 from sync.client import Client
 from sync.errors import Malformed, Untrusted
+from sync.locks import LOCK_FILE, hold
 
 FORMAT = "comptoir-enrolment/1"
 PATH = "/sync/v1/enrolments"
 KEY_FILE = "device.key"
 
 
-def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: datetime) -> dict[str, Any]:
+def enrol(directory: Path, ops: Store, client: Client, code: str) -> dict[str, Any]:
     """Spend the one-time `code` and store what HQ answers; return the corner document.
 
-    A kiosk enrolled before gets a new key and a new stream, and fetches its catalogue anew; its records stay.
-    Raises: Rejected (the code is wrong, spent or late), Offline, Malformed, Untrusted.
+    Every enrolment makes a new key and a new stream, and the catalogue is fetched anew; the records stay. Until HQ has answered,
+    a kiosk in service keeps the key it signs with; cut short after that, the same code finishes it.
+    Raises: Rejected (the code is wrong, spent or late), Busy (a round is running), Offline, Malformed, Untrusted.
     """
-    # Until HQ has answered, a kiosk in service keeps the key it signs with.
-    was_enrolled = setting(ops.read(), "key_id") is not None
-    path = directory / (f"{KEY_FILE}.new" if was_enrolled else KEY_FILE)
-    key = _key_at(path)
-    public_key = key.public_key().public_bytes_raw()
-    answer = client.post(PATH, {"format": FORMAT, "code": code, "public_key": public_key.hex()})
-    document = _checked(answer, key_id(public_key).hex())
-    if was_enrolled:
-        path.replace(directory / KEY_FILE)
-        sync_directory(directory)
+    with hold(directory / LOCK_FILE):
+        path = directory / f"{KEY_FILE}.new"
+        key = _key_at(path)
+        public_key = key.public_key().public_bytes_raw()
+        answer = client.post(PATH, {"format": FORMAT, "code": code, "public_key": public_key.hex()})
+        document = _checked(answer, key_id(public_key).hex())
+        with ops.write() as database:
+            for name in ("corner_sha256", "key_id", "stream", "first_counter"):
+                store_setting(database, name, answer[name])
+            store_setting(database, "corner", document)
+            store_setting(database, "marketplace_url", client.base_url)
+            store_setting(database, "acked", 0)
         for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
             (directory / name).unlink(missing_ok=True)
-    with ops.write() as database:
-        for name in ("corner_sha256", "key_id", "stream"):
-            store_setting(database, name, answer[name])
-        store_setting(database, "corner", document)
-        store_setting(database, "marketplace_url", client.base_url)
-        store_setting(database, "first_counter", answer.get("first_counter", 1))
-        store_setting(database, "acked", 0)
-        store_setting(database, "contacted_at", clock.to_text(now))
+        path.replace(directory / KEY_FILE)
+        sync_directory(directory)
     return document
 
 
@@ -96,9 +92,10 @@ def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
         document: dict[str, Any] = answer["corner"]
         read_corner(document)
         texts = [answer[name] for name in ("corner_sha256", "key_id", "stream")]
+        first_counter = answer["first_counter"]
     except (KeyError, TypeError) as problem:
         raise Malformed("the answer to the enrolment lacks a field") from problem
-    if not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(text, str) for text in texts) or type(first_counter) is not int or not 0 < first_counter < 2**40:
         raise Malformed("the answer to the enrolment lacks a field")
     if answer["key_id"] != own_key_id or corner_sha256(document) != answer["corner_sha256"]:
         raise Untrusted("the answer to the enrolment speaks of another key or corner document")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sync.errors import Busy
 
+LOCK_FILE = "sync.lock"
+
 
 @contextmanager
 def hold(path: Path) -> Iterator[None]:

@@ -147,7 +147,7 @@ class _Work:
         content = _head_bytes(document)
         try:
             follow(self.replica, _Local(document, self.static), self.market, now=self.now)
-        except (SyncError, OSError):
+        except (SyncError, FileNotFoundError):
             return False
         if not path.exists() or path.read_bytes() != content:
             replace_file(path, content)

@@ -21,10 +21,8 @@ from sync.client import Client
 from sync.enrolment import load_key
 from sync.errors import SyncError
 from sync.follower import Moved, Progress, follow
-from sync.locks import hold
+from sync.locks import LOCK_FILE, hold
 from sync.uplink import Pushed, push
-
-LOCK_FILE = "sync.lock"
 
 T = TypeVar("T")
 
@@ -80,7 +78,7 @@ def run_round(
         if pushed is None or (moved is not None and moved.publication > moved.before):
             pushed = send() or pushed
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
-        _record_faults(ops, report, now=now())
+        _record(ops, report, now=now())
         return report
 
 
@@ -114,9 +112,12 @@ def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
         return None
 
 
-def _record_faults(ops: Store, report: RoundReport, *, now: datetime) -> None:
+def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
+    """Keep what failed and since when, and when the catalogue was last known to be HQ's newest."""
     known = setting(ops.read(), "sync_faults") or {}
     faults = {code: known.get(code, clock.to_text(now)) for code in report.faults}
-    if faults != known:
-        with ops.write() as database:
+    with ops.write() as database:
+        if faults != known:
             store_setting(database, "sync_faults", faults)
+        if report.moved is not None and not report.moved.is_stale:
+            store_setting(database, "checked_at", clock.to_text(now))

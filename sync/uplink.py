@@ -55,7 +55,7 @@ def push(ops: Store, client: Client, *, key: Ed25519PrivateKey, heartbeat: dict[
         acked = setting(ops.read(), "acked") or 0
         batch = _batch(ops.read(), acked, key, heartbeat)
         answer = client.post(PATH, batch, signer=signer(key, now=now))
-        ack = _accept(ops, answer, now=now)
+        ack = _accept(ops, answer)
         is_new_corner = is_new_corner or answer.get("corner") is not None
         sent += len(batch["events"])
         pending, _ = outbox.depth(ops.read(), acked=ack)
@@ -93,7 +93,7 @@ def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[st
     }
 
 
-def _accept(ops: Store, answer: dict[str, Any], *, now: datetime) -> int:
+def _accept(ops: Store, answer: dict[str, Any]) -> int:
     ack, corner = answer.get("ack"), answer.get("corner")
     if type(ack) is not int or ack < 0 or not isinstance(answer.get("time"), str):
         raise Malformed("the answer carries no ack")
@@ -110,8 +110,7 @@ def _accept(ops: Store, answer: dict[str, Any], *, now: datetime) -> int:
                 f"HQ holds {ack} events, we have {last}: ops.db was restored or copied", status=409, code="stream_forked"
             )
         store_setting(database, "acked", ack)
-        store_setting(database, "contacted_at", clock.to_text(now))
-        store_setting(database, "hq_time", max(answer["time"], setting(database, "hq_time") or ""))
+        store_setting(database, "hq_time", answer["time"])
         if corner is not None:
             _store_corner(database, corner)
     return ack

@@ -5,14 +5,15 @@
   const entry = window.navigation && navigation.currentEntry;
   if (!entry) return;
   const look = (isReturn) => {
-    const mine = location.pathname === "/" ? [] : JSON.parse(sessionStorage.getItem("visit") || "[]");
-    if (isReturn && location.pathname !== "/" && !mine.includes(entry.key)) {
+    const isStart = location.pathname === "/";
+    const ours = isStart ? [] : JSON.parse(sessionStorage.getItem("visit") || "[]");
+    if (isReturn && !isStart && !ours.includes(entry.key)) {
       document.documentElement.hidden = true;
       location.replace("/");
       return;
     }
-    sessionStorage.setItem("visit", JSON.stringify([...new Set([...mine, entry.key])]));
+    sessionStorage.setItem("visit", JSON.stringify([...new Set([...ours, entry.key])]));
   };
-  look(performance.getEntriesByType("navigation")[0].type === "back_forward");
+  look(Boolean(navigation.activation) && navigation.activation.navigationType === "traverse");
   addEventListener("pageshow", (event) => { if (event.persisted) look(true); });
 })();

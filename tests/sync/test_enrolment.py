@@ -17,7 +17,7 @@ from pos.tokens import key_id
 from sync.client import Client
 from sync.enrolment import corner_sha256, enrol, load_key
 from sync.errors import Malformed, Offline, Rejected, Untrusted
-from tests.sync.conftest import NOW, Answer, Line, json_answer
+from tests.sync.conftest import Answer, Line, json_answer
 from tests.sync.test_uplink import CORNER
 
 
@@ -55,7 +55,7 @@ class Place:
         self.ops: Store = open_ops(directory / "ops.db")
 
     def enrol(self, code: str = "7K4M-2Q9T") -> dict[str, Any]:
-        return enrol(self.directory, self.ops, self.client, code, now=NOW)
+        return enrol(self.directory, self.ops, self.client, code)
 
     def settings(self) -> dict[str, Any]:
         names = ("corner_sha256", "marketplace_url", "key_id", "stream", "acked")

@@ -1,0 +1,86 @@
+"""Steps that several journeys take: what a customer or a clerk does, by touch where it matters, by plain requests on the way there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+from pos import tokens
+from pos.db import connect
+from tests.journeys.conftest import System
+from tests.world import PIN
+
+CONTACT = {"name": "Alix Durand", "email": "alix@example.org", "address": "3 rue Crébillon\n44000 Nantes"}
+
+
+def enter_counter(page: Page, system: System) -> None:
+    """Open the counter as Camille does."""
+    page.goto(f"{system.kiosk_url}/counter/session")
+    page.locator("[name=clerk][value=camille]").check()
+    page.locator("#pin").fill(PIN)
+    page.locator("#log-in").click()
+    page.wait_for_url("**/counter/")
+
+
+def get(context: BrowserContext, url: str) -> str:
+    answer = context.request.get(url)
+    assert answer.ok, (url, answer.status)
+    return answer.text()
+
+
+def first_sku(context: BrowserContext, system: System, category: str) -> str:
+    return re.findall(r'href="/sku/([^"?]+)', get(context, f"{system.kiosk_url}/browse?category={category}"))[0]
+
+
+def listing_at(context: BrowserContext, url: str) -> int:
+    """Return the listing the button of a device's page stands for."""
+    found = re.search(r'name="listing" value="(\d+)"', get(context, url))
+    assert found, url
+    return int(found[1])
+
+
+def location(context: BrowserContext, url: str, **form: Any) -> str:
+    """Send a form and return the path it leads to."""
+    answer = context.request.post(url, form=form, max_redirects=0)
+    assert answer.status == 303, (url, answer.status, answer.text()[:2000])
+    return answer.headers["location"]
+
+
+def new_selection(context: BrowserContext, system: System, **wish: Any) -> str:
+    """Return the path of a selection, with a line if there is a wish."""
+    return location(context, f"{system.kiosk_url}/selections", **wish)
+
+
+def issue(context: BrowserContext, system: System, selection: str) -> str:
+    """Return the path of the slip of a selection."""
+    return location(context, f"{system.kiosk_url}{selection}/slip")
+
+
+def new_slip(context: BrowserContext, system: System, **wish: Any) -> str:
+    """Return the path of a new slip; by default of a phone alone."""
+    phone = listing_at(context, f"{system.kiosk_url}/sku/{first_sku(context, system, 'phones')}")
+    return issue(context, system, new_selection(context, system, **(wish or {"listing": phone})))
+
+
+def voided_slip(context: BrowserContext, system: System) -> str:
+    """Return the path of a slip a clerk has voided."""
+    slip, counter = new_slip(context, system), f"{system.kiosk_url}/counter"
+    context.request.post(f"{counter}/session", form={"clerk": "camille", "pin": PIN})
+    context.request.post(f"{counter}{slip}/void", form={"reason": "mistake"})
+    return slip
+
+
+def order_url(context: BrowserContext, system: System) -> str:
+    """Return the address of an order placed with a new slip."""
+    url = f"{slip_url(system, new_slip(context, system))}/claim"
+    return f"{system.marketplace_url}{location(context, url, **CONTACT)}"
+
+
+def slip_url(system: System, path: str) -> str:
+    """Return what the QR code of a slip carries."""
+    ops = connect(system.kiosk / "ops.db", durable=True)
+    token = ops.execute("select token from slip where number = ?", [path.rsplit("/", 1)[-1]]).fetchone()[0]
+    ops.close()
+    return f"{system.marketplace_url}/k/{tokens.to_digits(token)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import platform
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -58,11 +57,6 @@ def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def median_of(work: Callable[[], float], times: int) -> float:
-    """Return the median of what `work` returns over several calls."""
-    return statistics.median(work() for _ in range(times))
 
 
 class Browser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -87,7 +86,7 @@ def _query() -> tuple[skus.Query, dict[str, Any]]:
         "sort": sort if sort != "popular" else None,
         "s": asked.get("s") or None,
     }
-    return replace(query), parameters
+    return query, parameters
 
 
 def _grade_id(code: str) -> int | None:

@@ -96,6 +96,8 @@ def sync_command(directory: Path, *, as_json: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address opens the kiosk to the network.")
 def serve_command(directory: Path, port: int, host: str) -> None:
     """Serve the corner's screens, and keep in step with HQ."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - refused, not listened on
+        raise click.BadParameter("one of this machine's own addresses: pages answer only to names they know", param_hint="--host")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     directory.mkdir(parents=True, exist_ok=True)
     hosts = [] if host == "127.0.0.1" else [host]

@@ -11,14 +11,12 @@ import textwrap
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from PIL import Image, ImageDraw
 
 from kiosk import qr
 from kiosk.slip_text import Code, Gap, Logo, Rule, Size, Text, blocks
-
-PaperMm = Literal[80, 58]
 
 WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
 """Printable dots at 203 dpi, by width of the paper."""

@@ -43,10 +43,12 @@ def known_printer(ops: Database) -> dict[str, Any] | None:
     if not setting(ops, "printer"):
         return None
     target = printer(ops)
-    last = ops.execute("select state from print_job order by job_id desc limit 1").fetchone()
+    last = ops.execute("select state, reason from print_job order by job_id desc limit 1").fetchone()
     queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
-    known = {"confirmed": "ok", "failed": "offline"}
-    return {"name": f"{target.host}:{target.port}", "state": known.get(last[0], "unknown") if last else "unknown", "queue": queue}
+    state = "unknown"
+    if last and last[0] in ("confirmed", "failed"):
+        state = "ok" if last[0] == "confirmed" else "offline" if last[1] == "unreachable" else "fault"
+    return {"name": f"{target.host}:{target.port}", "state": state, "queue": queue}
 
 
 def last_job(ops: Database, number: str) -> dict[str, Any] | None:

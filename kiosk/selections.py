@@ -110,7 +110,6 @@ def way_on(data: dict[str, Any]) -> dict[str, Any]:
         **_shown(offer),
         "retry": {"action": request.path, "fields": fields} if offer or fix else None,
         "fix": plans.plan(catalog, fix.plan_id) if fix else None,
-        "fix_difference_cents": fix.monthly_difference_cents if fix else None,
     }
 
 

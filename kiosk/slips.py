@@ -12,7 +12,6 @@ from pos.errors import NotFound, PrinterOffline
 
 routes = Blueprint("slips", __name__)
 
-AGAIN = ("failed", "uncertain")
 PRINTER_DEADLINE_S = 1.0
 
 

@@ -154,12 +154,12 @@ def local_path(text: str | None) -> str:
     return "/home"
 
 
-def number_in(values: Mapping[str, str], name: str, *, most: int = 2**53) -> int | None:
+def number_in(values: Mapping[str, str], name: str) -> int | None:
     """Return the whole number called `name`, or None when it is absent or empty. Raises: Invalid."""
     text = values.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 16 or int(text) > most:
+    if not (text.isascii() and text.isdigit()) or len(text) > 16 or int(text) > 2**53:
         raise Invalid(f"{name} is not a whole number", field=name)
     return int(text)
 

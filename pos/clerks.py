@@ -37,13 +37,15 @@ def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, now: dateti
         raise WrongPin(wait_s=int(wait.total_seconds()))
     if clerk is None:
         raise WrongPin(wait_s=0)
+    # The try is counted before it is judged, so that many at once get no further than many in turn.
+    with store.write() as ops:
+        _count_failure(ops, clerk_id, now)
     if not _matches(clerk["pin_hash"], pin):
-        with store.write() as ops:
-            _count_failure(ops, clerk_id, now)
         raise WrongPin(wait_s=int(_wait(store.read(), clerk_id, now).total_seconds()))
     token = secrets.token_urlsafe(32)
     with store.write() as ops:
         ops.execute("delete from pin_failure where clerk_id = ?", [clerk_id])
+        ops.execute("delete from clerk_session where started_at < ?", [clock.to_text(now - LONGEST_SESSION)])
         started = clock.to_text(now)
         row = {"token_sha256": _digest(token), "clerk_id": clerk_id, "started_at": started, "seen_at": started}
         ops.table("clerk_session").insert(row)

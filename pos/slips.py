@@ -28,6 +28,7 @@ from pos.selections import Priced, priced_selection
 from pos.tokens import Token, TokenLine
 
 VALIDITY_HOURS = 336
+KEY_BYTES = 32
 REASONS = ("mistake", "duplicate", "customer_request", "test")
 
 
@@ -69,7 +70,7 @@ def load_device(directory: Path) -> Device:
     if not path.exists():
         raise NotFound("this kiosk is not enrolled")
     raw = path.read_bytes()
-    if len(raw) != 32:
+    if len(raw) != KEY_BYTES:
         raise RecordsDamaged("device.key is damaged")
     private_key = Ed25519PrivateKey.from_private_bytes(raw)
     return Device(private_key=private_key, key_id=tokens.key_id(private_key.public_key().public_bytes_raw()).hex())

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos.corners import read_corner
 from pos.db import Store
-from pos.errors import NotFound, RecordsDamaged
 from pos.ops import store_setting
 from pos.tokens import key_id
 from sync.blobs import sync_directory
@@ -53,17 +52,6 @@ def enrol(directory: Path, ops: Store, client: Client, code: str) -> dict[str, A
         path.replace(directory / KEY_FILE)
         sync_directory(directory)
     return document
-
-
-def load_key(directory: Path) -> Ed25519PrivateKey:
-    """Return the kiosk's signing key. Raises: NotFound before enrolment, RecordsDamaged."""
-    path = directory / KEY_FILE
-    if not path.exists():
-        raise NotFound("this kiosk is not enrolled")
-    raw = path.read_bytes()
-    if len(raw) != 32:
-        raise RecordsDamaged(f"{KEY_FILE} is damaged")
-    return Ed25519PrivateKey.from_private_bytes(raw)
 
 
 def corner_sha256(document: dict[str, Any]) -> str:

@@ -16,9 +16,9 @@ from pos.catalog import publication
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.ops import setting, store_setting
+from pos.slips import load_device
 from sync.channels import sync_cursors
 from sync.client import Client
-from sync.enrolment import load_key
 from sync.errors import SyncError
 from sync.follower import Moved, Progress, follow
 from sync.locks import LOCK_FILE, hold
@@ -64,7 +64,7 @@ def run_round(
     """
     with hold(directory / LOCK_FILE):
         market = corner(ops.read()).market
-        key = load_key(directory)
+        key = load_device(directory).private_key
         problems: list[SyncError] = []
 
         def send() -> Pushed | None:

@@ -1,7 +1,7 @@
 """Who sent a request: RFC 9421 signatures with a kiosk's Ed25519 key over method, host, path and body.
 
-A kiosk's clock may be wrong by years, so the time of signing is carried but never judged; a replayed request changes nothing
-because events are stored once by (key, stream, seq).
+A kiosk's clock may be wrong by years, so the time of signing is carried but never judged; a replayed request adds no event
+because events are stored once by (key, stream, seq), though it can bring back an old heartbeat.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Steps that several journeys take: what a customer or a clerk does, by touch where it matters, by plain requests on the way there."""
+"""Steps that several journeys take: what a customer or a clerk does on the way to what is tested."""
 
 from __future__ import annotations
 

@@ -7,13 +7,14 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from pos.db import connect
 from tests.journeys.conftest import System
@@ -263,10 +264,15 @@ def issue_by_touch(page: Page) -> str:
 
 
 def shows_nothing_behind(page: Page, system: System) -> None:
-    """Go back as far as the browser goes: every page shown is the attract screen."""
-    for _ in range(8):
-        page.evaluate("history.back()")
-        page.wait_for_timeout(60)
+    """Go back as far as the browser goes, and forward again: every page shown is the attract screen."""
+    steps = [page.go_back] * 12
+    while steps:
+        # The page gone back to gives way to the attract screen before it is there: that ends the wait for it.
+        with suppress(Error):
+            steps.pop()(wait_until="commit")
+        if page.url == "about:blank":
+            steps = [page.go_forward] * 2
+            continue
         expect(page.get_by_text(ATTRACT)).to_be_visible()
         assert page.url == f"{system.kiosk_url}/"
 

@@ -13,9 +13,10 @@ import requests
 from pos.db import Store
 from pos.errors import NotFound
 from pos.ops import open_ops, setting
+from pos.slips import load_device
 from pos.tokens import key_id
 from sync.client import Client
-from sync.enrolment import corner_sha256, enrol, load_key
+from sync.enrolment import corner_sha256, enrol
 from sync.errors import Malformed, Offline, Rejected, Untrusted
 from tests.sync.conftest import Answer, Line, json_answer
 from tests.sync.test_uplink import CORNER
@@ -37,6 +38,7 @@ class Desk:
         answer = {
             "corner": CORNER,
             "corner_sha256": corner_sha256(CORNER),
+            "first_counter": 1,
             "key_id": key_id(bytes.fromhex(public)).hex(),
             "stream": f"stream-{code}",
         }
@@ -62,7 +64,7 @@ class Place:
         return {name: setting(self.ops.read(), name) for name in names}
 
     def key_id(self) -> str:
-        return key_id(load_key(self.directory).public_key().public_bytes_raw()).hex()
+        return key_id(load_device(self.directory).private_key.public_key().public_bytes_raw()).hex()
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_an_enrolled_kiosk_knows_its_corner(place: Place) -> None:
 
 def test_before_it_there_is_no_key(place: Place) -> None:
     with pytest.raises(NotFound):
-        load_key(place.directory)
+        load_device(place.directory)
 
 
 def test_a_lost_answer_is_asked_for_again(place: Place) -> None:

@@ -166,8 +166,7 @@ def _day(now: datetime) -> tuple[str, str]:
 
 def _jobs(found: list[Slip]) -> dict[str, dict[str, Any]]:
     """Return the latest print job of each slip that has one."""
-    ops = web.ops()
-    return {each.number: job for each in found if (job := print_jobs.last_job(ops, each.number))}
+    return print_jobs.last_jobs(web.ops(), [each.number for each in found])
 
 
 def _priced_now(found: Slip) -> Priced:

@@ -5,6 +5,7 @@ A failed print printed nothing and may be tried again; an uncertain one asks a p
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,11 +54,17 @@ def known_printer(ops: Database) -> dict[str, Any] | None:
 
 def last_job(ops: Database, number: str) -> dict[str, Any] | None:
     """Return a slip's latest print job, or None when nobody asked for paper."""
-    row = ops.execute(
-        "select job_id, copy_no, state, reason, requested_at, ended_at from print_job where number = ? order by copy_no desc",
-        [number],
-    ).fetchone()
-    return dict(zip(("job_id", "copy_no", "state", "reason", "requested_at", "ended_at"), row, strict=True)) if row else None
+    return last_jobs(ops, [number]).get(number)
+
+
+def last_jobs(ops: Database, numbers: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the latest print job of each of these slips that has one, by slip number."""
+    names = ("number", "job_id", "copy_no", "state", "reason", "requested_at", "ended_at")
+    rows = ops.execute(
+        f"select {', '.join(names)} from print_job where number in (select value from json_each(?)) order by number, copy_no",
+        [json.dumps(numbers)],
+    )
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:

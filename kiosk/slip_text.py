@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import templates
-from pos.languages import moment, money, number, text_of, translations
+from pos.languages import moment, money, number, storage, text_of, translations
 from pos.totals import PlanTerms
 
 Facts = Mapping[str, Any]
@@ -194,7 +194,7 @@ class _Writer:
         yield Text(title, self._money(listing["all_in_cents"] * quantity), is_bold=True)
         if quantity > 1:
             yield Text(_("%(amount)s pièce") % {"amount": self._money(listing["all_in_cents"])}, is_detail=True)
-        details = [self._storage(listing["storage_gb"]), text_of(listing["color"], self.language)]
+        details = [storage(listing["storage_gb"], self.language), text_of(listing["color"], self.language)]
         yield Text(" · ".join([detail for detail in details if detail] + [self._grade(listing)]), is_detail=True)
         if battery := self._battery(listing):
             yield Text(battery, is_detail=True)
@@ -325,14 +325,6 @@ class _Writer:
     def _commitment(self, months: int) -> str:
         _ = self.words.gettext
         return _("Engagement %(months)s") % {"months": self._months(months)} if months else _("Sans engagement")
-
-    def _storage(self, storage_gb: int | None) -> str:
-        _ = self.words.gettext
-        if not storage_gb:
-            return ""
-        if storage_gb % 1024 == 0:
-            return _("%(n)s To") % {"n": storage_gb // 1024}
-        return _("%(n)s Go") % {"n": storage_gb}
 
     def _rate(self, rate_bp: int) -> str:
         whole, hundredths = divmod(rate_bp, 100)

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import g
 
-from kiosk import web
 from pos import languages
 
 LABELS = {
@@ -123,7 +122,7 @@ def _inches(tenths: Any) -> str:
 
 
 def _gigabytes(value: Any) -> str:
-    return web.storage_text(int(value), g.language)
+    return languages.storage(int(value), g.language)
 
 
 def _litres(millilitres: Any) -> str:

@@ -262,7 +262,7 @@ def add_filters(app: Flask) -> None:
         "moment": lambda text: languages.moment(text, g.language, g.time_zone),
         "hour": lambda text: _hour(text, g.language, g.time_zone),
         "text": lambda texts: languages.text_of(texts, g.language),
-        "storage": lambda gigabytes: storage_text(gigabytes, g.language),
+        "storage": lambda gigabytes: languages.storage(gigabytes, g.language),
         "drawing": drawing_url,
         "name": skus.title,
         "plus": with_query,
@@ -328,17 +328,6 @@ def _short_money(cents: int, currency: str, language: str) -> str:
 def _hour(text: str, language: str, time_zone: str) -> str:
     """Return the local minute of a UTC text: `14:32`."""
     return languages.moment(text, language, time_zone).rpartition(", ")[2]
-
-
-def storage_text(gigabytes: int | None, language: str) -> str:
-    """Return a capacity as it is said: `128 Go`, `1 TB`."""
-    if gigabytes is None:
-        return ""
-    unit = ("To", "Go") if language == "fr" else ("TB", "GB")
-    for terabyte in (1024, 1000):
-        if gigabytes % terabyte == 0:
-            return f"{gigabytes // terabyte}\u00a0{unit[0]}"
-    return f"{gigabytes}\u00a0{unit[1]}"
 
 
 def as_json(body: Mapping[str, Any], status: int = 200) -> Response:

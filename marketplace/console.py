@@ -138,19 +138,26 @@ def _page(name: str, **values: Any) -> str:
 
 
 def _check_password(password: str, now: datetime) -> None:
+    """Count the try before it is verified, so that many at once get no more tries than one after the other."""
     engine = marketplace().engine
-    with reading(engine) as connection:
-        hashed = setting(connection, "console_password")
-        failures = row(connection, "select * from console_failure where name = 'console'")
-    wait_s = _wait_s(failures, now)
+    wait_s = run_tx(engine, lambda connection: _count_try(connection, now))
     if wait_s > 0:
         raise WrongPassword("too many tries", wait_s=wait_s)
+    with reading(engine) as connection:
+        hashed = setting(connection, "console_password")
     try:
         PasswordHasher().verify(hashed or "", password)
     except (VerifyMismatchError, InvalidHashError):
-        run_tx(engine, lambda connection: _count_failure(connection, now))
         raise WrongPassword("not the password") from None
     run_tx(engine, lambda connection: changed(connection, "delete from console_failure where name = 'console'"))
+
+
+def _count_try(connection: Connection, now: datetime) -> int:
+    """Return how long to wait before a try is allowed; one that is allowed is counted as failed until it succeeds."""
+    wait_s = _wait_s(row(connection, "select * from console_failure where name = 'console'"), now)
+    if wait_s == 0:
+        _count_failure(connection, now)
+    return wait_s
 
 
 def _wait_s(failures: dict[str, Any] | None, now: datetime) -> int:

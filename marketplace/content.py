@@ -19,6 +19,7 @@ from pos.claims import forbidden_words
 from pos.errors import Invalid
 from pos.offers import quality_bp
 from pos.totals import OptionTerms, PlanTerms
+from sync.heads import MARKET
 
 FORMAT = "comptoir-feed/1"
 METRICS = ("cancel_bp", "defect_bp", "late_bp", "reply_h")
@@ -79,6 +80,9 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
             problems.add("feed.json", 1, "format", f"not {FORMAT}")
         content.name = str(header["name"])
         content.markets = {market: _market(market, body) for market, body in header["markets"].items()}
+        for market in content.markets:
+            if not MARKET.fullmatch(market):
+                problems.add("feed.json", 1, "markets", f"{market!r} is no market's name: a-z, 0-9 and -, at most 32")
     except FileNotFoundError:
         problems.add("feed.json", 0, "file", "missing")
         problems.refuse_any()

@@ -29,7 +29,6 @@ from pos.catalog import TABLES
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
 PRIOR_DAYS = 30
-PRICED = slice(COLUMNS.index("market"), COLUMNS.index("comment"))
 STATE_AT, QUANTITY_AT = COLUMNS.index("state"), COLUMNS.index("quantity")
 MARKET_AT, COMMENT_AT = COLUMNS.index("market"), COLUMNS.index("comment")
 CONTENT_TABLES = {
@@ -44,7 +43,6 @@ CONTENT_TABLES = {
     "corners": tables.corner,
 }
 Progress = Callable[[str, int], None]
-Key = int | str
 T = TypeVar("T")
 
 
@@ -192,11 +190,10 @@ def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
 def _withdraw_others(connection: Connection, seen: set[int], imported: Imported, marks: Marks) -> None:
     present = connection.execute(text("select seller_id, listing_id, market, state from listing where state <> 'withdrawn'"))
     gone = [tuple(row) for row in present if row[1] not in seen]
-    for seller_id, listing_id, market, state in gone:
-        connection.execute(
-            text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id"),
-            {"seller_id": seller_id, "listing_id": listing_id},
-        )
+    withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
+    for batch in _batches(gone, BATCH):
+        connection.execute(withdraw, [{"seller_id": row[0], "listing_id": row[1]} for row in batch])
+    for _, listing_id, market, state in gone:
         if state == "online":
             marks.add(market, "listing", listing_id)
             marks.add(market, "stock", listing_id)

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -22,6 +22,7 @@ from marketplace.repricing import price_wish
 from pos import clock, tokens
 from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
+from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
 
 MOST_EVENTS = 500
@@ -31,7 +32,6 @@ KEY = ("corner_id", "key_id", "stream", "seq")
 MOST_SEQ = 2**53
 KIND = re.compile(r"[a-z_]{1,40}", re.ASCII)
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
@@ -62,7 +62,7 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
     def work(connection: Connection) -> int | None:
         found = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **_key(device))
         if found is None or found["quarantined_at"] is not None or _is_fork(connection, device, events):
-            _note(connection, device, quarantined_at=clock.to_text(now))
+            _quarantine(connection, device, clock.to_text(now))
             return None
         _insert(connection, device, events, clock.to_text(now))
         acked = _acked(connection, device, int(found["acked"]))
@@ -138,14 +138,24 @@ def _read_event(event: Any) -> Event:
     seq, body = event.get("seq"), event.get("body")
     if type(seq) is not int or not 1 <= seq <= MOST_SEQ:
         raise MalformedEvents("seq is a whole number from 1")
-    for name, shape in (("kind", KIND), ("sha256", HASH), ("prev", HASH), ("recorded_at", TIME)):
+    for name, shape in (("kind", KIND), ("sha256", HASH), ("prev", HASH)):
         if not isinstance(event.get(name), str) or not shape.fullmatch(event[name]):
             raise MalformedEvents(f"{name} of event {seq}")
+    if not _is_time(event.get("recorded_at")):
+        raise MalformedEvents(f"recorded_at of event {seq}")
     if not isinstance(body, str):
         raise MalformedEvents(f"body of event {seq} is the text that was hashed")
     plain = {name: event[name] for name in ("seq", "kind", "sha256", "prev", "recorded_at")}
     # PostgreSQL's text holds no NUL; the hash of such a body no longer fits, so the event ends as dead and blocks nobody.
     return {**plain, "body": body.replace("\x00", "�")}
+
+
+def _is_time(value: Any) -> bool:
+    """Tell whether this is a moment in the one form in which times are written and sort."""
+    try:
+        return isinstance(value, str) and clock.to_text(clock.from_text(value)) == value
+    except (ValueError, OverflowError):
+        return False
 
 
 def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]) -> bool:
@@ -206,6 +216,19 @@ def _acked(connection: Connection, device: dict[str, Any], acked: int) -> int:
     return acked
 
 
+def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> None:
+    """Believe this device no more; what is kept is when that began."""
+    changed(
+        connection,
+        """
+        update device set quarantined_at = coalesce(quarantined_at, :now)
+        where corner_id = :corner_id and key_id = :key_id
+        """,
+        **_key(device),
+        now=now,
+    )
+
+
 def _note(connection: Connection, device: dict[str, Any], **values: Any) -> None:
     sets = ", ".join(f"{name} = :{name}" for name in values)
     changed(connection, f"update device set {sets} where corner_id = :corner_id and key_id = :key_id", **_key(device), **values)
@@ -225,7 +248,11 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     # A corner enrolled again tells its whole story anew, slips of its earlier key included.
     device = row(
         connection,
-        "select key_id, public_key from device where corner_id = :corner_id and key_id = :key_id",
+        """
+        select device.key_id, device.public_key, corner.market
+        from device join corner on corner.corner_id = device.corner_id
+        where device.corner_id = :corner_id and device.key_id = :key_id
+        """,
         corner_id=event["corner_id"],
         key_id=token.key_id.hex(),
     )
@@ -241,18 +268,18 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         "digits": body["digits"],
         "facts": json.dumps(body["facts"], ensure_ascii=False),
         "issued_at": clock.to_text(token.issued_at),
-        "valid_until": clock.to_text(token.valid_until),
+        "valid_until": clock.to_text(token.issued_at + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))),
         "received_at": event["received_at"],
-        "difference": _difference(connection, token, body["facts"]),
+        "difference": _difference(connection, token, device["market"], body["facts"]),
     }
     _insert_once(connection, "slip", values)
 
 
-def _difference(connection: Connection, token: tokens.Token, facts: dict[str, Any]) -> str | None:
+def _difference(connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any]) -> str | None:
     """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
     said = Totals.from_facts(facts["totals"])
     summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
-    priced = [price_wish(connection, wish, publication=token.publication) for wish in token.lines]
+    priced = [price_wish(connection, wish, market=market, publication=token.publication) for wish in token.lines]
     ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
     if said == summed == ours:
         return None
@@ -262,8 +289,8 @@ def _difference(connection: Connection, token: tokens.Token, facts: dict[str, An
 def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Void a slip of the corner itself, whichever of its devices issued it, whether or not the slip has arrived."""
     values = {"corner_id": event["corner_id"], "key_id": str(body["key_id"]), "counter": int(body["counter"])}
-    said = {"reason": str(body["reason"])[:200], "voided_at": str(body["voided_at"])}
-    if not TIME.fullmatch(said["voided_at"]):
+    said = {"reason": str(body["reason"])[:200], "voided_at": body["voided_at"]}
+    if not _is_time(said["voided_at"]):
         raise Invalid("voided_at is not a time")
     _insert_once(connection, "slip_void", {**values, **said})
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marketplace.repricing import Comparison, Priced
+from marketplace.repricing import Comparison, Priced, all_in_cents
 from pos.credit import credit_notice
-from pos.totals import early_exit_cents
+from pos.plans import exit_cents
+from pos.skus import title
+from pos.totals import device_price_cents
 
 YEAR_MONTHS = 12
 
 
-def line_facts(line: Comparison, laws: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def line_facts(line: Comparison, laws: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a line as JSON: names, then, now, what the customer gets; `laws` are the bodies in force by kind."""
     shown = line.shown
     return {
@@ -36,8 +38,7 @@ def line_facts(line: Comparison, laws: Mapping[str, Mapping[str, Any]]) -> dict[
 def _amounts(priced: Priced | None) -> dict[str, Any] | None:
     if priced is None:
         return None
-    device = priced.listing["price_cents"] + priced.listing["shipping_cents"] if priced.listing else None
-    return {"device_cents": device, "totals": priced.totals.to_facts()}
+    return {"device_cents": all_in_cents(priced.listing) if priced.listing else None, "totals": priced.totals.to_facts()}
 
 
 def _instead(priced: Priced | None) -> dict[str, Any] | None:
@@ -51,12 +52,12 @@ def _listing_facts(listing: dict[str, Any]) -> dict[str, Any]:
     return {
         "listing_id": listing["listing_id"],
         "seller_id": listing["seller_id"],
-        "title": f"{sku.get('brand', '')} {sku.get('model', '')}".strip() or f"SKU {listing['sku_id']}",
+        "title": title(sku) if sku else f"SKU {listing['sku_id']}",
         "storage_gb": sku.get("storage_gb"),
         "color": (sku.get("color") or {}).get("name"),
         "grade": listing["grade"].get("name"),
         "seller": {name: listing["seller"].get(name) for name in ("name", "legal_name")},
-        "all_in_cents": listing["price_cents"] + listing["shipping_cents"],
+        "all_in_cents": all_in_cents(listing),
         "delivery_days": listing["delivery_days"],
         "warranty_months": listing["warranty_months"],
         "vat_note": listing["vat_note"],
@@ -75,20 +76,13 @@ def _credit(priced: Priced | None, laws: Mapping[str, Mapping[str, Any]]) -> dic
     if priced is None or law is None or priced.line.plan is None or priced.line.device_cents is None:
         return None
     plan = priced.line.plan
-    cash_cents = priced.line.device_cents - plan.discount_on(priced.line.device_cents)
-    notice = credit_notice(cash_cents, plan.deposit_cents, plan.instalment_months, law_body=law)
+    notice = credit_notice(device_price_cents(priced.line), plan.deposit_cents, plan.instalment_months, law_body=law)
     return notice.to_facts() if notice else None
 
 
-def _exit_cents(priced: Priced | None, laws: Mapping[str, Mapping[str, Any]]) -> int | None:
+def _exit_cents(priced: Priced | None, laws: Mapping[str, dict[str, Any]]) -> int | None:
     """Return what leaving after a year costs, where the plan commits for longer (L224-28)."""
-    law = laws.get("early_exit")
-    if priced is None or law is None or priced.line.plan is None or priced.line.plan.commitment_months <= YEAR_MONTHS:
+    if priced is None or priced.line.plan is None or priced.line.plan.commitment_months <= YEAR_MONTHS:
         return None
-    return early_exit_cents(
-        priced.line.plan,
-        after_month=YEAR_MONTHS,
-        with_device=priced.line.plan.subsidises(priced.line.device_cents),
-        rate_bp=law["rate_bp"],
-        from_month=law["from_month"],
-    )
+    law = laws.get("early_exit")
+    return exit_cents(priced.line.plan, device_cents=priced.line.device_cents, law=law, after_month=YEAR_MONTHS)

@@ -1,12 +1,13 @@
 """Then and now: what a slip's line cost at the publication it was made from, and what it costs at the newest one.
 
-Invariant: prices come from HQ's own history, never from the slip, so a stolen device cannot mint discounts; the arithmetic is
-`pos.totals`, the kiosk's own.
+Invariant: prices come from HQ's own history, never from the slip, so a stolen device cannot make a price up: it can only choose
+the publication its slip names. The arithmetic is `pos.totals`, the kiosk's own.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +77,8 @@ def compare_line(
     `replace` is the listing the customer accepted for a device that is gone, 0 to go without; it counts only if it is what
     we propose.
     """
-    then = price_wish(connection, wish, publication=publication)
-    now = price_wish(connection, wish, publication=None)
+    then = price_wish(connection, wish, market=market, publication=publication)
+    now = price_wish(connection, wish, market=market, publication=None)
     instead = None
     if wish.listing_id and not is_available(connection, wish.listing_id, wish.quantity):
         shown = then or now
@@ -91,15 +92,24 @@ def compare_line(
     return Comparison(line_no=line_no, wish=wish, then=then, now=now, basis=basis, instead=instead)
 
 
-def price_wish(connection: Connection, wish: TokenLine, *, publication: int | None) -> Priced | None:
-    """Price a line at a publication, or today; None when one of its parts was not on offer then."""
-    listing = _terms(connection, "listing", wish.listing_id, publication) if wish.listing_id else None
-    plan = _terms(connection, "plan", wish.plan_id, publication) if wish.plan_id else None
-    options = [_terms(connection, "option", option_id, publication) for option_id in wish.option_ids]
+def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None) -> Priced | None:
+    """Price a line at a publication of a market, or today; None when one of its parts was not on offer there then."""
+
+    def terms(table: str, key: int) -> dict[str, Any] | None:
+        return _terms(connection, table, key, market=market, publication=publication)
+
+    listing = terms("listing", wish.listing_id) if wish.listing_id else None
+    plan = terms("plan", wish.plan_id) if wish.plan_id else None
+    options = [terms("option", option_id) for option_id in wish.option_ids]
     if (wish.listing_id and listing is None) or (wish.plan_id and plan is None):
         return None
     chosen = tuple(option for option in options if option is not None)
     return _priced(wish.quantity, listing, plan, chosen) if len(chosen) == len(options) else None
+
+
+def all_in_cents(listing: Mapping[str, Any]) -> int:
+    """Return what one unit costs delivered."""
+    return int(listing["price_cents"] + listing["shipping_cents"])
 
 
 def is_available(connection: Connection, listing_id: int, quantity: int) -> bool:
@@ -121,7 +131,7 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
     """Return the offer that wins the same SKU and grade today, else a better grade that costs no more."""
     if shown.listing is None:
         return None
-    ceiling = shown.listing["price_cents"] + shown.listing["shipping_cents"]
+    ceiling = all_in_cents(shown.listing)
     candidates = rows(
         connection,
         f"""
@@ -142,9 +152,9 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
         most=CANDIDATES,
     )
     for candidate in candidates:
-        terms = terms_now(connection, "listing", candidate["listing_id"])
+        terms = terms_now(connection, "listing", candidate["listing_id"], market=market)
         is_same_grade = candidate["grade_id"] == shown.listing["grade_id"]
-        if terms is not None and (is_same_grade or terms["price_cents"] + terms["shipping_cents"] <= ceiling):
+        if terms is not None and (is_same_grade or all_in_cents(terms) <= ceiling):
             return _priced(wish.quantity, _described(connection, terms), shown.plan, shown.options)
     return None
 
@@ -160,11 +170,13 @@ def _better(then: Priced | None, now: Priced | None) -> str:
     return "then" if cost_then <= cost_now else "now"
 
 
-def _terms(connection: Connection, table: str, key: int, publication: int | None) -> dict[str, Any] | None:
+def _terms(
+    connection: Connection, table: str, key: int, *, market: str, publication: int | None
+) -> dict[str, Any] | None:
     if publication is None:
-        found = terms_now(connection, table, key)
+        found = terms_now(connection, table, key, market=market)
     else:
-        found = terms_at(connection, table, key, publication)
+        found = terms_at(connection, table, key, market=market, publication=publication)
         found = None if found is None or found["withdrawn"] else found
     if found is None:
         return None
@@ -193,7 +205,7 @@ def _priced(
 ) -> Priced:
     line = Line(
         quantity=quantity,
-        device_cents=listing["price_cents"] + listing["shipping_cents"] if listing else None,
+        device_cents=all_in_cents(listing) if listing else None,
         plan=PlanTerms.from_body(plan) if plan else None,
         options=tuple(OptionTerms.from_body(option) for option in options),
     )

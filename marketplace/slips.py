@@ -18,6 +18,7 @@ from marketplace.repricing import Comparison, compare_line
 from pos import clock, tokens
 from pos.claims import law_on
 from pos.errors import Invalid
+from pos.slips import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
 
@@ -125,7 +126,7 @@ def _reading(
 ) -> Reading:
     market = json.loads(device["market"])
     issued = _issued(connection, token, market["market"], now)
-    until = issued + timedelta(hours=token.validity_hours)
+    until = issued + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))
     key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
     claimed = row(
         connection, "select order_id from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter", **key

@@ -108,14 +108,15 @@ listing = _table(
     Index("listing_by_sku", "sku_id", "grade_id"),
 )
 
-# What was published, and from which publication on: a slip's "then". A row holds until the next of the same key.
+# What was published, and from which publication on: a slip's "then". A row holds until the next of the same key; publications
+# are counted by market.
 listing_terms = _table(
     "listing_terms",
     _key("seller_id", Whole),
+    _key("market"),
     _key("listing_id", Whole),
     _key("publication", Whole),
     _text("published_at"),
-    _text("market"),
     _whole("sku_id"),
     _whole("grade_id"),
     _whole("price_cents"),
@@ -127,23 +128,23 @@ listing_terms = _table(
     _whole("new_battery"),
     _maybe_whole("prior_cents"),
     _whole("withdrawn"),
-    Index("listing_terms_by_id", "listing_id", "publication"),
+    Index("listing_terms_by_id", "listing_id", "market", "publication"),
 )
 plan_terms = _table(
     "plan_terms",
+    _key("market"),
     _key("plan_id", Whole),
     _key("publication", Whole),
     _text("published_at"),
-    _text("market"),
     _text("body"),
     _whole("withdrawn"),
 )
 option_terms = _table(
     "option_terms",
+    _key("market"),
     _key("option_id", Whole),
     _key("publication", Whole),
     _text("published_at"),
-    _text("market"),
     _text("body"),
     _whole("withdrawn"),
 )

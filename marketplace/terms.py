@@ -18,10 +18,8 @@ from sqlite_utils import Database
 
 from marketplace import tables
 from marketplace.db import row, rows, run_tx
-from pos.catalog import TABLES
 from pos.db import connect
 
-LISTING_COLUMNS = next(table.columns for table in TABLES if table.name == "listing")
 BATCH = 5000
 HISTORIES = {"listing": tables.listing_terms, "plan": tables.plan_terms, "option": tables.option_terms}
 """The published tables whose terms a slip names, and where their history stands."""
@@ -63,8 +61,8 @@ def published_prices(connection: Connection, listing_ids: list[int], *, since: s
     return {listing_id: past for listing_id, every in history.items() if (past := _past(every, since)) is not None}
 
 
-def terms_at(connection: Connection, table: str, key: int, publication: int) -> dict[str, Any] | None:
-    """Return the terms of a "listing", "plan" or "option" as of a publication, or None when it was not published then.
+def terms_at(connection: Connection, table: str, key: int, *, market: str, publication: int) -> dict[str, Any] | None:
+    """Return the terms of a "listing", "plan" or "option" as of a market's publication, or None when not published by then.
 
     `withdrawn` tells that it had been taken back by then.
     """
@@ -73,17 +71,18 @@ def terms_at(connection: Connection, table: str, key: int, publication: int) -> 
         connection,
         f"""
         select * from {history.name}
-        where {table}_id = :key and publication <= :publication
+        where market = :market and {table}_id = :key and publication <= :publication
         order by publication desc limit 1
         """,
+        market=market,
         key=key,
         publication=publication,
     )
 
 
-def terms_now(connection: Connection, table: str, key: int) -> dict[str, Any] | None:
-    """Return the terms published last, or None when it was never published or was taken back."""
-    found = terms_at(connection, table, key, 2**31 - 1)
+def terms_now(connection: Connection, table: str, key: int, *, market: str) -> dict[str, Any] | None:
+    """Return the terms a market published last, or None when it never published any or took them back."""
+    found = terms_at(connection, table, key, market=market, publication=2**31 - 1)
     return found if found is not None and not found["withdrawn"] else None
 
 
@@ -149,7 +148,7 @@ def _record_batch(
     connection: Connection, replica: Database, market: str, table: str, keys: list[Any], publication: int, published_at: str
 ) -> None:
     history, columns = HISTORIES[table], _columns(HISTORIES[table])
-    latest = _latest(connection, history, table, keys)
+    latest = _latest(connection, history, table, market, keys)
     holders = ", ".join("?" for _ in keys)
     shared = [name for name in columns if name != "market"]
     found = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
@@ -167,11 +166,12 @@ def _record_batch(
         connection.execute(history.insert(), fresh)
 
 
-def _latest(connection: Connection, history: Table, table: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
-    query = text(f"select * from {history.name} where {table}_id in :keys order by publication").bindparams(
-        bindparam("keys", expanding=True)
-    )
-    return {each[f"{table}_id"]: dict(each) for each in connection.execute(query, {"keys": keys}).mappings()}
+def _latest(connection: Connection, history: Table, table: str, market: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
+    query = text(
+        f"select * from {history.name} where market = :market and {table}_id in :keys order by publication"
+    ).bindparams(bindparam("keys", expanding=True))
+    found = connection.execute(query, {"market": market, "keys": keys}).mappings()
+    return {each[f"{table}_id"]: dict(each) for each in found}
 
 
 def _columns(history: Table) -> list[str]:

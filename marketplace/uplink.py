@@ -20,12 +20,12 @@ from pos import clock
 from pos.errors import NotFound
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
+from sync.heads import MARKET
 from sync.signatures import verify
 from sync.uplink import FORMAT, reply
 
 HEAD_CACHE = "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
 BLOB_CACHE = "public, max-age=31536000, immutable, no-transform"
-MARKET = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")

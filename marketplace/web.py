@@ -23,7 +23,7 @@ from pos.languages import LANGUAGES, text_of, translations
 
 PAGES = Path(templates.__path__[0])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-JSON_PATHS = ("/sync/", "/api/")
+JSON_PATHS = "/sync/"
 LANGUAGE_COOKIE = "language"
 YEAR_S = 31_536_000
 POLICY = (

@@ -63,6 +63,17 @@ def moment(text: str, language: str, time_zone: str) -> str:
     return f"{day(text, language, time_zone)}, {hour}"
 
 
+def storage(gigabytes: int | None, language: str) -> str:
+    """Return a capacity as it is said: `128 Go`, `1 TB` for 1,000 or 1,024; nothing where there is none."""
+    if not gigabytes:
+        return ""
+    large, small = ("To", "Go") if language == "fr" else ("TB", "GB")
+    for terabyte in (1024, 1000):
+        if gigabytes % terabyte == 0:
+            return f"{gigabytes // terabyte}\u00a0{large}"
+    return f"{gigabytes}\u00a0{small}"
+
+
 def text_of(texts: Mapping[str, str] | None, language: str) -> str:
     """Return the text in `language`, else the first there is, else nothing."""
     if not texts:

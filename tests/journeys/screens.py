@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
@@ -13,6 +13,7 @@ AXE = Axe().axe_script
 SIZES = ((1080, 1920), (820, 1180), (390, 844))
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 CONTRAST = ["color-contrast"]
+Theme = Literal["light", "dark"]
 POST = """([path, fields]) => {
   const form = document.createElement("form");
   form.method = "post";
@@ -69,7 +70,7 @@ def post(url: str, status: int, *, at: str, **fields: Any) -> Way:
     return go
 
 
-def problems(page: Page, ways: dict[str, Way], themes: Sequence[str] = ("light", "dark")) -> list[str]:
+def problems(page: Page, ways: dict[str, Way], themes: Sequence[Theme] = ("light", "dark")) -> list[str]:
     """Go every way and return everything wrong with the screens it leads to; nothing is the only good answer.
 
     A second theme changes colours only, so that it is looked at for contrast alone.
@@ -141,7 +142,7 @@ def _too_wide(page: Page) -> Iterator[tuple[str, str]]:
             yield f"{width}x{height}", what
 
 
-def _violations(page: Page, themes: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _violations(page: Page, themes: Sequence[Theme]) -> Iterator[tuple[str, str]]:
     page.evaluate(AXE)
     for theme in themes:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")

@@ -27,11 +27,12 @@ def enter_counter(page: Page, system: System) -> None:
 def get(context: BrowserContext, url: str) -> str:
     answer = context.request.get(url)
     assert answer.ok, (url, answer.status)
-    return answer.text()
+    text: str = answer.text()
+    return text
 
 
 def first_sku(context: BrowserContext, system: System, category: str) -> str:
-    return re.findall(r'href="/sku/([^"?]+)', get(context, f"{system.kiosk_url}/browse?category={category}"))[0]
+    return str(re.findall(r'href="/sku/([^"?]+)', get(context, f"{system.kiosk_url}/browse?category={category}"))[0])
 
 
 def listing_at(context: BrowserContext, url: str) -> int:
@@ -45,7 +46,8 @@ def location(context: BrowserContext, url: str, **form: Any) -> str:
     """Send a form and return the path it leads to."""
     answer = context.request.post(url, form=form, max_redirects=0)
     assert answer.status == 303, (url, answer.status, answer.text()[:2000])
-    return answer.headers["location"]
+    path: str = answer.headers["location"]
+    return path
 
 
 def new_selection(context: BrowserContext, system: System, **wish: Any) -> str:

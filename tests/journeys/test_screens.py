@@ -15,7 +15,7 @@ from pos import tokens
 from pos.slips import load_device
 from pos.tokens import TokenLine
 from tests.journeys.conftest import System
-from tests.journeys.screens import Way, goto, post, problems, visitor
+from tests.journeys.screens import Theme, Way, goto, post, problems, visitor
 from tests.journeys.steps import (
     CONTACT,
     enter_counter,
@@ -31,7 +31,7 @@ from tests.journeys.steps import (
 )
 
 # Every language and every theme; contrast does not depend on the language, so that one of them is enough for the light theme.
-LANGUAGES = {"fr": ("light", "dark"), "en": ("dark",)}
+LANGUAGES: dict[str, tuple[Theme, ...]] = {"fr": ("light", "dark"), "en": ("dark",)}
 FREE_PLAN, PLAN_WITH_CREDIT = 1, 11
 
 
@@ -63,25 +63,25 @@ def test_the_look_sees_what_it_must(context: BrowserContext, shared_system: Syst
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
-def test_customers_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[str, ...]) -> None:
+def test_customers_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     assert problems(visitor(context, language), customer_screens(context, shared_system), themes) == []
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
-def test_refusals_of_the_kiosk(context: BrowserContext, shared_system: System, language: str, themes: tuple[str, ...]) -> None:
+def test_refusals_of_the_kiosk(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     assert problems(visitor(context, language), kiosk_refusals(context, shared_system), themes) == []
 
 
 @pytest.mark.parametrize("view", ["contrast", "reach.text"])
 def test_customers_screens_as_they_wish_to_see_them(context: BrowserContext, shared_system: System, view: str) -> None:
     screens = customer_screens(context, shared_system)
-    chosen = {name: screens[name] for name in ("home", "results", "device with everything", "selection", "slip")}
+    chosen = {name: screens[name] for name in ("home", "device with everything", "selection", "slip")}
 
     assert problems(visitor(context, "fr", view=view), chosen) == []
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
-def test_counter_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[str, ...]) -> None:
+def test_counter_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     page = visitor(context, language)
     ways = counter_screens(context, shared_system)
     enter_counter(page, shared_system)
@@ -90,12 +90,12 @@ def test_counter_screens(context: BrowserContext, shared_system: System, languag
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
-def test_marketplace_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[str, ...]) -> None:
+def test_marketplace_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     assert problems(visitor(context, language), marketplace_screens(context, shared_system), themes) == []
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
-def test_console_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[str, ...]) -> None:
+def test_console_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     page = visitor(context, language)
     console = f"{shared_system.marketplace_url}/console"
     shut = {
@@ -128,18 +128,15 @@ def customer_screens(context: BrowserContext, system: System) -> dict[str, Way]:
     return {
         "attract": goto(f"{kiosk}/"),
         "home": goto(f"{kiosk}/home"),
-        "results": goto(f"{kiosk}/browse?q=iphone"),
         "every filter": goto(f"{kiosk}/browse?category=phones&brand=Apple&storage=128&grade=GOOD&min=100&max=900&sort=price"),
         "a typo": goto(f"{kiosk}/browse?q=ipone"),
         "no result": goto(f"{kiosk}/browse?q=zzzzzz"),
-        "compare two": goto(f"{kiosk}/compare?sku={phones[0]}&sku={phones[1]}"),
         "compare four": goto(f"{kiosk}/compare?{compared}"),
         "device": goto(f"{kiosk}/sku/{phones[0]}"),
         "device with everything": goto(bundle),
         "device of somebody who stays": goto(f"{kiosk}/sku/{phones[0]}?plans=all&acquisition=renewal"),
         "device without a plan": goto(f"{kiosk}/sku/{first_sku(context, system, 'vacuums')}"),
-        "plans": goto(f"{kiosk}/plans"),
-        "plans for one's own number": goto(f"{kiosk}/plans?acquisition=port"),
+        "plans alone": goto(f"{kiosk}/plans?acquisition=port"),
         "empty selection": goto(f"{kiosk}{new_selection(context, system)}"),
         "selection": goto(f"{kiosk}{selection}"),
         "slip": goto(f"{kiosk}{issue(context, system, selection)}"),

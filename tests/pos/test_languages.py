@@ -94,6 +94,12 @@ def test_a_text_falls_back_to_the_one_there_is() -> None:
     assert languages.text_of({}, "en") == languages.text_of(None, "fr") == ""
 
 
+def test_a_capacity_is_said_as_people_say_it() -> None:
+    said = {gigabytes: plain(languages.storage(gigabytes, "fr")) for gigabytes in (None, 128, 825, 1000, 1024, 2048)}
+    assert said == {None: "", 128: "128 Go", 825: "825 Go", 1000: "1 To", 1024: "1 To", 2048: "2 To"}
+    assert plain(languages.storage(512, "en")) == "512 GB"
+
+
 def test_every_language_has_a_locale() -> None:
     assert set(languages.LANGUAGES) == set(languages.LOCALES)
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import web
 from pos import clock, offers, plans, selections, skus, slips, totals
-from pos.errors import Invalid, ListingGone, NotFound
+from pos.errors import Invalid, ListingGone, NotFound, RecordsDamaged
 from pos.offers import Offer
 from pos.selections import Priced, Wish
 from pos.totals import Line
@@ -75,7 +75,11 @@ def accept_line(selection_id: str, line_no: int) -> Response:
 def issue_slip(selection_id: str) -> Response:
     """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
     kiosk = web.kiosk()
-    device = slips.load_device(kiosk.directory)
+    web.corner()
+    try:
+        device = slips.load_device(kiosk.directory)
+    except NotFound as problem:
+        raise RecordsDamaged("device.key is missing") from problem
     with web.ops_store().write() as ops:
         slip = slips.issue_slip(
             ops,
@@ -150,11 +154,12 @@ def _wish() -> Wish | None:
     options = form.getlist("option")
     if any(not (text.isascii() and text.isdigit() and len(text) < 16) for text in options):
         raise Invalid("option is not a whole number", field="option")
+    quantity = web.number_in(form, "qty")
     wish = Wish(
         listing_id=web.number_in(form, "listing"),
         plan_id=web.number_in(form, "plan"),
         option_ids=tuple(int(text) for text in options),
-        quantity=web.number_in(form, "qty") or 1,
+        quantity=1 if quantity is None else quantity,
         acquisition=form.get("acquisition", "new"),
         seen_cents=web.number_in(form, "seen"),
     )

@@ -94,6 +94,8 @@ def _faults() -> list[dict[str, str | None]]:
     elif web.corner_or_none() is None:
         known = setting(web.ops(), "corner") is not None
         faults.append({"code": "corner_unreadable" if known else "not_enrolled", "since": None})
+    elif not (web.kiosk().directory / "device.key").exists():
+        faults.append({"code": "key_missing", "since": None})
     try:
         web.catalog().execute("select 1 from shelf limit 1").fetchone()
     except (PosError, DatabaseError):

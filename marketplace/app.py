@@ -10,11 +10,10 @@ from flask import Flask
 
 from marketplace import console, slip_pages, status, uplink, web
 from marketplace.db import open_engine, reading
-from marketplace.places import read_place
+from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.settings import setting
 
 MOST_BYTES = 2 * 2**20
-DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 
 

@@ -6,46 +6,30 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import click
 from granian import Granian
 from granian.constants import Interfaces
+from sqlalchemy import Engine
 
 from marketplace.db import create_tables, open_engine
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
-from marketplace.places import read_place, start_place
+from marketplace.places import DIRECTORY_VARIABLE, read_place, start_place
 from marketplace.problems import FeedRefused
 from marketplace.publishing import publish_all
 from pos import clock
-from pos.errors import PosError
 
 WORKERS = 2
 THREADS = 8
 SHOWN_EVERY_S = 0.2
-P = ParamSpec("P")
-R = TypeVar("R")
 
 directory_option = click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="The marketplace's directory."
 )
-
-
-def plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn a refusal into one line on stderr and exit status 1."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except PosError as problem:
-            raise click.ClickException(problem.detail or problem.code) from None
-
-    return run
 
 
 @click.group("marketplace")
@@ -57,7 +41,6 @@ def marketplace() -> None:
 @directory_option
 @click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
 @click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="The address customers' phones open.")
-@plainly
 def init_command(directory: Path, database: str | None, public_url: str) -> None:
     """Set a marketplace up; prints the console's password, once."""
     password = start_place(directory, database=database, public_url=public_url)
@@ -68,13 +51,12 @@ def init_command(directory: Path, database: str | None, public_url: str) -> None
 @marketplace.command("import")
 @click.argument("feed", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @directory_option
-@plainly
 def import_command(feed: Path, directory: Path) -> None:
     """Import a feed: all of it, or nothing and the reasons."""
-    engine = open_engine(read_place(directory).database)
-    create_tables(engine)
     try:
-        imported = import_feed(engine, feed, progress=Ticker())
+        with _database(directory) as engine:
+            create_tables(engine)
+            imported = import_feed(engine, feed, progress=Ticker())
     except FeedRefused as refusal:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)
@@ -84,11 +66,10 @@ def import_command(feed: Path, directory: Path) -> None:
 
 @marketplace.command("publish")
 @directory_option
-@plainly
 def publish_command(directory: Path) -> None:
     """Publish what changed to the fleet."""
-    engine = open_engine(read_place(directory).database)
-    markets = publish_all(engine, directory)
+    with _database(directory) as engine:
+        markets = publish_all(engine, directory)
     if not markets:
         click.echo("nothing to publish: import a feed first")
     for market, published in markets.items():
@@ -98,22 +79,22 @@ def publish_command(directory: Path) -> None:
 @marketplace.command("enrol")
 @click.argument("corner")
 @directory_option
-@plainly
 def enrol_command(corner: str, directory: Path) -> None:
     """Print a one-time code for a corner, good for ten minutes."""
-    click.echo(start_enrolment(open_engine(read_place(directory).database), corner, now=clock.now()))
+    with _database(directory) as engine:
+        click.echo(start_enrolment(engine, corner, now=clock.now()))
 
 
 @marketplace.command("serve")
 @directory_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@plainly
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
-    create_tables(open_engine(read_place(directory).database))
+    with _database(directory) as engine:
+        create_tables(engine)
     _refuse_taken_port(host, port)
-    os.environ["COMPTOIR_MARKETPLACE"] = str(directory.resolve())
+    os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
     server = Granian(
         "marketplace.app:app_from_environment",
         factory=True,
@@ -125,6 +106,16 @@ def serve_command(directory: Path, host: str, port: int) -> None:
         log_access=False,
     )
     server.serve()
+
+
+@contextmanager
+def _database(directory: Path) -> Iterator[Engine]:
+    """Lend the marketplace's database for one command."""
+    engine = open_engine(read_place(directory).database)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

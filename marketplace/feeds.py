@@ -105,7 +105,7 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
     announced = [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
     past = published_prices(connection, [row[1] for _, row in announced], since=since)
     for line, row in announced:
-        prices = past.get(row[1])
+        prices = past.get((row[MARKET_AT], row[1]))
         if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
             reason = f"above {prices.lowest_cents / 100:.2f}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
             problems.add(FILE, line, "prior_price", reason)

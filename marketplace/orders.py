@@ -46,7 +46,7 @@ class LinesGone(Conflict):
 
 
 class TotalRose(Conflict):
-    """The total is higher than the one the customer saw, or holds a replacement they never saw in it; nothing was ordered."""
+    """The total is higher than the one the customer saw, or they saw none with what they accepted; nothing was ordered."""
 
 
 class SlipUnknown(Conflict):
@@ -96,7 +96,7 @@ def claim_slip(
 ) -> str:
     """Order what a slip says and return the order's id; the slip's earlier order if it has one, whatever the form says.
 
-    `seen_cents` is the total the customer saw: an order never costs more, and a replacement is ordered only at a total seen.
+    `seen_cents` is the total the customer saw: an order never costs more, and one with `replace` needs it.
     Nothing is kept when it raises.
     Raises: MangledToken, ForgedToken, SlipUnknown, SlipAlreadyVoided, InvalidContact, LinesGone, TotalRose.
     """
@@ -112,8 +112,8 @@ def claim_slip(
         contact = read_contact(form, reading.market["market"])
         if not reading.is_orderable:
             raise LinesGone(lines=[line.line_no for line in reading.lines if line.basis == "gone"])
-        is_replaced = any(line.basis == "replaced" for line in reading.lines)
-        if (seen_cents is None and is_replaced) or (seen_cents is not None and reading.totals.total_cents > seen_cents):
+        has_risen = reading.totals.total_cents > seen_cents if seen_cents is not None else bool(replace)
+        if has_risen:
             raise TotalRose(was_cents=seen_cents, now_cents=reading.totals.total_cents)
         return _place(connection, reading, contact, clock.to_text(now))
 

@@ -16,6 +16,8 @@ from pos.errors import Conflict, NotFound
 from pos.tokens import CROCKFORD
 
 FILE = "marketplace.json"
+DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
+"""How `serve` tells its workers the directory."""
 PASSWORD_LETTERS = 20
 
 

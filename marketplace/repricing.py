@@ -170,9 +170,7 @@ def _better(then: Priced | None, now: Priced | None) -> str:
     return "then" if cost_then <= cost_now else "now"
 
 
-def _terms(
-    connection: Connection, table: str, key: int, *, market: str, publication: int | None
-) -> dict[str, Any] | None:
+def _terms(connection: Connection, table: str, key: int, *, market: str, publication: int | None) -> dict[str, Any] | None:
     if publication is None:
         found = terms_now(connection, table, key, market=market)
     else:

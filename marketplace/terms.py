@@ -43,22 +43,22 @@ class PublishedPrices:
         return is_same_reduction or prior_cents <= self.lowest_cents
 
 
-def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[int, PublishedPrices]:
-    """Return the published past of those listings that have one, prices in force at `since` (UTC text) included."""
+def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[tuple[str, int], PublishedPrices]:
+    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included."""
     if not listing_ids:
         return {}
     query = text(
         """
-        select listing_id, published_at, price_cents, prior_cents, withdrawn
+        select market, listing_id, published_at, price_cents, prior_cents, withdrawn
         from listing_terms
         where listing_id in :ids
-        order by listing_id, publication
+        order by market, listing_id, publication
         """
     ).bindparams(bindparam("ids", expanding=True))
-    history: dict[int, list[Any]] = {}
+    history: dict[tuple[str, int], list[Any]] = {}
     for each in connection.execute(query, {"ids": listing_ids}):
-        history.setdefault(each.listing_id, []).append(each)
-    return {listing_id: past for listing_id, every in history.items() if (past := _past(every, since)) is not None}
+        history.setdefault((each.market, each.listing_id), []).append(each)
+    return {key: past for key, every in history.items() if (past := _past(every, since)) is not None}
 
 
 def terms_at(connection: Connection, table: str, key: int, *, market: str, publication: int) -> dict[str, Any] | None:
@@ -167,9 +167,9 @@ def _record_batch(
 
 
 def _latest(connection: Connection, history: Table, table: str, market: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
-    query = text(
-        f"select * from {history.name} where market = :market and {table}_id in :keys order by publication"
-    ).bindparams(bindparam("keys", expanding=True))
+    query = text(f"select * from {history.name} where market = :market and {table}_id in :keys order by publication").bindparams(
+        bindparam("keys", expanding=True)
+    )
     found = connection.execute(query, {"market": market, "keys": keys}).mappings()
     return {each[f"{table}_id"]: dict(each) for each in found}
 

@@ -173,3 +173,16 @@ def test_a_tenth_of_a_form_too_much_is_refused(client: FlaskClient) -> None:
 
     assert answer.status_code == 413
     assert "C’est trop long." in answer.text
+
+
+def test_an_enrolled_kiosk_without_its_key_says_so_and_makes_no_slip(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    selection = client.post("/selections", data={"listing": 101}).headers["Location"]
+    (kiosk.directory / "device.key").unlink()
+
+    assert client.post(f"{selection}/slip").status_code == 503
+    assert "key_missing" in [fault["code"] for fault in client.get("/status.json").json["faults"]]
+    assert kiosk.ops.read().execute("select count(*) from slip").fetchone() == (0,)
+
+
+def test_nothing_of_something_is_refused(client: FlaskClient) -> None:
+    assert client.post("/selections", data={"listing": 101, "qty": 0}).status_code == 400

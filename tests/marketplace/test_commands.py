@@ -5,12 +5,13 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from marketplace.commands import marketplace
+from pos.errors import PosError
 from tests.marketplace import world
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(marketplace, [str(argument) for argument in arguments])
-    return result.exit_code, result.output
+    return result.exit_code, result.output + (str(result.exception) if isinstance(result.exception, PosError) else "")
 
 
 def test_from_set_up_to_a_code(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_what_fails_says_so_in_a_line(tmp_path: Path) -> None:
     assert (status, "run `comptoir marketplace init` first" in said) == (1, True)
     run("init", "--dir", hq)
     assert run("init", "--dir", hq)[0] == 1
-    assert run("enrol", "nowhere", "--dir", hq) == (1, "Error: no corner nowhere\n")
+    assert run("enrol", "nowhere", "--dir", hq) == (1, "no corner nowhere")
     feed = world.write_feed(tmp_path / "feed", None, world.listings(l11={"price": "-1.00"}))
     status, said = run("import", feed, "--dir", hq)
     assert status == 1

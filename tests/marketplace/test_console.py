@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from marketplace.console import FREE_TRIES
@@ -27,6 +29,24 @@ def test_guessing_has_to_wait(hq: Hq) -> None:
     answer = hq.client.post("/console/login", data={"password": hq.password})
     assert answer.status_code == 403
     assert "Trop d’essais" in answer.text
+
+
+def test_guessing_many_at_once_gets_no_more_tries(hq: Hq) -> None:
+    with ThreadPoolExecutor(FREE_TRIES + 3) as posts:
+        pages = list(posts.map(lambda _: guess(hq), range(FREE_TRIES + 3)))
+    assert sum("Ce n’est pas le mot de passe" in page for page in pages) <= FREE_TRIES
+    assert hq.rows("select failures from console_failure") == [{"failures": FREE_TRIES}]
+
+
+def test_a_success_forgets_the_tries_before(hq: Hq) -> None:
+    for _ in range(FREE_TRIES - 1):
+        guess(hq)
+    log_in(hq)
+    assert hq.rows("select * from console_failure") == []
+
+
+def guess(hq: Hq) -> str:
+    return hq.app.test_client().post("/console/login", data={"password": "guess"}).text
 
 
 def test_the_password_is_kept_as_argon2id_only(hq: Hq) -> None:

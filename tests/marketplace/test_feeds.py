@@ -115,6 +115,13 @@ def test_a_broken_file_is_refused(hq: Hq, tmp_path: Path, spoiled: str) -> None:
     assert refused_feed(hq, feed)[0]["file"] == "feed.json"
 
 
+@pytest.mark.parametrize("name", ["", "FR", "f r", "fr/../x", "fr\n", "é", "x" * 33])
+def test_a_market_that_could_not_be_published_is_refused(hq: Hq, tmp_path: Path, name: str) -> None:
+    feed = world.write_feed(tmp_path / "bad", markets=world.MARKETS | {name: world.MARKETS["fr"]})
+    problem = refused_feed(hq, feed)[0]
+    assert (problem["file"], problem["field"]) == ("feed.json", "markets")
+
+
 def test_a_listing_cannot_change_hands(hq: Hq, tmp_path: Path) -> None:
     assert refused(hq, tmp_path, l11={"seller_id": "2"})[0]["reason"] == "belongs to seller 1"
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from marketplace.db import changed, run_tx
 from marketplace.inbox import judge
 from pos import tokens
 from pos.totals import Line, OptionTerms, PlanTerms, line_totals
@@ -96,6 +97,7 @@ def test_another_story_under_the_same_number_suspends_the_stream(hq: Hq, change:
         ("slip_issued", {"digits": "1" * 300, "number": "x", "counter": 1, "facts": {}}),
         ("slip_voided", {"key_id": "x", "counter": 10**30, "reason": "mistake", "voided_at": "2026-11-22T12:00:00Z"}),
         ("slip_voided", {"key_id": "x", "counter": "1"}),
+        ("slip_voided", {"key_id": "x", "counter": 1, "reason": "mistake", "voided_at": "2026-99-99T99:99:99Z"}),
         ("slip_exploded", {}),
         ("demo_checked", "[" * 100_000),
     ],
@@ -106,6 +108,19 @@ def test_a_poison_event_is_set_aside_and_holds_up_nobody(hq: Hq, kind: str, body
     assert [each["state"] for each in hq.rows("select state from inbox order by seq")] == ["dead", "judged"]
     assert hq.rows("select reason from inbox where seq = 1")[0]["reason"]
     assert len(hq.rows("select * from slip")) == 1
+
+
+@pytest.mark.parametrize("recorded_at", ["2026-99-99T99:99:99Z", "2026-1-1T1:1:1Z", "", None, 5])
+def test_a_time_that_is_none_is_refused(hq: Hq, recorded_at: Any) -> None:
+    assert hq.up(hq.event("demo_checked", {"position": "A1"}, recorded_at=recorded_at)).status_code == 400
+    assert hq.rows("select * from inbox") == []
+
+
+def test_a_quarantine_keeps_the_time_it_began(hq: Hq) -> None:
+    since = "2026-01-01T00:00:00Z"
+    run_tx(hq.engine, lambda connection: changed(connection, "update device set quarantined_at = :since", since=since))
+    assert hq.up(hq.event("demo_checked", {"position": "A1"})).status_code == 409
+    assert hq.rows("select quarantined_at from device") == [{"quarantined_at": since}]
 
 
 def test_an_event_whose_text_was_altered_is_set_aside(hq: Hq) -> None:

@@ -124,7 +124,12 @@ def test_a_gone_listing_is_replaced_by_the_winning_one_if_the_customer_says_so(h
     assert 'value="1:12"' in words(refused)
     assert "372,00 €" in words(refused)
     assert hq.claim(digits, replace="1:13").status_code == 409, "only what we propose counts"
-    assert hq.claim(digits, replace="1:12").status_code == 303
+    for seen in ("", "36900"):
+        again = hq.claim(digits, replace="1:12", seen_cents=seen)
+        assert (again.status_code, "Le total vient de changer" in words(again)) == (409, True)
+        assert 'name="seen_cents" value="37200"' in again.text
+        assert 'type="hidden" name="replace" value="1:12"' in again.text
+    assert hq.claim(digits, replace="1:12", seen_cents="37200").status_code == 303
     assert hq.rows("select basis, listing_id, total_cents from order_line") == [
         {"basis": "replaced", "listing_id": 12, "total_cents": 37200}
     ]
@@ -143,7 +148,8 @@ def test_the_rest_can_be_ordered_without_what_is_gone(hq: Hq) -> None:
     digits = hq.digits(IPHONE_13, LAST_IPHONE_12)
     hq.change(l21={"quantity": "0"})
     assert hq.claim(digits).status_code == 409
-    assert hq.claim(digits, replace="2:0").status_code == 303
+    assert 'name="seen_cents" value="36900"' in hq.claim(digits, replace="2:0").text
+    assert hq.claim(digits, replace="2:0", seen_cents="36900").status_code == 303
     assert hq.rows("select line_no, basis, total_cents from order_line order by line_no") == [
         {"line_no": 1, "basis": "then", "total_cents": 36900},
         {"line_no": 2, "basis": "dropped", "total_cents": 0},

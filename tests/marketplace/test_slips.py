@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from marketplace import publishing, terms
-from marketplace.db import reading
+from marketplace.db import changed, reading, run_tx
+from marketplace.feeds import import_feed
 from marketplace.tables import metadata
 from pos import clock, tokens
 from tests.marketplace import world
-from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq, words
+from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq, quiet, words
 
 
 def test_the_page_shows_the_selection_its_sellers_and_both_guarantees(hq: Hq) -> None:
@@ -105,15 +106,38 @@ def test_an_issue_time_in_the_future_does_not_prolong_a_slip(hq: Hq) -> None:
     assert str((clock.now() + timedelta(days=1)).year) in page.split("Valable")[1][:60]
 
 
+@pytest.mark.parametrize("hours", [337, 10_000, 2**40 - 1])
+def test_no_token_makes_a_slip_valid_for_longer_than_slips_are(hq: Hq, hours: int) -> None:
+    issued = clock.now() - timedelta(days=15)
+    run_tx(hq.engine, lambda connection: changed(connection, "update sync_publication set published_at = '2026-01-01T00:00:00Z'"))
+    assert "a expiré" in words(hq.client.get(f"/k/{hq.digits(IPHONE_13, hours=hours, issued=issued)}"))
+    assert "Valable jusqu" in words(hq.client.get(f"/k/{hq.digits(IPHONE_13, hours=hours, counter=2)}"))
+
+
+def test_a_brand_is_said_once(hq: Hq) -> None:
+    rows = world.world()
+    rows["skus"][0] |= {"brand": "Fairphone", "model": "Fairphone 4"}
+    hq.import_world(rows)
+    page = words(hq.client.get(f"/k/{hq.digits(IPHONE_13)}"))
+    assert "Fairphone 4" in page
+    assert "Fairphone Fairphone" not in page
+
+
 def test_instalments_bring_the_credit_notice(hq: Hq) -> None:
     rows = world.world()
-    rows["plans"].append(world.plan(3, "Étalée", instalment_months=24, deposit_cents=4900, device_discount_cents=0))
+    for plan_id, months in ((3, 24), (4, 20)):
+        spread = {"instalment_months": months, "deposit_cents": 4900, "device_discount_cents": 0}
+        rows["plans"].append(world.plan(plan_id, "Étalée", **spread))
     hq.import_world(rows)
     hq.publish()
     line = tokens.TokenLine(listing_id=11, plan_id=3, one_off_cents=5000, monthly_cents=2834)
     page = " ".join(words(hq.client.get(f"/k/{hq.digits(line, publication=2)}")).split())
     assert "Un crédit vous engage." in page
     assert "TAEG fixe de 0 %." in page
+    even = tokens.TokenLine(listing_id=11, plan_id=4, one_off_cents=5000, monthly_cents=3099)
+    assert "puis 20 mensualités de 16,00 €. Crédit" in " ".join(
+        words(hq.client.get(f"/k/{hq.digits(even, publication=2, counter=2)}")).split()
+    )
     assert "Prix comptant 369,00 €, acompte 49,00 €, puis 23 mensualités de 13,34 € et une dernière de 13,18 €" in page
 
 
@@ -181,6 +205,29 @@ def test_the_history_prices_every_publication(hq: Hq) -> None:
     assert [each and (each["price_cents"], each["withdrawn"]) for each in found] == [
         None, (36900, 0), (34900, 0), (34900, 1), (30000, 0), (30000, 0),
     ]  # fmt: skip
+
+
+def test_each_market_has_a_history_of_its_own(hq: Hq) -> None:
+    """Publications are counted by market, and a listing may move from one to another."""
+    usual = {"market": "us", "currency": "USD"}
+    for number, moved in enumerate(({}, usual)):
+        supply = world.listings(l12=moved, l13=usual)
+        import_feed(
+            hq.engine, world.write_feed(hq.directory / f"two{number}", None, supply, markets=world.TWO_MARKETS), progress=quiet
+        )
+        hq.publish()
+    assert hq.rows(
+        "select market, publication, withdrawn from listing_terms where listing_id = 12 order by market, publication"
+    ) == [
+        {"market": "fr", "publication": 1, "withdrawn": 0},
+        {"market": "fr", "publication": 3, "withdrawn": 1},
+        {"market": "us", "publication": 2, "withdrawn": 0},
+    ]  # fmt: skip
+    with reading(hq.engine) as connection:
+        assert terms.terms_now(connection, "listing", 12, market="fr") is None
+        assert terms.terms_now(connection, "listing", 12, market="us") is not None
+        for table, key in (("listing", 11), ("plan", 1), ("option", 1)):
+            assert terms.terms_at(connection, table, key, market="us", publication=9) is None, table
 
 
 def test_a_history_that_missed_a_publication_is_made_good(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,10 @@ HEADER = (
 PIN_HASH = "$argon2id$v=19$m=19456,t=2,p=1$xtmyPUjIhcDm+M3lnHeY8A$8+9/4symsYYndEyN3wf/i41DPjP0TDzKQyo7hEPkXGc"
 
 
+MARKETS = {"fr": {"currency": "EUR", "languages": ["fr", "en"], "tax_included": True}}
+TWO_MARKETS = MARKETS | {"us": {"currency": "USD", "languages": ["en"], "tax_included": False}}
+
+
 def both(fr: str, en: str) -> dict[str, str]:
     return {"fr": fr, "en": en}
 
@@ -142,7 +146,11 @@ def listings(**changes: dict[str, str] | None) -> dict[int, dict[str, str]]:
 
 
 def write_feed(
-    directory: Path, rows: dict[str, list[dict[str, Any]]] | None = None, supply: dict[int, dict[str, str]] | None = None
+    directory: Path,
+    rows: dict[str, list[dict[str, Any]]] | None = None,
+    supply: dict[int, dict[str, str]] | None = None,
+    *,
+    markets: dict[str, dict[str, Any]] = MARKETS,
 ) -> Path:
     """Write a feed of these rows and listings into `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -150,7 +158,7 @@ def write_feed(
         "format": "comptoir-feed/1",
         "name": "Test world",
         "note": "",
-        "markets": {"fr": {"currency": "EUR", "languages": ["fr", "en"], "tax_included": True}},
+        "markets": markets,
     }
     (directory / "feed.json").write_text(json.dumps(header), encoding="utf-8")
     for name, every in (rows or WORLD).items():

@@ -125,8 +125,8 @@ def test_a_brand_is_said_once(hq: Hq) -> None:
 
 def test_instalments_bring_the_credit_notice(hq: Hq) -> None:
     rows = world.world()
-    for plan_id, months in ((3, 24), (4, 20)):
-        spread = {"instalment_months": months, "deposit_cents": 4900, "device_discount_cents": 0}
+    for plan_id, deposit_cents in ((3, 4900), (4, 4500)):
+        spread = {"instalment_months": 24, "deposit_cents": deposit_cents, "device_discount_cents": 0}
         rows["plans"].append(world.plan(plan_id, "Étalée", **spread))
     hq.import_world(rows)
     hq.publish()
@@ -134,8 +134,8 @@ def test_instalments_bring_the_credit_notice(hq: Hq) -> None:
     page = " ".join(words(hq.client.get(f"/k/{hq.digits(line, publication=2)}")).split())
     assert "Un crédit vous engage." in page
     assert "TAEG fixe de 0 %." in page
-    even = tokens.TokenLine(listing_id=11, plan_id=4, one_off_cents=5000, monthly_cents=3099)
-    assert "puis 20 mensualités de 16,00 €. Crédit" in " ".join(
+    even = tokens.TokenLine(listing_id=11, plan_id=4, one_off_cents=4600, monthly_cents=2849)
+    assert "puis 24 mensualités de 13,50 €. Crédit" in " ".join(
         words(hq.client.get(f"/k/{hq.digits(even, publication=2, counter=2)}")).split()
     )
     assert "Prix comptant 369,00 €, acompte 49,00 €, puis 23 mensualités de 13,34 € et une dernière de 13,18 €" in page

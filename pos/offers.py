@@ -187,7 +187,7 @@ def _on_offer(database: Database) -> str:
 
     Reading a floor out of its grade's JSON for every listing would cost more than all the rest of a refresh.
     """
-    floors = [(grade["grade_id"], grade["battery_min_pct"] or 0) for grade in grades(database)]
+    floors = database.execute("select grade_id, coalesce(body ->> '$.battery_min_pct', 0) from grade")
     cases = " ".join(f"when {int(grade_id)} then {int(floor)}" for grade_id, floor in floors)
     return ON_OFFER.format(floor=f"case listing.grade_id {cases} end" if cases else "null")
 

@@ -68,7 +68,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
         database.execute(
             f"""
             select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body,
-              found.from_cents, shelf.grades, category.body, found.place
+              found.from_cents, shelf.grades, category.body ->> '$.form', found.place
             from ({found} limit :limit) as found
             cross join shelf on shelf.sku_id = found.sku_id
             cross join sku on sku.sku_id = found.sku_id
@@ -86,8 +86,10 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
 def facets(database: Database, query: Query) -> dict[str, list[dict[str, Any]]]:
     """Return what the query can be narrowed to: `categories`, and the `brands` and `storages` of the chosen category."""
     categories = [
-        {"category_id": category_id, "form": json.loads(body)["form"], "name": json.loads(body)["name"]}
-        for category_id, body in database.execute("select category_id, body from category order by rank, category_id")
+        {"category_id": category_id, "form": form, "name": json.loads(name)}
+        for category_id, form, name in database.execute(
+            "select category_id, body ->> '$.form', body -> '$.name' from category order by rank, category_id"
+        )
     ]
     within = "where category_id = :category" if query.category else "where true"
     given = {"category": query.category} if query.category else {}
@@ -293,7 +295,7 @@ def _after(text: str) -> tuple[int, int]:
 
 
 def _card(row: tuple[Any, ...]) -> dict[str, Any]:
-    sku_id, code, brand, model, storage_gb, category_id, year, body, from_cents, grade_bits, category, _ = row
+    sku_id, code, brand, model, storage_gb, category_id, year, body, from_cents, grade_bits, form, _ = row
     facts = json.loads(body)
     return {
         "sku_id": sku_id,
@@ -302,7 +304,7 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
         "model": model,
         "storage_gb": storage_gb,
         "category_id": category_id,
-        "form": json.loads(category)["form"],
+        "form": form,
         "year": year,
         "color": facts.get("color"),
         "specs": facts.get("specs", {}),

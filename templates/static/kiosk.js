@@ -41,9 +41,28 @@
     field.value = button.dataset.key === "back" ? field.value.slice(0, -1) : (field.value + button.dataset.key).slice(0, field.maxLength > 0 ? field.maxLength : 99);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
+  const key = (row, value, text) => {
+    const button = row.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.dataset.key = value;
+    button.textContent = text;
+    return button;
+  };
+  const lay = (keys) => {
+    if (!keys.dataset.rows || keys.childElementCount) return;
+    let row;
+    for (const letters of keys.dataset.rows.split(" ")) {
+      row = keys.appendChild(document.createElement("div"));
+      for (const letter of letters) key(row, letter, letter);
+    }
+    key(row, " ", keys.dataset.space).className = "wide";
+    const back = key(row, "back", "⌫");
+    back.className = "wide";
+    back.setAttribute("aria-label", keys.dataset.back);
+  };
   const open = (field) => {
     const keys = document.getElementById(field.dataset.keys);
-    if (keys && (glass.matches || keys.dataset.always)) { field.inputMode = "none"; keys.hidden = false; }
+    if (keys && glass.matches) { lay(keys); field.inputMode = "none"; keys.hidden = false; }
   };
 
   addEventListener("focusin", (event) => { if (event.target.dataset && event.target.dataset.keys) open(event.target); });

@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -80,13 +80,8 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
 
     Raises: NotADemo, PortTaken, PartStopped.
     """
-    stop = threading.Event()
-
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, _stop_once)
+    signal.signal(signal.SIGINT, _stop_once)
     _refuse_taken_ports(demo)
     password = prepare(demo, fresh=fresh, say=say)
     parts: list[Part] = []
@@ -99,13 +94,26 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
         for line in _addresses(demo, password):
             say(line)
         say("comptoir demo ready")
-        while not stop.wait(0.5):
-            for part in parts:
-                part.check()
+        with suppress(KeyboardInterrupt):
+            while True:
+                for part in parts:
+                    part.check()
+                time.sleep(0.5)
     finally:
         for part in reversed(parts):
             part.stop()
         printer.stop()
+
+
+def _stop_once(_number: int, _frame: FrameType | None) -> None:
+    """Begin to stop; whatever signal comes while everything is being stopped changes nothing any more."""
+    signal.signal(signal.SIGTERM, _ignore)
+    signal.signal(signal.SIGINT, _ignore)
+    raise KeyboardInterrupt
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: unlike SIG_IGN, Python does not complain when a signal is already on its way."""
 
 
 def _refuse_taken_ports(demo: Demo) -> None:

@@ -106,6 +106,8 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     server.prepare()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        # A second signal must not cut the stopping short.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)

@@ -25,6 +25,7 @@ from pos import clock
 
 WORKERS = 2
 THREADS = 8
+STOP_S = 5
 SHOWN_EVERY_S = 0.2
 
 directory_option = click.option(
@@ -104,6 +105,7 @@ def serve_command(directory: Path, host: str, port: int) -> None:
         workers=WORKERS,
         blocking_threads=THREADS,
         log_access=False,
+        workers_kill_timeout=STOP_S,
     )
     server.serve()
 

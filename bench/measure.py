@@ -73,15 +73,20 @@ class Browser:
         """Post a form."""
         return self._request("POST", path, form, {"Content-Type": "application/x-www-form-urlencoded"})
 
-    def times_ms(self, paths: Iterable[str]) -> list[float]:
-        """Return how long each path took, in milliseconds. Raises: AssertionError when one does not answer 200."""
-        times = []
+    def times_ms(self, paths: Iterable[str]) -> tuple[list[float], list[float]]:
+        """Return how long each path took here and, where it says so, at the server, in milliseconds.
+
+        Raises: AssertionError when one does not answer 200.
+        """
+        here, there = [], []
         for path in paths:
             start = time.perf_counter()
-            status, _, _ = self.get(path)
-            times.append((time.perf_counter() - start) * 1000)
+            status, headers, _ = self.get(path)
+            here.append((time.perf_counter() - start) * 1000)
             assert status == 200, (path, status)
-        return times
+            if "server-timing" in headers:
+                there.append(float(headers["server-timing"].rpartition("=")[2]))
+        return here, there
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self._connection.request(method, path, body, headers)

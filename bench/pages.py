@@ -30,7 +30,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
     url = f"http://127.0.0.1:{KIOSK_PORT}"
     starts = [_cold_start(serving, f"{url}/browse") for _ in range(runs)]
     with process("-m", "bench.floor", str(FLOOR_PORT), url=f"http://127.0.0.1:{FLOOR_PORT}/"):
-        floor = Browser(FLOOR_PORT).times_ms(["/"] * REQUESTS)
+        floor, _ = Browser(FLOOR_PORT).times_ms(["/"] * REQUESTS)
     with process(*serving, url=f"{url}/healthz") as kiosk, _printer() as arrivals:
         browser = Browser(KIOSK_PORT)
         rows = _page_rows(browser, directory, floor)
@@ -66,14 +66,14 @@ def _page_rows(browser: Browser, directory: Path, floor: list[float]) -> list[Ro
         "compare three": ["/compare?" + urlencode([("sku", code) for code in chance.sample(codes, 3)]) for _ in range(REQUESTS)],
         "selection with totals": [f"/selections/{selection}"] * REQUESTS,
     }
-    bare = f"bare Flask page: {percentile(floor, 0.5):.1f} / {percentile(floor, 0.99):.1f} ms"
+    bare = f"bare Flask page, seen by the client: {percentile(floor, 0.5):.1f} / {percentile(floor, 0.99):.1f} ms"
     rows = []
     for name, paths in pages.items():
         browser.times_ms(paths[:20])
-        times = browser.times_ms(paths)
+        seen, times = browser.times_ms(paths)
         p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
-        met = p50 <= 4 and p99 <= 10
-        rows.append(Row(f"page: {name}, p50 / p99", f"{p50:.1f} / {p99:.1f} ms", "≤ 4 / 10 ms", bare, met))
+        figure = f"{p50:.1f} / {p99:.1f} ms ({percentile(seen, 0.5):.1f} / {percentile(seen, 0.99):.1f} seen by the client)"
+        rows.append(Row(f"page: {name}, server time p50 / p99", figure, "≤ 4 / 10 ms", bare, p50 <= 4 and p99 <= 10))
     return rows
 
 

@@ -59,6 +59,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
             "comptoir-assets-version": assets_version,
         }
     )
+    app.before_request(web.start_clock)
     app.before_request(_watch_records)
     app.before_request(web.settle_visitor)
     app.before_request(web.refuse_foreign)

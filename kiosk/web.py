@@ -11,6 +11,7 @@ import hashlib
 import json
 import mimetypes
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -170,6 +171,11 @@ def with_query(path: str, **parameters: Any) -> str:
     return f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path
 
 
+def start_clock() -> None:
+    """Note when this request began, for `Server-Timing`."""
+    g.began = time.perf_counter()
+
+
 def refuse_foreign() -> None:
     """Refuse an unsafe request that a page of another site caused. Raises: ForeignOrigin."""
     if request.method in SAFE_METHODS:
@@ -206,6 +212,8 @@ def add_headers(response: Response) -> Response:
     ):
         response.data = gzip.compress(response.data, compresslevel=1, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
+    if "began" in g:
+        response.headers["Server-Timing"] = f"app;dur={(time.perf_counter() - g.began) * 1000:.1f}"
     return response
 
 

@@ -88,7 +88,6 @@ def issue_slip(selection_id: str) -> Response:
             device=device,
             seen=request.form.get("seen") or None,
             language=g.language,
-            by_clerk=False,
             now=clock.now(),
         )
     return web.see_other(f"/slips/{slip.number}")

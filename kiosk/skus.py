@@ -284,15 +284,13 @@ def _bars(line: Line, plan: Plan, every: list[Plan], known: Tariffs) -> list[Bar
     ways = [(plan, line, totals.line_totals(line))]
     if other is not None and other.plan_id != plan.plan_id:
         terms = known.terms[other.plan_id]
-        ways.append((other, replace(line, plan=_alone(terms)), totals.device_plus_sim_only(line, terms)))
+        ways.append((other, replace(line, plan=terms.alone()), totals.device_plus_sim_only(line, terms)))
     most = max(costs.total_cents for _, _, costs in ways)
     return [_bar(each, way, costs, most) for each, way, costs in ways]
 
 
 def _bar(plan: Plan, line: Line, costs: Totals, most: int) -> Bar:
-    device = totals.device_price_cents(line)
-    options = sum(option.one_off_cents + option.monthly_cents * costs.horizon_months for option in line.options)
-    parts = (device, costs.total_cents - device - options, options)
+    parts = totals.parts(line, costs)
     widths = [part * 100 // most if most else 0 for part in parts]
     return Bar(
         plan=plan,
@@ -303,10 +301,6 @@ def _bar(plan: Plan, line: Line, costs: Totals, most: int) -> Bar:
         total_cents=costs.total_cents,
         widths=(widths[0], widths[1], widths[2]),
     )
-
-
-def _alone(terms: PlanTerms) -> PlanTerms:
-    return replace(terms, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
 
 
 def _credit(catalog: Database, line: Line, day: str) -> CreditNotice | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, request
@@ -46,7 +46,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 COMPRESS_FROM_BYTES = 1400
-ANY = TypeVar("ANY")
 
 
 class ForeignOrigin(PosError):

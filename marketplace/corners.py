@@ -46,7 +46,7 @@ def fleet(connection: Connection) -> list[dict[str, Any]]:
         connection,
         """
         select corner.corner_id, corner.corner_no, corner.market, corner.body,
-          device.key_id, device.enrolled_at, device.seen_at, device.heartbeat, device.quarantined_at, device.revoked_at,
+          device.key_id, device.enrolled_at, device.seen_at, device.heartbeat, device.quarantined_at,
           (select count(*) from slip where slip.corner_id = corner.corner_id) as slips,
           (select count(*) from inbox where inbox.corner_id = corner.corner_id and inbox.state = 'dead') as dead
         from corner

@@ -18,7 +18,7 @@ COUNTS = {
       select case when difference is null then 'agreed' else 'differs' end as label, count(*) as n from slip group by 1
     """,
     "comptoir_devices": """
-      select case when quarantined_at is not null then 'quarantined' when revoked_at is not null then 'revoked'
+      select case when quarantined_at is not null then 'quarantined'
         when seen_at is null then 'never_seen' else 'enrolled' end as label, count(*) as n
       from device group by 1
     """,

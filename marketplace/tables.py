@@ -162,7 +162,6 @@ device = _table(
     _text("stream"),
     _text("enrolled_at"),
     _whole("acked"),
-    _maybe_text("revoked_at"),
     _maybe_text("quarantined_at"),
     _maybe_text("seen_at"),
     _maybe_text("heartbeat"),

@@ -119,7 +119,7 @@ def _signed_device() -> dict[str, Any]:
 
     def public_key(key_id: str) -> bytes | None:
         with reading(marketplace().engine) as connection:
-            device = row(connection, "select * from device where key_id = :key_id and revoked_at is null", key_id=key_id)
+            device = row(connection, "select * from device where key_id = :key_id", key_id=key_id)
         if device is None:
             return None
         found[key_id] = device

@@ -84,7 +84,6 @@ def issue_slip(
     device: Device,
     seen: str | None,
     language: str,
-    by_clerk: bool,
     now: datetime,
 ) -> Slip:
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
@@ -93,7 +92,7 @@ def issue_slip(
     Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged, TooManyLines.
     """
     with snapshot(catalog):
-        return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, by_clerk=by_clerk, now=now)
+        return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, now=now)
 
 
 def _issue(
@@ -104,7 +103,6 @@ def _issue(
     device: Device,
     seen: str | None,
     language: str,
-    by_clerk: bool,
     now: datetime,
 ) -> Slip:
     priced = priced_selection(ops, catalog, selection_id, now=now)
@@ -118,7 +116,7 @@ def _issue(
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, now)
     facts = _facts(catalog, corner, priced, counter, issued, language=language)
-    token = _token(facts, device, counter, issued, by_clerk=by_clerk, clock_quality=_clock_quality(ops, now))
+    token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now))
     signed = tokens.encode(token, device.private_key)
     row = {
         "key_id": device.key_id,
@@ -230,10 +228,11 @@ def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issu
     }
 
 
-def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, by_clerk: bool, clock_quality: int) -> Token:
+def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, clock_quality: int) -> Token:
     return Token(
         clock_quality=clock_quality,
-        issued_by_clerk=by_clerk,
+        # Selections are composed on the customer's screen; the counter only reprints and voids.
+        issued_by_clerk=False,
         currency=facts["currency"],
         key_id=bytes.fromhex(device.key_id),
         corner_no=facts["corner"]["corner_no"],

@@ -85,6 +85,10 @@ class PlanTerms(_Facts):
             return self.promo_monthly_cents
         return self.monthly_cents
 
+    def alone(self) -> PlanTerms:
+        """Return the same plan without its advantages for a device."""
+        return replace(self, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
+
     def discount_on(self, device_cents: int) -> int:
         """Return what the plan takes off a device of this all-in price."""
         if device_cents < self.min_device_cents:
@@ -271,9 +275,15 @@ def device_plus_sim_only(line: Line, sim_only: PlanTerms) -> Totals:
 
     Counted over the horizon of `line`, or longer if `sim_only` commits for longer, so that the two totals compare.
     """
-    alone = replace(sim_only, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
-    other = replace(line, plan=alone)
+    other = replace(line, plan=sim_only.alone())
     return _totals_over(other, max(_horizon(line), _horizon(other)))
+
+
+def parts(line: Line, costs: Totals) -> tuple[int, int, int]:
+    """Split `costs.total_cents` of a line into what the device, the plan and the options cost; they sum exactly."""
+    device = line.quantity * device_price_cents(line)
+    options = line.quantity * sum(each.one_off_cents + each.monthly_cents * costs.horizon_months for each in line.options)
+    return device, costs.total_cents - device - options, options
 
 
 def _totals_over(line: Line, horizon: int) -> Totals:

@@ -76,11 +76,6 @@ class Part:
     tables: tuple[tuple[str, Block], ...]
 
 
-def block_of(columns: Sequence[str], rows: Sequence[Row]) -> Block:
-    """Return `rows`, of which there is at least one, as a block."""
-    return Block(tuple(columns), [list(column) for column in zip(*rows, strict=True)])
-
-
 def encode_segment(segment: Segment) -> bytes:
     """Return the blob of `segment`; the same segment gives the same bytes."""
     document = {

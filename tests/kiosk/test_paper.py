@@ -218,9 +218,7 @@ def test_a_slip_issued_by_the_kiosk_is_printed_whole(kiosk: world.Kiosk) -> None
     with kiosk.ops_write() as ops:
         selection_id = selections.start_selection(ops, now=NOW)
         selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
-        slip = slips.issue_slip(
-            ops, kiosk.catalog.read(), selection_id, device=kiosk.device, seen=None, language="fr", by_clerk=False, now=NOW
-        )
+        slip = slips.issue_slip(ops, kiosk.catalog.read(), selection_id, device=kiosk.device, seen=None, language="fr", now=NOW)
     cut = printed(slip.facts, f"{world.SLIP_PREFIX}{slip.digits}")
 
     assert [code.text for code in zxingcpp.read_barcodes(cut.picture)] == [f"{world.SLIP_PREFIX}{slip.digits}"]

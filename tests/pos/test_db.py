@@ -305,7 +305,7 @@ def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk)
 
     reader.conn.set_trace_callback(arrive)
     with kiosk.ops_write() as ops:
-        slip = slips.issue_slip(ops, reader, selection_id, device=kiosk.device, seen=None, language="fr", by_clerk=False, now=NOW)
+        slip = slips.issue_slip(ops, reader, selection_id, device=kiosk.device, seen=None, language="fr", now=NOW)
     reader.conn.set_trace_callback(None)
 
     assert arrived.is_set()

@@ -194,9 +194,7 @@ def test_the_fingerprint_names_what_is_shown_and_nothing_else(kiosk: Kiosk) -> N
 def test_an_idle_selection_is_forgotten_and_its_slip_stays(kiosk: Kiosk) -> None:
     idle, busy = start(kiosk, PHONE), start(kiosk, PHONE)
     with kiosk.ops_write() as ops:
-        slip = slips.issue_slip(
-            ops, kiosk.catalog.read(), idle, device=kiosk.device, seen=None, language="fr", by_clerk=False, now=NOW
-        )
+        slip = slips.issue_slip(ops, kiosk.catalog.read(), idle, device=kiosk.device, seen=None, language="fr", now=NOW)
         selections.remove_line(ops, busy, 1, now=NOW + timedelta(minutes=2))
         selections.wipe_idle_selections(ops, before=NOW + timedelta(minutes=1))
 

@@ -41,7 +41,6 @@ def issue(kiosk: Kiosk, selection_id: str, *, seen: str | None = None, later: ti
             device=kiosk.device,
             seen=seen,
             language="fr",
-            by_clerk=False,
             now=NOW + later,
         )
 
@@ -232,9 +231,7 @@ def test_failing_at_any_statement_leaves_no_half_slip(kiosk: Kiosk) -> None:
         stop_after(database, allowed, lambda: 1)
         try:
             with write(database):
-                slips.issue_slip(
-                    database, catalog, selection_id, device=device, seen=None, language="fr", by_clerk=False, now=NOW
-                )
+                slips.issue_slip(database, catalog, selection_id, device=device, seen=None, language="fr", now=NOW)
         except (OperationalError, PosError):
             check_records(kiosk, slips_expected=0)
             continue
@@ -271,7 +268,7 @@ def issue_and_die(directory: Path, selection_id: str, allowed: int) -> None:
     device = slips.load_device(directory)
     die_at_statement(database, allowed)
     with write(database):
-        slips.issue_slip(database, catalog, selection_id, device=device, seen=None, language="fr", by_clerk=False, now=NOW)
+        slips.issue_slip(database, catalog, selection_id, device=device, seen=None, language="fr", now=NOW)
     os._exit(0)
 
 

@@ -22,6 +22,7 @@ from pos.totals import (
     early_exit_cents,
     instalments,
     line_totals,
+    parts,
     schedule,
     selection_totals,
 )
@@ -525,3 +526,14 @@ def test_terms_are_read_among_the_other_fields_of_a_row() -> None:
     assert OptionTerms.from_body({"option_id": 1, **REPAIR.to_facts()}) == REPAIR
     with pytest.raises(Invalid, match="deposit_cents"):
         PlanTerms.from_body({name: value for name, value in body.items() if name != "deposit_cents"})
+
+
+@given(line=lines)
+def test_what_device_plan_and_options_cost_is_the_whole(line: Line) -> None:
+    costs = line_totals(line)
+    device, plan, options = parts(line, costs)
+
+    assert device + plan + options == costs.total_cents
+    assert device == line.quantity * device_price_cents(line)
+    assert plan == 0 or line.plan is not None
+    assert options == 0 or line.options

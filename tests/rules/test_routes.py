@@ -57,9 +57,7 @@ def records(kiosk: Kiosk) -> dict[str, str]:
         selection_id = selections.start_selection(ops, now=now)
         wish = selections.Wish(listing_id=101, plan_id=world.SERIE_100)
         selections.add_line(ops, catalog, selection_id, wish=wish, now=now)
-        slip = slips.issue_slip(
-            ops, catalog, selection_id, device=kiosk.device, seen=None, language="fr", by_clerk=False, now=now
-        )
+        slip = slips.issue_slip(ops, catalog, selection_id, device=kiosk.device, seen=None, language="fr", now=now)
     return {"selection_id": selection_id, "number": slip.number}
 
 

@@ -141,6 +141,6 @@ class Ticker:
 
 
 def _summary(imported: Imported) -> str:
-    added, changed, removed = (sum(counts.values()) for counts in (imported.added, imported.changed, imported.removed))
-    rows = f"{added:,} rows added, {changed:,} changed, {removed:,} removed"
-    return f"{imported.feed}: {imported.listings:,} listings; {rows}; {imported.marked:,} to publish"
+    totals = [sum(counts.values()) for counts in (imported.added, imported.changed, imported.removed)]
+    added, changed, removed = totals
+    return f"{imported.feed}: {imported.listings:,} listings; {added:,} rows added, {changed:,} changed, {removed:,} removed"

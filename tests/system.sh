@@ -2,10 +2,14 @@
 # Installs what the tests need from the system's packages, or says exactly what is missing.
 set -u
 missing=""
-command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
-command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
+has chromium || has chromium-browser || missing="$missing chromium"
+has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+has nginx || missing="$missing nginx-light"
+has faketime || missing="$missing faketime"
+has ip || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
-if command -v apt-get >/dev/null 2>&1; then
+if has apt-get; then
   as_root=""
   [ "$(id -u)" = 0 ] || as_root="sudo -n"
   if $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null; then

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,11 +17,15 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from pos.catalog import TABLES
 from pos.db import Store, connect
+from sync.blobs import BlobFolder, BlobRef, replace_file
 from sync.channels import damaged_channels
 from sync.client import Client
-from sync.follower import Moved, follow
+from sync.errors import Rejected
+from sync.follower import Moved, Wanted, follow
+from sync.heads import Head, decode_head, head_name
+from sync.indexes import Index, decode_index
 from sync.log import mark_dirty, sync_metadata
-from sync.publisher import Published, publish
+from sync.publisher import Place, Published, publish
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEYS = {table.name: table for table in TABLES}
@@ -43,6 +47,7 @@ class Hq:
         self.directory = directory
         self.replica = directory / "fr" / "catalog.db"
         self.static = directory / "sync"
+        self.heads = PlainHeads(self.static)
         self.engine = open_engine(directory)
         self.rows: dict[str, dict[Any, Row]] = {table.name: {} for table in TABLES}
         self.now = NOW
@@ -61,25 +66,78 @@ class Hq:
         with self.engine.begin() as connection:
             mark_dirty(connection, "fr", table, keys)
 
-    def publish(self) -> Published | None:
-        self.now += timedelta(minutes=1)
-        return publish(
-            self.engine,
-            self.replica,
-            self.static,
-            "fr",
+    @property
+    def place(self) -> Place:
+        return Place(
+            engine=self.engine,
+            market="fr",
+            replica=self.replica,
+            static=self.static,
+            heads=self.heads,
             current_rows=self.current_rows,
             facts={"currency": "EUR"},
-            now=self.now,
         )
+
+    def tick(self, **time: int) -> datetime:
+        self.now += timedelta(**(time or {"minutes": 1}))
+        return self.now
+
+    def publish(self, *, at_least: int = 0) -> Published | None:
+        return publish(self.place, now=self.tick(), at_least=at_least)
 
     def current_rows(self, connection: Connection, table: str, keys: list[Any] | None) -> Iterable[Row]:
         rows = self.rows[table]
         return list(rows.values()) if keys is None else [rows[key] for key in keys if key in rows]
 
-    def head(self) -> dict[str, Any]:
-        head: dict[str, Any] = json.loads((self.static / "head" / "fr.json").read_bytes())
-        return head
+    def head(self, ring: str = "stable") -> Head:
+        content = self.heads.announced(head_name("fr", ring))
+        assert content is not None
+        return decode_head(content)
+
+    def index(self, channel: str) -> Index:
+        return decode_index(self.blob(self.head().line.channels[channel].index))
+
+    def blob(self, ref: BlobRef) -> bytes:
+        return BlobFolder(self.static / "b").read(ref)
+
+
+class PlainHeads:
+    """Heads as plain files: what the repository of signed metadata does, without the signatures."""
+
+    def __init__(self, static: Path) -> None:
+        self._directory = static / "heads"
+
+    def announced(self, name: str) -> bytes | None:
+        path = self._directory / name
+        return path.read_bytes() if path.exists() else None
+
+    def announce(self, documents: Mapping[str, bytes]) -> None:
+        for name, content in documents.items():
+            replace_file(self._directory / name, content)
+
+
+class PlainSource:
+    """What a kiosk asks: heads as they are served, blobs by its real client."""
+
+    era = "test"
+
+    def __init__(self, client: Client, line: Line) -> None:
+        self._client, self._line = client, line
+
+    @property
+    def received(self) -> int:
+        return self._client.received
+
+    def head(self, market: str, ring: str) -> bytes:
+        request = requests.Request("GET", f"http://hq.example/sync/v1/heads/{head_name(market, ring)}").prepare()
+        response = self._line.send(request)
+        if response.status_code != 200:
+            raise Rejected("no head", status=response.status_code)
+        self._client.received += len(response.content)
+        return response.content
+
+    def blob(self, ref: BlobRef, into: Path) -> None:
+        self._client.blob(ref, into)
 
 
 def open_engine(directory: Path) -> Engine:
@@ -138,7 +196,7 @@ class Line(BaseAdapter):
             return 404, {}, b'{"code": "not_found"}'
         body = file.read_bytes()
         tag = f'"{hash(body)}"'
-        if path.startswith("/sync/v1/head/") and request.headers.get("If-None-Match") == tag:
+        if path.startswith("/sync/v1/heads/") and request.headers.get("If-None-Match") == tag:
             return 304, {"ETag": tag}, b""
         wanted = request.headers.get("Range")
         if wanted:
@@ -161,8 +219,9 @@ class Kiosk:
         self.client = Client("http://hq.example", session=session)
         self.catalog = Store(directory / "catalog.db", durable=False)
 
-    def follow(self) -> Moved:
-        return follow(self.catalog, self.client, "fr", now=NOW)
+    def follow(self, ring: str = "stable", corner_id: str = "nantes", **options: Any) -> Moved:
+        wanted = Wanted(market="fr", ring=ring, corner_id=corner_id)
+        return follow(self.catalog, PlainSource(self.client, self.line), wanted, now=NOW, **options)
 
     def rows(self) -> dict[str, dict[Any, Row]]:
         return rows_of(self.catalog.path)

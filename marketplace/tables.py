@@ -80,6 +80,7 @@ sku = _table(
 plan = _table("plan", _key("plan_id", Whole), _text("market"), _text("partner_id"), _whole("rank"), _text("body"))
 option = _table("option", _key("option_id", Whole), _text("market"), _whole("rank"), _text("body"))
 corner = _table("corner", _key("corner_id"), _whole("corner_no"), _text("market"), _text("body"))
+corner_ring = _table("corner_ring", _key("corner_id"), _text("ring"))
 
 # A seller's supply. `reserved` counts units ordered here; the feed's own `quantity` never touches it.
 listing = _table(
@@ -109,13 +110,14 @@ listing = _table(
 )
 
 # What was published, and from which publication on: a slip's "then". A row holds until the next of the same key; publications
-# are counted by market.
+# are counted by market. `line` is empty for what everybody was given, else the trial that alone had it.
 listing_terms = _table(
     "listing_terms",
     _key("seller_id", Whole),
     _key("market"),
     _key("listing_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _whole("sku_id"),
     _whole("grade_id"),
@@ -135,6 +137,7 @@ plan_terms = _table(
     _key("market"),
     _key("plan_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _text("body"),
     _whole("withdrawn"),
@@ -144,11 +147,12 @@ option_terms = _table(
     _key("market"),
     _key("option_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _text("body"),
     _whole("withdrawn"),
 )
-terms_mark = _table("terms_mark", _key("market"), _whole("publication"), _text("published_at"))
+terms_mark = _table("terms_mark", _key("market"), _key("line"), _whole("publication"), _text("published_at"))
 
 feed_import = _table("feed_import", _key("import_id"), _text("feed"), _text("started_at"), _whole("problems"), _text("report"))
 console_failure = _table("console_failure", _key("name"), _whole("failures"), _text("last_at"))

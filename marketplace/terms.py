@@ -1,14 +1,14 @@
 """What was published and since when: the prices and conditions a slip was made from, whatever happened since.
 
-Invariant: for every publication of a market, the newest row at or before it is what the fleet was given. The history is made
-from the published replica, so it can be made again after any crash.
+Invariant: for every publication of a market, the newest row at or before it, of everybody's line or of its own trial, is what its
+corners were given. The history is made from the published replica, so it can be made again after any crash.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,16 @@ class PublishedPrices:
         return is_same_reduction or prior_cents <= self.lowest_cents
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stand:
+    """The publication a replica stands at."""
+
+    market: str
+    line: str
+    publication: int
+    published_at: str
+
+
 def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[tuple[str, int], PublishedPrices]:
     """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included."""
     if not listing_ids:
@@ -51,7 +61,7 @@ def published_prices(connection: Connection, listing_ids: list[int], *, since: s
         """
         select market, listing_id, published_at, price_cents, prior_cents, withdrawn
         from listing_terms
-        where listing_id in :ids
+        where listing_id in :ids and line = ''
         order by market, listing_id, publication
         """
     ).bindparams(bindparam("ids", expanding=True))
@@ -71,7 +81,9 @@ def terms_at(connection: Connection, table: str, key: int, *, market: str, publi
         connection,
         f"""
         select * from {history.name}
-        where market = :market and {table}_id = :key and publication <= :publication
+        where market = :market and {table}_id = :key and publication <= :publication and line in ('', (
+          select line from sync_publication where market = :market and publication = :publication
+        ))
         order by publication desc limit 1
         """,
         market=market,
@@ -94,45 +106,50 @@ def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[st
     """
     database = connect(replica, durable=False)
     try:
-        publication, published_at = _stand(database)
-        if publication:
-            run_tx(engine, lambda connection: _record(connection, database, market, publication, published_at, touched))
+        stand = _stand(database, market)
+        if stand.publication:
+            run_tx(engine, lambda connection: _record(connection, database, stand, touched))
     finally:
         database.close()
 
 
-def recorded_publication(connection: Connection, market: str) -> int:
-    """Return the newest publication of `market` whose terms are in the history, 0 before the first."""
-    found = row(connection, "select publication from terms_mark where market = :market", market=market)
+def recorded_publication(connection: Connection, market: str, *, line: str = "") -> int:
+    """Return the newest publication of a market's line whose terms are in the history, 0 before the first."""
+    query = "select publication from terms_mark where market = :market and line = :line"
+    found = row(connection, query, market=market, line=line)
     return int(found["publication"]) if found else 0
 
 
-def _record(
-    connection: Connection,
-    replica: Database,
-    market: str,
-    publication: int,
-    published_at: str,
-    touched: Mapping[str, Set[Any]] | None,
-) -> None:
-    recorded = recorded_publication(connection, market)
-    if recorded >= publication:
+def _record(connection: Connection, replica: Database, stand: _Stand, touched: Mapping[str, Set[Any]] | None) -> None:
+    recorded = recorded_publication(connection, stand.market, line=stand.line)
+    if recorded >= stand.publication:
         return
-    if recorded < publication - 1:
+    if recorded < _previous(connection, stand):
         touched = None
     for table in HISTORIES:
         keys = None if touched is None else touched.get(table, set())
-        for batch in _batches(_keys(connection, replica, market, table, keys)):
-            _record_batch(connection, replica, market, table, batch, publication, published_at)
+        for batch in _batches(_keys(connection, replica, stand.market, table, keys)):
+            _record_batch(connection, replica, stand, table, batch)
     connection.execute(
         text(
             """
-            insert into terms_mark (market, publication, published_at) values (:market, :publication, :published_at)
-            on conflict (market) do update set publication = excluded.publication, published_at = excluded.published_at
+            insert into terms_mark (market, line, publication, published_at) values (:market, :line, :publication, :published_at)
+            on conflict (market, line) do update set publication = excluded.publication, published_at = excluded.published_at
             """
         ),
-        {"market": market, "publication": publication, "published_at": published_at},
+        asdict(stand),
     )
+
+
+def _previous(connection: Connection, stand: _Stand) -> int:
+    """Return the publication of this line before this one: what the keys touched are told against."""
+    query = """
+        select max(publication) as previous from sync_publication
+        where market = :market and line = :line and publication < :publication
+    """
+    about = {"market": stand.market, "line": stand.line, "publication": stand.publication}
+    found = row(connection, query, **about)
+    return int(found["previous"] or 0) if found else 0
 
 
 def _keys(connection: Connection, replica: Database, market: str, table: str, keys: Set[Any] | None) -> Iterable[Any]:
@@ -144,11 +161,9 @@ def _keys(connection: Connection, replica: Database, market: str, table: str, ke
     return sorted(published | {each["key"] for each in known})
 
 
-def _record_batch(
-    connection: Connection, replica: Database, market: str, table: str, keys: list[Any], publication: int, published_at: str
-) -> None:
+def _record_batch(connection: Connection, replica: Database, stand: _Stand, table: str, keys: list[Any]) -> None:
     history, columns = HISTORIES[table], _columns(HISTORIES[table])
-    latest = _latest(connection, history, table, market, keys)
+    latest = _latest(connection, history, table, stand, keys)
     holders = ", ".join("?" for _ in keys)
     shared = [name for name in columns if name != "market"]
     found = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
@@ -158,29 +173,38 @@ def _record_batch(
         before, after = latest.get(key), published.get(key)
         if after is None and (before is None or before["withdrawn"]):
             continue
-        values = {**(after or {name: before[name] for name in shared}), "market": market}  # type: ignore[index]
+        values = {**(after or {name: before[name] for name in shared}), "market": stand.market}  # type: ignore[index]
         values["withdrawn"] = int(after is None)
         if before is None or any(before[name] != value for name, value in values.items()):
-            fresh.append({**values, "publication": publication, "published_at": published_at})
+            fresh.append({**values, **asdict(stand)})
     if fresh:
         connection.execute(history.insert(), fresh)
 
 
-def _latest(connection: Connection, history: Table, table: str, market: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
-    query = text(f"select * from {history.name} where market = :market and {table}_id in :keys order by publication").bindparams(
-        bindparam("keys", expanding=True)
-    )
-    found = connection.execute(query, {"market": market, "keys": keys}).mappings()
+def _latest(connection: Connection, history: Table, table: str, stand: _Stand, keys: list[Any]) -> dict[Any, dict[str, Any]]:
+    query = text(
+        f"""
+        select * from {history.name}
+        where market = :market and {table}_id in :keys and line in ('', :line) order by publication
+        """
+    ).bindparams(bindparam("keys", expanding=True))
+    found = connection.execute(query, {"market": stand.market, "line": stand.line, "keys": keys}).mappings()
     return {each[f"{table}_id"]: dict(each) for each in found}
 
 
 def _columns(history: Table) -> list[str]:
-    return [column.name for column in history.columns if column.name not in ("publication", "published_at", "withdrawn")]
+    apart = ("publication", "line", "published_at", "withdrawn")
+    return [column.name for column in history.columns if column.name not in apart]
 
 
-def _stand(replica: Database) -> tuple[int, str]:
-    facts = dict(replica.execute("select name, value from catalog_fact where name in ('publication', 'published_at')").fetchall())
-    return int(facts.get("publication", 0)), str(facts.get("published_at", ""))
+def _stand(replica: Database, market: str) -> _Stand:
+    facts = dict(replica.execute("select name, value from catalog_fact").fetchall())
+    return _Stand(
+        market=market,
+        line=facts.get("line", ""),
+        publication=int(facts.get("publication", 0)),
+        published_at=facts.get("published_at", ""),
+    )
 
 
 def _past(every: list[Any], since: str) -> PublishedPrices | None:

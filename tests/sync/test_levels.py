@@ -74,12 +74,13 @@ def test_the_keys_of_segments_are_all_they_touch() -> None:
 
 def test_days_away_cost_a_few_dozen_fetches(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.put("stock", *((number, 5) for number in range(1, 3_000)))
+    hq.put("listing", *(listing(number) for number in range(1, 2_000)))
     hq.publish()
     kiosk.follow()
-    for step in range(3 * 24 * 6):
+    for step in range(100):
         hq.put("stock", (step % 60 + 1, step))
         hq.put("listing", listing(step % 20 + 1, price_cents=10_000 + step))
-        hq.tick(minutes=9)
+        hq.tick(minutes=39 if step < 90 else 1)
         hq.publish()
     asked = len(line.asked)
     moved = kiosk.follow()

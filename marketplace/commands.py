@@ -18,19 +18,18 @@ from sqlalchemy import Engine
 from marketplace.db import create_tables, open_engine
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
+from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
 from marketplace.places import DIRECTORY_VARIABLE, read_place, start_place
 from marketplace.problems import FeedRefused
-from marketplace.publishing import publish_all
+from marketplace.publishing import keys_path, publish_all, sync_path
 from pos import clock
+from sync.keys import ROOT
+from sync.repository import renew
 
 WORKERS = 2
 THREADS = 8
 STOP_S = 5
 SHOWN_EVERY_S = 0.2
-
-directory_option = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="The marketplace's directory."
-)
 
 
 @click.group("marketplace")
@@ -38,15 +37,21 @@ def marketplace() -> None:
     """The central app: feeds, publishing, slips, orders, fleet."""
 
 
+marketplace.add_command(keys)
+
+
 @marketplace.command("init")
 @directory_option
 @click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
 @click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="The address customers' phones open.")
-def init_command(directory: Path, database: str | None, public_url: str) -> None:
+@root_keys_option
+@threshold_option
+def init_command(directory: Path, database: str | None, public_url: str, root_keys: int, threshold: int) -> None:
     """Set a marketplace up; prints the console's password, once."""
-    password = start_place(directory, database=database, public_url=public_url)
+    password = start_place(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
     click.echo(f"marketplace ready in {directory}")
     click.echo(f"console password (shown once): {password}")
+    click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
 
 
 @marketplace.command("import")
@@ -94,6 +99,7 @@ def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
     with _database(directory) as engine:
         create_tables(engine)
+    renew(sync_path(directory), keys_path(directory), now=clock.now())
     _refuse_taken_port(host, port)
     os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
     server = Granian(

@@ -33,8 +33,13 @@ def replica_path(directory: Path, market: str) -> Path:
 
 
 def sync_path(directory: Path) -> Path:
-    """Return the folder of static files of the protocol: `head/` and `b/`."""
+    """Return the folder of static files of the protocol: `metadata/`, `targets/` and `b/`."""
     return directory / "sync"
+
+
+def keys_path(directory: Path) -> Path:
+    """Return the folder of HQ's private keys."""
+    return directory / "keys"
 
 
 def markets(engine: Engine) -> list[str]:
@@ -56,6 +61,7 @@ def publish_market(engine: Engine, directory: Path, market: str) -> Published | 
         replica,
         sync_path(directory),
         market,
+        keys=keys_path(directory),
         current_rows=current_rows(market),
         facts=_facts(engine, market),
         now=clock.now(),

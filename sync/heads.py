@@ -87,13 +87,6 @@ def read_head(document: Mapping[str, Any]) -> Head:
         raise Malformed(f"not a head: {problem}") from problem
 
 
-def head_path(market: str) -> str:
-    """Return where a market's head stands below `/sync/v1/`. Raises: Malformed for a name that is no plain word."""
-    if not MARKET.fullmatch(market):
-        raise Malformed(f"{market!r} names no market")
-    return f"head/{market}.json"
-
-
 def _write_channel(channel: ChannelHead) -> dict[str, Any]:
     snapshot = channel.snapshot
     return {

@@ -25,17 +25,19 @@ from sqlite_utils import Database
 from pos import clock
 from pos.catalog import CHANNELS, TABLES, Table, create_indexes, publication, refresh
 from pos.db import DatabaseError, Store, write
-from sync.blobs import BlobRef, replace_file, store_blob
+from sync.blobs import BlobRef, store_blob
 from sync.changes import Touched, change_of, insert_rows, replace_rows, stored_rows
 from sync.channels import root_of, store_facts, store_sync_cursor, sync_cursors, tables_of
 from sync.errors import Busy, SyncError
 from sync.follower import finish_catalog, follow, install, new_catalog
-from sync.heads import ChannelHead, Head, SegmentRef, SnapshotRef, head_path, read_head
+from sync.heads import ChannelHead, Head, SegmentRef, SnapshotRef, read_head
 from sync.locks import hold
 from sync.log import WHOLE_TABLE, mark_dirty, published, sync_dirty, sync_publication
+from sync.repository import announce
 from sync.roots import RootState, Row, Value
 from sync.segments import Segment, TableChange, encode_segment
 from sync.snapshots import Manifest, encode_manifest, write_snapshot
+from sync.trust import RINGS
 
 __all__ = ["Published", "mark_dirty", "publish"]
 
@@ -64,19 +66,21 @@ def publish(
     static: Path,
     market: str,
     *,
+    keys: Path,
     current_rows: CurrentRows,
     facts: Mapping[str, str],
     now: datetime,
 ) -> Published | None:
     """Publish what was marked for `market` and differs from the last publication; None when nothing does.
 
-    `replica` is the published catalogue at HQ, `static` the directory served as `/sync/v1/`. `current_rows(connection, table,
+    `replica` is the published catalogue at HQ, `static` the directory served as `/sync/v1/`, `keys` the folder of the keys that
+    sign the head for every ring. `current_rows(connection, table,
     keys)` yields the rows to publish, in the columns of `pos.catalog`; keys None asks for all. Safe after any crash.
     Raises: Busy when another publisher is at work.
     """
     replica.parent.mkdir(parents=True, exist_ok=True)
     with hold(replica.with_name("publish.lock")):
-        work = _Work(engine, Store(replica, durable=False), static, market, current_rows, facts, now)
+        work = _Work(engine, Store(replica, durable=False), static, keys, market, current_rows, facts, now)
         try:
             return work.publish()
         finally:
@@ -104,6 +108,7 @@ class _Work:
     engine: Engine
     replica: Store
     static: Path
+    keys: Path
     market: str
     current_rows: CurrentRows
     facts: Mapping[str, str]
@@ -143,14 +148,11 @@ class _Work:
         """
         if self._replica_publication() > head.publication:
             return False
-        path = self.static / head_path(self.market)
-        content = _head_bytes(document)
         try:
             follow(self.replica, _Local(document, self.static), self.market, now=self.now)
         except (SyncError, FileNotFoundError):
             return False
-        if not path.exists() or path.read_bytes() != content:
-            replace_file(path, content)
+        self._swap(document)
         return True
 
     def _begin_again(self, connection: Connection, number: int, marks: list[Mark]) -> Published:
@@ -179,7 +181,7 @@ class _Work:
             database.close()
         connection.rollback()
         self._record(head, marks)
-        self._swap(head)
+        self._swap(head.to_json())
         install(self.replica, aside)
         return Published(publication=number, published_at=head.published_at, head=head.to_json(), changed=None)
 
@@ -196,7 +198,7 @@ class _Work:
             refresh(database, touched)
             store_facts(database, _stored_facts(after))
             self._record(after, marks)
-            self._swap(after)
+            self._swap(after.to_json())
         return Published(publication=number, published_at=after.published_at, head=after.to_json(), changed=touched)
 
     def _next(
@@ -316,8 +318,9 @@ class _Work:
         with self.engine.begin() as connection:
             _delete_marks(connection, self.market, marks)
 
-    def _swap(self, head: Head) -> None:
-        replace_file(self.static / head_path(self.market), _head_bytes(head.to_json()))
+    def _swap(self, document: dict[str, Any]) -> None:
+        content = _head_bytes(document)
+        announce(self.static, self.keys, {f"{self.market}/{ring}.json": content for ring in RINGS}, now=self.now)
 
 
 def _marks(connection: Connection, market: str) -> list[Mark]:

@@ -17,11 +17,15 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from pos.catalog import TABLES
 from pos.db import Store, connect
+from pos.ops import open_ops
 from sync.channels import damaged_channels
 from sync.client import Client
 from sync.follower import Moved, follow
 from sync.log import mark_dirty, sync_metadata
+from sync.mirrors import open_trust
 from sync.publisher import Published, publish
+from sync.repository import announce, announced, create
+from sync.trust import pin_root
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEYS = {table.name: table for table in TABLES}
@@ -43,6 +47,8 @@ class Hq:
         self.directory = directory
         self.replica = directory / "fr" / "catalog.db"
         self.static = directory / "sync"
+        self.keys = directory / "keys"
+        create(self.static, self.keys, now=NOW)
         self.engine = open_engine(directory)
         self.rows: dict[str, dict[Any, Row]] = {table.name: {} for table in TABLES}
         self.now = NOW
@@ -68,6 +74,7 @@ class Hq:
             self.replica,
             self.static,
             "fr",
+            keys=self.keys,
             current_rows=self.current_rows,
             facts={"currency": "EUR"},
             now=self.now,
@@ -78,8 +85,12 @@ class Hq:
         return list(rows.values()) if keys is None else [rows[key] for key in keys if key in rows]
 
     def head(self) -> dict[str, Any]:
-        head: dict[str, Any] = json.loads((self.static / "head" / "fr.json").read_bytes())
+        head: dict[str, Any] = json.loads(announced(self.static, "fr/stable.json") or b"{}")
         return head
+
+    def announce(self, head: dict[str, Any]) -> None:
+        """Sign a head that no publisher of ours would make."""
+        announce(self.static, self.keys, {"fr/stable.json": json.dumps(head).encode()}, now=self.now)
 
 
 def open_engine(directory: Path) -> Engine:
@@ -138,7 +149,7 @@ class Line(BaseAdapter):
             return 404, {}, b'{"code": "not_found"}'
         body = file.read_bytes()
         tag = f'"{hash(body)}"'
-        if path.startswith("/sync/v1/head/") and request.headers.get("If-None-Match") == tag:
+        if request.headers.get("If-None-Match") == tag:
             return 304, {"ETag": tag}, b""
         wanted = request.headers.get("Range")
         if wanted:
@@ -160,9 +171,13 @@ class Kiosk:
         session.mount("http://", line)
         self.client = Client("http://hq.example", session=session)
         self.catalog = Store(directory / "catalog.db", durable=False)
+        self.ops = open_ops(directory / "ops.db")
+        with self.ops.write() as database:
+            pin_root(database, (line.static / "metadata" / "1.root.json").read_text())
+        self.trust = open_trust(directory, self.ops, self.client, now=lambda: NOW)
 
     def follow(self) -> Moved:
-        return follow(self.catalog, self.client, "fr", now=NOW)
+        return follow(self.catalog, self.trust, "fr", now=NOW)
 
     def rows(self) -> dict[str, dict[Any, Row]]:
         return rows_of(self.catalog.path)
@@ -213,3 +228,4 @@ def kiosk(tmp_path: Path, line: Line) -> Iterable[Kiosk]:
     kiosk = Kiosk(directory, line)
     yield kiosk
     kiosk.catalog.close()
+    kiosk.ops.close()

@@ -62,7 +62,7 @@ def test_nothing_new_costs_one_small_answer(hq: Hq, kiosk: Kiosk, line: Line) ->
     before = kiosk.client.received
     moved = kiosk.follow()
     assert (moved.before, moved.publication, kiosk.client.received) == (1, 1, before)
-    assert [request.path_url for request in line.asked[-1:]] == ["/sync/v1/head/fr.json"]
+    assert [request.path_url for request in line.asked[-1:]] == ["/sync/v1/metadata/timestamp.json"]
 
 
 def test_a_kiosk_long_away_takes_a_snapshot_and_keeps_no_ghost(hq: Hq, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops
+from sync.mirrors import MIRROR, is_shared
+from sync.static_files import StaticFiles
 
 LOG = logging.getLogger("kiosk")
 LARGEST_FORM_BYTES = 16 * 1024
@@ -71,6 +73,8 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)
     app.register_error_handler(Exception, _unexpected)
+    if is_shared(app.extensions["comptoir"].ops):
+        app.wsgi_app = StaticFiles(app.wsgi_app, directory / MIRROR)  # type: ignore[method-assign]  # Flask's documented way
     app.extensions["comptoir-rounds"] = threading.Event()
     if sync:
         _settle_prints(app.extensions["comptoir"])

@@ -21,9 +21,9 @@ from pos.errors import PosError
 from pos.ops import back_up, setting
 from pos.selections import wipe_idle_selections
 from sync import schedule
+from sync.catalog_files import drop_damaged
 from sync.client import Client
 from sync.errors import Busy
-from sync.follower import drop_damaged
 from sync.locks import LOCK_FILE, hold
 from sync.rounds import RoundReport, run_round
 

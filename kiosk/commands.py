@@ -21,6 +21,7 @@ from kiosk import printers
 from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.status import describe
+from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
@@ -29,6 +30,10 @@ from pos.slips import load_device
 from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
+from sync.follower import Wanted
+from sync.heads import decode_head
+from sync.locks import LOCK_FILE, hold
+from sync.mirrors import MIRRORS, SHARED, open_trust
 from sync.rounds import RoundReport
 
 THREADS = 8
@@ -53,7 +58,7 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
     """Make this device the kiosk of a corner."""
     directory.mkdir(parents=True, exist_ok=True)
     store = open_ops(directory / "ops.db")
-    document = enrol(directory, store, Client(marketplace), code)
+    document = enrol(directory, store, Client(marketplace), code, now=clock.now())
     click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
 
 
@@ -61,15 +66,25 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
 @directory_option
 @click.option("--marketplace", help="The marketplace's URL, when it moved.")
 @click.option("--printer", metavar="HOST:PORT", help="The corner's network printer.")
-def set_command(directory: Path, marketplace: str | None, printer: str | None) -> None:
-    """Set what only this device knows: where its printer and its marketplace are."""
-    store = _ops(directory)
+@click.option(
+    "--mirror", "mirrors", metavar="URL", multiple=True, help="A neighbour asked before HQ; may be repeated; '' for none."
+)
+@click.option("--share", type=click.Choice(["on", "off"]), help="Whether neighbours may fetch the catalogue here.")
+def set_command(
+    directory: Path, marketplace: str | None, printer: str | None, mirrors: tuple[str, ...], share: str | None
+) -> None:
+    """Set what only this device knows: where its printer, its marketplace and its neighbours are."""
+    store = open_records(directory)
     with store.write() as ops:
         if marketplace:
             store_setting(ops, "marketplace_url", marketplace.rstrip("/"))
         if printer:
             store_setting(ops, "printer", _address(printer))
-    for name in ("marketplace_url", "printer"):
+        if mirrors:
+            store_setting(ops, MIRRORS, [url.rstrip("/") for url in mirrors if url])
+        if share:
+            store_setting(ops, SHARED, share == "on")
+    for name in ("marketplace_url", "printer", MIRRORS, SHARED):
         click.echo(f"{name}: {setting(store.read(), name)}")
 
 
@@ -78,7 +93,7 @@ def set_command(directory: Path, marketplace: str | None, printer: str | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def sync_command(directory: Path, *, as_json: bool) -> None:
     """Do one round, up and down, and print what moved."""
-    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), _ops(directory), version("comptoir"))
+    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), open_records(directory), version("comptoir"))
     url = setting(rounds.ops.read(), "marketplace_url")
     if url is None:
         raise NotFound("this kiosk is not enrolled")
@@ -144,7 +159,7 @@ def doctor_command(directory: Path) -> None:
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
-        _check("enrolment", lambda: f"{corner(_ops(directory).read()).corner_id}, key {_key_id(directory)}"),
+        _check("enrolment", lambda: f"{corner(open_records(directory).read()).corner_id}, key {_key_id(directory)}"),
         _check("disk", lambda: _disk(directory)),
         _check("printer", lambda: _printer(directory)),
         _check("marketplace", lambda: _reach(directory)),
@@ -169,7 +184,8 @@ class _Progress:
             click.echo(f"\r{step} {done:,} of {total:,}", nl=done == total, err=True)
 
 
-def _ops(directory: Path) -> Store:
+def open_records(directory: Path) -> Store:
+    """Return the records of an enrolled kiosk. Raises: NotFound, RecordsDamaged."""
     if not (directory / "ops.db").exists():
         raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
     try:
@@ -179,7 +195,7 @@ def _ops(directory: Path) -> Store:
 
 
 def _describe(directory: Path) -> dict[str, Any]:
-    _ops(directory)
+    open_records(directory)
     with create_app(directory, sync=False).app_context():
         return describe()
 
@@ -252,7 +268,7 @@ def _disk(directory: Path) -> str:
 
 
 def _printer(directory: Path) -> str:
-    address = setting(_ops(directory).read(), "printer")
+    address = setting(open_records(directory).read(), "printer")
     if address is None:
         return "none set"
     state = printers.status(printers.Printer(address["host"], address["port"]))
@@ -262,6 +278,11 @@ def _printer(directory: Path) -> str:
 
 
 def _reach(directory: Path) -> str:
-    store = _ops(directory)
-    head = Client(setting(store.read(), "marketplace_url") or "").head(corner(store.read()).market)
-    return f"publication {head['publication']} of {head['published_at']}"
+    store = open_records(directory)
+    client = Client(setting(store.read(), "marketplace_url") or "")
+    wanted = Wanted.by(corner(store.read()))
+    with hold(directory / LOCK_FILE):
+        trust = open_trust(directory, store, client, now=clock.now)
+        head = decode_head(trust.head(wanted.market, wanted.ring))
+    line = head.line_for(wanted.corner_id)
+    return f"publication {line.publication} of {line.published_at}, ring {wanted.ring}"

@@ -11,7 +11,9 @@ from flask import Flask
 from marketplace import console, slip_pages, status, uplink, web
 from marketplace.db import open_engine, reading
 from marketplace.places import DIRECTORY_VARIABLE, read_place
+from marketplace.publishing import sync_path
 from marketplace.settings import setting
+from sync.static_files import StaticFiles
 
 MOST_BYTES = 2 * 2**20
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
@@ -44,6 +46,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
     web.set_up(app)
     for part in (slip_pages.pages, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
+    app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app
 
 

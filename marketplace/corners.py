@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from marketplace.db import row, rows
+from marketplace.db import changed, row, rows, run_tx
 from pos.errors import NotFound
+from sync.heads import RINGS
+
+DEFAULT_RING = RINGS[-1]
 
 
 def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> dict[str, Any]:
@@ -19,8 +22,9 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     found = row(
         connection,
         """
-        select corner.body as corner, partner.body as partner, market.body as market
+        select corner.body as corner, partner.body as partner, market.body as market, corner_ring.ring
         from corner
+        left join corner_ring on corner_ring.corner_id = corner.corner_id
         join market on market.market = corner.market
         left join partner on partner.partner_id = :partner_id
         where corner.corner_id = :corner_id
@@ -33,11 +37,47 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     market = json.loads(found["market"])
     return {
         **json.loads(found["corner"]),
+        "ring": found["ring"] or DEFAULT_RING,
         "partner": json.loads(found["partner"] or "{}"),
         "currency": market["currency"],
         "tax_included": market["tax_included"],
         "slip_prefix": slip_prefix,
     }
+
+
+def set_ring(engine: Engine, corner_id: str, ring: str) -> None:
+    """Say when a corner gets what is on trial; it hears of it with its next message. Raises: NotFound."""
+
+    def work(connection: Connection) -> None:
+        if row(connection, "select 1 as one from corner where corner_id = :corner_id", corner_id=corner_id) is None:
+            raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
+        changed(
+            connection,
+            """
+            insert into corner_ring (corner_id, ring) values (:corner_id, :ring)
+            on conflict (corner_id) do update set ring = excluded.ring
+            """,
+            corner_id=corner_id,
+            ring=ring,
+        )
+
+    run_tx(engine, work)
+
+
+def rings(connection: Connection, market: str) -> dict[str, int]:
+    """Return how many corners of a market stand in each ring."""
+    found = rows(
+        connection,
+        """
+        select coalesce(corner_ring.ring, :default_ring) as ring, count(*) as corners
+        from corner left join corner_ring on corner_ring.corner_id = corner.corner_id
+        where corner.market = :market group by 1
+        """,
+        market=market,
+        default_ring=DEFAULT_RING,
+    )
+    counts = {each["ring"]: int(each["corners"]) for each in found}
+    return {ring: counts.get(ring, 0) for ring in RINGS}
 
 
 def fleet(connection: Connection) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlite_utils import Database
 
 from pos.catalog import CHANNELS, create_indexes, publication, refresh
+from pos.corners import Corner
 from pos.db import DatabaseError, Store, write
 from sync.blobs import BlobRef, check
 from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
@@ -84,6 +85,11 @@ class Wanted:
     market: str
     ring: str = "stable"
     corner_id: str = ""
+
+    @classmethod
+    def by(cls, corner: Corner) -> Wanted:
+        """Return what the kiosk of a corner follows."""
+        return cls(market=corner.market, ring=corner.ring, corner_id=corner.corner_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

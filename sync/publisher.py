@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import IntegrityError
@@ -31,7 +30,8 @@ from sync.channels import store_facts, tables_of
 from sync.drafts import Draft, begin_channel, by_channel
 from sync.errors import Busy, SyncError
 from sync.follower import Wanted, follow, line_facts
-from sync.heads import RINGS, Head, Line, Trial, encode_head, head_name
+from sync.garbage import named_blobs, touch
+from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name
 from sync.locks import hold
 from sync.log import (
     OWN_LINE,
@@ -47,6 +47,7 @@ from sync.log import (
     set_free,
     sync_dirty,
 )
+from sync.repository import announce, announced
 from sync.roots import RootState, Row, Value
 
 COMPARED_ROWS = 5_000
@@ -57,19 +58,9 @@ Mark = tuple[str, str, int]
 Also = Callable[[Connection], None]
 
 
-class Heads(Protocol):
-    """Where heads are announced: signed, and in one step for all that belong together."""
-
-    def announced(self, name: str) -> bytes | None:
-        """Return the bytes now announced under `name`."""
-
-    def announce(self, documents: Mapping[str, bytes]) -> None:
-        """Announce these documents in place of the ones before."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a market is published: its database, the replicas' folder, the blobs' folder, its heads.
+    """Where a market is published: its database, its replica, `static` as served under `/sync/v1/`, the `keys` that sign.
 
     `replica` is the published catalogue at HQ, the same file a kiosk holds; a trial's stands beside it.
     `current_rows(connection, table, keys)` yields the rows to publish, in the columns of `pos.catalog`; keys None asks for all.
@@ -79,7 +70,7 @@ class Place:
     market: str
     replica: Path
     static: Path
-    heads: Heads
+    keys: Path
     current_rows: CurrentRows
     facts: Mapping[str, str]
 
@@ -241,9 +232,14 @@ class Desk:
 
     def announce(self, line: Line, trial: TrialState | None, trial_line: Line | None) -> None:
         """Move the heads of every ring to these publications, unless they are there."""
-        wanted = {head_name(self.place.market, ring): encode_head(self._head(ring, line, trial, trial_line)) for ring in RINGS}
-        if any(self.place.heads.announced(name) != content for name, content in wanted.items()):
-            self.place.heads.announce(wanted)
+        heads = {ring: self._head(ring, line, trial, trial_line) for ring in RINGS}
+        documents = {head_name(self.place.market, ring): encode_head(head) for ring, head in heads.items()}
+        static = self.place.static
+        before = {name: announced(static, name) for name in documents}
+        if before != documents:
+            # What the heads of now lead to can be asked for a while yet, by whoever has read them.
+            touch(static, named_blobs(static, [decode_head(head) for head in before.values() if head]), now=self.now)
+        announce(static, self.place.keys, documents, now=self.now)
 
     def _head(self, ring: str, line: Line, trial: TrialState | None, trial_line: Line | None) -> Head:
         share_bp = trial.shares.get(ring, 0) if trial is not None else 0

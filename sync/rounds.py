@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,13 @@ from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.ops import setting, store_setting
 from pos.slips import load_device
+from pos.trusted_time import is_clock_wrong, trusted_now
 from sync.channels import sync_cursors
 from sync.client import Client
-from sync.errors import SyncError
-from sync.follower import Moved, Progress, follow
+from sync.errors import MetadataExpired, SyncError
+from sync.follower import Moved, Progress, Wanted, follow
 from sync.locks import LOCK_FILE, hold
+from sync.mirrors import is_shared, open_trust, share
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
@@ -63,20 +66,34 @@ def run_round(
     enrolment, DatabaseError and DiskFull for the kiosk's own disk.
     """
     with hold(directory / LOCK_FILE):
-        market = corner(ops.read()).market
+        wanted = Wanted.by(corner(ops.read()))
         key = load_device(directory).private_key
         problems: list[SyncError] = []
+        trust = open_trust(directory, ops, client, now=now)
 
         def send() -> Pushed | None:
             heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer)
-            return _tried(problems, lambda: push(ops, client, key=key, heartbeat=heartbeat, now=now()))
+            pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
+            return _tried(problems, pushing)
+
+        def fetch() -> Moved | None:
+            return _tried(
+                problems, lambda: follow(catalog, trust, wanted, now=now(), progress=progress, keep_blobs=is_shared(ops))
+            )
 
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
         # Slips wait for nothing; without any, one message after the fetch tells HQ what we hold now.
         pushed = send() if waiting else None
-        moved = _tried(problems, lambda: follow(catalog, client, market, now=now(), progress=progress))
+        believed = trusted_now(ops.read(), now())
+        moved = fetch()
         if pushed is None or (moved is not None and moved.publication > moved.before):
             pushed = send() or pushed
+        if _has_run_out(problems) and trusted_now(ops.read(), now()) < believed:
+            # Our clock was ahead, and the signed reply has put it right: what seemed to have run out has not.
+            problems[:] = [problem for problem in problems if not isinstance(problem, MetadataExpired)]
+            moved = fetch()
+        if moved is not None and is_shared(ops):
+            share(directory)
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
         _record(ops, report, now=now())
         return report
@@ -112,10 +129,15 @@ def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
         return None
 
 
+def _has_run_out(problems: list[SyncError]) -> bool:
+    return any(isinstance(problem, MetadataExpired) for problem in problems)
+
+
 def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     """Keep what failed and since when, and when the catalogue was last known to be HQ's newest."""
     known = setting(ops.read(), "sync_faults") or {}
-    faults = {code: known.get(code, clock.to_text(now)) for code in report.faults}
+    codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
+    faults = {code: known.get(code, clock.to_text(now)) for code in codes}
     with ops.write() as database:
         if faults != known:
             store_setting(database, "sync_faults", faults)

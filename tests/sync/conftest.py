@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,15 +17,18 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from pos.catalog import TABLES
 from pos.db import Store, connect
-from sync.blobs import BlobFolder, BlobRef, replace_file
+from pos.ops import open_ops
+from sync.blobs import BlobFolder, BlobRef
 from sync.channels import damaged_channels
 from sync.client import Client
-from sync.errors import Rejected
 from sync.follower import Moved, Wanted, follow
-from sync.heads import Head, decode_head, head_name
+from sync.heads import Head, decode_head, encode_head, head_name
 from sync.indexes import Index, decode_index
 from sync.log import mark_dirty, sync_metadata
+from sync.mirrors import open_trust
 from sync.publisher import Place, Published, publish
+from sync.repository import announce, announced, create
+from sync.trust import pin_root
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEYS = {table.name: table for table in TABLES}
@@ -47,7 +50,8 @@ class Hq:
         self.directory = directory
         self.replica = directory / "fr" / "catalog.db"
         self.static = directory / "sync"
-        self.heads = PlainHeads(self.static)
+        self.keys = directory / "keys"
+        create(self.static, self.keys, now=NOW)
         self.engine = open_engine(directory)
         self.rows: dict[str, dict[Any, Row]] = {table.name: {} for table in TABLES}
         self.now = NOW
@@ -73,7 +77,7 @@ class Hq:
             market="fr",
             replica=self.replica,
             static=self.static,
-            heads=self.heads,
+            keys=self.keys,
             current_rows=self.current_rows,
             facts={"currency": "EUR"},
         )
@@ -90,54 +94,19 @@ class Hq:
         return list(rows.values()) if keys is None else [rows[key] for key in keys if key in rows]
 
     def head(self, ring: str = "stable") -> Head:
-        content = self.heads.announced(head_name("fr", ring))
+        content = announced(self.static, head_name("fr", ring))
         assert content is not None
         return decode_head(content)
+
+    def announce(self, head: Head) -> None:
+        """Sign a head that no publisher of ours would make."""
+        announce(self.static, self.keys, {head_name("fr", head.ring): encode_head(head)}, now=self.now)
 
     def index(self, channel: str) -> Index:
         return decode_index(self.blob(self.head().line.channels[channel].index))
 
     def blob(self, ref: BlobRef) -> bytes:
         return BlobFolder(self.static / "b").read(ref)
-
-
-class PlainHeads:
-    """Heads as plain files: what the repository of signed metadata does, without the signatures."""
-
-    def __init__(self, static: Path) -> None:
-        self._directory = static / "heads"
-
-    def announced(self, name: str) -> bytes | None:
-        path = self._directory / name
-        return path.read_bytes() if path.exists() else None
-
-    def announce(self, documents: Mapping[str, bytes]) -> None:
-        for name, content in documents.items():
-            replace_file(self._directory / name, content)
-
-
-class PlainSource:
-    """What a kiosk asks: heads as they are served, blobs by its real client."""
-
-    era = "test"
-
-    def __init__(self, client: Client, line: Line) -> None:
-        self._client, self._line = client, line
-
-    @property
-    def received(self) -> int:
-        return self._client.received
-
-    def head(self, market: str, ring: str) -> bytes:
-        request = requests.Request("GET", f"http://hq.example/sync/v1/heads/{head_name(market, ring)}").prepare()
-        response = self._line.send(request)
-        if response.status_code != 200:
-            raise Rejected("no head", status=response.status_code)
-        self._client.received += len(response.content)
-        return response.content
-
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        self._client.blob(ref, into)
 
 
 def open_engine(directory: Path) -> Engine:
@@ -196,7 +165,7 @@ class Line(BaseAdapter):
             return 404, {}, b'{"code": "not_found"}'
         body = file.read_bytes()
         tag = f'"{hash(body)}"'
-        if path.startswith("/sync/v1/heads/") and request.headers.get("If-None-Match") == tag:
+        if request.headers.get("If-None-Match") == tag:
             return 304, {"ETag": tag}, b""
         wanted = request.headers.get("Range")
         if wanted:
@@ -218,10 +187,14 @@ class Kiosk:
         session.mount("http://", line)
         self.client = Client("http://hq.example", session=session)
         self.catalog = Store(directory / "catalog.db", durable=False)
+        self.ops = open_ops(directory / "ops.db")
+        with self.ops.write() as database:
+            pin_root(database, (line.static / "metadata" / "1.root.json").read_text())
+        self.trust = open_trust(directory, self.ops, self.client, now=lambda: NOW)
 
     def follow(self, ring: str = "stable", corner_id: str = "nantes", **options: Any) -> Moved:
         wanted = Wanted(market="fr", ring=ring, corner_id=corner_id)
-        return follow(self.catalog, PlainSource(self.client, self.line), wanted, now=NOW, **options)
+        return follow(self.catalog, self.trust, wanted, now=NOW, **options)
 
     def rows(self) -> dict[str, dict[Any, Row]]:
         return rows_of(self.catalog.path)
@@ -272,3 +245,4 @@ def kiosk(tmp_path: Path, line: Line) -> Iterable[Kiosk]:
     kiosk = Kiosk(directory, line)
     yield kiosk
     kiosk.catalog.close()
+    kiosk.ops.close()

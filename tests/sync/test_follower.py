@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pos.catalog import publication
 from pos.db import OperationalError, connect
 from sync.errors import Malformed, Offline, TooLarge, Untrusted, WrongRoot
-from sync.heads import encode_head
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
 
 
@@ -63,7 +62,7 @@ def test_nothing_new_costs_one_small_answer(hq: Hq, kiosk: Kiosk, line: Line) ->
     asked = len(line.asked)
     moved = kiosk.follow()
     assert (moved.before, moved.publication, moved.has_moved, len(line.asked)) == (1, 1, False, asked + 1)
-    assert [request.path_url for request in line.asked[-1:]] == ["/sync/v1/heads/fr/stable.head"]
+    assert [request.path_url for request in line.asked[-1:]] == ["/sync/v1/metadata/timestamp.json"]
 
 
 def test_a_kiosk_long_away_takes_a_snapshot_and_keeps_no_ghost(hq: Hq, kiosk: Kiosk) -> None:
@@ -108,12 +107,11 @@ def test_readers_keep_their_page_while_the_file_is_replaced(hq: Hq, kiosk: Kiosk
 
 def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
-    old = hq.heads.announced("fr/stable.head")
-    assert old is not None
+    old = hq.head()
     hq.put("stock", (1, 0))
     hq.publish()
     kiosk.follow()
-    line.before = lambda request: (200, {}, old) if "/heads/" in request.path_url else None
+    hq.announce(old)
     moved = kiosk.follow()
     assert moved.is_stale
     assert publication(kiosk.catalog.read()) == 2
@@ -121,7 +119,7 @@ def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
 
 def test_another_market_s_head_is_refused(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
-    line.before = lambda request: (200, {}, encode_head(replace(hq.head(), market="us")))
+    hq.announce(replace(hq.head(), market="us"))
     with pytest.raises(Untrusted):
         kiosk.follow()
 
@@ -210,7 +208,7 @@ def publish_a_wrong_root(hq: Hq, channel: str) -> None:
     head = hq.head()
     there = head.line.channels[channel]
     wrong = replace(head.line, channels={**head.line.channels, channel: replace(there, root="0" * 64)})
-    hq.heads.announce({"fr/stable.head": encode_head(replace(head, line=wrong))})
+    hq.announce(replace(head, line=wrong))
 
 
 def test_a_wrong_root_is_refused_before_commit(hq: Hq, kiosk: Kiosk) -> None:
@@ -382,9 +380,7 @@ def test_a_segment_of_the_wrong_place_is_not_applied(hq: Hq, kiosk: Kiosk) -> No
     there = head.line.channels["stock"]
     older, newer = there.tail
     wrong = replace(there, tail=(replace(older, first=2, last=3),))
-    hq.heads.announce(
-        {"fr/stable.head": encode_head(replace(head, line=replace(head.line, channels={**head.line.channels, "stock": wrong})))}
-    )
+    hq.announce(replace(head, line=replace(head.line, channels={**head.line.channels, "stock": wrong})))
     assert kiosk.follow().parts > 0
     assert newer.last == 3
     assert kiosk.rows() == hq.rows

@@ -172,7 +172,7 @@ def publish_and_crash(hq: Hq, name: str, call: int, *, after: bool) -> None:
 POINTS = [
     *(("sync.blobs.replace_file", call) for call in (1, 2, 3)),
     ("sync.publisher.delete_marks", 1),
-    *(("tests.sync.conftest.replace_file", call) for call in (1, 2, 3)),
+    *(("sync.repository.replace_file", call) for call in (1, 2, 3, 4, 5, 6)),
     ("sync.publisher.refresh", 1),
     ("sync.publisher.store_facts", 1),
 ]

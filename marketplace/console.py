@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request, session
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from marketplace import overview
+from marketplace import overview, trial_pages
 from marketplace.corners import fleet
 from marketplace.db import changed, reading, row, run_tx
 from marketplace.enrolments import VALID_MINUTES, start_enrolment
@@ -29,6 +29,7 @@ ZONE = "Europe/Paris"
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
 
 console = Blueprint("console", __name__, url_prefix="/console")
+console.register_blueprint(trial_pages.pages)
 
 
 class WrongPassword(PosError):

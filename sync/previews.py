@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sqlalchemy import Connection
+from sqlite_utils import Database
+
 from pos.catalog import CHANNELS, TABLES
+from pos.db import Store
 from sync.blobs import BlobSketch
 from sync.changes import Movement
 from sync.drafts import Differences, Draft, by_channel
+from sync.heads import Line
 from sync.log import OWN_LINE, held_rows, open_trial, published
-from sync.publisher import Place, desk, whole
+from sync.publisher import Desk, Place, desk, whole
+from sync.roots import Value
+from sync.trials import rows_at, towards
 
 MOST_MOVES = 10
 
@@ -54,28 +63,76 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
 
     Raises: Busy when a publisher is at work.
     """
-    blobs = BlobSketch(place.static / "b")
-    with desk(place, now=now, blobs=blobs) as at, at.reading() as connection:
+    with _looking(place, now) as look:
+        if look is None:
+            return None
+        trial_line = look.trial_line if is_trial else None
+        line = whole(look.line, trial_line) if trial_line else look.line
+        held = held_rows(look.connection, place.market, trial_id=OWN_LINE if is_trial else None)
+        marks = look.at.marks(look.connection)
+        replica = look.at.trial_replica if trial_line else look.at.replica
+        free: dict[str, set[Value]] = {}
+
+        def find(database: Database) -> Differences:
+            differences, freed = look.at.differences(look.connection, database, marks, held)
+            free.update(freed)
+            return differences
+
+        seen = _sketch(look, line, replica, find)
+        left = sum(map(len, held.values())) - sum(len(free.get(table, ())) for table in held)
+        return replace(seen, held=left)
+
+
+def preview_promotion(place: Place, *, now: datetime) -> Preview | None:
+    """Return what the open trial would change for everybody else; None without one. Raises: Busy."""
+    with _looking(place, now) as look:
+        if look is None or look.trial_line is None:
+            return None
+        held = held_rows(look.connection, place.market, trial_id=look.trial_line.name)
+        return _sketch(look, look.line, look.at.replica, lambda database: towards(database, held))
+
+
+def preview_rollback(place: Place, number: int, *, now: datetime) -> Preview | None:
+    """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
+    with _looking(place, now) as look:
+        if look is None:
+            return None
+        wanted = rows_at(look.at, look.connection, number)
+        return _sketch(look, look.line, look.at.replica, lambda database: towards(database, wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    at: Desk
+    connection: Connection
+    line: Line
+    trial_line: Line | None
+
+
+@contextmanager
+def _looking(place: Place, now: datetime) -> Iterator[_Look | None]:
+    with desk(place, now=now, blobs=BlobSketch(place.static / "b")) as at, at.reading() as connection:
         line = published(connection, place.market)
         if line is None or not at.catch_up(connection, line):
-            return None
-        trial = open_trial(connection, place.market) if is_trial else None
-        trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
-        held = held_rows(connection, place.market, trial_id=OWN_LINE if is_trial else None)
-        marks = at.marks(connection)
-        replica = at.trial_replica if trial_line is not None else at.replica
-        size = 0
-        try:
-            with replica.write() as database:
-                draft = Draft.of(whole(line, trial_line) if trial_line else line, database, blobs, now)
-                differences, free = at.differences(connection, database, marks, held)
-                for channel, some in by_channel(differences, CHANNELS).items():
-                    draft.change(channel, some)
-                    size += _fetched(draft, channel)
-                raise _Abandon
-        except _Abandon:
-            left = sum(map(len, held.values())) - sum(len(free.get(table, ())) for table in held)
-            return _read(differences, draft.movement, size=size, held=left)
+            yield None
+            return
+        trial = open_trial(connection, place.market)
+        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial else None)
+
+
+def _sketch(look: _Look, line: Line, replica: Store, find: Callable[[Database], Differences]) -> Preview:
+    """Draft in a transaction that is thrown away, into blobs that are only remembered."""
+    size = 0
+    try:
+        with replica.write() as database:
+            draft = Draft.of(line, database, look.at.blobs, look.at.now)
+            differences = find(database)
+            for channel, some in by_channel(differences, CHANNELS).items():
+                draft.change(channel, some)
+                size += _fetched(draft, channel)
+            raise _Abandon
+    except _Abandon:
+        return _read(differences, draft.movement, size=size)
 
 
 def _fetched(draft: Draft, channel: str) -> int:
@@ -85,8 +142,8 @@ def _fetched(draft: Draft, channel: str) -> int:
     return sum(ref.blob.length for ref in step) or draft.index(channel).snapshot.length
 
 
-def _read(differences: Differences, movement: Movement, *, size: int, held: int) -> Preview:
-    seen = Preview(movement=movement, moves=_moves(differences), bytes=size, held=held)
+def _read(differences: Differences, movement: Movement, *, size: int) -> Preview:
+    seen = Preview(movement=movement, moves=_moves(differences), bytes=size)
     for table, (before, rows) in differences.items():
         added = sum(row[0] not in before for row in rows)
         counts = ((seen.added, added), (seen.changed, len(rows) - added), (seen.removed, len(before) - (len(rows) - added)))

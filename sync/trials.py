@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlite_utils import Database
 
 from pos import clock
 from pos.catalog import CHANNELS, TABLES
@@ -174,28 +175,15 @@ class _Trials:
             line = self._line(connection)
             if open_trial(connection, market) is not None:
                 raise TrialOpen("promote or halt the open trial first")
-            old = publication_at(connection, market, number)
-            if old is None or old.name != OWN_LINE:
-                raise NotFound(f"{market} has no publication {number} of its own line")
-            then = self._catalogue_of(old)
-            try:
-                wanted = _rows_that_differ(then, self._at.replica)
-                next_number = self._at.next_number(connection)
-                kept = {
-                    table.name: self._business(connection, table.name, wanted[table.name])
-                    for table in TABLES
-                    if table.name in wanted
-                }
-            finally:
-                then.close()
-                then.path.unlink()
-                remove_logs(then.path)
+            wanted = rows_at(self._at, connection, number)
+            next_number = self._at.next_number(connection)
+            kept = {table: self._business(connection, table, rows) for table, rows in wanted.items()}
             connection.rollback()
         if not wanted:
             return None
         with self._at.replica.write() as database:
             draft = Draft.of(line, database, self._at.blobs, self._at.now)
-            for channel, some in by_channel(_towards(draft, wanted), CHANNELS).items():
+            for channel, some in by_channel(towards(database, wanted), CHANNELS).items():
                 draft.change(channel, some)
 
             def also(within: Connection) -> None:
@@ -229,7 +217,7 @@ class _Trials:
         trial = standing.trial
         with self._at.replica.write() as database:
             draft = Draft.of(standing.line, database, self._at.blobs, self._at.now)
-            for channel, some in by_channel(_towards(draft, held), CHANNELS).items():
+            for channel, some in by_channel(towards(database, held), CHANNELS).items():
                 draft.change(channel, some)
             theirs = whole(standing.line, standing.trial_line)
             trial_draft = Draft.of(theirs, self._at.trial_replica.read(), self._at.blobs, self._at.now)
@@ -256,22 +244,37 @@ class _Trials:
         found = {row[0]: tuple(row) for row in self._place.current_rows(connection, table, list(rows))}
         return {key: found.get(key) for key in rows}
 
-    def _catalogue_of(self, line: Line) -> Store:
-        """Build the catalogue of an earlier publication in a file aside. Raises: NotKept."""
-        path = self._place.replica.with_name(f"{self._place.market}.then{self._place.replica.suffix}")
-        path.unlink(missing_ok=True)
-        remove_logs(path)
-        store = Store(path, durable=False)
-        try:
-            self._at.follow(store, line)
-        except (SyncError, FileNotFoundError) as problem:
-            raise NotKept(f"publication {line.publication} is no longer kept: {problem}") from problem
-        return store
+
+def rows_at(at: Desk, connection: Connection, number: int) -> Held:
+    """Return the rows of publication `number` that HQ's line has differently now, None where it has one too many.
+
+    Raises: NotFound when HQ's line had no such publication, NotKept.
+    """
+    market = at.place.market
+    line = publication_at(connection, market, number)
+    if line is None or line.name != OWN_LINE:
+        raise NotFound(f"{market} has no publication {number} of its own line")
+    then = Store(at.place.replica.with_name(f"{market}.then{at.place.replica.suffix}"), durable=False)
+    _remove(then)
+    try:
+        at.follow(then, line)
+        return _rows_that_differ(then, at.replica)
+    except (SyncError, FileNotFoundError) as problem:
+        raise NotKept(f"publication {number} is no longer kept: {problem}") from problem
+    finally:
+        then.close()
+        _remove(then)
 
 
-def _towards(draft: Draft, wanted: Held) -> dict[str, tuple[dict[Value, Row], list[Row]]]:
+def towards(database: Database, wanted: Held) -> dict[str, tuple[dict[Value, Row], list[Row]]]:
+    """Return how a catalogue gets to the rows that are wanted, by table."""
     tables = {table.name: table for table in TABLES}
-    return {name: differences_to(draft.database, tables[name], rows) for name, rows in wanted.items()}
+    return {name: differences_to(database, tables[name], rows) for name, rows in wanted.items()}
+
+
+def _remove(store: Store) -> None:
+    store.path.unlink(missing_ok=True)
+    remove_logs(store.path)
 
 
 def _rows_that_differ(then: Store, now: Store) -> Held:

@@ -29,6 +29,7 @@ from pos.slips import load_device
 from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
+from sync.media import Fetched, MediaStore
 from sync.rounds import RoundReport
 
 THREADS = 8
@@ -61,15 +62,18 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
 @directory_option
 @click.option("--marketplace", help="The marketplace's URL, when it moved.")
 @click.option("--printer", metavar="HOST:PORT", help="The corner's network printer.")
-def set_command(directory: Path, marketplace: str | None, printer: str | None) -> None:
-    """Set what only this device knows: where its printer and its marketplace are."""
+@click.option("--media-budget", metavar="MB", type=click.IntRange(0, 100_000), help="Most megabytes of drawings and pictures.")
+def set_command(directory: Path, marketplace: str | None, printer: str | None, media_budget: int | None) -> None:
+    """Set what only this device knows: where its printer and its marketplace are, and what room media may take."""
     store = _ops(directory)
     with store.write() as ops:
         if marketplace:
             store_setting(ops, "marketplace_url", marketplace.rstrip("/"))
         if printer:
             store_setting(ops, "printer", _address(printer))
-    for name in ("marketplace_url", "printer"):
+        if media_budget is not None:
+            store_setting(ops, "media_budget_bytes", media_budget * 2**20)
+    for name in ("marketplace_url", "printer", "media_budget_bytes"):
         click.echo(f"{name}: {setting(store.read(), name)}")
 
 
@@ -78,12 +82,15 @@ def set_command(directory: Path, marketplace: str | None, printer: str | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def sync_command(directory: Path, *, as_json: bool) -> None:
     """Do one round, up and down, and print what moved."""
-    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), _ops(directory), version("comptoir"))
+    catalog, media = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
+    rounds = Rounds(directory, catalog, _ops(directory), media, version("comptoir"))
     url = setting(rounds.ops.read(), "marketplace_url")
     if url is None:
         raise NotFound("this kiosk is not enrolled")
-    report = rounds.run(Client(url), progress=_Progress())
-    click.echo(json.dumps(_report(report)) if as_json else _sentence(report))
+    client = Client(url)
+    report = rounds.run(client, progress=_Progress())
+    fetched = _fetch_media(rounds, client) if not report.problems else Fetched()
+    click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:
         for problem in report.problems:
             click.echo(f"comptoir: {problem.code}: {problem.detail}", err=True)
@@ -191,7 +198,16 @@ def _address(text: str) -> dict[str, Any]:
     return {"host": host, "port": int(port)}
 
 
-def _report(report: RoundReport) -> dict[str, Any]:
+def _fetch_media(rounds: Rounds, client: Client) -> Fetched:
+    """Fetch media after a round that went well; that they fail is said, and is no failure of the round."""
+    try:
+        return rounds.fetch_media(client)
+    except (PosError, OSError) as problem:
+        click.echo(f"comptoir: media wait: {problem}", err=True)
+        return Fetched()
+
+
+def _report(report: RoundReport, fetched: Fetched) -> dict[str, Any]:
     moved, pushed = report.moved, report.pushed
     down = None
     if moved is not None:
@@ -200,17 +216,20 @@ def _report(report: RoundReport) -> dict[str, Any]:
     up = None
     if pushed is not None:
         up = {"sent": pushed.sent, "acked": pushed.acked, "pending": pushed.pending, "new_corner": pushed.is_new_corner}
-    return {"down": down, "up": up, "problems": [{"code": each.code, "detail": each.detail} for each in report.problems]}
+    problems = [{"code": each.code, "detail": each.detail} for each in report.problems]
+    media = {"files": fetched.files, "bytes": fetched.bytes, "refused": fetched.refused, "paused": fetched.is_paused}
+    return {"down": down, "up": up, "media": media, "problems": problems}
 
 
-def _sentence(report: RoundReport) -> str:
+def _sentence(report: RoundReport, fetched: Fetched) -> str:
     moved, pushed = report.moved, report.pushed
     down = "catalogue not reached"
     if moved is not None:
         down = f"publication {moved.publication}"
         down += f", {moved.rows:,} rows in {moved.bytes:,} bytes" if moved.publication > moved.before else ", nothing new"
     up = f"{pushed.sent} events sent, {pushed.pending} waiting" if pushed is not None else "no event sent"
-    return f"down: {down}; up: {up}"
+    media = f"; media: {fetched.files} in {fetched.bytes:,} bytes" if fetched.files else ""
+    return f"down: {down}; up: {up}{media}"
 
 
 def _check(name: str, work: Any) -> bool:

@@ -20,7 +20,7 @@ from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
 from marketplace.places import DIRECTORY_VARIABLE, read_place, start_place
 from marketplace.problems import FeedRefused
-from marketplace.publishing import publish_all
+from marketplace.publishing import publish_all, sync_path
 from pos import clock
 
 WORKERS = 2
@@ -57,7 +57,7 @@ def import_command(feed: Path, directory: Path) -> None:
     try:
         with _database(directory) as engine:
             create_tables(engine)
-            imported = import_feed(engine, feed, progress=Ticker())
+            imported = import_feed(engine, feed, static=sync_path(directory), progress=Ticker())
     except FeedRefused as refusal:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from marketplace.db import reading, rows
+from marketplace.media import present_only
 from marketplace.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
@@ -56,7 +57,7 @@ def publish_market(engine: Engine, directory: Path, market: str) -> Published | 
         replica,
         sync_path(directory),
         market,
-        current_rows=current_rows(market),
+        current_rows=present_only(current_rows(market), sync_path(directory)),
         facts=_facts(engine, market),
         now=clock.now(),
     )

@@ -26,8 +26,8 @@ from sync.blobs import ref_of, store_blob
 
 FILE = "media.jsonl"
 FOLDER = "media"
-MOST_BYTES = {"drawing": 12_000, "picture": 32_000}
-"""A page weighs at most 120 kB with everything on it, and 94 kB without a medium; a list shows many drawings (compressed)."""
+MOST_BYTES = {"drawing": 12_000, "picture": 20_000}
+"""A page weighs at most 120 kB on a first visit, and a SKU's about 100 kB without a medium; of drawings a list shows many."""
 MOST_SIDE = 2_000
 MOST_PIXELS = 2_000_000
 PNG, JPEG, WEBP, DRAWING = "image/png", "image/jpeg", "image/webp", "image/svg+xml"

@@ -106,7 +106,7 @@ class MediaStore:
         path = self._directory / sha256
         try:
             found = path.stat()
-            state = (found.st_ino, found.st_size, found.st_mtime_ns)
+            state = (found.st_ino, found.st_size, found.st_ctime_ns)
             if self._checked.get(sha256) == state:
                 return True
             is_right = hashlib.sha256(path.read_bytes()).hexdigest() == sha256

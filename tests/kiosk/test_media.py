@@ -18,6 +18,7 @@ from sync.blobs import BlobRef, ref_of
 from sync.errors import Offline
 from sync.media import BUDGET_BYTES, Fetched
 from tests import world
+from tests.kiosk.test_web import LIMIT_BYTES, first_visit_bytes
 
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="3"/></svg>'
 PHOTO = b"RIFF0000WEBP, as far as anybody looks here"
@@ -175,6 +176,12 @@ def test_a_full_disk_pauses_media_and_nothing_else(
     state = client.get("/status.json").json
     assert state is not None
     assert (state["faults"], state["media"]) == ([], {"files": 1, "bytes": len(DRAWING)})
+
+
+def test_a_page_with_the_largest_picture_is_within_its_weight(client: FlaskClient, put: Put) -> None:
+    put(PHOTO + bytes(range(256)) * 78, kind="picture")
+
+    assert first_visit_bytes(client, BLUE) <= LIMIT_BYTES
 
 
 def test_a_silent_marketplace_is_no_fault_of_the_media(app: Flask, client: FlaskClient, put: Put) -> None:

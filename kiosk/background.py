@@ -25,6 +25,7 @@ from sync.catalog_files import drop_damaged
 from sync.client import Client
 from sync.errors import Busy
 from sync.locks import LOCK_FILE, hold
+from sync.media import BUDGET_BYTES, Fetched, MediaStore
 from sync.rounds import RoundReport, run_round
 
 LOG = logging.getLogger("kiosk.sync")
@@ -40,12 +41,27 @@ class Rounds:
     directory: Path
     catalog: Store
     ops: Store
+    media: MediaStore
     version: str
 
     def run(self, client: Client, **options: Any) -> RoundReport:
         """Run one round now. Raises: Busy, NotFound, DatabaseError."""
         printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
         return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
+
+    def fetch_media(self, client: Client) -> Fetched:
+        """Fetch a little of what is wanted most; for after a round that went well. Raises: Busy, Offline, OSError."""
+        with hold(self.directory / LOCK_FILE):
+            database = self.ops.read()
+            table = [place["sku_id"] for place in corner(database).planogram]
+            budget_bytes = setting(database, "media_budget_bytes")
+            return self.media.fetch(
+                client,
+                self.catalog.read(),
+                table=table,
+                budget_bytes=BUDGET_BYTES if budget_bytes is None else budget_bytes,
+                now=clock.now(),
+            )
 
 
 def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
@@ -55,7 +71,7 @@ def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
     """
     if kiosk.ops is None:
         return
-    rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.version)
+    rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.media, kiosk.version)
     threading.Thread(target=_go_round, args=(rounds, kiosk, call), name="sync", daemon=True).start()
 
 
@@ -83,6 +99,8 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
             _tend(rounds.ops)
+            if not report.problems:
+                _fetch_media(rounds, kiosk, clients[url])
         except Busy:
             LOG.info("another process syncs this directory")
         except (PosError, DatabaseError, OSError) as problem:
@@ -107,6 +125,22 @@ def _mend(rounds: Rounds) -> bool:
         if drop_damaged(rounds.catalog):
             LOG.warning("catalog.db is damaged: set aside, a new one is fetched")
     return True
+
+
+def _fetch_media(rounds: Rounds, kiosk: web.Kiosk, client: Client) -> None:
+    """Fetch media, and say it when the disk has no room for them; whatever fails here never counts against the round."""
+    try:
+        is_paused = rounds.fetch_media(client).is_paused
+    except PosError as problem:
+        LOG.info("media wait for the next round: %s", problem)
+        return
+    except OSError as problem:
+        LOG.warning("media were not written: %s", problem)
+        is_paused = True
+    if is_paused:
+        kiosk.faults.setdefault("media_paused", clock.to_text(clock.now()))
+    else:
+        kiosk.faults.pop("media_paused", None)
 
 
 def _first_delay_s(rounds: Rounds) -> float:

@@ -33,6 +33,7 @@ from sync.enrolment import enrol
 from sync.follower import Wanted
 from sync.heads import decode_head
 from sync.locks import LOCK_FILE, hold
+from sync.media import Fetched, MediaStore
 from sync.mirrors import MIRRORS, SHARED, open_trust
 from sync.rounds import RoundReport
 
@@ -70,21 +71,32 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
     "--mirror", "mirrors", metavar="URL", multiple=True, help="A neighbour asked before HQ; may be repeated; '' for none."
 )
 @click.option("--share", type=click.Choice(["on", "off"]), help="Whether neighbours may fetch the catalogue here.")
+@click.option("--media-budget", metavar="MB", type=click.IntRange(0, 100_000), help="Most megabytes of drawings and pictures.")
 def set_command(
-    directory: Path, marketplace: str | None, printer: str | None, mirrors: tuple[str, ...], share: str | None
+    directory: Path,
+    marketplace: str | None,
+    printer: str | None,
+    mirrors: tuple[str, ...],
+    share: str | None,
+    media_budget: int | None,
 ) -> None:
-    """Set what only this device knows: where its printer, its marketplace and its neighbours are."""
+    """Set what only this device knows: its printer, its marketplace, its neighbours, and what room media may take."""
     store = open_records(directory)
+    wishes: dict[str, Any] = {}
+    if marketplace:
+        wishes["marketplace_url"] = marketplace.rstrip("/")
+    if printer:
+        wishes["printer"] = _address(printer)
+    if mirrors:
+        wishes[MIRRORS] = [url.rstrip("/") for url in mirrors if url]
+    if share:
+        wishes[SHARED] = share == "on"
+    if media_budget is not None:
+        wishes["media_budget_bytes"] = media_budget * 2**20
     with store.write() as ops:
-        if marketplace:
-            store_setting(ops, "marketplace_url", marketplace.rstrip("/"))
-        if printer:
-            store_setting(ops, "printer", _address(printer))
-        if mirrors:
-            store_setting(ops, MIRRORS, [url.rstrip("/") for url in mirrors if url])
-        if share:
-            store_setting(ops, SHARED, share == "on")
-    for name in ("marketplace_url", "printer", MIRRORS, SHARED):
+        for name, value in wishes.items():
+            store_setting(ops, name, value)
+    for name in ("marketplace_url", "printer", MIRRORS, SHARED, "media_budget_bytes"):
         click.echo(f"{name}: {setting(store.read(), name)}")
 
 
@@ -93,12 +105,15 @@ def set_command(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def sync_command(directory: Path, *, as_json: bool) -> None:
     """Do one round, up and down, and print what moved."""
-    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), open_records(directory), version("comptoir"))
+    catalog, media = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
+    rounds = Rounds(directory, catalog, open_records(directory), media, version("comptoir"))
     url = setting(rounds.ops.read(), "marketplace_url")
     if url is None:
         raise NotFound("this kiosk is not enrolled")
-    report = rounds.run(Client(url), progress=_Progress())
-    click.echo(json.dumps(_report(report)) if as_json else _sentence(report))
+    client = Client(url)
+    report = rounds.run(client, progress=_Progress())
+    fetched = _fetch_media(rounds, client) if not report.problems else Fetched()
+    click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:
         for problem in report.problems:
             click.echo(f"comptoir: {problem.code}: {problem.detail}", err=True)
@@ -207,7 +222,16 @@ def _address(text: str) -> dict[str, Any]:
     return {"host": host, "port": int(port)}
 
 
-def _report(report: RoundReport) -> dict[str, Any]:
+def _fetch_media(rounds: Rounds, client: Client) -> Fetched:
+    """Fetch media after a round that went well; that they fail is said, and is no failure of the round."""
+    try:
+        return rounds.fetch_media(client)
+    except (PosError, OSError) as problem:
+        click.echo(f"comptoir: media wait: {problem}", err=True)
+        return Fetched()
+
+
+def _report(report: RoundReport, fetched: Fetched) -> dict[str, Any]:
     moved, pushed = report.moved, report.pushed
     down = None
     if moved is not None:
@@ -216,17 +240,20 @@ def _report(report: RoundReport) -> dict[str, Any]:
     up = None
     if pushed is not None:
         up = {"sent": pushed.sent, "acked": pushed.acked, "pending": pushed.pending, "new_corner": pushed.is_new_corner}
-    return {"down": down, "up": up, "problems": [{"code": each.code, "detail": each.detail} for each in report.problems]}
+    problems = [{"code": each.code, "detail": each.detail} for each in report.problems]
+    media = {"files": fetched.files, "bytes": fetched.bytes, "refused": fetched.refused, "paused": fetched.is_paused}
+    return {"down": down, "up": up, "media": media, "problems": problems}
 
 
-def _sentence(report: RoundReport) -> str:
+def _sentence(report: RoundReport, fetched: Fetched) -> str:
     moved, pushed = report.moved, report.pushed
     down = "catalogue not reached"
     if moved is not None:
         down = f"publication {moved.publication}"
         down += f", {moved.rows:,} rows in {moved.bytes:,} bytes" if moved.publication > moved.before else ", nothing new"
     up = f"{pushed.sent} events sent, {pushed.pending} waiting" if pushed is not None else "no event sent"
-    return f"down: {down}; up: {up}"
+    media = f"; media: {fetched.files} in {fetched.bytes:,} bytes" if fetched.files else ""
+    return f"down: {down}; up: {up}{media}"
 
 
 def _check(name: str, work: Any) -> bool:

@@ -38,7 +38,7 @@ def status() -> Response:
 
 
 def describe() -> dict[str, Any]:
-    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, faults."""
+    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, media, faults."""
     here = web.corner_or_none()
     return {
         "corner": here.corner_id if here else None,
@@ -46,6 +46,7 @@ def describe() -> dict[str, Any]:
         "catalog": _channels(),
         "outbox": _outbox(),
         "printers": _printers(),
+        "media": dict(zip(("files", "bytes"), web.kiosk().media.totals(), strict=True)),
         "faults": _faults(),
     }
 

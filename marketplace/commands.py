@@ -58,7 +58,7 @@ def import_command(feed: Path, directory: Path) -> None:
     """Import a feed: all of it, or nothing and the reasons."""
     try:
         with opened(directory) as engine:
-            imported = import_feed(engine, feed, progress=Ticker())
+            imported = import_feed(engine, feed, static=sync_path(directory), progress=Ticker())
     except FeedRefused as refusal:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)

@@ -20,6 +20,7 @@ from marketplace import tables
 from marketplace.content import Content, compact, read_content
 from marketplace.db import new_id, reading, rows, run_tx
 from marketplace.marks import Marks
+from marketplace.media import store_files
 from marketplace.problems import FeedRefused, Problems
 from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
 from marketplace.terms import published_prices
@@ -38,6 +39,7 @@ CONTENT_TABLES = {
     "categories": tables.category,
     "sellers": tables.seller,
     "skus": tables.sku,
+    "media": tables.media,
     "plans": tables.plan,
     "options": tables.option,
     "corners": tables.corner,
@@ -64,16 +66,18 @@ class Imported:
                 counts[table] = counts.get(table, 0) + number
 
 
-def import_feed(engine: Engine, directory: Path, *, progress: Progress) -> Imported:
+def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Progress) -> Imported:
     """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
 
-    Listings that left the feed are withdrawn. The outcome, good or bad, is kept for the console.
+    Media become blobs below `static`, the folder served as `/sync/v1/`, before a row names them. Listings that left the feed are
+    withdrawn. The outcome, good or bad, is kept for the console.
     Raises: FeedRefused with every problem found, up to a hundred.
     """
     started_at = clock.to_text(clock.now())
     try:
         content = _judge(engine, directory, progress)
-        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, progress))
+        fresh = store_files(content.files, static, Problems())
+        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, fresh, progress))
     except FeedRefused as refusal:
         _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
         raise
@@ -111,11 +115,12 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
             problems.add(FILE, line, "prior_price", reason)
 
 
-def _apply(connection: Connection, directory: Path, content: Content, progress: Progress) -> Imported:
+def _apply(connection: Connection, directory: Path, content: Content, fresh: set[str], progress: Progress) -> Imported:
     imported, marks = Imported(feed=content.name), Marks()
     _store_markets(connection, content)
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    _mark_restored(content, fresh, marks)
     seen = _store_supply(connection, directory, content, imported, marks, progress)
     _withdraw_others(connection, seen, imported, marks)
     imported.marked = marks.count()
@@ -151,6 +156,14 @@ def _store_content(
         versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
         for market in markets if at is None else {row[at] for row in versions}:
             marks.add(market, table.name, key)
+
+
+def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
+    """Mark media whose blob was not there: unchanged rows among them may have been left out of a publication for that."""
+    for media_id, row in content.rows["media"].items():
+        if row["sha256"] in fresh:
+            for market in content.markets:
+                marks.add(market, "media", media_id)
 
 
 def _store_supply(

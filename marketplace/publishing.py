@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from marketplace.db import reading, rows
+from marketplace.media import media_blobs, present_only
 from marketplace.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
+from pos.db import connect
 from sync.garbage import sweep_blobs
 from sync.log import last_number
 from sync.publisher import Place, Published, publish
@@ -64,7 +66,7 @@ def place_of(engine: Engine, directory: Path, market: str) -> Place:
         replica=replica_path(directory, market),
         static=sync_path(directory),
         keys=keys_path(directory),
-        current_rows=current_rows(market),
+        current_rows=present_only(current_rows(market), sync_path(directory)),
         facts=_facts(engine, market),
     )
 
@@ -98,10 +100,18 @@ def recorded(place: Place, act: Callable[[], P]) -> P:
     return done
 
 
-def sweep_files(directory: Path) -> tuple[int, int]:
+def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
     """Delete files of the protocol that nobody can ask for any more; return how many files and bytes. Idempotent."""
     static, now = sync_path(directory), clock.now()
-    files, size = sweep_blobs(static, now=now)
+    with reading(engine) as connection:
+        media = media_blobs(connection)
+    for replica in (directory / "replica").glob("*.db"):
+        database = connect(replica, durable=False)
+        try:
+            media |= media_blobs(database)
+        finally:
+            database.close()
+    files, size = sweep_blobs(static, keep=media, now=now)
     return files + sweep(static, now=now), size
 
 

@@ -19,6 +19,7 @@ REFERENCE = frozenset(
         "grade",
         "category",
         "sku",
+        "media",
         "plan",
         "option",
         "plan_terms",
@@ -75,6 +76,17 @@ sku = _table(
     _text("model"),
     _maybe_whole("storage_gb"),
     _maybe_whole("year"),
+    _text("body"),
+)
+media = _table(
+    "media",
+    _key("media_id", Whole),
+    _maybe_whole("sku_id"),
+    _maybe_text("category_id"),
+    _text("kind"),
+    _whole("rank"),
+    _text("sha256"),
+    _whole("length"),
     _text("body"),
 )
 plan = _table("plan", _key("plan_id", Whole), _text("market"), _text("partner_id"), _whole("rank"), _text("body"))

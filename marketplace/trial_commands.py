@@ -125,7 +125,8 @@ def ring_command(corner: str, ring: str, directory: Path) -> None:
 @directory_option
 def sweep_command(directory: Path) -> None:
     """Delete files of the protocol that nobody can ask for any more; `serve` does this once a day."""
-    files, size = sweep_files(directory)
+    with opened(directory) as engine:
+        files, size = sweep_files(engine, directory)
     click.echo(f"{files:,} files, {size:,} bytes deleted")
 
 

@@ -36,6 +36,7 @@ TABLES = (
     Table("category", "content", ("category_id", "rank", "body")),
     Table("seller", "content", ("seller_id", "quality_bp", "suspended", "body")),
     Table("sku", "content", ("sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year", "body")),
+    Table("media", "content", ("media_id", "sku_id", "category_id", "kind", "rank", "sha256", "length", "body")),
     Table("plan", "content", ("plan_id", "partner_id", "rank", "body")),
     Table("option", "content", ("option_id", "rank", "body")),
     Table(
@@ -73,6 +74,10 @@ create table seller (seller_id integer primary key, quality_bp integer not null 
   suspended integer not null check (suspended in (0, 1)), body text not null) strict;
 create table sku (sku_id integer primary key, sku text not null unique, category_id text not null, brand text not null,
   model text not null, storage_gb integer, year integer, body text not null) strict;
+create table media (media_id integer primary key, sku_id integer, category_id text,
+  kind text not null check (kind in ('drawing', 'picture')), rank integer not null, sha256 text not null,
+  length integer not null check (length > 0), body text not null,
+  check ((sku_id is null) <> (category_id is null))) strict;
 create table plan (plan_id integer primary key, partner_id text not null, rank integer not null, body text not null) strict;
 create table option (option_id integer primary key, rank integer not null, body text not null) strict;
 create table listing (listing_id integer primary key, sku_id integer not null, grade_id integer not null,
@@ -98,6 +103,9 @@ create table spelling (stem text not null, word text not null, skus integer not 
 INDEXES = """
 create index listing_by_sku on listing (sku_id, grade_id);
 create index sku_by_model on sku (category_id, brand, model);
+create index media_by_sku on media (sku_id, kind, rank);
+create index media_by_category on media (category_id, kind, rank);
+create index media_by_sha256 on media (sha256);
 create index offer_by_price on offer (grade_id, all_in_cents, sku_id);
 create index shelf_by_kind on shelf (category_id, brand, storage_gb);
 create index shelf_by_rank on shelf (rank, sku_id, category_id, brand, storage_gb, from_cents, grades);

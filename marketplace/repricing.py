@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from marketplace.db import row, rows
 from marketplace.terms import body_of, terms_at, terms_now
 from pos.claims import vat_note
-from pos.offers import BEST_FIRST
+from pos.offers import best_first
 from pos.tokens import TokenLine
 from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
 
@@ -142,7 +142,7 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
         join grade wanted on wanted.grade_id = :grade_id
         where listing.sku_id = :sku_id and listing.market = :market and listing.state = 'online'
           and listing.quantity - listing.reserved >= :quantity and grade.rank >= wanted.rank
-        order by case when grade.grade_id = wanted.grade_id then 0 else 1 end, {BEST_FIRST}
+        order by case when grade.grade_id = wanted.grade_id then 0 else 1 end, {best_first("listing.price_cents")}
         limit :most
         """,
         grade_id=shown.listing["grade_id"],

@@ -231,7 +231,7 @@ def _by_segments(catalog: Store, head: Head, held: _Held | None, blobs: _Blobs, 
             _must_be(name, there, state)
             if here.version != there.version:
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
-        refresh(database, touched)
+        refresh(database, touched, now=now)
         store_facts(database, _facts(head))
     apply_ms = round((time.perf_counter() - started) * 1000)
     segments, rows = sum(map(len, ways.values())), sum(map(len, touched.values()))
@@ -295,7 +295,7 @@ def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, pr
                 for name, way in segments.items():
                     for segment in way:
                         apply_segment(database, segment, deltas[name], {})
-                refresh(database, None)
+                refresh(database, None, now=now)
                 states = hashing.states()
                 for name, there in head.channels.items():
                     state = states.get(name, RootState())

@@ -172,7 +172,7 @@ class _Work:
                 head = self._head(number, channels)
                 for name in CHANNELS:
                     store_sync_cursor(database, name, epoch=epochs[name], version=1, state=states[name], now=self.now)
-                refresh(database, None)
+                refresh(database, None, now=self.now)
                 store_facts(database, _stored_facts(head))
             finish_catalog(database)
         finally:
@@ -193,7 +193,7 @@ class _Work:
                 self._forget(marks)
                 return None
             after = self._head(number, channels)
-            refresh(database, touched)
+            refresh(database, touched, now=self.now)
             store_facts(database, _stored_facts(after))
             self._record(after, marks)
             self._swap(after)

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import print_jobs, web
+from kiosk import prices, print_jobs, web
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
@@ -80,6 +80,10 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
             if url not in clients:
                 clients = {url: Client(url)}
             report = rounds.run(clients[url])
+            if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
+                # HQ was just heard: prices that a clock far ahead of it had started are taken back.
+                prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
+            kiosk.price_news.set()
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
             _tend(rounds.ops)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from marketplace.db import reading, rows
+from marketplace.prices import start_due_prices
 from marketplace.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
@@ -21,7 +22,7 @@ from sync.publisher import Published, publish
 
 BATCH = 5000
 COLUMNS = {table.name: table.columns for table in TABLES}
-SCOPED = frozenset({"law", "partner", "plan", "option"})
+SCOPED = frozenset({"law", "partner", "plan", "option", "price_start"})
 """Tables whose rows belong to one market; the others are the same everywhere."""
 
 Row = tuple[Any, ...]
@@ -44,10 +45,11 @@ def markets(engine: Engine) -> list[str]:
 
 
 def publish_market(engine: Engine, directory: Path, market: str) -> Published | None:
-    """Publish what changed in one market, or return None when nothing did.
+    """Publish what changed in one market, announced prices that have started included; None when nothing did.
 
     Raises: Busy when another process is publishing.
     """
+    start_due_prices(engine, now=clock.now())
     replica = replica_path(directory, market)
     if replica.exists():
         record_terms(engine, replica, market, touched=None)

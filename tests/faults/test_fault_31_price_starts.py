@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,27 +12,30 @@ from pathlib import Path
 from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from pos import clock
 from pos.ops import store_setting
 from tests import world
-from tests.processes import free_port, serving
+from tests.processes import free_port, wait_for
 
 MIDNIGHT = datetime(2026, 10, 25, tzinfo=ZoneInfo("Europe/Paris"))
 BEFORE_S = 25
 LATE = timedelta(seconds=2)
+CLOCK_SET = """
+import sys
+import time_machine
+time_machine.travel(sys.argv.pop(1), tick=True).start()
+import comptoir
+comptoir.main()
+"""
 PHONE = "/sku/IPHONE-13-128-BLUE"
 
 
-def test_fault_31_a_price_starts_at_midnight_on_the_night_the_clocks_change_without_a_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fault_31_a_price_starts_at_midnight_on_the_night_the_clocks_change_without_a_network(tmp_path: Path) -> None:
     kiosk = world.make_kiosk(tmp_path)
     announce(kiosk)
     seen: list[tuple[bool, bool]] = []
 
-    with kiosk_at(tmp_path, MIDNIGHT - timedelta(seconds=BEFORE_S), monkeypatch) as here:
+    with kiosk_at(tmp_path, MIDNIGHT - timedelta(seconds=BEFORE_S)) as here:
         while not seen or seen[-1][1] is False:
             at, is_new = look(here + PHONE)
             seen.append((at >= MIDNIGHT, is_new))
@@ -45,7 +46,7 @@ def test_fault_31_a_price_starts_at_midnight_on_the_night_the_clocks_change_with
 
     # Three in the morning becomes two again, and then somebody sets the clock back a day.
     for at in (MIDNIGHT + timedelta(hours=3), MIDNIGHT - timedelta(days=1)):
-        with kiosk_at(tmp_path, at, monkeypatch) as here:
+        with kiosk_at(tmp_path, at) as here:
             assert look(here + PHONE)[1] is True
             with urlopen(f"{here}/selections", data=b"listing=101", timeout=10) as answer:
                 selection = answer.url
@@ -69,27 +70,18 @@ def announce(kiosk: world.Kiosk) -> None:
 
 
 @contextmanager
-def kiosk_at(directory: Path, at: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def kiosk_at(directory: Path, at: datetime) -> Iterator[str]:
     """Run a kiosk's own process whose clock shows `at` when it starts, and goes on from there."""
     here = f"http://127.0.0.1:{free_port()}"
-    with monkeypatch.context() as environment:
-        for name, value in faked_clock(at).items():
-            environment.setenv(name, value)
-        with serving("kiosk", "serve", "--dir", str(directory), "--port", here.rsplit(":", 1)[1], url=f"{here}/healthz"):
+    serve = ["kiosk", "serve", "--dir", str(directory), "--port", here.rsplit(":", 1)[1]]
+    with (directory / "kiosk.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-c", CLOCK_SET, clock.to_text(at), *serve], stdout=log, stderr=log)
+        try:
+            wait_for(f"{here}/healthz", process)
             yield here
-
-
-def faked_clock(at: datetime) -> dict[str, str]:
-    """Return the environment in which a process believes that it starts at `at`."""
-    if shutil.which("faketime") is None:
-        if os.environ.get("COMPTOIR_REQUIRE_ALL") == "1":
-            pytest.fail("faketime is missing")
-        pytest.skip("faketime is missing")
-    shown = subprocess.run(["faketime", "now", "env"], capture_output=True, text=True, check=True).stdout
-    library = re.search(r"^LD_PRELOAD=(.*)$", shown, re.MULTILINE)
-    assert library is not None
-    ahead_s = round((at - clock.now()).total_seconds())
-    return {"LD_PRELOAD": library[1], "FAKETIME": f"{ahead_s:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "Europe/Paris"}
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def look(url: str) -> tuple[datetime, bool]:

@@ -18,7 +18,7 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, media, paper, plans, print_jobs, selections, skus, slips, status, web
+from kiosk import browse, compare, counter, home, media, paper, plans, prices, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
 from pos import clock
@@ -80,6 +80,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.extensions["comptoir-rounds"] = threading.Event()
     if sync:
         _settle_prints(app.extensions["comptoir"])
+        prices.start_watch(app.extensions["comptoir"], call=app.extensions["comptoir"].price_news)
         start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app

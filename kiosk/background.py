@@ -13,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import print_jobs, web
+from kiosk import prices, print_jobs, web
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
@@ -75,48 +75,72 @@ def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
     threading.Thread(target=_go_round, args=(rounds, kiosk, call), name="sync", daemon=True).start()
 
 
+@dataclass(slots=True)
+class _Pace:
+    """What the rounds remember of each other."""
+
+    failures: int = 0
+    retry_after_s: int | None = None
+    is_checked: bool = False
+    client: Client | None = None
+
+
 def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
     chance = SystemRandom()
     pause = threading.Event()
-    failures = 0
-    clients: dict[str, Client] = {}
+    pace = _Pace()
     # A kiosk without a catalogue has nothing to show: it does not wait for its turn.
     is_called = call.wait(_first_delay_s(rounds))
-    is_checked = False
     while kiosk.ops is not None:
-        wait = None
         call.clear()
-        try:
-            url = setting(rounds.ops.read(), "marketplace_url")
-            if url is None:
-                pause.wait(NOT_ENROLLED_S)
-                continue
-            if is_called or not is_checked:
-                is_checked = _mend(rounds)
-            if url not in clients:
-                clients = {url: Client(url)}
-            report = rounds.run(clients[url])
-            failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
-            kiosk.faults.pop("sync_failed", None)
-            _tend(rounds.ops)
-            if not report.problems:
-                _fetch_media(rounds, kiosk, clients[url])
-        except Busy:
-            LOG.info("another process syncs this directory")
-        except (PosError, DatabaseError, OSError) as problem:
-            failures += 1
-            LOG.warning("the round failed: %s", problem)
-            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
-        except Exception:
-            # A bug in one round must not end all rounds: it is logged whole and shown as a fault.
-            failures += 1
-            LOG.exception("the round failed unexpectedly")
-            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
-        delay_s = schedule.next_delay_s(failures, random=chance, retry_after_s=wait)
+        pace.retry_after_s = None
+        if not _try_round(rounds, kiosk, pace, is_called=is_called):
+            pause.wait(NOT_ENROLLED_S)
+            continue
+        delay_s = schedule.next_delay_s(pace.failures, random=chance, retry_after_s=pace.retry_after_s)
         # A silent HQ is not hurried by calls, and a page that cannot be helped gets no more than a round each `CALLS_APART_S`.
-        deaf_s = delay_s if failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
+        deaf_s = delay_s if pace.failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
         pause.wait(deaf_s)
         is_called = call.wait(delay_s - deaf_s)
+
+
+def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool) -> bool:
+    """Do one round, whatever it meets; return False while there is no marketplace to ask."""
+    try:
+        url = setting(rounds.ops.read(), "marketplace_url")
+        if url is None:
+            return False
+        if is_called or not pace.is_checked:
+            pace.is_checked = _mend(rounds)
+        if pace.client is None or pace.client.base_url != url:
+            pace.client = Client(url)
+        _run_round(rounds, kiosk, pace, pace.client)
+    except Busy:
+        LOG.info("another process syncs this directory")
+    except (PosError, DatabaseError, OSError) as problem:
+        pace.failures += 1
+        LOG.warning("the round failed: %s", problem)
+        kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+    except Exception:
+        # A bug in one round must not end all rounds: it is logged whole and shown as a fault.
+        pace.failures += 1
+        LOG.exception("the round failed unexpectedly")
+        kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+    return True
+
+
+def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) -> None:
+    report = rounds.run(client)
+    if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
+        # HQ was just heard: prices that a clock far ahead of it had started are taken back.
+        prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
+    kiosk.price_news.set()
+    pace.failures = pace.failures + 1 if report.problems else 0
+    pace.retry_after_s = report.retry_after_s
+    kiosk.faults.pop("sync_failed", None)
+    _tend(rounds.ops)
+    if not report.problems:
+        _fetch_media(rounds, kiosk, client)
 
 
 def _mend(rounds: Rounds) -> bool:

@@ -66,6 +66,7 @@ class Kiosk:
     faults: dict[str, str] = field(default_factory=dict)
     tariffs: object = None
     printing: threading.Lock = field(default_factory=threading.Lock)
+    price_news: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ def import_command(feed: Path, directory: Path) -> None:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)
         raise click.ClickException(f"{len(refusal.data['problems'])} problem(s): nothing was imported") from None
+    for note in imported.notes:
+        click.echo(note, err=True)
     click.echo(_summary(imported))
 
 

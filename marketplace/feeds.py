@@ -21,15 +21,15 @@ from marketplace.content import Content, compact, read_content
 from marketplace.db import new_id, reading, rows, run_tx
 from marketplace.marks import Marks
 from marketplace.media import store_files
+from marketplace.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.problems import FeedRefused, Problems
 from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
-from marketplace.terms import published_prices
+from marketplace.terms import PRIOR_DAYS, published_prices
 from pos import clock
 from pos.catalog import TABLES
 
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
-PRIOR_DAYS = 30
 STATE_AT, QUANTITY_AT = COLUMNS.index("state"), COLUMNS.index("quantity")
 MARKET_AT, COMMENT_AT = COLUMNS.index("market"), COLUMNS.index("comment")
 CONTENT_TABLES = {
@@ -50,7 +50,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Imported:
-    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication."""
+    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication.
+
+    `notes` say in words what was left out although it is no mistake.
+    """
 
     feed: str
     added: dict[str, int] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Imported:
     removed: dict[str, int] = field(default_factory=dict)
     listings: int = 0
     marked: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def count(self, table: str, *, added: int, changed: int, removed: int) -> None:
         """Add to the counts of one table."""
@@ -75,9 +79,9 @@ def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Prog
     """
     started_at = clock.to_text(clock.now())
     try:
-        content = _judge(engine, directory, progress)
+        content, announced = _judge(engine, directory, progress)
         fresh = store_files(content.files, static, Problems())
-        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, fresh, progress))
+        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, announced, fresh, progress))
     except FeedRefused as refusal:
         _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
         raise
@@ -86,18 +90,21 @@ def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Prog
     return imported
 
 
-def _judge(engine: Engine, directory: Path, progress: Progress) -> Content:
+def _judge(engine: Engine, directory: Path, progress: Progress) -> tuple[Content, Announced]:
     """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
     problems = Problems()
     content = read_content(directory, problems)
+    announced = read_price_starts(directory, problems)
     with reading(engine) as connection:
         is_first = _is_empty(connection)
         for number, batch in enumerate(_batches(read_supply(directory, content, problems), BATCH)):
+            announced.meet(batch)
             if not is_first:
                 _judge_against_past(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
+        judge_price_starts(connection, announced, problems, now=clock.now())
     problems.refuse_any()
-    return content
+    return content, announced
 
 
 def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
@@ -105,9 +112,10 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
             problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
-    since = clock.to_text(clock.now() - timedelta(days=PRIOR_DAYS))
+    now = clock.now()
+    since = clock.to_text(now - timedelta(days=PRIOR_DAYS))
     announced = [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
-    past = published_prices(connection, [row[1] for _, row in announced], since=since)
+    past = published_prices(connection, [row[1] for _, row in announced], since=since, until=clock.to_text(now))
     for line, row in announced:
         prices = past.get((row[MARKET_AT], row[1]))
         if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
@@ -115,14 +123,18 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
             problems.add(FILE, line, "prior_price", reason)
 
 
-def _apply(connection: Connection, directory: Path, content: Content, fresh: set[str], progress: Progress) -> Imported:
-    imported, marks = Imported(feed=content.name), Marks()
+def _apply(
+    connection: Connection, directory: Path, content: Content, announced: Announced, fresh: set[str], progress: Progress
+) -> Imported:
+    imported, marks = Imported(feed=content.name, notes=announced.notes), Marks()
     _store_markets(connection, content)
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
     _mark_restored(content, fresh, marks)
     seen = _store_supply(connection, directory, content, imported, marks, progress)
     _withdraw_others(connection, seen, imported, marks)
+    added, changed, removed = store_price_starts(connection, announced, marks)
+    imported.count("price_start", added=added, changed=changed, removed=removed)
     imported.marked = marks.count()
     marks.write(connection)
     return imported

@@ -19,6 +19,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from marketplace import tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.repricing import price_wish
+from marketplace.slips import issued_at
 from pos import clock, tokens
 from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
@@ -270,16 +271,19 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         "issued_at": clock.to_text(token.issued_at),
         "valid_until": clock.to_text(token.issued_at + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))),
         "received_at": event["received_at"],
-        "difference": _difference(connection, token, device["market"], body["facts"]),
+        "difference": _difference(connection, token, device["market"], body["facts"], received_at=event["received_at"]),
     }
     _insert_once(connection, "slip", values)
 
 
-def _difference(connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any]) -> str | None:
+def _difference(
+    connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any], *, received_at: str
+) -> str | None:
     """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
     said = Totals.from_facts(facts["totals"])
     summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
-    priced = [price_wish(connection, wish, market=market, publication=token.publication) for wish in token.lines]
+    at = clock.to_text(issued_at(connection, token, market, now=clock.from_text(received_at)))
+    priced = [price_wish(connection, wish, market=market, publication=token.publication, at=at) for wish in token.lines]
     ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
     if said == summed == ours:
         return None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, text
 
 from marketplace.db import reading, rows
 from marketplace.media import media_blobs, present_only
+from marketplace.prices import start_due_prices
 from marketplace.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
@@ -27,7 +28,7 @@ from sync.trials import try_out
 
 BATCH = 5000
 COLUMNS = {table.name: table.columns for table in TABLES}
-SCOPED = frozenset({"law", "partner", "plan", "option"})
+SCOPED = frozenset({"law", "partner", "plan", "option", "price_start"})
 """Tables whose rows belong to one market; the others are the same everywhere."""
 
 MOST_FORGOTTEN = 10_000
@@ -74,8 +75,9 @@ def place_of(engine: Engine, directory: Path, market: str) -> Place:
 def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None = None) -> Published | None:
     """Publish what changed in one market to everybody, or to the `shares` of each ring as a trial; None when nothing did.
 
-    Raises: Busy when another process is publishing.
+    Announced prices that have started are included. Raises: Busy when another process is publishing.
     """
+    start_due_prices(engine, now=clock.now())
     place = place_of(engine, directory, market)
     at_least = _highest_seen(engine, market)
     if shares is None:

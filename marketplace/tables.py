@@ -121,6 +121,20 @@ listing = _table(
     Index("listing_by_sku", "sku_id", "grade_id"),
 )
 
+# A price that starts later; when it does, the listing's row takes it over and this one goes.
+price_start = _table(
+    "price_start",
+    _key("seller_id", Whole),
+    _key("price_start_id"),
+    _text("market"),
+    _whole("listing_id"),
+    _text("starts_at"),
+    _whole("price_cents"),
+    _maybe_whole("prior_cents"),
+    CheckConstraint("price_cents > 0", name="price_start_is_positive"),
+    Index("price_start_by_time", "starts_at"),
+)
+
 # What was published, and from which publication on: a slip's "then". A row holds until the next of the same key; publications
 # are counted by market. `line` is empty for what everybody was given, else the trial that alone had it.
 listing_terms = _table(
@@ -143,6 +157,22 @@ listing_terms = _table(
     _maybe_whole("prior_cents"),
     _whole("withdrawn"),
     Index("listing_terms_by_id", "listing_id", "market", "publication"),
+)
+price_start_terms = _table(
+    "price_start_terms",
+    _key("seller_id", Whole),
+    _key("market"),
+    _key("price_start_id"),
+    _key("publication", Whole),
+    _text("line"),
+    _text("published_at"),
+    _whole("listing_id"),
+    _text("starts_at"),
+    _whole("price_cents"),
+    _maybe_whole("prior_cents"),
+    _whole("withdrawn"),
+    Index("price_start_terms_by_listing", "listing_id", "market", "starts_at"),
+    Index("price_start_terms_by_id", "price_start_id", "market", "publication"),
 )
 plan_terms = _table(
     "plan_terms",

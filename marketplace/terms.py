@@ -21,8 +21,17 @@ from marketplace.db import row, rows, run_tx
 from pos.db import connect
 
 BATCH = 5000
-HISTORIES = {"listing": tables.listing_terms, "plan": tables.plan_terms, "option": tables.option_terms}
-"""The published tables whose terms a slip names, and where their history stands."""
+HISTORIES = {
+    "listing": tables.listing_terms,
+    "price_start": tables.price_start_terms,
+    "plan": tables.plan_terms,
+    "option": tables.option_terms,
+}
+"""The published tables whose terms a slip rests on, and where their history stands."""
+NEWEST = 2**31 - 1
+"""Stands for the newest publication of a market."""
+PRIOR_DAYS = 30
+"""The days before a reduction whose lowest price it starts from (L112-1-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +62,36 @@ class _Stand:
     published_at: str
 
 
-def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[tuple[str, int], PublishedPrices]:
-    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included."""
+def published_prices(
+    connection: Connection, listing_ids: list[int], *, since: str, until: str
+) -> dict[tuple[str, int], PublishedPrices]:
+    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included.
+
+    A price that was announced and started by `until` counts from its start, published as such or not: kiosks went by it.
+    What was on trial alone does not count.
+    """
     if not listing_ids:
         return {}
     query = text(
         """
-        select market, listing_id, published_at, price_cents, prior_cents, withdrawn
+        select market, listing_id, published_at, publication, price_cents, prior_cents, withdrawn
         from listing_terms
         where listing_id in :ids and line = ''
-        order by market, listing_id, publication
+        union all
+        select market, listing_id, starts_at as published_at, publication, price_cents, prior_cents, withdrawn
+        from price_start_terms told
+        where listing_id in :ids and line = '' and starts_at <= :until and published_at <= starts_at and withdrawn = 0
+          and not exists (
+            select 1 from price_start_terms later
+            where later.seller_id = told.seller_id and later.market = told.market and later.line = ''
+              and later.price_start_id = told.price_start_id and later.publication > told.publication
+              and later.published_at <= told.starts_at
+          )
+        order by market, listing_id, published_at, publication
         """
     ).bindparams(bindparam("ids", expanding=True))
     history: dict[tuple[str, int], list[Any]] = {}
-    for each in connection.execute(query, {"ids": listing_ids}):
+    for each in connection.execute(query, {"ids": listing_ids, "until": until}):
         history.setdefault((each.market, each.listing_id), []).append(each)
     return {key: past for key, every in history.items() if (past := _past(every, since)) is not None}
 
@@ -81,20 +106,30 @@ def terms_at(connection: Connection, table: str, key: int, *, market: str, publi
         connection,
         f"""
         select * from {history.name}
-        where market = :market and {table}_id = :key and publication <= :publication and line in ('', (
-          select line from sync_publication where market = :market and publication = :publication
-        ))
+        where market = :market and {table}_id = :key and publication <= :publication and line in ('', :line)
         order by publication desc limit 1
         """,
         market=market,
         key=key,
         publication=publication,
+        line=line_of(connection, market, publication),
     )
+
+
+def line_of(connection: Connection, market: str, publication: int) -> str:
+    """Return the line of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
+    found = row(
+        connection,
+        "select line from sync_publication where market = :market and publication = :publication",
+        market=market,
+        publication=publication,
+    )
+    return str(found["line"]) if found else ""
 
 
 def terms_now(connection: Connection, table: str, key: int, *, market: str) -> dict[str, Any] | None:
     """Return the terms a market published last, or None when it never published any or took them back."""
-    found = terms_at(connection, table, key, market=market, publication=2**31 - 1)
+    found = terms_at(connection, table, key, market=market, publication=NEWEST)
     return found if found is not None and not found["withdrawn"] else None
 
 

@@ -24,6 +24,7 @@ from pos.db import snapshot
 from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, RecordsDamaged, SlipAlreadyVoided
 from pos.ops import setting
 from pos.plans import law
+from pos.prices import in_force_since
 from pos.selections import Priced, priced_selection
 from pos.tokens import Token, TokenLine
 
@@ -114,7 +115,7 @@ def _issue(
     if known:
         return slip(ops, known[0])
     corner = corner_of(ops)
-    counter, issued = _next(ops, device.key_id, now)
+    counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
     facts = _facts(catalog, corner, priced, counter, issued, language=language)
     token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now))
     signed = tokens.encode(token, device.private_key)

@@ -21,7 +21,7 @@ from sync.segments import Block, Segment, TableChange
 LOOKUP_KEYS = 500
 APPLIED_ROWS = 10_000
 """So many rows of a large segment are brought in at a time: their old rows are held in memory."""
-LARGE_TABLES = frozenset({"listing", "stock"})
+LARGE_TABLES = frozenset({"listing", "price_start", "stock"})
 JUMP = 2
 """A price that moved by more than half of itself, or more than doubled, is counted as one that jumped."""
 

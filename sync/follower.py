@@ -280,7 +280,7 @@ def _by_segments(
             if (here.epoch, here.version) != (there.epoch, there.version):
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
         rows = sum(map(len, touched.values()))
-        refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None)
+        refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
         store_facts(database, facts)
     apply_ms = round((time.perf_counter() - started) * 1000)
     segments = sum(len(each.blobs) for each in ways.values())
@@ -359,7 +359,7 @@ def _by_snapshot(
                 for name, some in segments.items():
                     for segment in some:
                         apply_segment(database, segment, deltas[name], {})
-                refresh(database, None)
+                refresh(database, None, now=now)
                 states = hashing.states()
                 for name, there in line.channels.items():
                     state = states.get(name, RootState())

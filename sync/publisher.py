@@ -273,7 +273,7 @@ class Desk:
                     facts=place.facts,
                     channels=channels,
                 )
-                refresh(database, None)
+                refresh(database, None, now=self.now)
                 store_facts(database, stored_facts(line, place.market))
             finish_catalog(database)
         finally:
@@ -485,7 +485,7 @@ def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None
 
 def _settle(draft: Draft, line: Line, market: str) -> None:
     if draft.touched:
-        refresh(draft.database, draft.touched)
+        refresh(draft.database, draft.touched, now=draft.now)
     store_facts(draft.database, stored_facts(line, market))
 
 

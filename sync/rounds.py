@@ -78,7 +78,10 @@ def run_round(
 
         def fetch() -> Moved | None:
             return _tried(
-                problems, lambda: follow(catalog, trust, wanted, now=now(), progress=progress, keep_blobs=is_shared(ops))
+                problems,
+                lambda: follow(
+                    catalog, trust, wanted, now=trusted_now(ops.read(), now()), progress=progress, keep_blobs=is_shared(ops)
+                ),
             )
 
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)

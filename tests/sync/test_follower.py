@@ -286,7 +286,7 @@ def test_every_statement_may_fail_and_the_next_round_makes_good(hq: Hq, kiosk: K
 @pytest.mark.parametrize("step", ["new_catalog", "load_part", "create_indexes", "refresh", "finish_catalog", "install"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_snapshot_cut_short_at_any_step_leaves_the_old_file(hq: Hq, kiosk: Kiosk, step: str, is_first: bool) -> None:
-    def cut(*_: Any) -> None:
+    def cut(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     hq.publish()

@@ -21,6 +21,7 @@ from marketplace.content import Content, compact, read_content
 from marketplace.db import new_id, reading, rows, run_tx
 from marketplace.marks import Marks
 from marketplace.problems import FeedRefused, Problems
+from marketplace.standings import line_up
 from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
 from marketplace.terms import published_prices
 from pos import clock
@@ -116,6 +117,7 @@ def _apply(connection: Connection, directory: Path, content: Content, progress: 
     _store_markets(connection, content)
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    line_up(connection)
     seen = _store_supply(connection, directory, content, imported, marks, progress)
     _withdraw_others(connection, seen, imported, marks)
     imported.marked = marks.count()

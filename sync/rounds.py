@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pos import clock, outbox
-from pos.catalog import publication
 from pos.corners import corner
-from pos.db import DatabaseError, Store
+from pos.db import Store
 from pos.ops import setting, store_setting
 from pos.slips import load_device
-from sync.channels import sync_cursors
 from sync.client import Client
 from sync.errors import SyncError
 from sync.follower import Moved, Progress, follow
+from sync.heartbeats import heartbeat_of
 from sync.locks import LOCK_FILE, hold
 from sync.uplink import Pushed, push
 
@@ -68,7 +67,7 @@ def run_round(
         problems: list[SyncError] = []
 
         def send() -> Pushed | None:
-            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer)
+            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer, now=now())
             return _tried(problems, lambda: push(ops, client, key=key, heartbeat=heartbeat, now=now()))
 
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
@@ -80,28 +79,6 @@ def run_round(
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
         _record(ops, report, now=now())
         return report
-
-
-def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str, Any]) -> dict[str, Any]:
-    """Return what HQ is told about this kiosk with every message."""
-    channels: dict[str, Any] = {}
-    number = 0
-    try:
-        database = catalog.read()
-        number = publication(database)
-        for name, held in sync_cursors(database).items():
-            channels[name] = {"epoch": held.epoch, "version": held.version, "root": held.root}
-    except (FileNotFoundError, DatabaseError):
-        # A missing or damaged catalogue is told as one that holds nothing.
-        channels = {}
-    return {
-        "catalog": channels,
-        "publication": number,
-        "software": software,
-        "printer": printer,
-        "corner_sha256": setting(ops.read(), "corner_sha256"),
-        "faults": setting(ops.read(), "sync_faults") or {},
-    }
 
 
 def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:

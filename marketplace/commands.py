@@ -15,6 +15,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from sqlalchemy import Engine
 
+from marketplace import tallies
 from marketplace.db import create_tables, open_engine
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
@@ -95,6 +96,7 @@ def serve_command(directory: Path, host: str, port: int) -> None:
     with _database(directory) as engine:
         create_tables(engine)
     _refuse_taken_port(host, port)
+    tallies.forget(directory)
     os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
     server = Granian(
         "marketplace.app:app_from_environment",

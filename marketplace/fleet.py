@@ -1,7 +1,7 @@
 """The fleet as HQ sees it: every corner's state, sorted and filtered by the database, and the whole of it as one picture.
 
-A state is the worst that holds of a corner: quarantined, silent, fault, behind, never seen, ok. It is judged when it is read, against
-the clock and the newest publication of the corner's market and ring. Each page is a few queries whatever the size of the fleet.
+A state is the worst that holds of a corner: quarantined, silent, fault, behind, never seen, ok. It is judged when it is read,
+against the clock and the newest publication of the corner's market and ring. Each page is a few queries however many corners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STATES = ("ok", "never", "behind", "fault", "silent", "quarantined")
 PAGE_ROWS = 50
 LATEST = 12
 MOST_CELLS = 2_000
-BLOCKS = 600
+BLOCKS = 500
 BITS = 10
 
 SORTS = {
@@ -91,9 +91,9 @@ class Cell:
         return STATES[max(place for place, count in enumerate(self.counts) if count)]
 
     @property
-    def corners(self) -> int:
-        """How many corners stand in it."""
-        return sum(self.counts)
+    def by_state(self) -> list[tuple[str, int]]:
+        """How many of its corners are in each state that any is in, the worst first."""
+        return [(STATES[place], count) for place, count in enumerate(self.counts) if count][::-1]
 
     @property
     def troubled(self) -> int:
@@ -259,7 +259,8 @@ def orders(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
     found = rows(
         connection,
         """
-        select claim.number, claim.claimed_at, claim.order_id, customer_order.state, customer_order.currency, customer_order.totals
+        select claim.number, claim.claimed_at, claim.order_id,
+          customer_order.state, customer_order.currency, customer_order.totals
         from claim
         join customer_order on customer_order.customer_id = claim.customer_id and customer_order.order_id = claim.order_id
         where claim.corner_id = :corner_id order by claim.claimed_at desc limit :most

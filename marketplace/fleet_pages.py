@@ -1,4 +1,4 @@
-"""`/console/fleet` and `/console/corners/…`: the whole fleet as one picture, a list to sort and filter, and a page for each corner."""
+"""`/console/fleet` and `/console/corners/…`: the whole fleet as one picture and as a list, and a page for each corner."""
 
 from __future__ import annotations
 

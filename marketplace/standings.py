@@ -198,7 +198,8 @@ insert into standing (corner_id, corner_no, block, market, name, folded, ring, l
 values (:corner_id, :corner_no, :block, :market, :name, :folded, 'stable', '', null, null, '', 0,
   '', 0, null, '', '', null, 0, '', '', '')
 on conflict (corner_id) do update
-set corner_no = excluded.corner_no, block = excluded.block, market = excluded.market, name = excluded.name, folded = excluded.folded
+set corner_no = excluded.corner_no, block = excluded.block, market = excluded.market, name = excluded.name,
+  folded = excluded.folded
 """
 _NOTE = """
 update standing

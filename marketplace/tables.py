@@ -166,6 +166,7 @@ device = _table(
     _maybe_text("seen_at"),
     _maybe_text("heartbeat"),
     Index("device_by_key", "key_id"),
+    Index("device_by_quarantine", "quarantined_at", "acked"),
 )
 # One row a corner of the feed, brought up to date by each heartbeat; every index serves one way to sort the fleet.
 standing = _table(

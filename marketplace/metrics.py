@@ -86,7 +86,9 @@ def _fleet(connection: Connection, now: datetime) -> Iterator[Family]:
     yield Family(
         "comptoir_corners_behind", "gauge", "Corners seen, by how many publications they are behind their ring.", samples
     )
-    yield _labelled("comptoir_corners_seen_within", "Corners heard in the last so many seconds.", "seconds", _seen(connection, now))
+    yield _labelled(
+        "comptoir_corners_seen_within", "Corners heard in the last so many seconds.", "seconds", _seen(connection, now)
+    )
     devices = row(connection, "select count(*) as enrolled, count(quarantined_at) as quarantined from device") or {}
     yield _labelled("comptoir_devices", "Devices ever enrolled, and those of them that are quarantined.", "state", devices)
     pending = row(connection, "select sum(pending) as events, count(*) as corners from standing where pending > 0") or {}

@@ -29,6 +29,8 @@ def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk
         "outbox": {"pending": 0, "oldest_at": None, "acked": 0},
         "printers": [{"name": "127.0.0.1:9100", "state": "unknown", "queue": 0}],
         "faults": [],
+        "ring": "stable",
+        "publication": state["publication"],
     }
 
 

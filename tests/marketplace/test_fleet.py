@@ -34,7 +34,9 @@ def stand(hq: Hq, corner_id: str = NANTES) -> dict[str, Any]:
 
 def set_standing(hq: Hq, **values: Any) -> None:
     sets = ", ".join(f"{name} = :{name}" for name in values)
-    run_tx(hq.engine, lambda connection: changed(connection, f"update standing set {sets} where corner_id = '{NANTES}'", **values))
+    run_tx(
+        hq.engine, lambda connection: changed(connection, f"update standing set {sets} where corner_id = '{NANTES}'", **values)
+    )
 
 
 def seen(hq: Hq, **view: Any) -> list[str]:
@@ -104,9 +106,17 @@ def test_the_history_keeps_changes_and_not_repetitions(hq: Hq) -> None:
     assert len(hq.rows("select * from heartbeat")) == 1
     run_tx(hq.engine, lambda connection: changed(connection, "update heartbeat set at = :at", at=ago(hours=2)))
     hq.up(heartbeat=beat(faults={"wrong_root": None}))
-    assert [json.loads(each["state"])["faults"] for each in hq.rows("select state from heartbeat order by at")] == [[], ["wrong_root"]]
+    assert [json.loads(each["state"])["faults"] for each in hq.rows("select state from heartbeat order by at")] == [
+        [],
+        ["wrong_root"],
+    ]
     set_standing(hq, told_at=ago(hours=1))
-    run_tx(hq.engine, lambda connection: changed(connection, "update heartbeat set at = :at", at=ago(days=31)))
+    run_tx(
+        hq.engine,
+        lambda connection: changed(
+            connection, "update heartbeat set at = :at where at < :now", at=ago(days=31), now=ago(hours=1)
+        ),
+    )
     hq.up(heartbeat=beat(faults={"wrong_root": None}))
     assert [each["at"] > ago(hours=1) for each in hq.rows("select at from heartbeat")] == [True], "an hour later, and swept"
 
@@ -193,8 +203,15 @@ def test_pages_follow_each_other_and_leave_nobody_out(hq: Hq, sort: str, way: st
 def test_the_page_shows_the_fleet_and_each_corner(hq: Hq) -> None:
     log_in(hq)
     hq.up(heartbeat=beat(pending=3, oldest_at=ago(hours=3), printer={"state": "offline"}, faults={"wrong_root": ago(hours=2)}))
-    page = words(hq.client.get("/console/fleet").text and hq.client.get("/console/fleet"))
-    for text in ("Nantes Crébillon", "Paris Beaubourg", "en défaut", "ne répond pas", "Catalogue qui ne concorde pas", "depuis 3 h"):
+    page = words(hq.client.get("/console/fleet"))
+    for text in (
+        "Nantes Crébillon",
+        "Paris Beaubourg",
+        "en défaut",
+        "ne répond pas",
+        "Catalogue qui ne concorde pas",
+        "depuis 3 h",
+    ):
         assert text in page
     assert f'class="cell is-fault" href="/console/corners/{NANTES}"' in page
     assert "style=" not in page
@@ -202,7 +219,17 @@ def test_the_page_shows_the_fleet_and_each_corner(hq: Hq) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["after=x", "after=x~y&sort=number", "sort=nothing", "behind=-1", "silent=²", "state=x&ring=y", "fault=%27%22", "words=%00%25"]
+    "query",
+    [
+        "after=x",
+        "after=x~y&sort=number",
+        "sort=nothing",
+        "behind=-1",
+        "silent=²",
+        "state=x&ring=y",
+        "fault=%27%22",
+        "words=%00%25",
+    ],
 )
 def test_nonsense_in_the_address_is_left_out(hq: Hq, query: str) -> None:
     log_in(hq)
@@ -211,12 +238,19 @@ def test_nonsense_in_the_address_is_left_out(hq: Hq, query: str) -> None:
 
 def test_a_corner_s_page_tells_its_story(hq: Hq) -> None:
     log_in(hq)
-    hq.up(hq.event("demo_checked", {"position": "A1"}), heartbeat=beat(next_counter=41))
+    hq.up(hq.event("demo_checked", {"position": "A1"}), heartbeat=beat())
     run_tx(hq.engine, lambda connection: changed(connection, "update heartbeat set at = :at", at=ago(hours=2)))
-    hq.up(heartbeat=beat(faults={"wrong_root": None}, software="0.2.0"))
+    hq.up(heartbeat=beat(faults={"wrong_root": None}, software="0.2.0", next_counter=41))
     hq.claim(hq.digits())
     page = words(hq.client.get(f"/console/corners/{NANTES}"))
-    for text in (hq.key_id, "commence : Catalogue qui ne concorde pas", "logiciel 0.1.0 → 0.2.0", "demo_checked", "Que faire", ">41<"):
+    for text in (
+        hq.key_id,
+        "commence : Catalogue qui ne concorde pas",
+        "logiciel 0.1.0 → 0.2.0",
+        "demo_checked",
+        "Que faire",
+        ">41<",
+    ):
         assert text in page
     assert "pas encore inscrit" in words(hq.client.get(f"/console/corners/{PARIS}"))
     assert hq.client.get("/console/corners/nowhere").status_code == 404
@@ -261,11 +295,15 @@ def test_the_list_and_the_picture_read_indexes_alone(hq: Hq) -> None:
     if hq.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL reads a table of two rows whole, whatever its indexes")
     for column, way in fleet.SORTS.values():
-        query = f"select * from standing where ({column}, corner_id) > ('1', 'x') order by {column} {way}, corner_id {way} limit 51"
+        query = (
+            f"select * from standing where ({column}, corner_id) > ('1', 'x') order by {column} {way}, corner_id {way} limit 51"
+        )
         plan = str(hq.rows(f"explain query plan {query}"))
         assert "USING INDEX standing_by_" in plan, column
         assert "TEMP B-TREE" not in plan, column
-    block = "select block, sum(trouble) from standing where market = 'fr' and ring = 'stable' and publication < 9 and seen_at < 'x'"
+    block = (
+        "select block, sum(trouble) from standing where market = 'fr' and ring = 'stable' and publication < 9 and seen_at < 'x'"
+    )
     plan = str(hq.rows(f"explain query plan {block} group by block order by block"))
     assert "COVERING INDEX standing_by_line" in plan
     assert "TEMP B-TREE" not in plan

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -40,6 +41,7 @@ from sync.rounds import RoundReport
 THREADS = 8
 PROGRESS_FROM_S = 1.0
 LEAST_FREE_BYTES = 200 * 2**20
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 directory_option = click.option(
     "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
@@ -176,6 +178,7 @@ def doctor_command(directory: Path) -> None:
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
         _check("enrolment", lambda: f"{corner(open_records(directory).read()).corner_id}, key {_key_id(directory)}"),
         _check("disk", lambda: _disk(directory)),
+        _check("clock", lambda: _clock(directory)),
         _check("printer", lambda: _printer(directory)),
         _check("marketplace", lambda: _reach(directory)),
     ]
@@ -292,6 +295,17 @@ def _disk(directory: Path) -> str:
     if free < LEAST_FREE_BYTES:
         raise OSError(f"{free:,} bytes free, {LEAST_FREE_BYTES:,} needed")
     return f"{free:,} bytes free"
+
+
+def _clock(directory: Path) -> str:
+    """Compare with the last time HQ told: a clock may be ahead of it by the hours since then, and never behind."""
+    told = setting(open_records(directory).read(), "hq_time")
+    now = clock.now()
+    if told is None:
+        return f"{clock.to_text(now)}, never compared with HQ's"
+    if now < clock.from_text(told) - CLOCK_TOLERANCE:
+        raise OSError(f"{clock.to_text(now)} is before {told}, which HQ told: set the clock")
+    return f"{clock.to_text(now)}, HQ last told {told}"
 
 
 def _printer(directory: Path) -> str:

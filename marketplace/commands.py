@@ -12,7 +12,7 @@ import click
 from granian import Granian
 from granian.constants import Interfaces
 
-from marketplace import trial_commands
+from marketplace import tallies, trial_commands
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
 from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
@@ -86,6 +86,7 @@ def serve_command(directory: Path, host: str, port: int) -> None:
     with opened(directory):
         renew(sync_path(directory), keys_path(directory), now=clock.now())
     _refuse_taken_port(host, port)
+    tallies.forget(directory)
     os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
     server = Granian(
         "marketplace.app:app_from_environment",

@@ -1,4 +1,4 @@
-"""The corners of the fleet: the document each one receives, and how each one stands."""
+"""The corners of the fleet: the private document each one receives."""
 
 from __future__ import annotations
 
@@ -78,28 +78,6 @@ def rings(connection: Connection, market: str) -> dict[str, int]:
     )
     counts = {each["ring"]: int(each["corners"]) for each in found}
     return {ring: counts.get(ring, 0) for ring in RINGS}
-
-
-def fleet(connection: Connection) -> list[dict[str, Any]]:
-    """Return every corner with its newest device, what that device said last, and how many slips and events it sent."""
-    found = rows(
-        connection,
-        """
-        select corner.corner_id, corner.corner_no, corner.market, corner.body,
-          device.key_id, device.enrolled_at, device.seen_at, device.heartbeat, device.quarantined_at,
-          (select count(*) from slip where slip.corner_id = corner.corner_id) as slips,
-          (select count(*) from inbox where inbox.corner_id = corner.corner_id and inbox.state = 'dead') as dead
-        from corner
-        left join device on device.corner_id = corner.corner_id and device.enrolled_at = (
-          select max(newest.enrolled_at) from device newest where newest.corner_id = corner.corner_id
-        )
-        order by corner.corner_no, device.key_id
-        """,
-    )
-    for each in found:
-        each["body"] = json.loads(each["body"])
-        each["heartbeat"] = json.loads(each["heartbeat"] or "{}")
-    return found
 
 
 def _partner_id(connection: Connection, corner_id: str) -> str:

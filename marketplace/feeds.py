@@ -23,6 +23,7 @@ from marketplace.marks import Marks
 from marketplace.media import store_files
 from marketplace.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.problems import FeedRefused, Problems
+from marketplace.standings import line_up
 from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
 from marketplace.terms import PRIOR_DAYS, published_prices
 from pos import clock
@@ -131,6 +132,7 @@ def _apply(
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
     _mark_restored(content, fresh, marks)
+    line_up(connection)
     seen = _store_supply(connection, directory, content, imported, marks, progress)
     _withdraw_others(connection, seen, imported, marks)
     added, changed, removed = store_price_starts(connection, announced, marks)

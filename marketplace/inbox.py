@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from marketplace import tables
+from marketplace import standings, tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.repricing import price_wish
 from marketplace.slips import issued_at
@@ -25,6 +25,7 @@ from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
+from sync.heartbeats import read_heartbeat
 
 MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
@@ -59,6 +60,7 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
     Raises: StreamForked, after committing the quarantine.
     """
+    said = read_heartbeat(heartbeat)
 
     def work(connection: Connection) -> int | None:
         found = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **_key(device))
@@ -67,7 +69,8 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
             return None
         _insert(connection, device, events, clock.to_text(now))
         acked = _acked(connection, device, int(found["acked"]))
-        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(heartbeat, ensure_ascii=False))
+        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(said, ensure_ascii=False))
+        standings.note(connection, device, said, now=now)
         return acked
 
     acked = run_tx(engine, work)
@@ -228,6 +231,7 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
         **_key(device),
         now=now,
     )
+    standings.quarantine(connection, device)
 
 
 def _note(connection: Connection, device: dict[str, Any], **values: Any) -> None:

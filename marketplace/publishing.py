@@ -139,15 +139,11 @@ def _highest_seen(engine: Engine, market: str) -> int:
     with reading(engine) as connection:
         found = rows(
             connection,
-            """
-            select device.heartbeat from device join corner on corner.corner_id = device.corner_id
-            where corner.market = :market and device.heartbeat is not null
-            """,
+            "select coalesce(max(publication), 0) as seen from standing where market = :market and publication <= :most",
             market=market,
+            most=last_number(connection, market) + MOST_FORGOTTEN,
         )
-        most = last_number(connection, market) + MOST_FORGOTTEN
-    said = (json.loads(each["heartbeat"]).get("publication") for each in found)
-    return max((number for number in said if type(number) is int and 0 <= number <= most), default=0)
+    return int(found[0]["seen"])
 
 
 def _facts(engine: Engine, market: str) -> dict[str, str]:

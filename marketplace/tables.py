@@ -6,7 +6,7 @@ reference tables in `REFERENCE`, which every shard holds whole, are exempt. No s
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 OWNER_KEYS = ("corner_id", "seller_id", "customer_id")
 
@@ -212,7 +212,43 @@ device = _table(
     _maybe_text("seen_at"),
     _maybe_text("heartbeat"),
     Index("device_by_key", "key_id"),
+    Index("device_by_quarantine", "quarantined_at", "acked"),
 )
+# One row a corner of the feed, brought up to date by each heartbeat; every index serves one way to sort the fleet.
+standing = _table(
+    "standing",
+    _key("corner_id"),
+    _whole("corner_no"),
+    _whole("block"),
+    _text("market"),
+    _text("name"),
+    _text("folded"),
+    _text("ring"),
+    _text("line"),
+    _maybe_text("key_id"),
+    _maybe_text("enrolled_at"),
+    _text("seen_at"),
+    _whole("publication"),
+    _text("catalog_at"),
+    _whole("pending"),
+    _maybe_text("oldest_at"),
+    _text("printer"),
+    _text("software"),
+    _maybe_whole("clock_s"),
+    _whole("trouble"),
+    _text("faults"),
+    _text("state"),
+    _text("told_at"),
+    Index("standing_by_number", "corner_no", "corner_id"),
+    Index("standing_by_trouble", "trouble", "corner_id"),
+    Index("standing_by_seen", "seen_at", "corner_id"),
+    Index("standing_by_catalog", "catalog_at", "corner_id"),
+    Index("standing_by_pending", "pending", "corner_id"),
+    Index("standing_by_software", "software", "corner_id"),
+    Index("standing_by_publication", "market", "ring", "publication"),
+    Index("standing_by_line", "market", "ring", "block", "trouble", "publication", "seen_at"),
+)
+heartbeat = _table("heartbeat", _key("corner_id"), _key("at"), _key("key_id"), _text("state"))
 enrolment_code = _table(
     "enrolment_code",
     _key("corner_id"),
@@ -255,6 +291,14 @@ slip = _table(
     _text("received_at"),
     _maybe_text("difference"),
     Index("slip_by_time", "issued_at"),
+    Index("slip_by_corner", "corner_id", "issued_at"),
+    Index(
+        "slip_by_difference",
+        "corner_id",
+        "issued_at",
+        sqlite_where=text("difference is not null"),
+        postgresql_where=text("difference is not null"),
+    ),
 )
 slip_void = _table("slip_void", _key("corner_id"), _key("key_id"), _key("counter", Whole), _text("reason"), _text("voided_at"))
 
@@ -270,6 +314,7 @@ claim = _table(
     _text("claimed_at"),
     _maybe_text("difference"),
     Index("claim_by_time", "claimed_at"),
+    Index("claim_by_corner", "corner_id", "claimed_at"),
 )
 customer_order = _table(
     "customer_order",
@@ -288,6 +333,7 @@ customer_order = _table(
     CheckConstraint("state in ('to_confirm', 'accepted', 'shipped', 'cancelled')", name="known_order_state"),
     Index("customer_order_by_id", "order_id"),
     Index("customer_order_by_time", "placed_at"),
+    Index("customer_order_by_state", "state"),
 )
 order_line = _table(
     "order_line",

@@ -6,13 +6,14 @@ head's. HQ brings its own replicas forward with the same code.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlite_utils import Database
 
@@ -158,7 +159,11 @@ def follow(
             return seen
     blobs = _Blobs(catalog.path.with_name("blobs"), source)
     facts = _facts(line, wanted.market, source.era)
-    applied = _apply(catalog, line, None if rebuild else held, blobs, facts, now=now, progress=progress)
+    try:
+        applied = _apply(catalog, line, None if rebuild else held, blobs, facts, now=now, progress=progress)
+    except (WrongRoot, Gap, Malformed) as problem:
+        problem.data.update(line=line.name, publication=line.publication)
+        raise
     blobs.clear(keep=keep_blobs)
     return replace(
         seen,
@@ -280,11 +285,19 @@ def _by_segments(
             if (here.epoch, here.version) != (there.epoch, there.version):
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
         rows = sum(map(len, touched.values()))
+        if movement.changed:
+            facts["jumps"] = json.dumps(_jumps(facts, movement))
         refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
         store_facts(database, facts)
     apply_ms = round((time.perf_counter() - started) * 1000)
     segments = sum(len(each.blobs) for each in ways.values())
     return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched, movement=movement)
+
+
+def _jumps(facts: dict[str, str], movement: Movement) -> dict[str, Any]:
+    """Return what HQ is told of the prices that moved last: a trial is judged by it."""
+    about = {"line": facts["line"], "publication": int(facts["publication"])}
+    return {**about, "changed": movement.changed, "jumped": movement.jumped}
 
 
 def _find_way(name: str, there: ChannelHead, here: SyncCursor, blobs: _Blobs) -> _Way:

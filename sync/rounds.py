@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pos import clock, outbox
-from pos.catalog import publication
 from pos.corners import corner
-from pos.db import DatabaseError, Store
+from pos.db import Store
 from pos.ops import setting, store_setting
 from pos.slips import load_device
 from pos.trusted_time import is_clock_wrong, trusted_now
-from sync.channels import sync_cursors
 from sync.client import Client
 from sync.errors import MetadataExpired, SyncError
 from sync.follower import Moved, Progress, Wanted, follow
+from sync.heartbeats import FAILED, heartbeat_of
 from sync.locks import LOCK_FILE, hold
 from sync.mirrors import is_shared, open_trust, share
 from sync.uplink import Pushed, push
@@ -42,6 +41,14 @@ class RoundReport:
     def faults(self) -> tuple[str, ...]:
         """The codes of what failed."""
         return tuple(dict.fromkeys(problem.code for problem in self.problems))
+
+    @property
+    def failed(self) -> dict[str, Any] | None:
+        """The line and publication that could not be taken in, and why: HQ halts a trial by it."""
+        for problem in self.problems:
+            if "line" in problem.data:
+                return {"line": problem.data["line"], "publication": problem.data["publication"], "code": problem.code}
+        return None
 
     @property
     def retry_after_s(self) -> int | None:
@@ -72,7 +79,7 @@ def run_round(
         trust = open_trust(directory, ops, client, now=now)
 
         def send() -> Pushed | None:
-            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer)
+            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer, now=now())
             pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
             return _tried(problems, pushing)
 
@@ -102,28 +109,6 @@ def run_round(
         return report
 
 
-def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str, Any]) -> dict[str, Any]:
-    """Return what HQ is told about this kiosk with every message."""
-    channels: dict[str, Any] = {}
-    number = 0
-    try:
-        database = catalog.read()
-        number = publication(database)
-        for name, held in sync_cursors(database).items():
-            channels[name] = {"epoch": held.epoch, "version": held.version, "root": held.root}
-    except (FileNotFoundError, DatabaseError):
-        # A missing or damaged catalogue is told as one that holds nothing.
-        channels = {}
-    return {
-        "catalog": channels,
-        "publication": number,
-        "software": software,
-        "printer": printer,
-        "corner_sha256": setting(ops.read(), "corner_sha256"),
-        "faults": setting(ops.read(), "sync_faults") or {},
-    }
-
-
 def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
     try:
         return act()
@@ -141,8 +126,11 @@ def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     known = setting(ops.read(), "sync_faults") or {}
     codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
     faults = {code: known.get(code, clock.to_text(now)) for code in codes}
+    failed = report.failed
     with ops.write() as database:
         if faults != known:
             store_setting(database, "sync_faults", faults)
+        if failed != setting(database, FAILED):
+            store_setting(database, FAILED, failed)
         if report.moved is not None and not report.moved.is_stale:
             store_setting(database, "checked_at", clock.to_text(now))

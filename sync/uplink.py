@@ -98,7 +98,7 @@ def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[st
         if events and size > MAX_BATCH_BYTES:
             break
         events.append(event)
-    pending, _ = outbox.depth(ops, acked=acked + len(events))
+    pending, oldest_at = outbox.depth(ops, acked=acked + len(events))
     return {
         "format": FORMAT,
         "corner_id": setting(ops, "corner")["corner_id"],
@@ -106,7 +106,7 @@ def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[st
         "stream": setting(ops, "stream"),
         "from_seq": acked + 1,
         "events": events,
-        "heartbeat": {**heartbeat, "pending": pending},
+        "heartbeat": {**heartbeat, "pending": pending, "oldest_at": oldest_at},
     }
 
 

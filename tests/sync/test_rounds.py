@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pos import outbox
 from pos.errors import NotFound
 from pos.ops import setting, store_setting
 from sync.errors import Busy
+from sync.heartbeats import read_heartbeat
 from sync.keys import REPLY, read_key
 from sync.locks import hold
 from sync.rounds import RoundReport, run_round
@@ -63,17 +65,26 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
     assert (report.faults, report.moved and report.moved.publication, report.pushed and report.pushed.acked) == ((), 1, 1)
     assert [request.path_url for request in line.asked[:2]] == ["/sync/v1/up", "/sync/v1/metadata/timestamp.json"]
     last = corner.inbox.heartbeats[-1]
-    channels = hq.head()["channels"]
-    expected = {name: {field: channels[name][field] for field in ("epoch", "version", "root")} for name in channels}
+    held = hq.head()["channels"]
+    shown = {name: {"epoch": held[name]["epoch"][:8], "version": 1, "root": held[name]["root"][:16]} for name in held}
     assert last == {
-        "catalog": expected,
+        **read_heartbeat(last),
+        "catalog": shown,
         "publication": 1,
+        "line": "",
+        "jumps": None,
+        "ring": "stable",
         "software": "0.1.0",
         "printer": {"state": "unknown"},
         "pending": 0,
+        "oldest_at": None,
+        "next_counter": 1,
         "corner_sha256": "c0",
         "faults": {},
+        "media_bytes": 0,
     }
+    assert last["clock"]["wall"] == "2026-11-22T09:00:00Z"
+    assert len(json.dumps(last)) <= 700
 
 
 def test_a_quiet_round_is_one_head_and_one_heartbeat(hq: Hq, corner: Corner, line: Line) -> None:

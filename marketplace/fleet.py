@@ -19,7 +19,7 @@ from marketplace.standings import BLOCK_NUMBERS, QUARANTINED
 from pos import clock
 from pos.errors import NotFound
 from sync.faults import Severity
-from sync.heartbeats import RINGS
+from sync.heads import RINGS
 
 SILENT_S = 900
 """A kiosk is heard every ten minutes when nothing happens, so after fifteen it is not."""
@@ -122,7 +122,7 @@ def heads(connection: Connection, now: datetime) -> Heads:
         """
         select market, max(publication) as publication,
           max(case when published_at <= :late then publication else 0 end) as due
-        from sync_publication group by market
+        from sync_publication where line = '' group by market
         """,
         late=clock.to_text(now - timedelta(seconds=LATE_S)),
     )

@@ -27,7 +27,7 @@ MOST_FAULTS = 12
 LONGEST_TEXT = 64
 MOST = 2**53
 EPOCH_SHOWN, ROOT_SHOWN = 8, 16
-FAILED = "sync_failed"
+FAILED = "failed_line"
 """The setting that names the line and publication which could not be taken in, and why."""
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -18,7 +18,7 @@ from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
-from pos.ops import back_up, setting
+from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from sync import schedule
 from sync.client import Client
@@ -83,6 +83,8 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
             _tend(rounds.ops)
+            if keep_reserve(rounds.directory):
+                kiosk.faults.pop("disk_full", None)
         except Busy:
             LOG.info("another process syncs this directory")
         except (PosError, DatabaseError, OSError) as problem:

@@ -22,6 +22,7 @@ from sync.client import Client
 from sync.errors import SyncError
 from sync.follower import Moved, Progress, follow
 from sync.locks import LOCK_FILE, hold
+from sync.room import check_room
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
@@ -74,7 +75,12 @@ def run_round(
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
         # Slips wait for nothing; without any, one message after the fetch tells HQ what we hold now.
         pushed = send() if waiting else None
-        moved = _tried(problems, lambda: follow(catalog, client, market, now=now(), progress=progress))
+
+        def fetch() -> Moved:
+            check_room(catalog)
+            return follow(catalog, client, market, now=now(), progress=progress)
+
+        moved = _tried(problems, fetch)
         if pushed is None or (moved is not None and moved.publication > moved.before):
             pushed = send() or pushed
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))

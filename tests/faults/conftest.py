@@ -21,11 +21,12 @@ from sync.channels import damaged_channels, sync_cursors
 from sync.client import Client
 from sync.enrolment import enrol
 from tests.faults.deaths import CannotTrace, Workshop
+from tests.marketplace.conftest import cluster
 from tests.marketplace.hq import Hq
 from tests.sync.conftest import hq, line
 from tests.sync.conftest import kiosk as follower
 
-__all__ = ["follower", "hq", "line"]
+__all__ = ["cluster", "follower", "hq", "line"]
 
 
 def lacking(what: str) -> None:

@@ -281,7 +281,13 @@ def _slips(directory: Path, *listings: str) -> None:
         os.write(1, f"{answer.headers['Location'].rpartition('/')[2]}\n".encode())
 
 
-WORKS: dict[str, Callable[..., None]] = {"sync": _sync, "slips": _slips}
+def _publish(directory: Path) -> None:
+    from comptoir import comptoir
+
+    comptoir(["marketplace", "publish", "--dir", str(directory)])
+
+
+WORKS: dict[str, Callable[..., None]] = {"sync": _sync, "slips": _slips, "publish": _publish}
 
 
 def _orders() -> Iterator[Any]:
@@ -303,7 +309,8 @@ def main() -> None:
     except (CannotTrace, OSError):
         is_able = False
     # Imported once, here, for every child.
-    importlib.import_module("kiosk.commands")
+    for part in ("kiosk", "marketplace"):
+        importlib.import_module(f"{part}.commands")
 
     answer("ready" if is_able else "unable")
     for work, directory, arguments, watch, kill_at in _orders() if is_able else ():

@@ -20,15 +20,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from kiosk.background import Rounds
-from pos.db import Store
-from pos.ops import open_ops
 from sync import schedule
 from sync.client import Client
-from sync.rounds import RoundReport
-from tests.faults.conftest import Served, lacking, versions
+from tests.faults import corners
+from tests.faults.conftest import Served, lacking
 from tests.processes import free_port, is_free
-from tests.sync.conftest import rows_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
@@ -89,17 +85,8 @@ def nginx(served: Served, tmp_path: Path) -> Iterator[Nginx]:
     made.stop()
 
 
-class Corner:
+class Corner(corners.Corner):
     """A kiosk that reaches HQ at an address of nginx."""
-
-    def __init__(self, directory: Path, served: Served, url: str) -> None:
-        self.directory = served.enrol(directory, url=url)
-        self.catalog = Store(directory / "catalog.db", durable=False)
-        self.ops = open_ops(directory / "ops.db")
-        self.client = Client(url)
-
-    def round(self) -> RoundReport:
-        return Rounds(self.directory, self.catalog, self.ops, "0.1.0").run(self.client)
 
     def publication(self) -> int:
         report = self.round()
@@ -107,13 +94,12 @@ class Corner:
         assert report.moved is not None
         return report.moved.publication
 
-    def catches_up(self, served: Served) -> bool:
+    def catches_up(self) -> bool:
         """Whether rounds a moment apart bring the catalogue to HQ's."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             self.round()
-            if rows_of(self.catalog.path) == rows_of(served.hq.directory / "replica" / "fr.db"):
-                versions(self.catalog.path)
+            if self.holds_hq_s_rows():
                 return True
             time.sleep(0.3)
         return False
@@ -159,10 +145,10 @@ def test_fault_19_blobs_keep_ranges_tags_and_their_bytes(served: Served, nginx: 
 
 @pytest.mark.parametrize("server", ["cache", "disk"])
 def test_fault_19_a_kiosk_syncs_through_it_both_ways(served: Served, nginx: Nginx, tmp_path: Path, server: str) -> None:
-    corner = Corner(tmp_path / "kiosk", served, getattr(nginx, server))
+    corner = Corner(tmp_path / "kiosk", served, url=getattr(nginx, server))
     assert corner.publication() == 1
     served.hq.change(l11={"price": "349.00"})
-    assert corner.catches_up(served)
+    assert corner.catches_up()
     is_static = [path for path in served.asked if path.startswith("/sync/v1/") and not path.endswith(("/up", "/enrolments"))]
     assert bool(is_static) is (server == "cache")
 
@@ -170,7 +156,7 @@ def test_fault_19_a_kiosk_syncs_through_it_both_ways(served: Served, nginx: Ngin
 def test_fault_19_while_hq_is_down_the_cache_serves_what_it_has_and_later_the_rest(
     served: Served, nginx: Nginx, tmp_path: Path
 ) -> None:
-    corner = Corner(tmp_path / "kiosk", served, nginx.cache)
+    corner = Corner(tmp_path / "kiosk", served, url=nginx.cache)
     assert corner.publication() == 1
     served.hq.change(l11={"price": "349.00"})
     served.before = lambda path: None if path.endswith("/up") else ("503 Service Unavailable", b"")
@@ -179,14 +165,14 @@ def test_fault_19_while_hq_is_down_the_cache_serves_what_it_has_and_later_the_re
     assert [corner.publication() for _ in range(5)] == [1] * 5
     assert len(served.asked) - asked <= 5 * 4
     served.before = lambda path: None
-    assert corner.catches_up(served)
+    assert corner.catches_up()
 
 
 def test_fault_19_a_head_an_hour_old_is_merely_old(served: Served, tmp_path: Path) -> None:
     nginx = Nginx(tmp_path / "nginx", served, changes={"proxy_cache_valid 200 10s": "proxy_cache_valid 200 1h"})
     try:
-        corner = Corner(tmp_path / "kiosk", served, nginx.cache)
-        fresh = Corner(tmp_path / "fresh", served, served.url)
+        corner = Corner(tmp_path / "kiosk", served, url=nginx.cache)
+        fresh = Corner(tmp_path / "fresh", served)
         assert corner.publication() == 1
         served.hq.change(l11={"price": "349.00"})
         assert fresh.publication() == 2
@@ -194,13 +180,13 @@ def test_fault_19_a_head_an_hour_old_is_merely_old(served: Served, tmp_path: Pat
         # A kiosk that was ahead of this cache stays where it was.
         fresh.client = Client(nginx.cache)
         assert fresh.round().faults == ()
-        assert rows_of(fresh.catalog.path) == rows_of(served.hq.directory / "replica" / "fr.db")
+        assert fresh.holds_hq_s_rows()
     finally:
         nginx.stop()
 
 
 def test_fault_19_a_remembered_404_makes_no_loop_and_passes(served: Served, nginx: Nginx, tmp_path: Path) -> None:
-    corner = Corner(tmp_path / "kiosk", served, nginx.cache)
+    corner = Corner(tmp_path / "kiosk", served, url=nginx.cache)
     assert corner.publication() == 1
     served.hq.change(l11={"price": "349.00"})
     served.before = lambda path: ("404 Not Found", b"{}") if "/b/" in path else None
@@ -213,7 +199,7 @@ def test_fault_19_a_remembered_404_makes_no_loop_and_passes(served: Served, ngin
     assert report.faults
     assert spent * rounds_a_minute() <= MOST_REQUESTS_A_MINUTE
     served.before = lambda path: None
-    assert corner.catches_up(served)
+    assert corner.catches_up()
 
 
 def test_fault_19_without_tags_and_with_compression_the_bytes_are_the_same(served: Served, tmp_path: Path) -> None:
@@ -225,9 +211,9 @@ def test_fault_19_without_tags_and_with_compression_the_bytes_are_the_same(serve
         with urlopen(f"{nginx.disk}/sync/v1/b/{a_blob(served).removesuffix('.gz')}", timeout=10) as answer:
             assert answer.headers["Content-Encoding"] == "gzip"
             assert answer.headers["ETag"] is None
-        corner = Corner(tmp_path / "kiosk", served, nginx.disk)
+        corner = Corner(tmp_path / "kiosk", served, url=nginx.disk)
         assert [corner.publication() for _ in range(3)] == [1, 1, 1]
-        assert rows_of(corner.catalog.path) == rows_of(served.hq.directory / "replica" / "fr.db")
+        assert corner.holds_hq_s_rows()
     finally:
         nginx.stop()
 

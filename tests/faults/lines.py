@@ -14,13 +14,15 @@ SLICE_S = 0.02
 class PoorLine:
     """A relay to a port of this machine. Its faults are attributes, to be changed while it runs.
 
-    `bytes_per_s` limits answers; `breaks_after` cuts each connection after so many bytes of answer; `is_deaf` lets requests
+    `bytes_per_s` limits answers; `breaks_after` cuts each connection after so many bytes of answer,
+    `silent_after` sends no more and keeps it open; `is_deaf` lets requests
     through and swallows the answers; `page` is what a captive portal says to everything.
     """
 
     def __init__(self, to_port: int) -> None:
         self.bytes_per_s: int | None = None
         self.breaks_after: int | None = None
+        self.silent_after: int | None = None
         self.is_deaf = False
         self.page: bytes | None = None
         self.answered = 0
@@ -88,6 +90,8 @@ class PoorLine:
             while data := far.recv(self._slice(sent)):
                 if self.is_deaf:
                     break
+                if self.silent_after is not None:
+                    data = data[: max(0, self.silent_after - sent)]
                 near.sendall(data)
                 sent += len(data)
                 self.answered += len(data)

@@ -7,6 +7,7 @@ never stop the app, they are said.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -21,10 +22,11 @@ import templates
 from kiosk import browse, compare, counter, home, media, paper, plans, prices, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
+from kiosk.rescan import start_rescans
 from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
-from pos.ops import open_ops
+from pos.ops import keep_reserve, open_ops, release_reserve
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -33,6 +35,7 @@ LOG = logging.getLogger("kiosk")
 LARGEST_FORM_BYTES = 16 * 1024
 HTTP_CODES = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 REFRESH_S = 4
+LEAST_FREE_BYTES = 256 * 1024
 
 
 def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Flask:
@@ -82,6 +85,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         _settle_prints(app.extensions["comptoir"])
         prices.start_watch(app.extensions["comptoir"], call=app.extensions["comptoir"].price_news)
         start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
+        start_rescans(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
 
@@ -106,6 +110,7 @@ def _settle_prints(kiosk: web.Kiosk) -> None:
     """End what the last process left printing; only the process that serves may, since others look at a live kiosk."""
     if kiosk.ops is None:
         return
+    keep_reserve(kiosk.directory)
     try:
         with kiosk.ops.write() as ops:
             print_jobs.settle_interrupted(ops, now=clock.now())
@@ -138,7 +143,26 @@ def _is_damage(problem: Exception) -> bool:
 
 
 def _refusal(problem: PosError) -> Response:
+    if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(problem):
+        try:
+            return current_app.make_response(current_app.dispatch_request())
+        except PosError as again:
+            problem = again
     return _answer(problem.code, problem.status, problem.detail, problem.data)
+
+
+def _makes_room(problem: Exception) -> bool:
+    """Give the reserved space to what a full disk refused: it was undone whole, so the same tap can be carried out again.
+
+    Opening the catalogue to read takes a few pages of space as well, and says it less clearly than a write.
+    """
+    kiosk = web.kiosk()
+    is_full = isinstance(problem, DiskFull) or shutil.disk_usage(kiosk.directory).free < LEAST_FREE_BYTES
+    if not is_full or not release_reserve(kiosk.directory):
+        return False
+    LOG.error("the disk is full: the reserved space is given to slips")
+    kiosk.faults.setdefault("disk_full", clock.to_text(clock.now()))
+    return True
 
 
 def _http_problem(problem: HTTPException) -> Response:
@@ -156,6 +180,8 @@ def _file_problem(problem: DatabaseError) -> Response:
     kiosk = web.kiosk()
     if kiosk.ops is None:
         return _refusal(RecordsDamaged(str(problem)))
+    if shutil.disk_usage(kiosk.directory).free < LEAST_FREE_BYTES:
+        return _refusal(DiskFull(str(problem)))
     try:
         if _is_damage(problem) and (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)

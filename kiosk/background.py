@@ -18,7 +18,7 @@ from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
-from pos.ops import back_up, setting
+from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from sync import schedule
 from sync.catalog_files import drop_damaged
@@ -139,6 +139,8 @@ def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) ->
     pace.retry_after_s = report.retry_after_s
     kiosk.faults.pop("sync_failed", None)
     _tend(rounds.ops)
+    if keep_reserve(rounds.directory):
+        kiosk.faults.pop("disk_full", None)
     if not report.problems:
         _fetch_media(rounds, kiosk, client)
 

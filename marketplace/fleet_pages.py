@@ -17,7 +17,8 @@ from marketplace.standings import KEPT, fold
 from marketplace.web import marketplace
 from pos import clock
 from sync.faults import FAULTS, Severity, severity
-from sync.heartbeats import CODE, RINGS
+from sync.heads import RINGS
+from sync.heartbeats import CODE
 
 ZONE = "Europe/Paris"
 LONGEST = 80

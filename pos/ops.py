@@ -6,6 +6,8 @@ Every commit is durable (`synchronous=FULL`): what a customer holds on paper is 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from pos.db import Store, connect
 
 migrations = Migrations("comptoir-ops")
 BACKUPS = 7
+RESERVE = "reserve"
+RESERVE_BYTES = 8 * 2**20
+"""Room for some thousand slips: what a corner writes in the days it may take until somebody frees the disk."""
 
 
 @migrations()
@@ -135,6 +140,35 @@ def back_up(path: Path, *, day: str) -> Path:
     for old in sorted(target.parent.glob("ops-*.db"))[:-BACKUPS]:
         old.unlink()
     return target
+
+
+def keep_reserve(directory: Path) -> bool:
+    """Hold disk space back in `reserve`, for slips alone; return whether it is held.
+
+    It is made again only where as much stays free beside it: made from the last of the disk it would be spent at once.
+    """
+    path = directory / RESERVE
+    if path.exists() and path.stat().st_size == RESERVE_BYTES:
+        return True
+    path.unlink(missing_ok=True)
+    if shutil.disk_usage(directory).free < 2 * RESERVE_BYTES:
+        return False
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def release_reserve(directory: Path) -> bool:
+    """Give the reserved space back, so that the write that met a full disk can be done; return whether there was any."""
+    try:
+        (directory / RESERVE).unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def setting(database: Database, name: str) -> Any:

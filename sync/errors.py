@@ -67,6 +67,18 @@ class NotEnoughKeys(SyncError):
     status = 409
 
 
+class NoRoom(SyncError):
+    """The kiosk's disk is nearly full: what is left is for slips, and the catalogue stays where it is."""
+
+    status = 507
+
+
+class WalLarge(SyncError):
+    """A reader keeps the catalogue's log from being written back; applying changes pauses before it fills the disk."""
+
+    status = 503
+
+
 class Busy(SyncError):
     """Another process is doing this for the same directory."""
 

@@ -24,6 +24,7 @@ from sync.follower import Moved, Progress, Wanted, follow
 from sync.heartbeats import FAILED, heartbeat_of
 from sync.locks import LOCK_FILE, hold
 from sync.mirrors import is_shared, open_trust, share
+from sync.room import check_room
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
@@ -83,13 +84,13 @@ def run_round(
             pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
             return _tried(problems, pushing)
 
+        def bring() -> Moved:
+            check_room(catalog)
+            at = trusted_now(ops.read(), now())
+            return follow(catalog, trust, wanted, now=at, progress=progress, keep_blobs=is_shared(ops))
+
         def fetch() -> Moved | None:
-            return _tried(
-                problems,
-                lambda: follow(
-                    catalog, trust, wanted, now=trusted_now(ops.read(), now()), progress=progress, keep_blobs=is_shared(ops)
-                ),
-            )
+            return _tried(problems, bring)
 
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
         # Slips wait for nothing; without any, one message after the fetch tells HQ what we hold now.

@@ -1,0 +1,110 @@
+"""The thread that reads the whole catalogue once a night, and has what is wrong fetched anew.
+
+It works beside pages and rounds: slices with pauses between them, and the directory's lock only for the moment of marking.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from kiosk import web
+from pos import clock
+from pos.corners import corner
+from pos.db import DatabaseError, Store
+from pos.errors import PosError
+from pos.ops import setting, store_setting
+from sync.catalog_files import drop_damaged
+from sync.errors import Busy
+from sync.locks import LOCK_FILE, hold
+from sync.rescan import Pause, is_due, mark_wrong, marked, may_rebuild, wrong_channels
+
+LOG = logging.getLogger("kiosk.rescan")
+LOOK_EVERY_S = 300.0
+PAUSE_S = 0.02
+FILE = "file"
+KEPT_TIMES = 8
+
+
+def start_rescans(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+    """Start looking at the hour in the background; what is found damaged sets `call`, so that a round comes at once."""
+    if kiosk.ops is not None:
+        threading.Thread(target=_look_at_times, args=(kiosk, call), name="rescan", daemon=True).start()
+
+
+def rescan(kiosk: web.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list[str]:
+    """Read the whole catalogue, mark what is wrong where it may be fetched anew, and return what was found wrong.
+
+    Raises: Busy while a round runs.
+    """
+    try:
+        wrong = wrong_channels(kiosk.catalog, pause=pause)
+        found, rebuilt = sorted(wrong), [name for name in wrong if _may_rebuild(ops, name, now)]
+        if rebuilt:
+            with hold(kiosk.directory / LOCK_FILE):
+                mark_wrong(kiosk.catalog, {name: wrong[name] for name in rebuilt}, now=now)
+    except FileNotFoundError:
+        return []
+    except DatabaseError as problem:
+        LOG.warning("catalog.db cannot be read through: %s", problem)
+        found, rebuilt = [FILE], _set_aside(kiosk, ops, now)
+    _record(ops, rebuilt, now=now)
+    if found:
+        LOG.warning("rows differ from HQ's in %s; fetched anew: %s", ", ".join(found), ", ".join(rebuilt) or "not yet")
+        kiosk.faults.setdefault("catalog_damaged", clock.to_text(now))
+    else:
+        kiosk.faults.pop("catalog_damaged", None)
+    return found
+
+
+def _look_at_times(kiosk: web.Kiosk, call: threading.Event) -> None:
+    wait = threading.Event()
+    while not wait.wait(LOOK_EVERY_S):
+        ops = kiosk.ops
+        if ops is None:
+            return
+        try:
+            if _is_due(ops, clock.now()) and rescan(kiosk, ops, pause=lambda: time.sleep(PAUSE_S), now=clock.now()):
+                call.set()
+            elif "catalog_damaged" in kiosk.faults and not marked(kiosk.catalog.read()):
+                kiosk.faults.pop("catalog_damaged", None)
+        except Busy:
+            LOG.info("a round is running; the catalogue is read through later")
+        except (PosError, DatabaseError, OSError) as problem:
+            LOG.warning("the catalogue was not read through: %s", problem)
+        except Exception:
+            # A bug here must not end the nightly reading for good.
+            LOG.exception("the catalogue was not read through")
+
+
+def _is_due(ops: Store, now: datetime) -> bool:
+    database = ops.read()
+    last = setting(database, "rescanned_at")
+    zone = ZoneInfo(corner(database).time_zone)
+    return is_due(clock.from_text(last) if last else None, now=now, local_hour=now.astimezone(zone).hour)
+
+
+def _set_aside(kiosk: web.Kiosk, ops: Store, now: datetime) -> list[str]:
+    """Put a file that contradicts itself aside, unless that was done too lately; the next round builds another."""
+    if not _may_rebuild(ops, FILE, now):
+        return []
+    with hold(kiosk.directory / LOCK_FILE):
+        return [FILE] if drop_damaged(kiosk.catalog) else []
+
+
+def _may_rebuild(ops: Store, name: str, now: datetime) -> bool:
+    return may_rebuild((setting(ops.read(), "rebuilds") or {}).get(name, []), now=now)
+
+
+def _record(ops: Store, rebuilt: list[str], *, now: datetime) -> None:
+    """Keep when everything was read, and when each channel was fetched anew: the guard must outlast a restart."""
+    with ops.write() as database:
+        store_setting(database, "rescanned_at", clock.to_text(now))
+        if rebuilt:
+            known = setting(database, "rebuilds") or {}
+            for name in rebuilt:
+                known[name] = [*known.get(name, []), clock.to_text(now)][-KEPT_TIMES:]
+            store_setting(database, "rebuilds", known)

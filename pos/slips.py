@@ -148,6 +148,12 @@ def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
     return _slips(ops, "where slip.issued_at >= ? and slip.issued_at < ? order by slip.counter desc limit 500", [start, end])
 
 
+def next_counter(ops: Database, key_id: str) -> int:
+    """Return the counter that this device's next slip will carry: every lower one from its first exists."""
+    counter, _ = _last(ops, key_id)
+    return max(setting(ops, "first_counter") or 1, counter + 1)
+
+
 def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: datetime) -> None:
     """Void a slip for one of `REASONS`; it stays, marked. Runs inside the caller's `write`.
 
@@ -188,13 +194,17 @@ def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
 
     A new key goes on from the counters of the one before, since the number on paper does not tell keys apart.
     """
+    _, issued_at = _last(ops, key_id)
+    known = [clock.from_text(text) for text in (issued_at, setting(ops, "hq_time")) if text]
+    issued = max(now, tokens.EPOCH, *known)
+    return next_counter(ops, key_id), issued.replace(second=0, microsecond=0)
+
+
+def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     last = ops.execute("select counter, issued_at from slip where key_id = ? order by counter desc limit 1", [key_id]).fetchone()
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
-    first = setting(ops, "first_counter") or 1
-    known = [clock.from_text(text) for text in (last[1], setting(ops, "hq_time")) if text]
-    issued = max(now, tokens.EPOCH, *known)
-    return max(first, (last[0] or 0) + 1), issued.replace(second=0, microsecond=0)
+    return last[0] or 0, last[1]
 
 
 def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:

@@ -49,6 +49,12 @@ class Rejected(SyncError):
     status = 409
 
 
+class NotConfirmed(SyncError):
+    """HQ knows this device's key and nobody there has confirmed it; `data` may carry the `fingerprint` to compare."""
+
+    status = 409
+
+
 class Busy(SyncError):
     """Another process is doing this for the same directory."""
 

@@ -16,15 +16,18 @@ from pos.catalog import publication
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.ops import setting, store_setting
-from pos.slips import load_device
+from pos.slips import load_device, next_counter
 from sync.channels import sync_cursors
 from sync.client import Client
-from sync.errors import SyncError
+from sync.errors import Rejected, SyncError
 from sync.follower import Moved, Progress, follow
 from sync.locks import LOCK_FILE, hold
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
+
+REVOKED = "revoked"
+NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +40,8 @@ class RoundReport:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The codes of what failed."""
-        return tuple(dict.fromkeys(problem.code for problem in self.problems))
+        """The codes of what failed; a refusal that a person must act upon goes by HQ's own word for it."""
+        return tuple(dict.fromkeys(_fault(problem) for problem in self.problems))
 
     @property
     def retry_after_s(self) -> int | None:
@@ -99,9 +102,15 @@ def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str
         "publication": number,
         "software": software,
         "printer": printer,
+        "next_counter": next_counter(ops.read(), setting(ops.read(), "key_id") or ""),
         "corner_sha256": setting(ops.read(), "corner_sha256"),
         "faults": setting(ops.read(), "sync_faults") or {},
     }
+
+
+def _fault(problem: SyncError) -> str:
+    said = problem.data.get("code") if isinstance(problem, Rejected) else None
+    return said if said in NAMED_REFUSALS else problem.code
 
 
 def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
@@ -113,9 +122,14 @@ def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
 
 
 def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
-    """Keep what failed and since when, and when the catalogue was last known to be HQ's newest."""
+    """Keep what failed and since when, and when the catalogue was last known to be HQ's newest.
+
+    A key HQ has withdrawn stays withdrawn while HQ is silent: only an answer to this key, or a new enrolment, ends that.
+    """
     known = setting(ops.read(), "sync_faults") or {}
     faults = {code: known.get(code, clock.to_text(now)) for code in report.faults}
+    if REVOKED in known and report.pushed is None:
+        faults[REVOKED] = known[REVOKED]
     with ops.write() as database:
         if faults != known:
             store_setting(database, "sync_faults", faults)

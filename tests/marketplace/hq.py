@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from marketplace.app import create_app
-from marketplace.db import open_engine, reading, rows
+from marketplace.corners import corner_document
+from marketplace.db import changed, open_engine, reading, rows, run_tx
 from marketplace.enrolments import Enrolment, enrol_device, start_enrolment
 from marketplace.feeds import Imported, import_feed
 from marketplace.inbox import judge
@@ -22,6 +23,7 @@ from marketplace.places import read_place, start_place
 from marketplace.publishing import publish_all
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
+from sync.enrolment import corner_sha256
 from sync.signatures import signer
 from sync.uplink import FORMAT
 from tests.marketplace import world
@@ -141,6 +143,15 @@ class Hq:
         return self.client.post(
             "/sync/v1/up", base_url=URL, data=body + b" " if spoil else body, headers=dict(prepared.headers.items())
         )
+
+    def corner_sha256(self) -> str:
+        """Return the hash of the Nantes corner's document as HQ has it now."""
+        with reading(self.engine) as connection:
+            return corner_sha256(corner_document(connection, "nantes-crebillon", slip_prefix=f"{URL}/k/"))
+
+    def write(self, sql: str, **values: Any) -> None:
+        """Change the database behind HQ's back."""
+        run_tx(self.engine, lambda connection: changed(connection, sql, **values))
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database."""

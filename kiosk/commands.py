@@ -155,7 +155,7 @@ def doctor_command(directory: Path) -> None:
 
 
 def _show_fingerprint(fingerprint: str) -> None:
-    click.echo(f"fingerprint {fingerprint}", err=True)
+    click.echo(f"fingerprint {fingerprint}")
 
 
 def _not_yet(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:

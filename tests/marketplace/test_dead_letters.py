@@ -32,8 +32,8 @@ def test_one_or_all_are_judged_again(hq: Hq) -> None:
     hq.up(hq.event("slip_issued", slip_body(hq)))
     hq.write("update inbox set state = 'dead', reason = 'an old mistake of ours'")
     hq.write("delete from slip")
-    address = poison(hq)
-    assert hq.client.post(f"{address}/retry").status_code == 303
+    poison(hq)
+    assert hq.client.post(f"/console/events/nantes-crebillon/{hq.key_id}/{hq.stream}/2/retry").status_code == 303
     assert states(hq) == ["dead", "new"]
     assert "événement est en cours de lecture" in words(hq.client.get("/console/events"))
     judge(hq.engine)
@@ -47,12 +47,13 @@ def test_one_or_all_are_judged_again(hq: Hq) -> None:
 def test_a_letter_set_aside_keeps_its_note_and_is_not_retried_with_the_others(hq: Hq) -> None:
     log_in(hq)
     address = poison(hq)
-    assert hq.client.post(f"{address}/note", data={"note": " "}).status_code == 400
-    assert hq.client.post(f"{address}/note", data={"note": "of a test kiosk"}).status_code == 303
+    note = f"/console/events/nantes-crebillon/{hq.key_id}/{hq.stream}/1/note"
+    assert hq.client.post(note, data={"note": " "}).status_code == 400
+    assert hq.client.post(note, data={"note": "of a test kiosk"}).status_code == 303
     assert "of a test kiosk" in hq.client.get(address).text
     hq.client.post("/console/events/retries")
     assert states(hq) == ["set_aside"]
-    assert hq.client.post(f"{address}/note", data={"note": "twice"}).status_code == 409
+    assert hq.client.post(note, data={"note": "twice"}).status_code == 409
     assert hq.client.post(f"{address}/retry").status_code == 303
     assert states(hq) == ["new"]
     assert hq.client.post(f"{address}/retry").status_code == 409

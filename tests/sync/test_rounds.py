@@ -72,6 +72,7 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
         "software": "0.1.0",
         "printer": {"state": "unknown"},
         "pending": 0,
+        "next_counter": 1,
         "corner_sha256": "c0",
         "faults": {},
     }
@@ -122,12 +123,6 @@ def test_a_refusal_a_person_must_act_upon_is_a_fault_by_its_own_name(hq: Hq, cor
     line.posts["/sync/v1/up"] = accepted
     corner.round()
     assert setting(corner.ops.read(), "sync_faults") == {}
-
-
-def test_the_heartbeat_tells_how_far_the_device_has_counted(hq: Hq, corner: Corner) -> None:
-    hq.publish()
-    corner.round()
-    assert corner.inbox.heartbeats[-1]["next_counter"] == 1
 
 
 def test_a_damaged_catalogue_is_told_as_empty_and_rebuilt(hq: Hq, corner: Corner) -> None:

@@ -57,11 +57,12 @@ def kiosk() -> None:
 @directory_option
 @click.option("--marketplace", required=True, help="The marketplace's URL.")
 @click.option("--code", required=True, help="The one-time code HQ gave for this corner.")
-def enrol_command(directory: Path, marketplace: str, code: str) -> None:
-    """Make this device the kiosk of a corner."""
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until HQ confirms the device, where it wants to.")
+def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -> None:
+    """Make this device the kiosk of a corner; the fingerprint shown must be the one HQ shows."""
     directory.mkdir(parents=True, exist_ok=True)
     store = open_ops(directory / "ops.db")
-    document = enrol(directory, store, Client(marketplace), code, now=clock.now())
+    document = enrol(directory, store, Client(marketplace), code, now=clock.now, show=_show_fingerprint, wait=wait)
     click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
 
 
@@ -184,6 +185,10 @@ def doctor_command(directory: Path) -> None:
     ]
     if not all(checks):
         sys.exit(1)
+
+
+def _show_fingerprint(fingerprint: str) -> None:
+    click.echo(f"fingerprint {fingerprint}")
 
 
 def _not_yet(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:

@@ -16,6 +16,7 @@ from kiosk.drawings import draw
 from pos import offers, skus
 from pos.corners import Corner
 from pos.errors import Invalid
+from pos.ops import setting
 from pos.selections import wipe_selection
 
 routes = Blueprint("home", __name__)
@@ -25,7 +26,9 @@ POSTER = 6
 
 @routes.get("/")
 def attract() -> Response:
-    """Show what passers-by see."""
+    """Show what passers-by see; before enrolment, what whoever sets the kiosk up compares with HQ."""
+    if web.kiosk().ops is not None and setting(web.ops(), "corner") is None:
+        return web.page("enrolment.html", enrolment=setting(web.ops(), "enrolment"))
     return web.page("attract.html", spots=_varied(demo_spots(web.catalog(), web.corner_or_none()))[:POSTER])
 
 

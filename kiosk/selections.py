@@ -11,10 +11,12 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import prices, web
 from pos import clock, offers, plans, selections, skus, slips, totals
-from pos.errors import Invalid, ListingGone, NotFound, RecordsDamaged
+from pos.errors import Invalid, KioskRevoked, ListingGone, NotFound, RecordsDamaged
 from pos.offers import Offer
+from pos.ops import setting
 from pos.selections import Priced, Wish
 from pos.totals import Line
+from sync.rounds import REVOKED
 
 routes = Blueprint("selections", __name__)
 
@@ -73,7 +75,10 @@ def accept_line(selection_id: str, line_no: int) -> Response:
 
 @routes.post("/selections/<selection_id>/slip")
 def issue_slip(selection_id: str) -> Response:
-    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
+    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped.
+
+    A kiosk whose key HQ has withdrawn makes none: its slips would open nothing.
+    """
     kiosk = web.kiosk()
     web.corner()
     now = prices.trusted_now(kiosk.ops)
@@ -83,6 +88,8 @@ def issue_slip(selection_id: str) -> Response:
     except NotFound as problem:
         raise RecordsDamaged("device.key is missing") from problem
     with web.ops_store().write() as ops:
+        if REVOKED in (setting(ops, "sync_faults") or {}):
+            raise KioskRevoked("this kiosk was withdrawn at HQ")
         slip = slips.issue_slip(
             ops,
             web.catalog(),

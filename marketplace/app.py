@@ -9,13 +9,17 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from marketplace import console, slip_pages, status, tallies, uplink, web
+from marketplace.bulkhead import Bulkhead
 from marketplace.db import open_engine, reading
+from marketplace.judging import Backlog, Judging
 from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
 from sync.static_files import StaticFiles
 
 MOST_BYTES = 2 * 2**20
+UPLINKS, UPLINKS_WAITING = 3, 1
+"""Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 
 
@@ -43,7 +47,15 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     counts = tallies.Tallies(directory)
-    app.extensions["marketplace"] = web.Marketplace(engine=engine, directory=directory, public_url=address, tallies=counts)
+    app.extensions["marketplace"] = web.Marketplace(
+        engine=engine,
+        directory=directory,
+        public_url=address,
+        tallies=counts,
+        judging=Judging(engine, directory),
+        uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
+        enrolment_room=Bulkhead(inside=1, waiting=1),
+    )
     web.set_up(app)
     tallies.watch(app, counts)
     for part in (slip_pages.pages, uplink.sync, console.console, status.status):
@@ -53,6 +65,8 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
 
 
 def app_from_environment() -> Flask:
-    """Return the app for a server's worker process; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
+    """Return the app for a server's worker process, judging beside it; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
     hosts = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",") if host.strip()]
-    return create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts)
+    app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts)
+    web.marketplace_of(app).judging.start()
+    return app

@@ -12,8 +12,7 @@ import click
 from granian import Granian
 from granian.constants import Interfaces
 
-from marketplace import tallies, trial_commands
-from marketplace.enrolments import start_enrolment
+from marketplace import device_commands, tallies, trial_commands
 from marketplace.feeds import Imported, import_feed
 from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
 from marketplace.places import DIRECTORY_VARIABLE, opened, start_place
@@ -68,15 +67,6 @@ def import_command(feed: Path, directory: Path) -> None:
     click.echo(_summary(imported))
 
 
-@marketplace.command("enrol")
-@click.argument("corner")
-@directory_option
-def enrol_command(corner: str, directory: Path) -> None:
-    """Print a one-time code for a corner, good for ten minutes."""
-    with opened(directory) as engine:
-        click.echo(start_enrolment(engine, corner, now=clock.now()))
-
-
 @marketplace.command("serve")
 @directory_option
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -109,6 +99,12 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 for command in (
+    device_commands.enrol_command,
+    device_commands.devices_command,
+    device_commands.confirm_command,
+    device_commands.refuse_command,
+    device_commands.revoke_command,
+    device_commands.gaps_command,
     trial_commands.publish_command,
     trial_commands.trial_command,
     trial_commands.promote_command,

@@ -11,12 +11,12 @@ from flask import Blueprint, render_template, request, session
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from marketplace import fleet_pages, overview, trial_pages
+from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, trial_pages
 from marketplace.db import changed, reading, row, run_tx
-from marketplace.enrolments import VALID_MINUTES, start_enrolment
+from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
 from marketplace.publishing import publish_all
 from marketplace.settings import setting
-from marketplace.web import marketplace, see_other
+from marketplace.web import ZONE, marketplace, see_other
 from pos import clock
 from pos.errors import PosError
 
@@ -24,12 +24,11 @@ SESSION_HOURS = 12
 FREE_TRIES = 5
 FIRST_WAIT_S = 30
 LONGEST_WAIT_S = 900
-ZONE = "Europe/Paris"
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
 
 console = Blueprint("console", __name__, url_prefix="/console")
-console.register_blueprint(fleet_pages.pages)
-console.register_blueprint(trial_pages.pages)
+for part in (fleet_pages.pages, trial_pages.pages, device_pages.pages, letter_pages.pages, gap_pages.pages):
+    console.register_blueprint(part)
 
 
 class WrongPassword(PosError):
@@ -85,7 +84,7 @@ def home() -> str:
             publications=overview.publications(connection),
             counts=overview.counts(connection),
             imports=overview.imports(connection),
-            code=None,
+            waiting=len(requests(connection, now=clock.now())),
         )
 
 
@@ -110,18 +109,11 @@ def sellers() -> str:
         return _page("console_sellers", sellers=overview.sellers(connection))
 
 
-@console.get("/events")
-def events() -> str:
-    """Show the events nobody could make sense of."""
-    with reading(marketplace().engine) as connection:
-        return _page("console_events", letters=overview.dead_letters(connection))
-
-
 @console.post("/corners/<corner_id>/enrolments")
 def enrolments(corner_id: str) -> str:
     """Make a one-time code for a corner and show it, once."""
     now = clock.now()
-    code = start_enrolment(marketplace().engine, corner_id, now=now)
+    code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
     until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
     return _page("console_code", code=code, corner_id=corner_id, until=until)
 

@@ -29,6 +29,7 @@ TRIES = 8
 RETRIED_STATES = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
 
+DISK_FULL = "53100"
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
 PRAGMAS = (
@@ -68,13 +69,15 @@ def create_tables(engine: Engine) -> None:
 def run_tx(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run `work` in one transaction and return its answer; run it again when the database asks for that.
 
-    Raises: Unavailable when it still cannot be done after several tries.
+    Raises: Unavailable when it still cannot be done after several tries, or the disk is full; nothing of it is kept then.
     """
     for attempt in range(TRIES):
         try:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as problem:
+            if _is_full(problem):
+                raise Unavailable("the disk of the database is full") from problem
             if not _may_retry(problem):
                 raise
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - full jitter between writers, not a secret
@@ -127,3 +130,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _may_retry(problem: DBAPIError) -> bool:
     state = getattr(problem.orig, "sqlstate", None)
     return problem.connection_invalidated or state in RETRIED_STATES or "database is locked" in str(problem.orig)
+
+
+def _is_full(problem: DBAPIError) -> bool:
+    return getattr(problem.orig, "sqlstate", None) == DISK_FULL or "disk is full" in str(problem.orig)

@@ -1,38 +1,57 @@
-"""Enrolment: a one-time code given to a corner becomes the public key of its device.
+"""Enrolment: a one-time code given to a corner becomes the public key of its device, at once or after a person has looked.
 
-Invariant: a code works once, for ten minutes and five tries, and HQ keeps only its hash. The first four symbols name the code,
-the other eight are its secret (40 bits; ASVS 6.5).
+Invariants: a code works for one key, for ten minutes and five wrong tries, and HQ keeps only its hash. The first four symbols
+name the code, the other eight are its secret (40 bits; ASVS 6.5). A key that waits for confirmation is no device: it is told
+nothing of the corner, and nothing it signs is believed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
+import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 
-from marketplace import standings, tables
+from marketplace import tables
 from marketplace.corners import corner_document
-from marketplace.db import changed, row, run_tx
+from marketplace.db import changed, reading, row, rows, run_tx
 from pos import clock
-from pos.errors import Conflict, Invalid, NotFound, Refused
+from pos.errors import Conflict, Invalid, NotFound, PosError, Refused
 from pos.tokens import CROCKFORD, key_id
+from sync.enrolment import fingerprint_of, plain_code
 
 SELECTOR, SECRET = 4, 8
 VALID_MINUTES = 10
 MOST_TRIES = 5
 RESERVE = 1000
+MOST_MISSES = 100
+"""Tries an hour at codes that do not exist, from everybody together, before every wrong try has to wait."""
+LONGEST_PAUSE_S = 900
 
 
 class WrongCode(Refused):
     """The code is unknown, used, expired, or was tried too often."""
+
+
+class TooManyTries(PosError):
+    """So many codes that do not exist were tried this hour that wrong ones have to wait; `data` carries `retry_after_s`."""
+
+    status = 429
+
+
+class DeviceRefused(PosError):
+    """Somebody at HQ looked at this key's fingerprint and refused it."""
+
+    status = 403
 
 
 class KeyTaken(Conflict):
@@ -49,8 +68,20 @@ class Enrolment:
     first_counter: int
 
 
-def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
-    """Return a new code for a corner, written in groups of four. Raises: NotFound."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingDevice:
+    """All that a device is told before somebody at HQ has compared its fingerprint."""
+
+    key_id: str
+    stream: str
+    expires_at: str
+
+
+def start_enrolment(engine: Engine, corner_id: str, *, must_confirm: bool = False, now: datetime) -> str:
+    """Return a new code for a corner, written in groups of four; with `must_confirm`, its device waits for a person at HQ.
+
+    Raises: NotFound.
+    """
     code = "".join(secrets.choice(CROCKFORD) for _ in range(SELECTOR + SECRET))
 
     def work(connection: Connection) -> None:
@@ -62,6 +93,7 @@ def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
             "secret_sha256": _hash(code[SELECTOR:]),
             "created_at": clock.to_text(now),
             "expires_at": clock.to_text(now + timedelta(minutes=VALID_MINUTES)),
+            "must_confirm": int(must_confirm),
             "tries": 0,
             "used_at": None,
             "used_by": None,
@@ -73,22 +105,99 @@ def start_enrolment(engine: Engine, corner_id: str, *, now: datetime) -> str:
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
-def enrol_device(engine: Engine, code: str, public_key: str, *, slip_prefix: str, now: datetime) -> Enrolment:
-    """Turn a code and a raw public key in hexadecimal into an enrolled device.
+def enrol_device(
+    engine: Engine, code: str, public_key: str, *, slip_prefix: str, now: datetime, root: str = ""
+) -> Enrolment | WaitingDevice:
+    """Turn a code and a raw public key in hexadecimal into an enrolled device, or one that waits to be confirmed.
 
     A wrong try is counted and stays counted. The same code with the same key answers the same again while it lasts, since
-    the first answer may have been lost on its way. Raises: Invalid, WrongCode, KeyTaken.
+    the first answer may have been lost on its way. `root` is the text the device will pin.
+    Raises: Invalid, WrongCode, TooManyTries, DeviceRefused, KeyTaken.
     """
     raw_key = _read_key(public_key)
     plain = _read_code(code)
-    corner_id = run_tx(engine, lambda connection: _use_code(connection, plain, key_id(raw_key).hex(), clock.to_text(now)))
-    if corner_id is None:
+    used = run_tx(engine, lambda connection: _use_code(connection, plain, key_id(raw_key).hex(), now))
+    if used is None:
+        with reading(engine) as connection:
+            pause_s = _pause_s(connection, now)
+        if pause_s:
+            raise TooManyTries("too many unknown codes were tried this hour", retry_after_s=pause_s)
         raise WrongCode("the code is unknown, used, expired, or was tried too often")
-    return run_tx(engine, lambda connection: _enrol(connection, corner_id, raw_key, slip_prefix, clock.to_text(now)))
+    fingerprint = partial(fingerprint_of, raw_key, root=root, code=plain)
+    return run_tx(engine, lambda connection: _enrol(connection, used, raw_key, fingerprint, slip_prefix, now))
 
 
-def _use_code(connection: Connection, plain: str, key: str, now: str) -> str | None:
-    """Count the try, then use the code up if it is right: the count is committed either way."""
+def confirm_device(engine: Engine, wanted_id: str, *, now: datetime) -> dict[str, Any]:
+    """Make a waiting key the corner's device and return its request; again does nothing more.
+
+    Its code then lives on for that key alone, so that a kiosk that asks late still gets its answer. Raises: NotFound, KeyTaken.
+    """
+
+    def work(connection: Connection) -> dict[str, Any]:
+        found = _decide(connection, wanted_id, "confirmed", now)
+        changed(
+            connection,
+            "update enrolment_code set expires_at = :until where corner_id = :corner_id and selector = :selector",
+            until=clock.to_text(now + timedelta(minutes=VALID_MINUTES)),
+            corner_id=found["corner_id"],
+            selector=found["selector"],
+        )
+        _admit(connection, found, clock.to_text(now))
+        return found
+
+    return run_tx(engine, work)
+
+
+def refuse_device(engine: Engine, wanted_id: str, *, now: datetime) -> dict[str, Any]:
+    """Refuse a waiting key for good and return its request. Raises: NotFound."""
+    return run_tx(engine, lambda connection: _decide(connection, wanted_id, "refused", now))
+
+
+def requests(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Return the keys that wait to be confirmed and whose code still lives, the newest first."""
+    found = rows(
+        connection,
+        """
+        select device_request.corner_id, key_id, fingerprint, asked_at, expires_at, corner.body
+        from device_request join corner on corner.corner_id = device_request.corner_id
+        where state = 'waiting' and expires_at > :now
+        order by asked_at desc, key_id
+        """,
+        now=clock.to_text(now),
+    )
+    return [{**each, "body": json.loads(each["body"])} for each in found]
+
+
+def _decide(connection: Connection, wanted_id: str, state: str, now: datetime) -> dict[str, Any]:
+    """Settle a request that waits; one settled in the same way before stays as it was."""
+    text = clock.to_text(now)
+    changed(
+        connection,
+        """
+        update device_request set state = :state, decided_at = :now
+        where key_id = :key_id and state = 'waiting' and expires_at > :now
+        """,
+        state=state,
+        now=text,
+        key_id=wanted_id,
+    )
+    found = row(
+        connection,
+        "select * from device_request where key_id = :key_id and state = :state order by asked_at desc",
+        key_id=wanted_id,
+        state=state,
+    )
+    if found is None:
+        raise NotFound(f"no device waits under the key {wanted_id}", key_id=wanted_id)
+    return found
+
+
+def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> dict[str, Any] | None:
+    """Return the code's row, bound to this key; count a wrong try instead: the count is committed either way.
+
+    Once too many tries met no code at all, a wrong try learns nothing more than that it has to wait; a right one goes through.
+    """
+    text = clock.to_text(now)
     found = row(
         connection,
         """
@@ -97,59 +206,169 @@ def _use_code(connection: Connection, plain: str, key: str, now: str) -> str | N
         """,
         selector=plain[:SELECTOR],
         key=key,
-        now=now,
+        now=text,
         most=MOST_TRIES,
     )
+    if found is not None and hmac.compare_digest(found["secret_sha256"], _hash(plain[SELECTOR:])):
+        changed(
+            connection,
+            """
+            update enrolment_code set used_at = coalesce(used_at, :now), used_by = :key
+            where corner_id = :corner_id and selector = :selector
+            """,
+            now=text,
+            key=key,
+            corner_id=found["corner_id"],
+            selector=found["selector"],
+        )
+        return found
     if found is None:
+        _count_miss(connection, text[:13])
         return None
-    is_right = hmac.compare_digest(found["secret_sha256"], _hash(plain[SELECTOR:]))
     changed(
         connection,
-        """
-        update enrolment_code set tries = tries + 1, used_at = coalesce(used_at, :used_at), used_by = coalesce(used_by, :used_by)
-        where corner_id = :corner_id and selector = :selector
-        """,
-        used_at=now if is_right else None,
-        used_by=key if is_right else None,
+        "update enrolment_code set tries = tries + 1 where corner_id = :corner_id and selector = :selector",
         corner_id=found["corner_id"],
         selector=found["selector"],
     )
-    return str(found["corner_id"]) if is_right else None
+    return None
 
 
-def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: str, now: str) -> Enrolment:
+def _count_miss(connection: Connection, hour: str) -> None:
+    changed(connection, "delete from console_failure where name like 'enrolment %' and name <> :name", name=f"enrolment {hour}")
+    changed(
+        connection,
+        """
+        insert into console_failure (name, failures, last_at) values (:name, 1, :hour)
+        on conflict (name) do update set failures = console_failure.failures + 1
+        """,
+        name=f"enrolment {hour}",
+        hour=hour,
+    )
+
+
+def _pause_s(connection: Connection, now: datetime) -> int:
+    """Return how long wrong tries have to wait: 0 while few met no code this hour."""
+    name = f"enrolment {clock.to_text(now)[:13]}"
+    found = row(connection, "select failures from console_failure where name = :name", name=name)
+    if found is None or found["failures"] <= MOST_MISSES:
+        return 0
+    return min(LONGEST_PAUSE_S, 3600 - now.minute * 60 - now.second)
+
+
+def _enrol(
+    connection: Connection,
+    code: dict[str, Any],
+    raw_key: bytes,
+    fingerprint: Callable[..., str],
+    slip_prefix: str,
+    now: datetime,
+) -> Enrolment | WaitingDevice:
+    """Find or make the key's request, and answer according to what was decided on it."""
+    text = clock.to_text(now)
+    request = _request(connection, code, raw_key, fingerprint, text)
+    if request["state"] == "refused":
+        raise DeviceRefused("this device was refused at HQ", key_id=request["key_id"])
+    if request["state"] == "waiting":
+        return WaitingDevice(key_id=request["key_id"], stream=request["stream"], expires_at=request["expires_at"])
+    device = _admit(connection, request, text)
+    document = corner_document(connection, request["corner_id"], slip_prefix=slip_prefix)
+    return Enrolment(
+        corner=document, key_id=device["key_id"], stream=device["stream"], first_counter=int(device["first_counter"])
+    )
+
+
+def _request(
+    connection: Connection, code: dict[str, Any], raw_key: bytes, fingerprint: Callable[..., str], now: str
+) -> dict[str, Any]:
     name = key_id(raw_key).hex()
-    known = row(connection, "select corner_id, public_key, stream from device where key_id = :key_id", key_id=name)
+    _check_free(connection, name, code["corner_id"], raw_key)
+    found = row(
+        connection,
+        "select * from device_request where corner_id = :corner_id and key_id = :key_id and selector = :selector",
+        corner_id=code["corner_id"],
+        key_id=name,
+        selector=code["selector"],
+    )
+    if found is not None:
+        return found
+    # A key asks for one place at a time; a code newer than the last one asks anew, whatever became of that.
+    changed(connection, "delete from device_request where key_id = :key_id", key_id=name)
+    stream = secrets.token_hex(8)
+    values = {
+        "corner_id": code["corner_id"],
+        "key_id": name,
+        "public_key": raw_key,
+        "selector": code["selector"],
+        "stream": stream,
+        "fingerprint": fingerprint(stream=stream),
+        "asked_at": now,
+        "expires_at": code["expires_at"],
+        "state": "waiting" if code["must_confirm"] else "confirmed",
+        "decided_at": None if code["must_confirm"] else now,
+    }
+    connection.execute(tables.device_request.insert(), values)
+    return values
+
+
+def _admit(connection: Connection, request: dict[str, Any], now: str) -> dict[str, Any]:
+    """Make the key of a confirmed request its corner's device; the devices before it are superseded. Idempotent."""
+    key = {"corner_id": request["corner_id"], "key_id": request["key_id"]}
+    _check_free(connection, request["key_id"], request["corner_id"], bytes(request["public_key"]))
+    known = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **key)
+    if known is not None and known["stream"] == request["stream"]:
+        return known
+    changed(
+        connection,
+        "update device set superseded_at = :now where corner_id = :corner_id and key_id <> :key_id and superseded_at is null",
+        **key,
+        now=now,
+    )
+    if known is not None:
+        # The answer to an earlier code never arrived, so nothing was sent in the stream it named.
+        changed(
+            connection,
+            """
+            update device set stream = :stream, acked = 0, superseded_at = null
+            where corner_id = :corner_id and key_id = :key_id
+            """,
+            **key,
+            stream=request["stream"],
+        )
+        return {**known, "stream": request["stream"]}
+    values = {
+        **key,
+        "public_key": bytes(request["public_key"]),
+        "stream": request["stream"],
+        "enrolled_at": now,
+        "first_counter": _first_counter(connection, request["corner_id"]),
+        "acked": 0,
+    }
+    connection.execute(tables.device.insert(), values)
+    return values
+
+
+def _check_free(connection: Connection, name: str, corner_id: str, raw_key: bytes) -> None:
+    """Raise KeyTaken where another corner or key has this id, or where this one was revoked."""
+    known = row(connection, "select corner_id, public_key from device where key_id = :key_id", key_id=name)
     if known is not None and (known["corner_id"] != corner_id or bytes(known["public_key"]) != raw_key):
         raise KeyTaken("a device with this key id is enrolled already")
-    stream = known["stream"] if known is not None else secrets.token_hex(8)
-    if known is None:
-        values = {
-            "corner_id": corner_id,
-            "key_id": name,
-            "public_key": raw_key,
-            "stream": stream,
-            "enrolled_at": now,
-            "acked": 0,
-        }
-        connection.execute(tables.device.insert(), values)
-        standings.enrol(connection, corner_id, key_id=name, now=now)
-    document = corner_document(connection, corner_id, slip_prefix=slip_prefix)
-    return Enrolment(corner=document, key_id=name, stream=stream, first_counter=_first_counter(connection, corner_id))
+    if row(connection, "select 1 as one from revocation where key_id = :key_id", key_id=name) is not None:
+        raise KeyTaken("this key was revoked")
 
 
 def _first_counter(connection: Connection, corner_id: str) -> int:
     """Return where a new device of the corner counts from: far above every slip seen, since some may not have arrived."""
     counters = [
-        row(connection, f"select max(counter) as last from {table} where corner_id = :corner_id", corner_id=corner_id)
-        for table in ("slip", "claim")
+        row(connection, f"select max({column}) as last from {table} where corner_id = :corner_id", corner_id=corner_id)
+        for table, column in (("slip", "counter"), ("claim", "counter"), ("device", "next_counter - 1"))
     ]
     last = max((found["last"] or 0 for found in counters if found is not None), default=0)
     return last + RESERVE if last else 1
 
 
 def _read_code(code: str) -> str:
-    plain = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    plain = plain_code(code)
     if len(plain) != SELECTOR + SECRET or set(plain) - set(CROCKFORD):
         raise WrongCode("a code has 12 letters and digits")
     return plain

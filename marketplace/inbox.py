@@ -1,5 +1,6 @@
 """Events from the corners: stored first, exactly as sent, and judged later.
 
+Judging goes on beside the requests (`marketplace.judging`), so that neither a slow nor a poisonous event delays an answer.
 Invariants: an event is stored once for ever by (corner, key, stream, seq); the same seq with another hash is a cloned disk and
 quarantines its stream; an event nobody can make sense of is set aside as dead and never holds up the next.
 """
@@ -19,6 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from marketplace import standings, tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.repricing import price_wish
+from marketplace.revocations import MOST_COUNTER, revocation
 from marketplace.slips import issued_at
 from pos import clock, tokens
 from pos.errors import Conflict, Invalid, Unavailable
@@ -29,7 +31,7 @@ from sync.heartbeats import read_heartbeat
 
 MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
-JUDGED_TOGETHER = 100
+JUDGED_TOGETHER = 50
 KEY = ("corner_id", "key_id", "stream", "seq")
 MOST_SEQ = 2**53
 KIND = re.compile(r"[a-z_]{1,40}", re.ASCII)
@@ -69,7 +71,8 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
             return None
         _insert(connection, device, events, clock.to_text(now))
         acked = _acked(connection, device, int(found["acked"]))
-        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(said, ensure_ascii=False))
+        about = {"seen_at": clock.to_text(now), "heartbeat": json.dumps(said, ensure_ascii=False)}
+        _note(connection, device, acked=acked, next_counter=_next_counter(found, said), **about)
         standings.note(connection, device, said, now=now)
         return acked
 
@@ -80,26 +83,36 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
 
 def judge(engine: Engine) -> int:
-    """Act on every stored event that nobody judged yet, a few in a transaction; return how many there were.
+    """Act on every stored event that nobody judged yet, a few in a transaction; return how many were judged.
 
-    A failure of the database leaves the events for the next call; any other failure sets that event aside as dead.
+    A failure of the database leaves the events for the next call, and the others are gone on with; any other failure sets that
+    event aside as dead.
     """
-    with reading(engine) as connection:
-        waiting = rows(
-            connection,
-            """
-            select * from inbox where state = 'new'
-            order by corner_id, key_id, stream, seq limit :most
-            """,
-            most=JUDGED_AT_ONCE,
-        )
-    for start in range(0, len(waiting), JUDGED_TOGETHER):
-        some = waiting[start : start + JUDGED_TOGETHER]
-        if not _judged(engine, some) and len(some) > 1:
-            # One of them may be what the database cannot bear: alone it holds up nobody else.
-            for event in some:
-                _judged(engine, [event])
-    return len(waiting)
+    done = 0
+    after: Event | None = dict.fromkeys(KEY, "") | {"seq": 0}
+    while after is not None:
+        with reading(engine) as connection:
+            waiting = rows(
+                connection,
+                """
+                select * from inbox
+                where state = 'new' and (corner_id, key_id, stream, seq) > (:corner_id, :key_id, :stream, :seq)
+                order by corner_id, key_id, stream, seq limit :most
+                """,
+                **{name: after[name] for name in KEY},
+                most=JUDGED_AT_ONCE,
+            )
+        for start in range(0, len(waiting), JUDGED_TOGETHER):
+            done += _judge_together(engine, waiting[start : start + JUDGED_TOGETHER])
+        after = waiting[-1] if waiting else None
+    return done
+
+
+def _judge_together(engine: Engine, some: list[Event]) -> int:
+    if _judged(engine, some):
+        return len(some)
+    # One of them may be what the database cannot bear: alone it holds up nobody else.
+    return sum(_judged(engine, [event]) for event in some) if len(some) > 1 else 0
 
 
 def _judged(engine: Engine, some: list[Event]) -> bool:
@@ -190,7 +203,7 @@ def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]
 def _insert(connection: Connection, device: dict[str, Any], events: list[Event], now: str) -> None:
     if not events:
         return
-    owner = {**_key(device), "stream": device["stream"], "received_at": now, "state": "new", "reason": ""}
+    owner = {**_key(device), "stream": device["stream"], "received_at": now, "state": "new", "reason": "", "note": ""}
     columns = [column.name for column in tables.inbox.columns]
     connection.execute(
         text(
@@ -218,6 +231,14 @@ def _acked(connection: Connection, device: dict[str, Any], acked: int) -> int:
             break
         acked += 1
     return acked
+
+
+def _next_counter(device: dict[str, Any], heartbeat: dict[str, Any]) -> int | None:
+    """Return the highest counter the device has ever said comes next: an old heartbeat sent again takes nothing back."""
+    known, said = device["next_counter"], heartbeat.get("next_counter")
+    if type(said) is not int or not 1 <= said < MOST_COUNTER:
+        return known if known is None else int(known)
+    return max(said, known or 0)
 
 
 def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> None:
@@ -265,6 +286,9 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         raise Invalid("the slip is not signed by a device of this corner")
     if (token.counter, tokens.slip_number(token.corner_no, token.counter)) != (body["counter"], body["number"]):
         raise Invalid("the slip's number is not its token's")
+    withdrawn = revocation(connection, event["corner_id"], device["key_id"])
+    if withdrawn is not None and token.counter >= withdrawn["from_counter"]:
+        raise Invalid(f"the slip's key is withdrawn from counter {withdrawn['from_counter']}")
     values = {
         "corner_id": event["corner_id"],
         "key_id": device["key_id"],

@@ -20,9 +20,9 @@ from marketplace.db import changed, new_id, row, run_tx
 from marketplace.line_facts import line_facts
 from marketplace.marks import Marks
 from marketplace.repricing import Comparison
-from marketplace.slips import Reading, read_slip
+from marketplace.slips import Reading, Withdrawn, read_slip
 from pos import clock
-from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided
+from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided, SlipWithdrawn
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 POSTCODE = {"fr": re.compile(r"\b\d{5}\b"), "us": re.compile(r"\b\d{5}(?:-\d{4})?\b")}
@@ -98,11 +98,13 @@ def claim_slip(
 
     `seen_cents` is the total the customer saw: an order never costs more, and one with `replace` needs it.
     Nothing is kept when it raises.
-    Raises: MangledToken, ForgedToken, SlipUnknown, SlipAlreadyVoided, InvalidContact, LinesGone, TotalRose.
+    Raises: MangledToken, ForgedToken, SlipUnknown, SlipWithdrawn, SlipAlreadyVoided, InvalidContact, LinesGone, TotalRose.
     """
 
     def work(connection: Connection) -> str:
         reading = read_slip(connection, digits, now=now, replace=replace)
+        if isinstance(reading, Withdrawn):
+            raise SlipWithdrawn(number=reading.number)
         if not isinstance(reading, Reading):
             raise SlipUnknown("this corner has not been heard from yet", number=reading.number)
         if reading.order_id is not None:

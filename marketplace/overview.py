@@ -1,4 +1,4 @@
-"""What HQ sees at a glance: publications, orders, slips, dead letters, sellers. Each list is one query shaped for its page."""
+"""What HQ sees at a glance: publications, orders, slips, sellers. Each list is one query shaped for its page."""
 
 from __future__ import annotations
 
@@ -80,18 +80,6 @@ def orders(connection: Connection) -> list[dict[str, Any]]:
     for each in found:
         each["totals"] = json.loads(each["totals"])
     return found
-
-
-def dead_letters(connection: Connection) -> list[dict[str, Any]]:
-    """Return the events nobody could make sense of, the newest first."""
-    return rows(
-        connection,
-        """
-        select corner_id, key_id, seq, kind, reason, recorded_at, received_at from inbox
-        where state = 'dead' order by received_at desc, seq desc limit :most
-        """,
-        most=MOST_ROWS,
-    )
 
 
 def sellers(connection: Connection) -> list[dict[str, Any]]:

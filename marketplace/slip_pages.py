@@ -22,10 +22,10 @@ from marketplace.orders import (
     masked_name,
     order,
 )
-from marketplace.slips import Reading, Waiting, read_slip
+from marketplace.slips import Reading, Waiting, Withdrawn, read_slip
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.errors import Conflict, NotFound, SlipAlreadyVoided
+from pos.errors import Conflict, NotFound, SlipAlreadyVoided, SlipWithdrawn
 
 pages = Blueprint("slips", __name__)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -43,8 +43,8 @@ def slip(digits: str) -> Response | str | tuple[str, int]:
     """Show a slip; a slip that was ordered leads to its order."""
     with reading(marketplace().engine) as connection:
         found = read_slip(connection, digits, now=clock.now())
-    if isinstance(found, Waiting):
-        return _waiting(found)
+    if not isinstance(found, Reading):
+        return _no_slip(found)
     if found.order_id is not None:
         return see_other("slips.order_page", order_id=found.order_id)
     return _slip_page(found, {}, {}, problem=None)
@@ -61,7 +61,7 @@ def claim(digits: str) -> Response | tuple[str, int]:
         order_id = claim_slip(marketplace().engine, digits, form, replace=replace, seen_cents=seen_cents, now=clock.now())
     except InvalidContact as problem:
         return _again(digits, form, replace, problem.data["fields"], problem)
-    except (LinesGone, TotalRose, SlipAlreadyVoided, SlipUnknown) as problem:
+    except (LinesGone, TotalRose, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
         return _again(digits, form, replace, {}, problem)
     return see_other("slips.order_page", order_id=order_id)
 
@@ -81,7 +81,10 @@ def order_page(order_id: str) -> str:
     return render_template("marketplace/orders.html", order=found, facts=found["facts"], totals=found["totals"], masked=masked)
 
 
-def _waiting(found: Waiting) -> tuple[str, int]:
+def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
+    """Say that the slip's device is not known yet, or that it was withdrawn before it made this slip."""
+    if isinstance(found, Withdrawn):
+        return render_template("marketplace/withdrawn.html", slip=found), 410
     return render_template("marketplace/waiting.html", slip=found), 202
 
 
@@ -91,8 +94,8 @@ def _again(
     """Show the slip again with what was typed kept, and why nothing was ordered."""
     with reading(marketplace().engine) as connection:
         found = read_slip(connection, digits, now=clock.now(), replace=replace)
-    if isinstance(found, Waiting):
-        return _waiting(found)
+    if not isinstance(found, Reading):
+        return _no_slip(found)
     text = _slip_page(found, form, fields, problem=problem)
     return text, 409 if isinstance(problem, Conflict) else 422
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.repricing import Comparison, compare_line
+from marketplace.revocations import revocation
 from pos import clock, tokens
 from pos.claims import law_on
 from pos.errors import Invalid
@@ -33,6 +34,15 @@ class Waiting:
 
     number: str
     corner_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A slip that a withdrawn key signed from its cut-off on; `corner` is the corner's body."""
+
+    number: str
+    corner: dict[str, Any]
+    revoked_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +99,10 @@ class Reading:
 
 def read_slip(
     connection: Connection, digits: str, *, now: datetime, replace: Mapping[int, int] | None = None
-) -> Reading | Waiting:
-    """Read a slip's address. `replace` maps line numbers to listings accepted for devices that are gone.
+) -> Reading | Waiting | Withdrawn:
+    """Read a slip's address. What was ordered with a slip before its key was withdrawn stays ordered.
 
+    `replace` maps line numbers to listings accepted for devices that are gone.
     Raises: MangledToken, ForgedToken.
     """
     data = tokens.from_digits(digits)
@@ -112,6 +123,9 @@ def read_slip(
         return Waiting(number=number, corner_no=token.corner_no)
     if not tokens.verify(data, bytes(device["public_key"])):
         raise ForgedToken("the signature is not this device's")
+    withdrawn = revocation(connection, device["corner_id"], device["key_id"])
+    if withdrawn is not None and token.counter >= withdrawn["from_counter"] and not _is_claimed(connection, device, token):
+        return Withdrawn(number=number, corner=json.loads(device["corner"]), revoked_at=withdrawn["revoked_at"])
     return _reading(connection, digits, token, device, number, now, replace or {})
 
 
@@ -125,6 +139,11 @@ def issued_at(connection: Connection, token: Token, market: str, *, now: datetim
     )
     earliest = clock.from_text(found["published_at"]) if found else token.issued_at
     return min(max(token.issued_at, earliest), now)
+
+
+def _is_claimed(connection: Connection, device: dict[str, Any], token: Token) -> bool:
+    query = "select 1 as one from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter"
+    return row(connection, query, corner_id=device["corner_id"], key_id=device["key_id"], counter=token.counter) is not None
 
 
 def _reading(

@@ -207,7 +207,10 @@ device = _table(
     Column("public_key", LargeBinary, nullable=False),
     _text("stream"),
     _text("enrolled_at"),
+    _whole("first_counter"),
+    _maybe_whole("next_counter"),
     _whole("acked"),
+    _maybe_text("superseded_at"),
     _maybe_text("quarantined_at"),
     _maybe_text("seen_at"),
     _maybe_text("heartbeat"),
@@ -249,6 +252,25 @@ standing = _table(
     Index("standing_by_line", "market", "ring", "block", "trouble", "publication", "seen_at"),
 )
 heartbeat = _table("heartbeat", _key("corner_id"), _key("at"), _key("key_id"), _text("state"))
+# A key that asked to be a corner's device. What asks here is nobody yet: no slip, event or page knows it before `device` does.
+device_request = _table(
+    "device_request",
+    _key("corner_id"),
+    _key("key_id"),
+    Column("public_key", LargeBinary, nullable=False),
+    _text("selector"),
+    _text("stream"),
+    _text("fingerprint"),
+    _text("asked_at"),
+    _text("expires_at"),
+    _text("state"),
+    _maybe_text("decided_at"),
+    CheckConstraint("state in ('waiting', 'confirmed', 'refused')", name="known_request_state"),
+    Index("device_request_by_key", "key_id"),
+    Index("device_request_by_state", "state", "expires_at"),
+)
+# From this counter on, what the key signs is no longer ours; what it signed before stays good.
+revocation = _table("revocation", _key("corner_id"), _key("key_id"), _whole("from_counter"), _text("revoked_at"))
 enrolment_code = _table(
     "enrolment_code",
     _key("corner_id"),
@@ -256,6 +278,7 @@ enrolment_code = _table(
     _text("secret_sha256"),
     _text("created_at"),
     _text("expires_at"),
+    _whole("must_confirm"),
     _whole("tries"),
     _maybe_text("used_at"),
     _maybe_text("used_by"),
@@ -275,7 +298,8 @@ inbox = _table(
     _text("received_at"),
     _text("state"),
     _text("reason"),
-    CheckConstraint("state in ('new', 'judged', 'dead')", name="known_inbox_state"),
+    _text("note"),
+    CheckConstraint("state in ('new', 'judged', 'dead', 'set_aside')", name="known_inbox_state"),
     Index("inbox_by_state", "state", "corner_id", "key_id", "stream", "seq"),
 )
 slip = _table(

@@ -1,4 +1,8 @@
-"""`/sync/v1/…`: enrolment, and the events corners send; files are served in front. What the bytes mean: docs/protocol.md."""
+"""`/sync/v1/…`: enrolment, and the events corners send; files are served in front. What the bytes mean: docs/protocol.md.
+
+Invariant: a request of the fleet gets no more than its own few places in this process; whoever finds none is sent away before
+its body is read or its signature checked, so that the shop goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,22 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.exc import OperationalError
 
+from marketplace.bulkhead import spread_s
 from marketplace.corners import corner_document
 from marketplace.db import reading, row
-from marketplace.enrolments import enrol_device
-from marketplace.inbox import MalformedEvents, judge, read_events, store_events
+from marketplace.enrolments import WaitingDevice, enrol_device
+from marketplace.inbox import MalformedEvents, read_events, store_events
 from marketplace.publishing import keys_path, sync_path
-from marketplace.web import marketplace
+from marketplace.revocations import check_admitted
+from marketplace.web import Marketplace, marketplace
 from pos import clock
+from pos.errors import Unavailable
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
 from sync.keys import REPLY, read_key
-from sync.repository import is_renewal_due, newest_root, renew
+from sync.repository import newest_root
 from sync.signatures import sign_reply, verify
 from sync.uplink import FORMAT, reply
 
@@ -29,30 +37,56 @@ logger = logging.getLogger(__name__)
 
 @sync.post("/enrolments")
 def enrolments() -> tuple[Response, int]:
-    """Turn a one-time code and a public key into an enrolled device."""
-    here, document = marketplace(), _document()
+    """Turn a one-time code and a public key into an enrolled device, or one that HQ has yet to confirm."""
+    here = marketplace()
+    with here.enrolment_room.admitted():
+        return _enrol(here)
+
+
+@sync.post("/up")
+def up() -> Response:
+    """Store a batch of events and answer what is held; what they mean is judged later, elsewhere."""
+    here = marketplace()
+    with here.uplink_room.admitted():
+        return _up(here)
+
+
+@sync.errorhandler(OperationalError)
+def unavailable(problem: OperationalError) -> tuple[Response, int, dict[str, str]]:
+    """Answer "later" when the database cannot: nothing of the request was kept, so it may come again."""
+    logger.error("the database refused a request of the fleet: %s", problem)
+    answer = {"code": Unavailable().code, "detail": "the database cannot take this now", "status": Unavailable.status}
+    return jsonify(answer), Unavailable.status, {"Retry-After": str(spread_s())}
+
+
+def _enrol(here: Marketplace) -> tuple[Response, int]:
+    document = _document()
     code, public_key = document.get("code"), document.get("public_key")
     if not isinstance(code, str) or not isinstance(public_key, str):
         raise MalformedEvents("code and public_key are texts")
     prefix = f"{here.public_url}/k/"
-    enrolled = enrol_device(here.engine, code, public_key, slip_prefix=prefix, now=clock.now())
+    root = newest_root(sync_path(here.directory))
+    enrolled = enrol_device(here.engine, code, public_key, slip_prefix=prefix, now=clock.now(), root=root)
+    if isinstance(enrolled, WaitingDevice):
+        told = {"state": "waiting", "root": root, "key_id": enrolled.key_id, "stream": enrolled.stream}
+        return jsonify({**told, "expires_at": enrolled.expires_at, "time": clock.to_text(clock.now())}), 202
     answer = {
         "corner": enrolled.corner,
         "corner_sha256": corner_sha256(enrolled.corner),
         "first_counter": enrolled.first_counter,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
-        "root": newest_root(sync_path(here.directory)),
+        "root": root,
         "time": clock.to_text(clock.now()),
     }
     return jsonify(answer), 201
 
 
-@sync.post("/up")
-def up() -> Response:
-    """Store a batch of events, answer what is held, then judge; judging badly never spoils the answer."""
-    here, now = marketplace(), clock.now()
+def _up(here: Marketplace) -> Response:
+    now = clock.now()
     device = _signed_device()
+    with reading(here.engine) as connection:
+        check_admitted(connection, device, now=now)
     document = _document()
     if document.get("format") != FORMAT:
         raise MalformedEvents(f"format is {FORMAT}")
@@ -61,11 +95,7 @@ def up() -> Response:
     said = document.get("heartbeat")
     heartbeat = said if isinstance(said, dict) else {}
     acked = store_events(here.engine, device, read_events(document), heartbeat=heartbeat, now=now)
-    try:
-        judge(here.engine)
-        _keep_fresh(now=now)
-    except Exception:
-        logger.exception("judging and renewing come later")
+    here.judging.wake()
     with reading(here.engine) as connection:
         corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
     sha256 = corner_sha256(corner)
@@ -88,13 +118,6 @@ def _signed(document: dict[str, Any], *, now: datetime) -> Response:
         )
     )
     return response
-
-
-def _keep_fresh(*, now: datetime) -> None:
-    """Sign anew what nears its expiry: as long as any kiosk calls, nothing runs out while nothing is published."""
-    here = marketplace()
-    if is_renewal_due(sync_path(here.directory), now=now):
-        renew(sync_path(here.directory), keys_path(here.directory), now=now)
 
 
 def _document() -> dict[str, Any]:

@@ -17,6 +17,8 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 import templates
+from marketplace.bulkhead import Bulkhead
+from marketplace.judging import Judging
 from marketplace.tallies import Tallies
 from pos import languages
 from pos.errors import PosError
@@ -27,6 +29,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON_PATHS = "/sync/"
 LANGUAGE_COOKIE = "language"
 YEAR_S = 31_536_000
+ZONE = "Europe/Paris"
+"""Where HQ sits: the console shows its times."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
@@ -56,11 +60,19 @@ class Marketplace:
     directory: Path
     public_url: str
     tallies: Tallies
+    judging: Judging
+    uplink_room: Bulkhead
+    enrolment_room: Bulkhead
 
 
 def marketplace() -> Marketplace:
     """Return the marketplace this app serves."""
-    here: Marketplace = current_app.extensions["marketplace"]
+    return marketplace_of(current_app)
+
+
+def marketplace_of(app: Flask) -> Marketplace:
+    """Return the marketplace `app` serves."""
+    here: Marketplace = app.extensions["marketplace"]
     return here
 
 
@@ -133,9 +145,11 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _refused(problem: PosError) -> tuple[Response | str, int]:
+def _refused(problem: PosError) -> tuple[Response | str, int] | tuple[Response, int, dict[str, str]]:
     if wants_json():
-        return jsonify({"code": problem.code, "detail": problem.detail or problem.code, "status": problem.status}), problem.status
+        answer = jsonify({"code": problem.code, "detail": problem.detail or problem.code, "status": problem.status})
+        wait_s = problem.data.get("retry_after_s")
+        return answer, problem.status, {"Retry-After": str(wait_s)} if wait_s else {}
     return render_template("marketplace/errors.html", code=problem.code, status=problem.status, data=problem.data), problem.status
 
 

@@ -52,6 +52,10 @@ class SlipAlreadyVoided(Conflict):
     """The slip was voided before; a voided slip stays voided."""
 
 
+class SlipWithdrawn(Conflict):
+    """The kiosk's key was withdrawn before this slip's counter: it is none of ours, and opens nothing."""
+
+
 class Refused(PosError):
     """The rules of the trade refuse it."""
 
@@ -94,6 +98,10 @@ class CatalogMissing(Unavailable):
 
 class RecordsDamaged(Unavailable):
     """ops.db fails its check: no slip is issued and the file is kept as it is."""
+
+
+class KioskRevoked(Unavailable):
+    """HQ withdrew this kiosk's key: a slip made now would open nothing, so none is made."""
 
 
 class DiskFull(Unavailable):

@@ -49,6 +49,12 @@ class Rejected(SyncError):
     status = 409
 
 
+class NotConfirmed(SyncError):
+    """HQ knows this device's key and nobody there has confirmed it; `data` may carry the `fingerprint` to compare."""
+
+    status = 409
+
+
 class MetadataExpired(SyncError):
     """What HQ signed has run out by trusted time: nothing of it is installed, and what is held stays in use."""
 

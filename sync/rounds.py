@@ -19,7 +19,7 @@ from pos.ops import setting, store_setting
 from pos.slips import load_device
 from pos.trusted_time import is_clock_wrong, trusted_now
 from sync.client import Client
-from sync.errors import MetadataExpired, SyncError
+from sync.errors import MetadataExpired, Rejected, SyncError
 from sync.follower import Moved, Progress, Wanted, follow
 from sync.heartbeats import FAILED, heartbeat_of
 from sync.locks import LOCK_FILE, hold
@@ -28,6 +28,9 @@ from sync.room import check_room
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
+
+REVOKED = "revoked"
+NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,8 @@ class RoundReport:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The codes of what failed."""
-        return tuple(dict.fromkeys(problem.code for problem in self.problems))
+        """The codes of what failed; a refusal that a person must act upon goes by HQ's own word for it."""
+        return tuple(dict.fromkeys(_fault(problem) for problem in self.problems))
 
     @property
     def failed(self) -> dict[str, Any] | None:
@@ -110,6 +113,11 @@ def run_round(
         return report
 
 
+def _fault(problem: SyncError) -> str:
+    said = problem.data.get("code") if isinstance(problem, Rejected) else None
+    return said if said in NAMED_REFUSALS else problem.code
+
+
 def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
     try:
         return act()
@@ -123,10 +131,15 @@ def _has_run_out(problems: list[SyncError]) -> bool:
 
 
 def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
-    """Keep what failed and since when, and when the catalogue was last known to be HQ's newest."""
+    """Keep what failed and since when, and when the catalogue was last known to be HQ's newest.
+
+    A key HQ has withdrawn stays withdrawn while HQ is silent: only an answer to this key, or a new enrolment, ends that.
+    """
     known = setting(ops.read(), "sync_faults") or {}
     codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
     faults = {code: known.get(code, clock.to_text(now)) for code in codes}
+    if REVOKED in known and report.pushed is None:
+        faults[REVOKED] = known[REVOKED]
     failed = report.failed
     with ops.write() as database:
         if faults != known:

@@ -91,6 +91,31 @@ def test_a_kiosk_before_enrolment_can_be_looked_at(kiosk: world.Kiosk) -> None:
     assert client.get("/readyz").json["code"] == "not_enrolled"
 
 
+def test_the_first_page_before_enrolment_shows_the_fingerprint_to_compare(kiosk: world.Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        ops.execute("delete from setting")
+    client = create_app(kiosk.directory, sync=False).test_client()
+    assert "Cette borne n’est pas encore en service." in client.get("/").text
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "enrolment", {"fingerprint": "1111 2222 3333 4444 5555 6666", "key_id": "56475aa7"})
+    assert "1111 2222 3333 4444 5555 6666" in client.get("/").text
+
+
+def test_a_withdrawn_kiosk_shows_its_pages_and_makes_no_slip(kiosk: world.Kiosk) -> None:
+    client = create_app(kiosk.directory, sync=False).test_client()
+    selection = client.post("/selections", data={"listing": "101"}).location
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "sync_faults", {"revoked": "2026-11-22T09:00:00Z"})
+
+    answer = client.post(f"{selection}/slip")
+
+    assert answer.status_code == 503
+    assert "Cette borne a été retirée par le siège." in answer.text
+    assert kiosk.ops.read().execute("select count(*) from slip").fetchone() == (0,)
+    assert client.get("/browse").status_code == 200
+    assert {"code": "revoked", "since": "2026-11-22T09:00:00Z"} in client.get("/status.json").json["faults"]
+
+
 def test_a_corner_document_of_another_version_is_a_fault_and_the_screens_go_on(kiosk: world.Kiosk) -> None:
     document = world.corner_document()
     del document["time_zone"]

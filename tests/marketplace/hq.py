@@ -14,13 +14,16 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from marketplace.app import create_app
-from marketplace.db import open_engine, reading, rows
-from marketplace.enrolments import enrol_device, start_enrolment
+from marketplace.corners import corner_document
+from marketplace.db import changed, open_engine, reading, rows, run_tx
+from marketplace.enrolments import Enrolment, enrol_device, start_enrolment
 from marketplace.feeds import Imported, import_feed
+from marketplace.inbox import judge
 from marketplace.places import read_place, start_place
 from marketplace.publishing import publish_all, sync_path
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
+from sync.enrolment import corner_sha256
 from sync.signatures import signer
 from sync.uplink import FORMAT
 from tests.marketplace import world
@@ -54,6 +57,7 @@ class Hq:
         self.key = Ed25519PrivateKey.generate()
         code = start_enrolment(self.engine, "nantes-crebillon", now=clock.now())
         enrolment = enrol_device(self.engine, code, self.public_key, slip_prefix=f"{URL}/k/", now=clock.now())
+        assert isinstance(enrolment, Enrolment)
         self.key_id, self.stream = enrolment.key_id, enrolment.stream
         self.app = create_app(directory)
         self.app.testing = True
@@ -115,7 +119,7 @@ class Hq:
         return event
 
     def up(self, *events: dict[str, Any], heartbeat: dict[str, Any] | None = None, **changes: Any) -> TestResponse:
-        """Send events, signed as the kiosk signs them."""
+        """Send events, signed as the kiosk signs them, and let HQ judge them as its thread would."""
         document = {
             "format": FORMAT,
             "corner_id": "nantes-crebillon",
@@ -125,7 +129,9 @@ class Hq:
             "events": list(events),
             "heartbeat": heartbeat or {"publication": 1, "catalog": {}, "corner_sha256": None},
         }
-        return self.post_signed({**document, **changes})
+        answer = self.post_signed({**document, **changes})
+        judge(self.engine)
+        return answer
 
     def post_signed(self, document: dict[str, Any], *, spoil: bool = False) -> TestResponse:
         """Post a document to the uplink; `spoil` changes it after it was signed."""
@@ -137,6 +143,15 @@ class Hq:
         return self.client.post(
             "/sync/v1/up", base_url=URL, data=body + b" " if spoil else body, headers=dict(prepared.headers.items())
         )
+
+    def corner_sha256(self) -> str:
+        """Return the hash of the Nantes corner's document as HQ has it now."""
+        with reading(self.engine) as connection:
+            return corner_sha256(corner_document(connection, "nantes-crebillon", slip_prefix=f"{URL}/k/"))
+
+    def write(self, sql: str, **values: Any) -> None:
+        """Change the database behind HQ's back."""
+        run_tx(self.engine, lambda connection: changed(connection, sql, **values))
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database."""

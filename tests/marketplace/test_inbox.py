@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from marketplace.db import changed, run_tx
 from marketplace.inbox import judge
@@ -150,15 +152,31 @@ def test_a_voided_slip_orders_nothing_and_a_later_void_is_flagged(hq: Hq) -> Non
     assert len(hq.rows("select * from customer_order")) == 1
 
 
-def test_a_failing_judge_never_spoils_the_answer(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
-    from marketplace import uplink
-
-    def broken(_: object) -> int:
-        raise RuntimeError("judge is ill")
-
-    with monkeypatch.context() as ill:
-        ill.setattr(uplink, "judge", broken)
-        assert hq.up(hq.event("slip_issued", slip_body(hq))).json["ack"] == 1
+def test_an_answer_waits_for_no_judge(hq: Hq) -> None:
+    document = {"format": "comptoir-up/1", "corner_id": "nantes-crebillon", "key_id": hq.key_id, "stream": hq.stream,
+                "from_seq": 1, "events": [hq.event("slip_issued", slip_body(hq))], "heartbeat": {}}  # fmt: skip
+    assert hq.post_signed(document).json["ack"] == 1
     assert hq.rows("select state from inbox") == [{"state": "new"}]
+    assert hq.rows("select * from slip") == []
     assert judge(hq.engine) == 1
     assert len(hq.rows("select * from slip")) == 1
+
+
+def test_judging_goes_on_past_what_the_database_cannot_bear(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the neighbours in its transaction nor the events after it wait for it."""
+    from marketplace import inbox
+
+    plain = inbox.JUDGES["demo_checked"]
+
+    def ill(connection: Connection, event: inbox.Event, body: dict[str, Any]) -> None:
+        if body["position"] == "ILL":
+            raise OperationalError("select", {}, Exception("disk I/O error"))
+        plain(connection, event, body)
+
+    monkeypatch.setitem(inbox.JUDGES, "demo_checked", ill)
+    monkeypatch.setattr(inbox, "JUDGED_AT_ONCE", 2)
+    hq.up(*[hq.event("demo_checked", {"position": name}) for name in ("A1", "ILL", "A3", "A4", "A5")])
+    states = [each["state"] for each in hq.rows("select state from inbox order by seq")]
+    assert states == ["judged", "new", "judged", "judged", "judged"]
+    monkeypatch.setitem(inbox.JUDGES, "demo_checked", plain)
+    assert judge(hq.engine) == 1

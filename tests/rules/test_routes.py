@@ -42,6 +42,8 @@ PARTS = {
     "corner_id": "nantes-crebillon",
     "counter": "1",
     "key_id": "56475aa7",
+    "stream": "0123456789abcdef",
+    "seq": "1",
     "filename": "tokens.css",
     "path": "tokens.css",
     "version": "0",

@@ -40,7 +40,11 @@ OFF_SCREEN = {
     "malformed_events": "protocol: answered to kiosks as JSON",
     "stream_forked": "protocol: answered to kiosks as JSON",
     "wrong_code": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
-    "key_taken": "protocol: enrolment, answered as JSON",
+    "too_many_tries": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
+    "device_refused": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
+    "not_confirmed": "said by `comptoir kiosk enrol`",
+    "revoked": "protocol: answered to kiosks as JSON, kept as a fault by the round",
+    "overloaded": "protocol: answered to kiosks as JSON",
     "feed_refused": "`comptoir marketplace import` prints every line of it",
     "wrong_password": "said by the only page that asks for one, marketplace/login.html, whatever its code",
 }

@@ -16,8 +16,8 @@ from pos.ops import open_ops, setting
 from pos.slips import load_device
 from pos.tokens import key_id
 from sync.client import Client
-from sync.enrolment import corner_sha256, enrol
-from sync.errors import Malformed, Offline, Rejected, Untrusted
+from sync.enrolment import corner_sha256, enrol, fingerprint_of
+from sync.errors import Malformed, NotConfirmed, Offline, Rejected, Untrusted
 from sync.repository import create, newest_root
 from tests.sync.conftest import NOW, Answer, Line, json_answer
 from tests.sync.test_uplink import CORNER
@@ -30,6 +30,8 @@ class Desk:
         self.root = root
         self.codes: dict[str, str | None] = {"7K4M-2Q9T": None, "SECOND": None}
         self.spoil: dict[str, Any] = {}
+        self.waits = 0
+        self.refuses = False
 
     def __call__(self, request: requests.PreparedRequest) -> Answer:
         asked = json.loads(request.body or b"")
@@ -37,6 +39,11 @@ class Desk:
         if self.codes.get(code, "") not in (None, public):
             return json_answer({"code": "code_refused", "detail": "", "status": 422}, 422)
         self.codes[code] = public
+        if self.refuses:
+            return json_answer({"code": "device_refused", "detail": "", "status": 403}, 403)
+        if self.waits:
+            self.waits -= 1
+            return json_answer({"state": "waiting", "root": "", "stream": f"stream-{code}", **self.spoil}, 202)
         answer = {
             "corner": CORNER,
             "corner_sha256": corner_sha256(CORNER),
@@ -54,6 +61,8 @@ class Place:
         self.directory = directory
         create(directory / "sync", directory / "keys", now=NOW)
         self.desk = Desk(newest_root(directory / "sync"))
+        self.shown: list[str] = []
+        self.slept: list[float] = []
         self.line = Line(directory)
         self.line.posts["/sync/v1/enrolments"] = self.desk
         session = requests.Session()
@@ -61,8 +70,9 @@ class Place:
         self.client = Client("http://hq.example/", session=session)
         self.ops: Store = open_ops(directory / "ops.db")
 
-    def enrol(self, code: str = "7K4M-2Q9T") -> dict[str, Any]:
-        return enrol(self.directory, self.ops, self.client, code, now=NOW)
+    def enrol(self, code: str = "7K4M-2Q9T", *, wait: bool = True) -> dict[str, Any]:
+        about = {"show": self.shown.append, "wait": wait, "sleep": self.slept.append}
+        return enrol(self.directory, self.ops, self.client, code, now=lambda: NOW, **about)
 
     def settings(self) -> dict[str, Any]:
         names = ("corner_sha256", "marketplace_url", "key_id", "stream", "acked")
@@ -152,3 +162,69 @@ def test_a_second_enrolment_that_fails_leaves_the_first(place: Place) -> None:
     with pytest.raises(Rejected):
         place.enrol("WRONG")
     assert (place.settings(), place.key_id()) == before
+
+
+def test_a_kiosk_that_has_to_wait_shows_its_fingerprint_and_asks_until_it_is_confirmed(place: Place) -> None:
+    place.desk.waits = 3
+    assert place.enrol() == CORNER
+    raw = load_device(place.directory).private_key.public_key().public_bytes_raw()
+    assert place.shown == [fingerprint_of(raw, root="", code="7K4M-2Q9T", stream="stream-7K4M-2Q9T")]
+    assert len(place.slept) == 3
+    assert setting(place.ops.read(), "enrolment") is None
+
+
+def test_without_waiting_the_same_command_goes_on(place: Place) -> None:
+    place.desk.waits = 2
+    for _ in range(2):
+        with pytest.raises(NotConfirmed) as waiting:
+            place.enrol(wait=False)
+        assert waiting.value.data["fingerprint"] == place.shown[0]
+        assert setting(place.ops.read(), "enrolment")["fingerprint"] == place.shown[0], "the first page shows it"
+        assert place.settings()["corner_sha256"] is None
+    assert place.enrol(wait=False) == CORNER
+    assert place.shown == place.shown[:1] * 3
+
+
+def test_a_line_that_breaks_while_one_waits_is_waited_out(place: Place) -> None:
+    place.desk.waits = 2
+    cuts = iter((False, True, False, False))
+
+    def cut(request: Any, answer: Answer) -> Answer:
+        if next(cuts):
+            raise requests.ConnectionError("the line broke")
+        return answer
+
+    place.line.after = cut
+    assert place.enrol() == CORNER
+
+
+def test_a_refused_key_is_thrown_away(place: Place) -> None:
+    place.desk.refuses = True
+    with pytest.raises(Rejected) as refused:
+        place.enrol()
+    assert refused.value.data["code"] == "device_refused"
+    assert not (place.directory / "device.key.new").exists()
+
+
+@pytest.mark.parametrize("changed", ["stream", "root"])
+def test_a_stream_or_root_that_changes_behind_the_fingerprint_is_not_believed(place: Place, changed: str) -> None:
+    place.desk.waits = 1
+
+    def swap(request: Any, answer: Answer) -> Answer:
+        told = json.loads(answer[2])
+        return answer if told.get("state") == "waiting" else json_answer({**told, changed: "another"})
+
+    place.line.after = swap
+    with pytest.raises(Untrusted):
+        place.enrol()
+    assert place.settings()["corner_sha256"] is None
+
+
+def test_whatever_a_stranger_exchanges_shows_in_the_fingerprint() -> None:
+    plain = {"root": "{}", "code": "7K4M-2Q9T", "stream": "s"}
+    key, other = bytes(32), bytes(31) + b"\x01"
+    seen = {fingerprint_of(key, **plain), fingerprint_of(other, **plain)}
+    seen |= {fingerprint_of(key, **{**plain, name: "X"}) for name in plain}
+    assert len(seen) == 5
+    assert all(len(each.split()) == 6 for each in seen)
+    assert fingerprint_of(key, **{**plain, "code": "7k4m2q9t"}) == fingerprint_of(key, **plain)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pos import outbox
 from pos.catalog import TABLES
 from sync.channels import schema_of, tables_of
+from sync.enrolment import fingerprint_of
 from sync.roots import RootState
 from tests.sync.test_signatures import PUBLIC, signed
 
@@ -34,6 +35,10 @@ def test_the_signature_of_section_7() -> None:
     assert PUBLIC.hex() in PAGE
     for name in ("Content-Type", "Content-Digest", "Signature-Input", "Signature"):
         assert f"{name}: {request.headers[name]}\n" in PAGE
+
+
+def test_the_fingerprint_of_section_8() -> None:
+    assert fingerprint_of(PUBLIC, root="", code="7k4m 2q9t ooOO", stream="00112233aabbccdd") in PAGE
 
 
 def test_the_event_of_section_9() -> None:

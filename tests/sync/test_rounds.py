@@ -17,7 +17,7 @@ from sync.heartbeats import read_heartbeat
 from sync.keys import REPLY, read_key
 from sync.locks import hold
 from sync.rounds import RoundReport, run_round
-from tests.sync.conftest import NOW, Hq, Kiosk, Line
+from tests.sync.conftest import NOW, Hq, Kiosk, Line, json_answer
 from tests.sync.test_uplink import CORNER, Inbox
 
 
@@ -116,6 +116,22 @@ def test_a_catalogue_that_fails_does_not_hold_back_slips(hq: Hq, corner: Corner,
     assert report.faults == ("rejected",)
     assert report.pushed is not None
     assert len(corner.inbox.stored) == 1
+
+
+@pytest.mark.parametrize("code", ["revoked", "stream_forked"])
+def test_a_refusal_a_person_must_act_upon_is_a_fault_by_its_own_name(hq: Hq, corner: Corner, line: Line, code: str) -> None:
+    hq.publish()
+    accepted = line.posts["/sync/v1/up"]
+    line.posts["/sync/v1/up"] = lambda request: json_answer({"code": code, "detail": "", "status": 403}, 403)
+    assert corner.round().faults == (code,)
+    line.before = lambda request: json_answer({}, 503)
+    corner.round()
+    still = set(setting(corner.ops.read(), "sync_faults"))
+    assert still == ({"offline", "revoked"} if code == "revoked" else {"offline"}), "a silent HQ takes no revocation back"
+    line.before = lambda request: None
+    line.posts["/sync/v1/up"] = accepted
+    corner.round()
+    assert setting(corner.ops.read(), "sync_faults") == {}
 
 
 def test_a_damaged_catalogue_is_told_as_empty_and_rebuilt(hq: Hq, corner: Corner) -> None:

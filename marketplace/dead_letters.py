@@ -1,0 +1,70 @@
+"""Events set aside: looked at, judged once more, or left for good with a word why.
+
+Invariant: nothing is deleted and no body is changed; only how an event is judged can change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from marketplace.db import changed, row, rows, run_tx
+from pos.errors import Conflict, Invalid, NotFound
+
+MOST_ROWS = 200
+MOST_NOTE = 500
+
+Key = dict[str, Any]
+WHERE = "corner_id = :corner_id and key_id = :key_id and stream = :stream and seq = :seq"
+
+
+class NotDead(Conflict):
+    """The event is not, or no longer, among the dead letters; nothing was changed."""
+
+
+def dead_letters(connection: Connection) -> dict[str, Any]:
+    """Return the newest dead letters and those set aside, and how many of each state there are."""
+    letters = rows(
+        connection,
+        """
+        select corner_id, key_id, stream, seq, kind, received_at, state, reason, note from inbox
+        where state in ('dead', 'set_aside')
+        order by state, received_at desc, corner_id, key_id, stream, seq desc limit :most
+        """,
+        most=MOST_ROWS,
+    )
+    counted = rows(connection, "select state, count(*) as n from inbox where state <> 'judged' group by state")
+    counts = {"new": 0, "dead": 0, "set_aside": 0} | {each["state"]: each["n"] for each in counted}
+    return {"letters": letters, "counts": counts}
+
+
+def dead_letter(connection: Connection, key: Key) -> dict[str, Any]:
+    """Return one event that was set aside, body and all. Raises: NotFound."""
+    found = row(connection, f"select * from inbox where {WHERE} and state in ('dead', 'set_aside')", **key)
+    if found is None:
+        raise NotFound("no dead letter stands here")
+    return found
+
+
+def retry(engine: Engine, key: Key) -> None:
+    """Let one event be judged once more, also one that was set aside. Raises: NotDead."""
+    update = f"update inbox set state = 'new', reason = '', note = '' where {WHERE} and state in ('dead', 'set_aside')"
+    if run_tx(engine, lambda connection: changed(connection, update, **key)) == 0:
+        raise NotDead("this event is no dead letter any more")
+
+
+def retry_all(engine: Engine) -> int:
+    """Let every dead letter be judged once more and return how many there are; what was set aside stays so."""
+    update = "update inbox set state = 'new', reason = '' where state = 'dead'"
+    return run_tx(engine, lambda connection: changed(connection, update))
+
+
+def set_aside(engine: Engine, key: Key, note: str) -> None:
+    """Leave a dead letter for good, with a word why. Raises: Invalid without a note, NotDead."""
+    said = " ".join(note.split())[:MOST_NOTE].replace("\x00", "")
+    if not said:
+        raise Invalid("say why", field="note")
+    update = f"update inbox set state = 'set_aside', note = :note where {WHERE} and state = 'dead'"
+    if run_tx(engine, lambda connection: changed(connection, update, **key, note=said)) == 0:
+        raise NotDead("this event is no dead letter any more")

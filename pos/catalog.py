@@ -150,7 +150,10 @@ def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: 
     by `now` are in force afterwards. Texts are indexed again only when a SKU or category changed, and a change of grade or
     seller touches every offer.
     """
-    repriced = prices.settle(database, now)
+    due = prices.next_start(database)
+    # Comparing all that is in force takes half a second in a large campaign: changes of other rows do not pay for it.
+    must_settle = touched is None or "price_start" in touched or (due is not None and due <= now)
+    repriced = prices.settle(database, now) if must_settle else set()
     if touched is None or touched.keys() & {"grade", "seller"}:
         offers.refresh(database, pairs=None)
     else:

@@ -45,6 +45,7 @@ def sample(listings: int, seed: int, out: Path) -> None:
 @click.group(invoke_without_command=True)
 @click.option("--kiosks", type=click.IntRange(1, 99_999), help="How many corners.")
 @click.option("--against", "url", metavar="URL", help="The running marketplace.")
+@click.option("--origin", metavar="URL", help="HQ's own address, when --against is a cache in front of it.")
 @click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
 @click.option(
     "--dir",
@@ -82,6 +83,7 @@ def fleet(ctx: click.Context, /, *, kiosks: int | None, url: str | None, directo
         outage_s=chosen["outage"],
         speed=chosen["speed"],
         is_cold=chosen["cold"],
+        origin=chosen["origin"],
     )
     report = run_fleet(load, progress=_FleetProgress())
     click.echo(json.dumps(report, indent=2) if as_json else fleet_table(report))

@@ -40,6 +40,7 @@ class Load:
 
     Without `directory` the corners are nameless followers of the static side. `speed` 10 lets everything happen ten times as
     often: 500 corners then weigh what 5,000 do. `outage_s` is a silence, in real seconds, after a quarter of the time.
+    `origin` is HQ's own address where `url` is that of a cache in front of it; its CPU is measured there.
     """
 
     kiosks: int
@@ -51,6 +52,7 @@ class Load:
     outage_s: float
     speed: float
     is_cold: bool
+    origin: str | None = None
 
 
 def run_fleet(load: Load, *, progress: Progress) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class _Fleet:
         self._began = self._ended = self._silent_from = self._silent_to = 0.0
         self._away: set[str] = set()
         self._drained_at: float | None = None
-        self._servers = server_processes(load.url)
+        self._servers = server_processes(load.origin or load.url)
         self._cpu_s = self._own_cpu_s = 0.0
 
     def run(self) -> None:

@@ -1,7 +1,7 @@
-"""The herd that comes back after an outage, simulated second by second: every kiosk asks by the real `sync.schedule`, HQ is bounded.
+"""The herd that comes back after an outage, simulated second by second: kiosks ask by the real `sync.schedule`, HQ is bounded.
 
-Nothing is sent. What it shows is what the schedule alone does to a fleet: how many ask in a second, how many are refused, and when
-the last one has delivered. Source: reference/sync.md §3.11 and fault 29.
+Nothing is sent. It shows what the schedule alone does to a fleet: how many ask in a second, how many are refused, and when the
+last one has delivered. Source: reference/sync.md §3.11 and fault 29.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sync.signatures import signer
 from sync.uplink import FORMAT, MAX_EVENTS, PATH
 
 HEARTBEAT_S = 600.0
-"""A kiosk without news says that it is there this often."""
+"""A kiosk that sends nothing else says this often how it stands."""
 SOFTWARE = "fleet"
 
 
@@ -59,7 +59,6 @@ class Kiosk:
         self._silence_s = silence_s
         self._next_slip_at = float("inf")
         self._heard_at = float("-inf")
-        self._told = -1
 
     @property
     def waiting(self) -> int:
@@ -85,13 +84,14 @@ class Kiosk:
 
         Raises: SyncError; what was taken before stays taken.
         """
-        taken = self._push("batch", self._outbox) if self._outbox is not None and self._outbox.waiting else 0
+        taken = 0
+        if self._outbox is not None and self._outbox.waiting:
+            taken = self._push("batch", self._outbox)
+            self._heard_at = now
         self._poll.look(self._wire)
-        is_due = self._poll.publication != self._told or now - self._heard_at >= self._silence_s
-        if self._outbox is not None and is_due and not taken:
+        if self._outbox is not None and not taken and now - self._heard_at >= self._silence_s:
             self._push("heartbeat", self._outbox)
-        if taken or is_due:
-            self._heard_at, self._told = now, self._poll.publication
+            self._heard_at = now
         return taken
 
     def close(self) -> None:

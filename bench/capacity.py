@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from bench.away import publish_once
 from bench.world import MARKETPLACE_PORT, process
-from demo.corners import remove_corners
+from demo.corners import enrol_corners, remove_corners
 from demo.fleet import Load, run_fleet
+from demo.following import Poll
 from demo.herd import Herd, simulate_return
+from demo.kiosks import Kiosk
+from demo.usage import cpu_s, server_processes
+from demo.wire import Tally, Wire
+from pos import clock
 from sync.schedule import POLL_S
 
 FLEETS = (500, 5_000, 50_000)
@@ -30,6 +37,8 @@ KIOSKS = 60
 MINUTES = 0.5
 PUBLISHING_SPEED = 6.0
 DAY_S = 86_400.0
+UPLINKS = ((300, 0), (150, 1), (15, 75))
+"""Rounds, and slips in each: heartbeats, single slips, and what three hours leave behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +76,7 @@ class Inputs:
     slip_bytes: float
 
 
-def quiet_fleet(directory: Path | None, url: str, *, origin: str | None = None, slips_per_hour: float = 0.0) -> dict[str, Any]:
+def quiet_fleet(directory: Path | None, url: str, *, origin: str | None = None) -> dict[str, Any]:
     """Run a small, fast fleet for half a minute: half an hour of sixty kiosks."""
     load = Load(
         kiosks=KIOSKS,
@@ -75,7 +84,7 @@ def quiet_fleet(directory: Path | None, url: str, *, origin: str | None = None, 
         minutes=MINUTES,
         directory=directory,
         market="fr",
-        slips_per_hour=slips_per_hour,
+        slips_per_hour=0.0,
         outage_s=0.0,
         speed=SPEED,
         is_cold=False,
@@ -90,13 +99,25 @@ def measure_inputs(scratch: Path) -> Inputs:
     serving = ("-m", "comptoir", "marketplace", "serve", "--dir", str(directory), "--port", str(MARKETPLACE_PORT))
     with process(*serving, url=f"{url}/readyz"):
         nameless = quiet_fleet(None, url)
+        poll_cpu_s = float(nameless["hq_cpu"]["seconds"]) / _count(nameless, "poll")
         try:
-            quiet, usual, busy = (quiet_fleet(directory, url, slips_per_hour=slips) for slips in (0.0, 25.0, 1000.0))
+            heartbeat, one, many = (_uplinks(directory, url, rounds, slips) for rounds, slips in UPLINKS)
         finally:
             remove_corners(directory)
         with _publishing(directory) as publications:
             news = _newsy_fleet(url)
-    inputs = _solve(nameless, quiet, usual, busy, news, publications())
+    slip_cpu_s = (many.cpu_s - one.cpu_s) / (UPLINKS[2][1] - 1)
+    quiet_poll_bytes = _bytes_of(nameless, "poll") / _count(nameless, "poll")
+    inputs = Inputs(
+        poll_cpu_s=poll_cpu_s,
+        heartbeat_cpu_s=heartbeat.cpu_s - poll_cpu_s,
+        batch_cpu_s=max(0.0, one.cpu_s - slip_cpu_s - poll_cpu_s),
+        slip_cpu_s=slip_cpu_s,
+        quiet_poll_bytes=quiet_poll_bytes,
+        heartbeat_bytes=heartbeat.size,
+        slip_bytes=one.size,
+        **_news(news, publications(), quiet_poll_bytes),
+    )
     (scratch / "inputs.json").write_text(json.dumps(asdict(inputs), indent=2))
     return inputs
 
@@ -204,45 +225,39 @@ def _publishing(directory: Path) -> Iterator[Any]:
         thread.join()
 
 
-def _solve(
-    nameless: dict[str, Any],
-    quiet: dict[str, Any],
-    usual: dict[str, Any],
-    busy: dict[str, Any],
-    news: dict[str, Any],
-    publications: int,
-) -> Inputs:
-    """Take the cost of one of each apart: every fleet adds one kind of request to those of the one before."""
-    poll_cpu_s = _cpu(nameless) / _count(nameless, "poll")
-    heartbeat_cpu_s = (_cpu(quiet) - _count(quiet, "poll") * poll_cpu_s) / _count(quiet, "heartbeat")
-    rest_of = {}
-    for name, report in (("usual", usual), ("busy", busy)):
-        known = _count(report, "poll") * poll_cpu_s + _count(report, "heartbeat") * heartbeat_cpu_s
-        rest_of[name] = _cpu(report) - known
-    # Two equations, batches · batch + slips · slip = rest, of which the second has many slips to a batch.
-    few, many = ((_count(report, "batch"), report["events"]["acked"]) for report in (usual, busy))
-    determinant = few[0] * many[1] - few[1] * many[0]
-    batch_cpu_s = (rest_of["usual"] * many[1] - rest_of["busy"] * few[1]) / determinant
-    slip_cpu_s = (few[0] * rest_of["busy"] - many[0] * rest_of["usual"]) / determinant
-    quiet_poll_bytes = _bytes_of(nameless, "poll") / _count(nameless, "poll")
+def _news(report: dict[str, Any], publications: int, quiet_poll_bytes: float) -> dict[str, float]:
+    """Return requests and bytes of a poll that finds a publication: what the fleet asked for beyond its quiet polls."""
     looks = KIOSKS * max(1, publications)
-    fetched = sum(_count(news, kind) for kind in news["requests"]) - _count(news, "poll")
-    news_bytes = sum(_bytes_of(news, kind) for kind in news["requests"]) - (_count(news, "poll") - looks) * quiet_poll_bytes
-    return Inputs(
-        poll_cpu_s=poll_cpu_s,
-        heartbeat_cpu_s=max(0.0, heartbeat_cpu_s),
-        batch_cpu_s=max(0.0, batch_cpu_s),
-        slip_cpu_s=max(0.0, slip_cpu_s),
-        quiet_poll_bytes=quiet_poll_bytes,
-        news_requests=1 + fetched / looks,
-        news_bytes=news_bytes / looks,
-        heartbeat_bytes=_bytes_of(quiet, "heartbeat") / _count(quiet, "heartbeat"),
-        slip_bytes=_bytes_of(usual, "batch") / usual["events"]["acked"],
-    )
+    fetched = sum(_count(report, kind) for kind in report["requests"]) - _count(report, "poll")
+    size = sum(_bytes_of(report, kind) for kind in report["requests"]) - (_count(report, "poll") - looks) * quiet_poll_bytes
+    return {"news_requests": 1 + fetched / looks, "news_bytes": size / looks}
 
 
-def _cpu(report: dict[str, Any]) -> float:
-    return float(report["hq_cpu"]["seconds"])
+@dataclass(frozen=True, slots=True)
+class _Uplink:
+    """What one round with an uplink cost: HQ's CPU, the poll's included, and the uplink's bytes."""
+
+    cpu_s: float
+    size: float
+
+
+def _uplinks(directory: Path, url: str, rounds: int, slips: int) -> _Uplink:
+    """Let one corner do rounds one after the other, each with so many slips; without slips each is a heartbeat."""
+    (outbox,), book = enrol_corners(directory, "fr", 1, progress=lambda _done, _of: None)
+    tally = Tally()
+    poll, wire = Poll("fr", is_cold=False), Wire(url, tally)
+    kiosk = Kiosk(outbox.corner_id, poll, wire, outbox=outbox, slips=None, slips_per_s=0, silence_s=0, random=Random(1))
+    kiosk.round(time.monotonic())
+    servers = server_processes(url)
+    before = cpu_s(servers)
+    for _ in range(rounds):
+        for _ in range(slips):
+            book.issue(outbox, now=clock.now())
+        kiosk.round(time.monotonic())
+    used = cpu_s(servers) - before
+    kiosk.close()
+    kind = tally.kinds["batch" if slips else "heartbeat"]
+    return _Uplink(used / rounds, (kind.sent + kind.received) / sum(kind.statuses.values()))
 
 
 def _count(report: dict[str, Any], kind: str) -> int:

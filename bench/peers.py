@@ -114,11 +114,12 @@ def _rsync_binary(folder: Path) -> Path:
     (folder / "replica.db").unlink(missing_ok=True)
     path = folder / "apsw" / BINARY
     if not path.exists():
-        arguments = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder / "wheel"), WHEEL]
+        arguments = ["download", "-qq", "--no-deps", "--only-binary=:all:", "--dest", str(folder / "wheel"), WHEEL]
         subprocess.run([sys.executable, "-m", "pip", *arguments], check=True)
         (wheel,) = (folder / "wheel").glob("apsw-*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            archive.extract(BINARY, folder / "apsw")
+            # The binary finds its SQLite library beside itself.
+            archive.extractall(folder / "apsw", [name for name in archive.namelist() if Path(name).parent == Path(BINARY).parent])
         path.chmod(0o755)
     return path
 

@@ -6,29 +6,68 @@ Every figure is taken from the product's own commands and pages, with a floor me
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import hq, pages, syncing
-from bench.measure import machine, table
+from bench import away, capacity, hq, ingest, pages, peers, syncing
+from bench.measure import Row, machine, table
 from bench.world import make_marketplace
+
+GROUPS = ("sync", "kiosk", "hq", "ingest", "peers", "away", "capacity")
+USUAL = ("sync", "kiosk", "hq", "ingest", "peers", "capacity")
+"""All of it: the three days of `away` are in `peers`, beside theirs."""
+
+TITLES = {
+    "sync": "Sync",
+    "kiosk": "Kiosk",
+    "hq": "HQ",
+    "ingest": "Ingest",
+    "peers": "Beside peers",
+    "away": "Three days away",
+}
 
 
 def main() -> None:
-    """Measure everything and print the tables."""
+    """Measure everything, or the groups named, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all unless said")
     parser.add_argument("--listings", type=int, default=535_000, help="in the feed; 96 of 100 are French, some of them offline")
     parser.add_argument("--runs", type=int, default=3, help="how often the slow parts are measured")
+    parser.add_argument("--days", type=float, default=away.DAYS, help="how long the kiosk is away")
+    parser.add_argument("--inputs", type=Path, help="compute the capacity from this file instead of measuring")
     parser.add_argument("--scratch", type=Path, help="keep the world here and reuse it")
     chosen = parser.parse_args()
-    scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
-    if not (scratch / "marketplace").exists():
-        seconds = make_marketplace(scratch, chosen.listings)
+    groups = chosen.groups or USUAL
+    if unknown := set(groups) - set(GROUPS):
+        parser.error(f"no group is called {', '.join(sorted(unknown))}")
+    if chosen.inputs and set(groups) == {"capacity"}:
+        print(_capacity(chosen))
+        return
+    chosen.scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
+    if not (chosen.scratch / "marketplace").exists():
+        seconds = make_marketplace(chosen.scratch, chosen.listings)
         print("HQ: " + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
     print(f"Machine: {machine()}.\n", flush=True)
-    print(table("Sync", syncing.measure(scratch, runs=chosen.runs)), flush=True)
-    print(table("Kiosk", pages.measure(scratch, runs=chosen.runs)), flush=True)
-    print(table("HQ", hq.measure(scratch, runs=chosen.runs)), flush=True)
+    tables: dict[str, Callable[[], list[Row]]] = {
+        "sync": lambda: syncing.measure(chosen.scratch, runs=chosen.runs),
+        "kiosk": lambda: pages.measure(chosen.scratch, runs=chosen.runs),
+        "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),
+        "ingest": lambda: ingest.measure(chosen.scratch),
+        "peers": lambda: peers.measure(chosen.scratch, days=chosen.days),
+        "away": lambda: away.measure(chosen.scratch, days=chosen.days),
+    }
+    for group in groups:
+        print(_capacity(chosen) if group == "capacity" else table(TITLES[group], tables[group]()), flush=True)
+
+
+def _capacity(chosen: argparse.Namespace) -> str:
+    if chosen.inputs:
+        inputs = capacity.Inputs(**json.loads(chosen.inputs.read_text()))
+    else:
+        inputs = capacity.measure_inputs(chosen.scratch)
+    return capacity.capacity_table(inputs, capacity.Assumed())
 
 
 if __name__ == "__main__":

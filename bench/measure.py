@@ -124,7 +124,7 @@ class MemoryWatch:
 
 def memory_mb(process_id: int) -> float:
     """Return the proportional set size of a process and its children now, in MB (10^6 bytes)."""
-    return sum(_own_kb(each) for each in _family(process_id)) * 1024 / 1e6
+    return sum(_own_kb(each) for each in family(process_id)) * 1024 / 1e6
 
 
 def _own_kb(process_id: int) -> int:
@@ -135,7 +135,8 @@ def _own_kb(process_id: int) -> int:
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
 
 
-def _family(process_id: int) -> list[int]:
+def family(process_id: int) -> list[int]:
+    """Return a process and its descendants, each after its parent."""
     found = [process_id]
     for parent in found:
         try:

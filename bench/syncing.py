@@ -23,10 +23,10 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
     marketplace = str(scratch / "marketplace")
     serving = ["-m", "comptoir", "marketplace", "serve", "--dir", marketplace, "--port", str(MARKETPLACE_PORT)]
     with process(*serving, url=f"http://127.0.0.1:{MARKETPLACE_PORT}/readyz"):
-        firsts = [_first_sync(scratch, f"kiosk-{run}") for run in range(runs)]
+        firsts = [first_sync(scratch, f"kiosk-{run}") for run in range(runs)]
         seconds, received, memory = (statistics.median(values) for values in zip(*firsts, strict=True))
         floor_s = statistics.median(_bare_inserts(scratch, scratch / "kiosk-0" / "catalog.db") for _ in range(runs))
-        rounds = [_changes(scratch, seed) for seed in range(runs)]
+        rounds = [changes(scratch, seed) for seed in range(runs)]
         change_bytes, apply_ms = (statistics.median(values) for values in zip(*rounds, strict=True))
     listings = connect(scratch / "kiosk-0" / "catalog.db", durable=False).execute("select count(*) from listing").fetchone()[0]
     json_bytes = _changes_as_json(scratch / "kiosk-0" / "catalog.db")
@@ -51,7 +51,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
     ]
 
 
-def _first_sync(scratch: Path, name: str) -> tuple[float, float, float]:
+def first_sync(scratch: Path, name: str) -> tuple[float, float, float]:
     """Return seconds, bytes and MB of one first sync."""
     shutil.rmtree(scratch / name, ignore_errors=True)
     directory = enrol(scratch, name)
@@ -65,7 +65,7 @@ def _first_sync(scratch: Path, name: str) -> tuple[float, float, float]:
     return seconds, json.loads(output)["down"]["bytes"], watch.stop()
 
 
-def _changes(scratch: Path, seed: int) -> tuple[float, float]:
+def changes(scratch: Path, seed: int) -> tuple[float, float]:
     """Publish a thousand random changes; return the bytes and milliseconds they cost the kiosk."""
     change_feed(scratch / "feed", CHANGES, seed)
     command("marketplace", "import", str(scratch / "feed"), "--dir", str(scratch / "marketplace"))

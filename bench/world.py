@@ -17,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 MARKETPLACE_PORT, KIOSK_PORT, FLOOR_PORT, PRINTER_PORT = 18400, 18401, 18402, 18403
+NGINX_PORT, PEER_PORT, POUCH_PORT = 18404, 18405, 18406
 
 
 def command(*arguments: str) -> str:
@@ -73,11 +74,10 @@ def make_marketplace(scratch: Path, listings: int) -> dict[str, float]:
     return seconds
 
 
-def enrol(scratch: Path, name: str) -> Path:
-    """Enrol a kiosk in the Nantes corner and return its directory; the marketplace must be serving."""
+def enrol(scratch: Path, name: str, *, url: str = f"http://127.0.0.1:{MARKETPLACE_PORT}") -> Path:
+    """Enrol a kiosk in the Nantes corner, by way of `url`, and return its directory; the marketplace must be serving."""
     code = command("marketplace", "enrol", "nantes-crebillon", "--dir", str(scratch / "marketplace")).split()[-1]
     directory = scratch / name
-    url = f"http://127.0.0.1:{MARKETPLACE_PORT}"
     command("kiosk", "enrol", "--dir", str(directory), "--marketplace", url, "--code", code)
     return directory
 

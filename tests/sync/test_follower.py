@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,11 @@ def test_the_first_sync_takes_everything(hq: Hq, kiosk: Kiosk) -> None:
     facts = dict(kiosk.catalog.read().execute("select name, value from catalog_fact").fetchall())
     assert facts == {"currency": "EUR", "market": "fr", "publication": "1", "published_at": "2026-11-22T09:01:00Z"}
     assert kiosk.catalog.read().execute("select listing_id from offer").fetchall() == [(1,)]
-    assert sorted(path.name for path in kiosk.directory.iterdir() if path.is_file()) == [
+    assert sorted(path.name for path in kiosk.directory.iterdir() if path.is_file() and "ops.db-" not in path.name) == [
         "catalog.db",
         "catalog.db-shm",
         "catalog.db-wal",
+        "ops.db",
     ]
 
 
@@ -108,11 +108,11 @@ def test_readers_keep_their_page_while_the_file_is_replaced(hq: Hq, kiosk: Kiosk
 
 def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
-    old = (hq.static / "head" / "fr.json").read_bytes()
+    old = hq.head()
     hq.put("stock", (1, 0))
     hq.publish()
     kiosk.follow()
-    line.before = lambda request: (200, {}, old) if "/head/" in request.path_url else None
+    hq.announce(old)
     moved = kiosk.follow()
     assert moved.is_stale
     assert publication(kiosk.catalog.read()) == 2
@@ -120,7 +120,7 @@ def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
 
 def test_another_market_s_head_is_refused(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
-    line.before = lambda request: (200, {}, json.dumps({**hq.head(), "market": "us"}).encode())
+    hq.announce({**hq.head(), "market": "us"})
     with pytest.raises(Untrusted):
         kiosk.follow()
 
@@ -167,6 +167,7 @@ def test_an_endless_body_is_cut_off(hq: Hq, kiosk: Kiosk, line: Line) -> None:
 
 
 def test_a_page_in_place_of_the_head_is_no_head(hq: Hq, kiosk: Kiosk, line: Line) -> None:
+    hq.publish()
     line.before = lambda request: (200, {}, b"<html>Bienvenue</html>")
     with pytest.raises(Malformed):
         kiosk.follow()
@@ -174,7 +175,6 @@ def test_a_page_in_place_of_the_head_is_no_head(hq: Hq, kiosk: Kiosk, line: Line
 
 def test_a_broken_fetch_goes_on_where_it_stopped(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     hq.publish()
-    kiosk.client.head("fr")
     biggest = max((hq.static / "b").iterdir(), key=lambda path: path.stat().st_size)
     part = kiosk.directory / "blobs" / f"{biggest.name}.part"
     part.parent.mkdir()
@@ -226,7 +226,7 @@ def publish_a_wrong_root(hq: Hq, channel: str, *, snapshot_too: bool) -> None:
     ref.update(ref_of(wrong).to_json())
     if snapshot_too:
         there["root"] = "0" * 64
-    (hq.static / "head" / "fr.json").write_text(json.dumps(head))
+    hq.announce(head)
 
 
 def test_a_wrong_root_is_refused_before_commit(hq: Hq, kiosk: Kiosk) -> None:
@@ -397,7 +397,7 @@ def test_a_segment_of_the_wrong_place_is_not_applied(hq: Hq, kiosk: Kiosk) -> No
     hq.publish()
     head = hq.head()
     head["channels"]["stock"]["segments"][0]["from"] = 1
-    (hq.static / "head" / "fr.json").write_text(json.dumps(head))
+    hq.announce(head)
     assert kiosk.follow().parts > 0
     assert kiosk.rows() == hq.rows
 

@@ -167,7 +167,7 @@ def publish_and_crash(hq: Hq, name: str, call: int, *, after: bool) -> None:
 POINTS = [
     *(("store_blob", call) for call in (1, 2, 3)),
     ("_delete_marks", 1),
-    ("replace_file", 1),
+    ("announce", 1),
     ("refresh", 1),
     ("store_facts", 1),
 ]

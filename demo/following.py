@@ -1,85 +1,97 @@
-"""What a simulated corner asks of the static side: the head at each poll, and the blobs a kiosk would fetch after it.
+"""What a simulated corner asks of the static side: the timestamp at each poll, and after it what a kiosk would fetch.
 
-The one place of the simulated fleet that knows the static side's paths. Blobs are checked by hash and counted, never applied.
+The one place of the simulated fleet that knows the static side's paths. Blobs are checked by hash and counted, never applied, and
+signatures are left to real kiosks: what is measured here is what HQ serves.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from demo.wire import Wire
 from sync.blobs import BlobRef, check
 from sync.errors import Malformed
-from sync.heads import ChannelHead, Head, SegmentRef, head_path, read_head
+from sync.heads import RINGS, ChannelHead, Line, decode_head, head_name
+from sync.indexes import SegmentRef, decode_index, way
 from sync.snapshots import decode_manifest
 
 BASE = "/sync/v1/"
+RING = RINGS[-1]
 
 
 class Poll:
     """One corner's view of its market. It starts level with the first head it sees, or with nothing when `is_cold`."""
 
     def __init__(self, market: str, *, is_cold: bool) -> None:
-        self.head: Head | None = None
-        self._path = BASE + head_path(market)
+        self.line: Line | None = None
+        self._name = head_name(market, RING)
         self._tag = ""
         self._is_cold = is_cold
 
     def look(self, wire: Wire) -> bool:
-        """Ask for the head and fetch what it has that we lack; return whether that was anything.
+        """Ask for the timestamp and fetch what is behind it that we lack; return whether that was anything.
 
         Raises: Offline, Rejected, Malformed, Untrusted; what was held then stays held.
         """
-        answer = wire.get("poll", self._path, {"If-None-Match": self._tag} if self._tag else {})
+        answer = wire.get("poll", f"{BASE}metadata/timestamp.json", {"If-None-Match": self._tag} if self._tag else {})
         if answer.status == 304:
             return False
-        try:
-            head = read_head(json.loads(answer.body))
-        except ValueError as problem:
-            raise Malformed("the head is not JSON") from problem
-        held = self.head
-        if held is None and not self._is_cold:
-            self._keep(head, answer.headers.get("etag", ""))
-            return True
-        for name, there in head.channels.items():
-            self._fetch(wire, there, held.channels[name] if held else None)
-        self._keep(head, answer.headers.get("etag", ""))
-        return held is None or head.publication != held.publication
+        line = self._head(wire, answer.body)
+        held = self.line
+        if held is not None or self._is_cold:
+            for name, there in line.channels.items():
+                _fetch(wire, there, held.channels[name] if held else None)
+        self.line, self._tag = line, answer.headers.get("etag", "")
+        return held is None or line.publication != held.publication
 
     @property
     def publication(self) -> int:
         """The number of the publication we are level with; 0 before the first."""
-        return self.head.publication if self.head else 0
+        return self.line.publication if self.line else 0
 
     def standing(self) -> dict[str, dict[str, object]]:
         """Return where each channel stands, as a heartbeat tells it."""
-        channels = self.head.channels if self.head else {}
+        channels = self.line.channels if self.line else {}
         return {name: {"epoch": at.epoch, "version": at.version, "root": at.root} for name, at in channels.items()}
 
-    def _keep(self, head: Head, tag: str) -> None:
-        self.head, self._tag = head, tag
+    def _head(self, wire: Wire, timestamp: bytes) -> Line:
+        """Walk from the timestamp to the head as a kiosk does, without judging the signatures."""
+        try:
+            version = _signed(timestamp)["meta"]["snapshot.json"]["version"]
+            snapshot = wire.get("metadata", f"{BASE}metadata/{version}.snapshot.json").body
+            version = _signed(snapshot)["meta"]["targets.json"]["version"]
+            targets = _signed(wire.get("metadata", f"{BASE}metadata/{version}.targets.json").body)
+            sha256 = targets["targets"][self._name]["hashes"]["sha256"]
+        except (KeyError, TypeError, ValueError) as problem:
+            raise Malformed(f"the metadata does not lead to {self._name}") from problem
+        folder, _, name = self._name.rpartition("/")
+        return decode_head(wire.get("head", f"{BASE}targets/{folder}/{sha256}.{name}").body).line
 
-    def _fetch(self, wire: Wire, there: ChannelHead, held: ChannelHead | None) -> None:
-        way = _way(there, held.version) if held is not None and held.epoch == there.epoch else None
-        if way is None:
-            manifest = decode_manifest(_blob(wire, "snapshot", there.snapshot.manifest))
-            for part in manifest.parts:
-                _blob(wire, "snapshot", part)
-            way = _way(there, there.snapshot.version) or []
-        for ref in way:
-            _blob(wire, "segment", ref.blob)
+
+def _signed(content: bytes) -> Any:
+    return json.loads(content)["signed"]
 
 
-def _way(there: ChannelHead, version: int) -> list[SegmentRef] | None:
-    """Return the segments that lead from `version` to the head, the furthest reaching first; None when none do."""
-    way: list[SegmentRef] = []
-    while version < there.version:
-        leading = [ref for ref in there.segments if ref.first <= version + 1 <= ref.last]
-        if not leading:
-            return None
-        way.append(max(leading, key=lambda ref: ref.last))
-        version = way[-1].last
-    return way
+def _fetch(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> None:
+    if held is not None and held.root == there.root:
+        return
+    chain = way(there.tail, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+    if chain is None:
+        chain = _by_index(wire, there, held)
+    for ref in chain:
+        _blob(wire, "segment", ref.blob)
+
+
+def _by_index(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> list[SegmentRef]:
+    index = decode_index(_blob(wire, "index", there.index))
+    chain = way(index.segments, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+    if chain is not None:
+        return chain
+    manifest = decode_manifest(_blob(wire, "snapshot", index.snapshot.manifest))
+    for part in manifest.parts:
+        _blob(wire, "snapshot", part)
+    return way(index.segments, index.snapshot.version, there.version) or []
 
 
 def _blob(wire: Wire, kind: str, ref: BlobRef) -> bytes:

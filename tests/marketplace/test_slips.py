@@ -155,7 +155,7 @@ def test_reading_never_writes(hq: Hq) -> None:
         "/metrics",
         "/healthz",
         "/readyz",
-        "/sync/v1/head/fr.json",
+        "/sync/v1/metadata/timestamp.json",
     ):
         with hq.client.get(path) as answer:
             assert answer.status_code == 200

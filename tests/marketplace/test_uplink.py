@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,9 @@ from werkzeug.test import TestResponse
 from marketplace.enrolments import MOST_TRIES, start_enrolment
 from pos import clock
 from sync.enrolment import corner_sha256
+from sync.errors import Untrusted
+from sync.repository import announce, announced, is_renewal_due, rotate
+from sync.signatures import HQ_TARGET, verify_reply
 from tests.marketplace.hq import URL, Hq
 
 
@@ -51,19 +55,62 @@ def test_a_malformed_envelope_is_refused_whole(hq: Hq, change: dict[str, object]
 
 
 def test_static_files_are_served_to_be_cached(hq: Hq) -> None:
-    with hq.client.get("/sync/v1/head/fr.json") as head:
-        assert head.json["market"] == "fr"
-        assert head.headers["Cache-Control"] == "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
-    with hq.client.get("/sync/v1/head/fr.json", headers={"If-None-Match": head.headers["ETag"]}) as known:
-        assert known.status_code == 304
-    for stored in (hq.directory / "sync" / "b").iterdir():
+    static = hq.directory / "sync"
+    with hq.client.get("/sync/v1/metadata/timestamp.json") as timestamp:
+        assert timestamp.data == (static / "metadata" / "timestamp.json").read_bytes()
+        assert timestamp.headers["Cache-Control"] == "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
+    for stored in (static / "b").iterdir():
         with hq.client.get(f"/sync/v1/b/{stored.name}") as blob:
             assert hashlib.sha256(blob.data).hexdigest() == stored.name
-            assert blob.headers["Cache-Control"] == "public, max-age=31536000, immutable, no-transform"
-            assert "Content-Encoding" not in blob.headers
-    for path in ("head/zz.json", "b/" + "0" * 64, "b/..%2F..%2Fmarketplace.json", "head/..%2F..%2Fmarketplace.json", "nothing"):
+    for path in (
+        "metadata/99.root.json",
+        "b/" + "0" * 64,
+        "b/..%2F..%2Fmarketplace.json",
+        "targets/../../marketplace.json",
+        "nothing",
+    ):
         missing = hq.client.get(f"/sync/v1/{path}")
         assert (missing.status_code, missing.json["status"]) == (404, 404)
+
+
+def test_an_answer_is_signed_for_its_request_by_the_key_that_hq_json_names(hq: Hq) -> None:
+    static = hq.directory / "sync"
+    keys = json.loads(announced(static, HQ_TARGET) or b"")["keys"]
+    answer = hq.up()
+    verify_reply(answer, answer.data, public_key=lambda name: bytes.fromhex(keys[name]))
+    with pytest.raises(Untrusted):
+        verify_reply(answer, answer.data + b" ", public_key=lambda name: bytes.fromhex(keys[name]))
+    another = hq.up(heartbeat={"publication": 2})
+    another.request = answer.request
+    with pytest.raises(Untrusted):
+        verify_reply(another, another.data, public_key=lambda name: bytes.fromhex(keys[name]))
+
+
+def test_a_rotation_counts_from_the_next_answer_on(hq: Hq) -> None:
+    before = hq.up().headers["Signature-Input"]
+    rotate(hq.directory / "sync", hq.directory / "keys", now=clock.now())
+    assert hq.up().headers["Signature-Input"].split("keyid=")[1][:10] != before.split("keyid=")[1][:10]
+
+
+def test_while_kiosks_call_nothing_runs_out(hq: Hq) -> None:
+    static, keys = hq.directory / "sync", hq.directory / "keys"
+    timestamp = static / "metadata" / "timestamp.json"
+    document = timestamp.read_bytes()
+    hq.up()
+    assert timestamp.read_bytes() == document
+    announce(static, keys, {"fr/canary.json": b"{}"}, now=clock.now() - timedelta(days=4))
+    old = timestamp.read_bytes()
+    hq.up()
+    assert timestamp.read_bytes() != old
+    assert not is_renewal_due(static, now=clock.now())
+
+
+def test_the_answer_to_an_enrolment_carries_the_newest_root_and_the_time(hq: Hq) -> None:
+    rotate(hq.directory / "sync", hq.directory / "keys", now=clock.now())
+    code = start_enrolment(hq.engine, "paris-beaubourg", now=clock.now())
+    answer = enrol(hq, code, key(1)).json
+    assert answer["root"] == (hq.directory / "sync" / "metadata" / "2.root.json").read_text()
+    assert clock.now() - clock.from_text(answer["time"]) < timedelta(minutes=1)
 
 
 def enrol(hq: Hq, code: str, public_key: str) -> TestResponse:

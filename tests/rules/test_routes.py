@@ -37,8 +37,6 @@ PARTS = {
     "position": "A1",
     "digits": "1" * 200,
     "order_id": "0190a1b2-0000-7000-8000-000000000000",
-    "market": "fr",
-    "sha256": "0" * 64,
     "corner_id": "nantes-crebillon",
     "counter": "1",
     "key_id": "56475aa7",

@@ -10,7 +10,7 @@ from pos.catalog import TABLES
 from sync.channels import schema_of, tables_of
 from sync.enrolment import fingerprint_of
 from sync.roots import RootState
-from tests.sync.test_signatures import PUBLIC, signed
+from tests.sync.test_signatures import ANSWER, HQ_PUBLIC, PUBLIC, answered, signed
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 
@@ -39,6 +39,14 @@ def test_the_signature_of_section_7() -> None:
 
 def test_the_fingerprint_of_section_8() -> None:
     assert fingerprint_of(PUBLIC, root="", code="7k4m 2q9t ooOO", stream="00112233aabbccdd") in PAGE
+
+
+def test_the_reply_of_section_7() -> None:
+    response = answered(signed())
+    assert HQ_PUBLIC.hex() in PAGE
+    assert ANSWER.decode() in PAGE
+    for name in ("Content-Digest", "Signature-Input", "Signature"):
+        assert f"{name}: {response.headers[name]}\n" in PAGE
 
 
 def test_the_event_of_section_9() -> None:

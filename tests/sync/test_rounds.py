@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sync.errors import Busy
 from sync.heartbeats import read_heartbeat
 from sync.keys import REPLY, read_key
 from sync.locks import hold
+from sync.repository import rotate
 from sync.rounds import RoundReport, run_round
 from tests.sync.conftest import NOW, Hq, Kiosk, Line, json_answer
 from tests.sync.test_uplink import CORNER, Inbox
@@ -24,6 +26,7 @@ from tests.sync.test_uplink import CORNER, Inbox
 class Corner:
     def __init__(self, kiosk: Kiosk) -> None:
         self.kiosk = kiosk
+        self.off = timedelta()
         self.key = Ed25519PrivateKey.generate()
         self.inbox = Inbox(self.key, read_key(kiosk.line.static.with_name("keys") / REPLY))
         kiosk.line.posts["/sync/v1/up"] = self.inbox
@@ -47,7 +50,7 @@ class Corner:
             self.kiosk.client,
             software="0.1.0",
             printer={"state": "unknown"},
-            now=lambda: NOW,
+            now=lambda: NOW + self.off,
         )
 
 
@@ -144,6 +147,49 @@ def test_a_damaged_catalogue_is_told_as_empty_and_rebuilt(hq: Hq, corner: Corner
     assert report.faults == ()
     assert corner.inbox.heartbeats[-2]["catalog"] == {}
     assert corner.kiosk.rows() == hq.rows
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_a_clock_years_off_is_put_right_by_the_first_round(hq: Hq, corner: Corner, years: int) -> None:
+    hq.publish()
+    corner.off = timedelta(days=365 * years)
+    report = corner.round()
+    assert (report.faults, report.moved and report.moved.publication) == ((), 1)
+    assert list(setting(corner.ops.read(), "sync_faults")) == ["clock_wrong"]
+    corner.off = timedelta()
+    corner.round()
+    assert setting(corner.ops.read(), "sync_faults") == {}
+
+
+def test_what_has_run_out_is_a_fault_and_the_catalogue_stays(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    corner.round()
+    corner.off = timedelta(days=8)
+    corner.inbox.time = "2026-11-30T09:00:00Z"
+    report = corner.round()
+    assert report.faults == ("metadata_expired",)
+    assert corner.kiosk.rows() == hq.rows
+
+
+def test_a_reply_that_is_not_hqs_changes_nothing(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    corner.record()
+    corner.inbox.reply_key = Ed25519PrivateKey.generate()
+    report = corner.round()
+    assert (report.faults, report.pushed) == (("untrusted",), None)
+    assert report.moved is not None
+    assert setting(corner.ops.read(), "acked") == 0
+    assert setting(corner.ops.read(), "hq_offset_s") is None
+
+
+def test_after_a_rotation_the_next_round_knows_the_new_keys(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    corner.round()
+    rotate(hq.static, hq.keys, now=NOW)
+    corner.inbox.reply_key = read_key(hq.keys / REPLY)
+    corner.record()
+    report = corner.round()
+    assert (report.faults, report.pushed and report.pushed.acked) == ((), 1)
 
 
 def test_two_processes_do_not_sync_one_directory(corner: Corner) -> None:

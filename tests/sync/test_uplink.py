@@ -47,6 +47,7 @@ class Inbox:
     def __init__(self, key: Ed25519PrivateKey, reply_key: Ed25519PrivateKey) -> None:
         self.key = key
         self.reply_key = reply_key
+        self.time = "2026-11-22T09:00:00Z"
         self.stored: dict[tuple[str, int], tuple[str, str]] = {}
         self.heartbeats: list[dict[str, Any]] = []
         self.corner: dict[str, Any] | None = None
@@ -68,7 +69,7 @@ class Inbox:
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
         self.heartbeats.append(batch["heartbeat"])
-        answer = json_answer(reply(self.ack(batch["stream"]), "2026-11-22T09:00:00Z", self.corner))
+        answer = json_answer(reply(self.ack(batch["stream"]), self.time, self.corner))
         return self.signed(request, answer)
 
     def signed(self, request: requests.PreparedRequest, answer: Answer) -> Answer:
@@ -196,7 +197,7 @@ def test_the_same_number_with_another_hash_is_refused(uplink: Uplink) -> None:
 
 def test_hq_knowing_more_than_we_do_is_a_fork(uplink: Uplink) -> None:
     uplink.record(2)
-    uplink.line.posts["/sync/v1/up"] = lambda request: json_answer(reply(9, "2026-11-22T09:00:00Z"))
+    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(request, json_answer(reply(9, "2026-11-22T09:00:00Z")))
     with pytest.raises(Rejected) as refused:
         uplink.push()
     assert refused.value.data["code"] == "stream_forked"
@@ -205,7 +206,7 @@ def test_hq_knowing_more_than_we_do_is_a_fork(uplink: Uplink) -> None:
 
 def test_an_hq_that_acknowledges_nothing_is_not_asked_for_ever(uplink: Uplink) -> None:
     uplink.record(900)
-    uplink.line.posts["/sync/v1/up"] = lambda request: json_answer(reply(0, "2026-11-22T09:00:00Z"))
+    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(request, json_answer(reply(0, "2026-11-22T09:00:00Z")))
     assert uplink.push().pending == 900
     assert len(uplink.line.asked) == 1
 

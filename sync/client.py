@@ -21,6 +21,8 @@ CONNECT_S = 5
 READ_S = 20
 MAX_DOCUMENT_BYTES = 2**20
 CHUNK_BYTES = 2**16
+TRICKLE_BYTES = 2**10
+"""What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
 
 Signer = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -105,7 +107,7 @@ class Client:
 
     def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
         try:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(TRICKLE_BYTES):
                 self.received += len(chunk)
                 file.write(chunk)
                 if file.tell() > length:

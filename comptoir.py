@@ -25,26 +25,46 @@ PARTS = {
 }
 
 
+# Both ends of one errand, each living in the part whose directory it works on.
+ERRANDS = {
+    "export": "marketplace.bundles:export_command",
+    "import": "kiosk.bundles:import_command",
+}
+
+
 class Gathering(click.Group):
     """A group whose commands live in the parts."""
 
+    parts = PARTS
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands of every part and our own."""
-        return sorted([*PARTS, *super().list_commands(ctx)])
+        return sorted([*self.parts, *super().list_commands(ctx)])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the command from its part."""
-        if cmd_name not in PARTS:
+        if cmd_name not in self.parts:
             return super().get_command(ctx, cmd_name)
-        module, name = PARTS[cmd_name].split(":")
+        module, name = self.parts[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+
+class Errands(Gathering):
+    """The group of what is carried by hand between HQ and a corner."""
+
+    parts = ERRANDS
 
 
 @click.group(cls=Gathering)
 @click.version_option(package_name="comptoir")
 def comptoir() -> None:
     """Point of sale for refurbished electronics: kiosk, slip, marketplace."""
+
+
+@comptoir.group(cls=Errands)
+def sync() -> None:
+    """Carry the catalogue to corners that no network reaches."""
 
 
 @comptoir.group()

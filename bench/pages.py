@@ -165,7 +165,7 @@ def _page_weight(browser: Browser) -> int:
     """Return the bytes of the first screen and everything it links to, as a browser that takes gzip receives them."""
     accept = {"Accept-Encoding": "gzip"}
     _, _, first = browser.get("/")
-    paths = set(re.findall(r'(?:href|src)="(/(?:static|drawings)/[^"]+)"', first.decode()))
+    paths = set(re.findall(r'(?:href|src)="(/(?:static|drawings|media)/[^"]+)"', first.decode()))
     for sheet in [path for path in paths if path.endswith(".css")]:
         plain = browser.get(sheet)[2].decode()
         paths |= {_beside(sheet, url) for url in re.findall(r"url\(\"?([^\")]+)\"?\)", plain) if not url.startswith("data:")}

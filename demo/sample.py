@@ -5,6 +5,7 @@ is drawn from, no order comes from a set, and no clock is read. A genuine SKU ke
 """
 
 import csv
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +95,7 @@ def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None
     write_rows(out / "sellers.jsonl", (without(row, "markets", "deals_in") for row in read_rows("sellers")))
     write_rows(out / "corners.jsonl", corners)
     write_rows(out / "skus.jsonl", (sku.row for sku in skus))
+    write_media(out, sku_ids)
     write_listings(out / "listings.csv", skus, corners, wanted=listings, seed=seed, progress=progress)
 
 
@@ -217,6 +219,18 @@ def place_skus(corner: Row, sku_ids: Mapping[str, int]) -> Row:
     """Return a corner whose planogram names SKUs by `sku_id` instead of by code."""
     planogram = [{"position": spot["position"], "sku_id": sku_ids[spot["sku"]]} for spot in corner["planogram"]]
     return corner | {"planogram": planogram}
+
+
+def write_media(out: Path, sku_ids: Mapping[str, int]) -> None:
+    """Write the sample's own drawings: the files, and a row for each SKU one shows."""
+    (out / "media").mkdir(exist_ok=True)
+    rows = []
+    for number, row in enumerate(read_rows("media"), start=1):
+        content = (SAMPLE / "media" / row["file"]).read_bytes()
+        (out / "media" / row["file"]).write_bytes(content)
+        facts = {"media_id": number, "sku_id": sku_ids[row["sku"]], "kind": "drawing", "rank": 1, "credit": "Comptoir"}
+        rows.append(facts | without(row, "sku") | {"sha256": hashlib.sha256(content).hexdigest()})
+    write_rows(out / "media.jsonl", rows)
 
 
 def write_listings(

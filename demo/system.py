@@ -26,7 +26,7 @@ from marketplace.db import create_tables, open_engine
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import import_feed
 from marketplace.places import read_place, start_place
-from marketplace.publishing import publish_all
+from marketplace.publishing import publish_all, sync_path
 from pos import clock
 from pos.errors import PosError, Unavailable
 
@@ -148,7 +148,8 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
         listings = demo.listings or LISTINGS
         say(f"writing and publishing a catalogue of {listings:,} listings")
         write_feed(demo.directory / "feed", listings=listings, seed=SEED)
-        import_feed(engine, demo.directory / "feed", progress=lambda _stage, _count: None)
+        feed, static = demo.directory / "feed", sync_path(demo.marketplace)
+        import_feed(engine, feed, static=static, progress=lambda _stage, _count: None)
         known["listings"] = listings
     elif demo.listings not in (None, known["listings"]):
         raise NotADemo(f"this demo holds {known['listings']:,} listings: --fresh begins again with another number")

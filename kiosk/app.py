@@ -19,7 +19,7 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, paper, plans, print_jobs, selections, skus, slips, status, web
+from kiosk import browse, compare, counter, home, media, paper, plans, prices, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
 from kiosk.pages import page_environments
 from kiosk.rescan import start_rescans
@@ -27,6 +27,9 @@ from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
+from sync.media import MediaStore
+from sync.mirrors import MIRROR, is_shared
+from sync.static_files import StaticFiles
 
 LOG = logging.getLogger("kiosk")
 LARGEST_FORM_BYTES = 16 * 1024
@@ -52,6 +55,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.jinja_env.auto_reload = False
     HTMX(app)
     web.add_filters(app)
+    app.jinja_env.filters["drawing"] = media.drawing_url
     assets_version, assets = web.load_assets(pages / "static")
     app.extensions.update(
         {
@@ -68,15 +72,18 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)
     app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
-    for part in (home, browse, skus, compare, plans, selections, slips, counter, status):
+    for part in (home, browse, skus, media, compare, plans, selections, slips, counter, status):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)
     app.register_error_handler(Exception, _unexpected)
+    if is_shared(app.extensions["comptoir"].ops):
+        app.wsgi_app = StaticFiles(app.wsgi_app, directory / MIRROR)  # type: ignore[method-assign]  # Flask's documented way
     app.extensions["comptoir-rounds"] = threading.Event()
     if sync:
         _settle_prints(app.extensions["comptoir"])
+        prices.start_watch(app.extensions["comptoir"], call=app.extensions["comptoir"].price_news)
         start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         start_rescans(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
@@ -88,7 +95,8 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
         software = version("comptoir")
     except PackageNotFoundError:
         software = "0"
-    kiosk = web.Kiosk(directory=directory, catalog=Store(directory / "catalog.db", durable=False), ops=None, version=software)
+    catalog, pictures = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
+    kiosk = web.Kiosk(directory=directory, catalog=catalog, ops=None, version=software, media=pictures)
     try:
         kiosk.ops = open_ops(directory / "ops.db")
         if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import print_jobs, web
+from kiosk import prices, print_jobs, web
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
@@ -21,10 +21,11 @@ from pos.errors import PosError
 from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from sync import schedule
+from sync.catalog_files import drop_damaged
 from sync.client import Client
 from sync.errors import Busy
-from sync.follower import drop_damaged
 from sync.locks import LOCK_FILE, hold
+from sync.media import BUDGET_BYTES, Fetched, MediaStore
 from sync.rounds import RoundReport, run_round
 
 LOG = logging.getLogger("kiosk.sync")
@@ -40,12 +41,27 @@ class Rounds:
     directory: Path
     catalog: Store
     ops: Store
+    media: MediaStore
     version: str
 
     def run(self, client: Client, **options: Any) -> RoundReport:
         """Run one round now. Raises: Busy, NotFound, DatabaseError."""
         printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
         return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
+
+    def fetch_media(self, client: Client) -> Fetched:
+        """Fetch a little of what is wanted most; for after a round that went well. Raises: Busy, Offline, OSError."""
+        with hold(self.directory / LOCK_FILE):
+            database = self.ops.read()
+            table = [place["sku_id"] for place in corner(database).planogram]
+            budget_bytes = setting(database, "media_budget_bytes")
+            return self.media.fetch(
+                client,
+                self.catalog.read(),
+                table=table,
+                budget_bytes=BUDGET_BYTES if budget_bytes is None else budget_bytes,
+                now=clock.now(),
+            )
 
 
 def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
@@ -55,52 +71,78 @@ def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
     """
     if kiosk.ops is None:
         return
-    rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.version)
+    rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.media, kiosk.version)
     threading.Thread(target=_go_round, args=(rounds, kiosk, call), name="sync", daemon=True).start()
+
+
+@dataclass(slots=True)
+class _Pace:
+    """What the rounds remember of each other."""
+
+    failures: int = 0
+    retry_after_s: int | None = None
+    is_checked: bool = False
+    client: Client | None = None
 
 
 def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
     chance = SystemRandom()
     pause = threading.Event()
-    failures = 0
-    clients: dict[str, Client] = {}
+    pace = _Pace()
     # A kiosk without a catalogue has nothing to show: it does not wait for its turn.
     is_called = call.wait(_first_delay_s(rounds))
-    is_checked = False
     while kiosk.ops is not None:
-        wait = None
         call.clear()
-        try:
-            url = setting(rounds.ops.read(), "marketplace_url")
-            if url is None:
-                pause.wait(NOT_ENROLLED_S)
-                continue
-            if is_called or not is_checked:
-                is_checked = _mend(rounds)
-            if url not in clients:
-                clients = {url: Client(url)}
-            report = rounds.run(clients[url])
-            failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
-            kiosk.faults.pop("sync_failed", None)
-            _tend(rounds.ops)
-            if keep_reserve(rounds.directory):
-                kiosk.faults.pop("disk_full", None)
-        except Busy:
-            LOG.info("another process syncs this directory")
-        except (PosError, DatabaseError, OSError) as problem:
-            failures += 1
-            LOG.warning("the round failed: %s", problem)
-            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
-        except Exception:
-            # A bug in one round must not end all rounds: it is logged whole and shown as a fault.
-            failures += 1
-            LOG.exception("the round failed unexpectedly")
-            kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
-        delay_s = schedule.next_delay_s(failures, random=chance, retry_after_s=wait)
+        pace.retry_after_s = None
+        if not _try_round(rounds, kiosk, pace, is_called=is_called):
+            pause.wait(NOT_ENROLLED_S)
+            continue
+        delay_s = schedule.next_delay_s(pace.failures, random=chance, retry_after_s=pace.retry_after_s)
         # A silent HQ is not hurried by calls, and a page that cannot be helped gets no more than a round each `CALLS_APART_S`.
-        deaf_s = delay_s if failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
+        deaf_s = delay_s if pace.failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
         pause.wait(deaf_s)
         is_called = call.wait(delay_s - deaf_s)
+
+
+def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool) -> bool:
+    """Do one round, whatever it meets; return False while there is no marketplace to ask."""
+    try:
+        url = setting(rounds.ops.read(), "marketplace_url")
+        if url is None:
+            return False
+        if is_called or not pace.is_checked:
+            pace.is_checked = _mend(rounds)
+        if pace.client is None or pace.client.base_url != url:
+            pace.client = Client(url)
+        _run_round(rounds, kiosk, pace, pace.client)
+    except Busy:
+        LOG.info("another process syncs this directory")
+    except (PosError, DatabaseError, OSError) as problem:
+        pace.failures += 1
+        LOG.warning("the round failed: %s", problem)
+        kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+    except Exception:
+        # A bug in one round must not end all rounds: it is logged whole and shown as a fault.
+        pace.failures += 1
+        LOG.exception("the round failed unexpectedly")
+        kiosk.faults.setdefault("sync_failed", clock.to_text(clock.now()))
+    return True
+
+
+def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) -> None:
+    report = rounds.run(client)
+    if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
+        # HQ was just heard: prices that a clock far ahead of it had started are taken back.
+        prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
+    kiosk.price_news.set()
+    pace.failures = pace.failures + 1 if report.problems else 0
+    pace.retry_after_s = report.retry_after_s
+    kiosk.faults.pop("sync_failed", None)
+    _tend(rounds.ops)
+    if keep_reserve(rounds.directory):
+        kiosk.faults.pop("disk_full", None)
+    if not report.problems:
+        _fetch_media(rounds, kiosk, client)
 
 
 def _mend(rounds: Rounds) -> bool:
@@ -109,6 +151,22 @@ def _mend(rounds: Rounds) -> bool:
         if drop_damaged(rounds.catalog):
             LOG.warning("catalog.db is damaged: set aside, a new one is fetched")
     return True
+
+
+def _fetch_media(rounds: Rounds, kiosk: web.Kiosk, client: Client) -> None:
+    """Fetch media, and say it when the disk has no room for them; whatever fails here never counts against the round."""
+    try:
+        is_paused = rounds.fetch_media(client).is_paused
+    except PosError as problem:
+        LOG.info("media wait for the next round: %s", problem)
+        return
+    except OSError as problem:
+        LOG.warning("media were not written: %s", problem)
+        is_paused = True
+    if is_paused:
+        kiosk.faults.setdefault("media_paused", clock.to_text(clock.now()))
+    else:
+        kiosk.faults.pop("media_paused", None)
 
 
 def _first_delay_s(rounds: Rounds) -> float:

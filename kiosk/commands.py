@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from kiosk import printers
 from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.status import describe
+from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
@@ -29,11 +31,17 @@ from pos.slips import load_device
 from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
+from sync.follower import Wanted
+from sync.heads import decode_head
+from sync.locks import LOCK_FILE, hold
+from sync.media import Fetched, MediaStore
+from sync.mirrors import MIRRORS, SHARED, open_trust
 from sync.rounds import RoundReport
 
 THREADS = 8
 PROGRESS_FROM_S = 1.0
 LEAST_FREE_BYTES = 200 * 2**20
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 directory_option = click.option(
     "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
@@ -53,7 +61,7 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
     """Make this device the kiosk of a corner."""
     directory.mkdir(parents=True, exist_ok=True)
     store = open_ops(directory / "ops.db")
-    document = enrol(directory, store, Client(marketplace), code)
+    document = enrol(directory, store, Client(marketplace), code, now=clock.now())
     click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
 
 
@@ -61,15 +69,36 @@ def enrol_command(directory: Path, marketplace: str, code: str) -> None:
 @directory_option
 @click.option("--marketplace", help="The marketplace's URL, when it moved.")
 @click.option("--printer", metavar="HOST:PORT", help="The corner's network printer.")
-def set_command(directory: Path, marketplace: str | None, printer: str | None) -> None:
-    """Set what only this device knows: where its printer and its marketplace are."""
-    store = _ops(directory)
+@click.option(
+    "--mirror", "mirrors", metavar="URL", multiple=True, help="A neighbour asked before HQ; may be repeated; '' for none."
+)
+@click.option("--share", type=click.Choice(["on", "off"]), help="Whether neighbours may fetch the catalogue here.")
+@click.option("--media-budget", metavar="MB", type=click.IntRange(0, 100_000), help="Most megabytes of drawings and pictures.")
+def set_command(
+    directory: Path,
+    marketplace: str | None,
+    printer: str | None,
+    mirrors: tuple[str, ...],
+    share: str | None,
+    media_budget: int | None,
+) -> None:
+    """Set what only this device knows: its printer, its marketplace, its neighbours, and what room media may take."""
+    store = open_records(directory)
+    wishes: dict[str, Any] = {}
+    if marketplace:
+        wishes["marketplace_url"] = marketplace.rstrip("/")
+    if printer:
+        wishes["printer"] = _address(printer)
+    if mirrors:
+        wishes[MIRRORS] = [url.rstrip("/") for url in mirrors if url]
+    if share:
+        wishes[SHARED] = share == "on"
+    if media_budget is not None:
+        wishes["media_budget_bytes"] = media_budget * 2**20
     with store.write() as ops:
-        if marketplace:
-            store_setting(ops, "marketplace_url", marketplace.rstrip("/"))
-        if printer:
-            store_setting(ops, "printer", _address(printer))
-    for name in ("marketplace_url", "printer"):
+        for name, value in wishes.items():
+            store_setting(ops, name, value)
+    for name in ("marketplace_url", "printer", MIRRORS, SHARED, "media_budget_bytes"):
         click.echo(f"{name}: {setting(store.read(), name)}")
 
 
@@ -78,12 +107,15 @@ def set_command(directory: Path, marketplace: str | None, printer: str | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def sync_command(directory: Path, *, as_json: bool) -> None:
     """Do one round, up and down, and print what moved."""
-    rounds = Rounds(directory, Store(directory / "catalog.db", durable=False), _ops(directory), version("comptoir"))
+    catalog, media = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
+    rounds = Rounds(directory, catalog, open_records(directory), media, version("comptoir"))
     url = setting(rounds.ops.read(), "marketplace_url")
     if url is None:
         raise NotFound("this kiosk is not enrolled")
-    report = rounds.run(Client(url), progress=_Progress())
-    click.echo(json.dumps(_report(report)) if as_json else _sentence(report))
+    client = Client(url)
+    report = rounds.run(client, progress=_Progress())
+    fetched = _fetch_media(rounds, client) if not report.problems else Fetched()
+    click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:
         for problem in report.problems:
             click.echo(f"comptoir: {problem.code}: {problem.detail}", err=True)
@@ -144,8 +176,9 @@ def doctor_command(directory: Path) -> None:
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
-        _check("enrolment", lambda: f"{corner(_ops(directory).read()).corner_id}, key {_key_id(directory)}"),
+        _check("enrolment", lambda: f"{corner(open_records(directory).read()).corner_id}, key {_key_id(directory)}"),
         _check("disk", lambda: _disk(directory)),
+        _check("clock", lambda: _clock(directory)),
         _check("printer", lambda: _printer(directory)),
         _check("marketplace", lambda: _reach(directory)),
     ]
@@ -169,7 +202,8 @@ class _Progress:
             click.echo(f"\r{step} {done:,} of {total:,}", nl=done == total, err=True)
 
 
-def _ops(directory: Path) -> Store:
+def open_records(directory: Path) -> Store:
+    """Return the records of an enrolled kiosk. Raises: NotFound, RecordsDamaged."""
     if not (directory / "ops.db").exists():
         raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
     try:
@@ -179,7 +213,7 @@ def _ops(directory: Path) -> Store:
 
 
 def _describe(directory: Path) -> dict[str, Any]:
-    _ops(directory)
+    open_records(directory)
     with create_app(directory, sync=False).app_context():
         return describe()
 
@@ -191,7 +225,16 @@ def _address(text: str) -> dict[str, Any]:
     return {"host": host, "port": int(port)}
 
 
-def _report(report: RoundReport) -> dict[str, Any]:
+def _fetch_media(rounds: Rounds, client: Client) -> Fetched:
+    """Fetch media after a round that went well; that they fail is said, and is no failure of the round."""
+    try:
+        return rounds.fetch_media(client)
+    except (PosError, OSError) as problem:
+        click.echo(f"comptoir: media wait: {problem}", err=True)
+        return Fetched()
+
+
+def _report(report: RoundReport, fetched: Fetched) -> dict[str, Any]:
     moved, pushed = report.moved, report.pushed
     down = None
     if moved is not None:
@@ -200,17 +243,20 @@ def _report(report: RoundReport) -> dict[str, Any]:
     up = None
     if pushed is not None:
         up = {"sent": pushed.sent, "acked": pushed.acked, "pending": pushed.pending, "new_corner": pushed.is_new_corner}
-    return {"down": down, "up": up, "problems": [{"code": each.code, "detail": each.detail} for each in report.problems]}
+    problems = [{"code": each.code, "detail": each.detail} for each in report.problems]
+    media = {"files": fetched.files, "bytes": fetched.bytes, "refused": fetched.refused, "paused": fetched.is_paused}
+    return {"down": down, "up": up, "media": media, "problems": problems}
 
 
-def _sentence(report: RoundReport) -> str:
+def _sentence(report: RoundReport, fetched: Fetched) -> str:
     moved, pushed = report.moved, report.pushed
     down = "catalogue not reached"
     if moved is not None:
         down = f"publication {moved.publication}"
         down += f", {moved.rows:,} rows in {moved.bytes:,} bytes" if moved.publication > moved.before else ", nothing new"
     up = f"{pushed.sent} events sent, {pushed.pending} waiting" if pushed is not None else "no event sent"
-    return f"down: {down}; up: {up}"
+    media = f"; media: {fetched.files} in {fetched.bytes:,} bytes" if fetched.files else ""
+    return f"down: {down}; up: {up}{media}"
 
 
 def _check(name: str, work: Any) -> bool:
@@ -251,8 +297,19 @@ def _disk(directory: Path) -> str:
     return f"{free:,} bytes free"
 
 
+def _clock(directory: Path) -> str:
+    """Compare with the last time HQ told: a clock may be ahead of it by the hours since then, and never behind."""
+    told = setting(open_records(directory).read(), "hq_time")
+    now = clock.now()
+    if told is None:
+        return f"{clock.to_text(now)}, never compared with HQ's"
+    if now < clock.from_text(told) - CLOCK_TOLERANCE:
+        raise OSError(f"{clock.to_text(now)} is before {told}, which HQ told: set the clock")
+    return f"{clock.to_text(now)}, HQ last told {told}"
+
+
 def _printer(directory: Path) -> str:
-    address = setting(_ops(directory).read(), "printer")
+    address = setting(open_records(directory).read(), "printer")
     if address is None:
         return "none set"
     state = printers.status(printers.Printer(address["host"], address["port"]))
@@ -262,6 +319,11 @@ def _printer(directory: Path) -> str:
 
 
 def _reach(directory: Path) -> str:
-    store = _ops(directory)
-    head = Client(setting(store.read(), "marketplace_url") or "").head(corner(store.read()).market)
-    return f"publication {head['publication']} of {head['published_at']}"
+    store = open_records(directory)
+    client = Client(setting(store.read(), "marketplace_url") or "")
+    wanted = Wanted.by(corner(store.read()))
+    with hold(directory / LOCK_FILE):
+        trust = open_trust(directory, store, client, now=clock.now)
+        head = decode_head(trust.head(wanted.market, wanted.ring))
+    line = head.line_for(wanted.corner_id)
+    return f"publication {line.publication} of {line.published_at}, ring {wanted.ring}"

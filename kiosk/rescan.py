@@ -17,8 +17,8 @@ from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
 from pos.ops import setting, store_setting
+from sync.catalog_files import drop_damaged
 from sync.errors import Busy
-from sync.follower import drop_damaged
 from sync.locks import LOCK_FILE, hold
 from sync.rescan import Pause, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from kiosk import web
+from kiosk import prices, web
 from pos import clock, offers, plans, selections, skus, slips, totals
 from pos.errors import Invalid, ListingGone, NotFound, RecordsDamaged
 from pos.offers import Offer
@@ -76,6 +76,8 @@ def issue_slip(selection_id: str) -> Response:
     """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
     kiosk = web.kiosk()
     web.corner()
+    now = prices.trusted_now(kiosk.ops)
+    prices.catch_up(kiosk.catalog, now)
     try:
         device = slips.load_device(kiosk.directory)
     except NotFound as problem:
@@ -88,7 +90,7 @@ def issue_slip(selection_id: str) -> Response:
             device=device,
             seen=request.form.get("seen") or None,
             language=g.language,
-            now=clock.now(),
+            now=now,
         )
     return web.see_other(f"/slips/{slip.number}")
 

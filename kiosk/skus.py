@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 from sqlite_utils import Database
 
-from kiosk import web
+from kiosk import media, web
 from kiosk.specs import spec_rows
 from kiosk.tariffs import Tariffs, tariffs
 from pos import claims, offers, plans, skus, totals
@@ -101,6 +101,7 @@ def sku(code: str) -> Response:
     return web.page(
         "skus.html",
         item=item,
+        medium=media.shown(item),
         specs=spec_rows(item),
         siblings=_near(item, skus.siblings(catalog, item)),
         co2=claims.co2_avoided(item["category"]),

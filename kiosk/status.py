@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from kiosk import print_jobs, web
 from pos import clock, outbox
+from pos.catalog import publication
 from pos.db import DatabaseError
 from pos.errors import PosError
 from pos.ops import setting
@@ -38,7 +39,7 @@ def status() -> Response:
 
 
 def describe() -> dict[str, Any]:
-    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, faults."""
+    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, media, faults, ring, publication."""
     here = web.corner_or_none()
     return {
         "corner": here.corner_id if here else None,
@@ -46,7 +47,10 @@ def describe() -> dict[str, Any]:
         "catalog": _channels(),
         "outbox": _outbox(),
         "printers": _printers(),
+        "media": dict(zip(("files", "bytes"), web.kiosk().media.totals(), strict=True)),
         "faults": _faults(),
+        "ring": _ring(),
+        "publication": _publication(),
     }
 
 
@@ -67,6 +71,19 @@ def _channels() -> dict[str, dict[str, Any]]:
         }
         for channel, epoch, number, root, applied_at in rows
     }
+
+
+def _ring() -> str | None:
+    """Return which ring this corner follows; None before enrolment."""
+    document = setting(web.ops(), "corner") if web.kiosk().ops is not None else None
+    return str(document.get("ring", "stable")) if isinstance(document, dict) else None
+
+
+def _publication() -> int | None:
+    try:
+        return publication(web.catalog()) or None
+    except (PosError, DatabaseError):
+        return None
 
 
 def _outbox() -> dict[str, Any]:

@@ -23,11 +23,11 @@ from flask import Flask, Response, current_app, g, request
 from jinja2 import Environment, Template
 from sqlite_utils import Database
 
-from kiosk.drawings import drawing_name
 from pos import clock, corners, languages, skus
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
+from sync.media import MediaStore
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWS = ("reach", "contrast", "text")
@@ -56,15 +56,17 @@ class ForeignOrigin(PosError):
 
 @dataclass(slots=True)
 class Kiosk:
-    """The two files of a kiosk directory. `ops` is None when its file is damaged: it is kept as it is and nothing is written."""
+    """The files of a kiosk directory. `ops` is None when its file is damaged: it is kept as it is and nothing is written."""
 
     directory: Path
     catalog: Store
     ops: Store | None
     version: str
+    media: MediaStore
     faults: dict[str, str] = field(default_factory=dict)
     tariffs: object = None
     printing: threading.Lock = field(default_factory=threading.Lock)
+    price_news: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ def settle_visitor() -> None:
 
 def add_headers(response: Response) -> Response:
     """Add the security headers to every answer, and compress pages; pages are never stored."""
-    response.headers.extend(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "Cookie", "Accept-Encoding"))
@@ -260,7 +263,7 @@ def spoken() -> list[str]:
 
 
 def add_filters(app: Flask) -> None:
-    """Register what templates say money, days, names and drawings with; blocks rendered alone see filters too."""
+    """Register what templates say money, days and names with; blocks rendered alone see filters too."""
     filters: dict[str, Callable[..., Any]] = {
         "money": lambda cents: languages.money(cents, g.currency, g.language),
         "short": lambda cents: _short_money(cents, g.currency, g.language),
@@ -270,7 +273,6 @@ def add_filters(app: Flask) -> None:
         "hour": lambda text: _hour(text, g.language, g.time_zone),
         "text": lambda texts: languages.text_of(texts, g.language),
         "storage": lambda gigabytes: languages.storage(gigabytes, g.language),
-        "drawing": drawing_url,
         "name": skus.title,
         "plus": with_query,
     }
@@ -294,12 +296,6 @@ def _translate_count(one: str, many: str, count: int) -> str:
     if g.language == "fr":
         return one if count < 2 else many
     return str(g.translations.ngettext(one, many, count))
-
-
-def drawing_url(item: Mapping[str, Any]) -> str:
-    """Return the address of the drawing of anything with a `form`, a `color` and `specs`."""
-    color, specs = item.get("color") or {}, item.get("specs") or {}
-    return f"/drawings/{drawing_name(item['form'], color.get('hex'), specs.get('lenses'))}.svg"
 
 
 def _template(name: str) -> Template:

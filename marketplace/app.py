@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from marketplace import console, slip_pages, status, uplink, web
+from marketplace import console, slip_pages, status, tallies, uplink, web
 from marketplace.db import open_engine, reading
 from marketplace.places import DIRECTORY_VARIABLE, read_place
+from marketplace.publishing import sync_path
 from marketplace.settings import setting
+from sync.static_files import StaticFiles
 
 MOST_BYTES = 2 * 2**20
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
@@ -40,10 +42,13 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         SESSION_COOKIE_SECURE=urlsplit(address).scheme == "https",
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    app.extensions["marketplace"] = web.Marketplace(engine=engine, directory=directory, public_url=address)
+    counts = tallies.Tallies(directory)
+    app.extensions["marketplace"] = web.Marketplace(engine=engine, directory=directory, public_url=address, tallies=counts)
     web.set_up(app)
+    tallies.watch(app, counts)
     for part in (slip_pages.pages, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
+    app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app
 
 

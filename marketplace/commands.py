@@ -6,31 +6,27 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from granian import Granian
 from granian.constants import Interfaces
-from sqlalchemy import Engine
 
-from marketplace.db import create_tables, open_engine
+from marketplace import tallies, trial_commands
 from marketplace.enrolments import start_enrolment
 from marketplace.feeds import Imported, import_feed
-from marketplace.places import DIRECTORY_VARIABLE, read_place, start_place
+from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
+from marketplace.places import DIRECTORY_VARIABLE, opened, start_place
 from marketplace.problems import FeedRefused
-from marketplace.publishing import publish_all
+from marketplace.publishing import keys_path, sync_path
 from pos import clock
+from sync.keys import ROOT
+from sync.repository import renew
 
 WORKERS = 2
 THREADS = 8
 STOP_S = 5
 SHOWN_EVERY_S = 0.2
-
-directory_option = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="The marketplace's directory."
-)
 
 
 @click.group("marketplace")
@@ -38,15 +34,21 @@ def marketplace() -> None:
     """The central app: feeds, publishing, slips, orders, fleet."""
 
 
+marketplace.add_command(keys)
+
+
 @marketplace.command("init")
 @directory_option
 @click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
 @click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="The address customers' phones open.")
-def init_command(directory: Path, database: str | None, public_url: str) -> None:
+@root_keys_option
+@threshold_option
+def init_command(directory: Path, database: str | None, public_url: str, root_keys: int, threshold: int) -> None:
     """Set a marketplace up; prints the console's password, once."""
-    password = start_place(directory, database=database, public_url=public_url)
+    password = start_place(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
     click.echo(f"marketplace ready in {directory}")
     click.echo(f"console password (shown once): {password}")
+    click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
 
 
 @marketplace.command("import")
@@ -55,26 +57,15 @@ def init_command(directory: Path, database: str | None, public_url: str) -> None
 def import_command(feed: Path, directory: Path) -> None:
     """Import a feed: all of it, or nothing and the reasons."""
     try:
-        with _database(directory) as engine:
-            create_tables(engine)
-            imported = import_feed(engine, feed, progress=Ticker())
+        with opened(directory) as engine:
+            imported = import_feed(engine, feed, static=sync_path(directory), progress=Ticker())
     except FeedRefused as refusal:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)
         raise click.ClickException(f"{len(refusal.data['problems'])} problem(s): nothing was imported") from None
+    for note in imported.notes:
+        click.echo(note, err=True)
     click.echo(_summary(imported))
-
-
-@marketplace.command("publish")
-@directory_option
-def publish_command(directory: Path) -> None:
-    """Publish what changed to the fleet."""
-    with _database(directory) as engine:
-        markets = publish_all(engine, directory)
-    if not markets:
-        click.echo("nothing to publish: import a feed first")
-    for market, published in markets.items():
-        click.echo(f"{market}: publication {published.publication}" if published else f"{market}: nothing changed")
 
 
 @marketplace.command("enrol")
@@ -82,7 +73,7 @@ def publish_command(directory: Path) -> None:
 @directory_option
 def enrol_command(corner: str, directory: Path) -> None:
     """Print a one-time code for a corner, good for ten minutes."""
-    with _database(directory) as engine:
+    with opened(directory) as engine:
         click.echo(start_enrolment(engine, corner, now=clock.now()))
 
 
@@ -92,9 +83,10 @@ def enrol_command(corner: str, directory: Path) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
-    with _database(directory) as engine:
-        create_tables(engine)
+    with opened(directory):
+        renew(sync_path(directory), keys_path(directory), now=clock.now())
     _refuse_taken_port(host, port)
+    tallies.forget(directory)
     os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
     server = Granian(
         "marketplace.app:app_from_environment",
@@ -110,20 +102,22 @@ def serve_command(directory: Path, host: str, port: int) -> None:
     server.serve()
 
 
-@contextmanager
-def _database(directory: Path) -> Iterator[Engine]:
-    """Lend the marketplace's database for one command."""
-    engine = open_engine(read_place(directory).database)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def _refuse_taken_port(host: str, port: int) -> None:
     """Raise OSError when somebody listens there: the server's workers share their port, and would share it with a stranger."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     socket.create_server((host, port), family=family).close()
+
+
+for command in (
+    trial_commands.publish_command,
+    trial_commands.trial_command,
+    trial_commands.promote_command,
+    trial_commands.halt_command,
+    trial_commands.rollback_command,
+    trial_commands.ring_command,
+    trial_commands.sweep_command,
+):
+    marketplace.add_command(command)
 
 
 class Ticker:

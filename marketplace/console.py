@@ -11,8 +11,7 @@ from flask import Blueprint, render_template, request, session
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from marketplace import overview
-from marketplace.corners import fleet
+from marketplace import fleet_pages, overview, trial_pages
 from marketplace.db import changed, reading, row, run_tx
 from marketplace.enrolments import VALID_MINUTES, start_enrolment
 from marketplace.publishing import publish_all
@@ -29,6 +28,8 @@ ZONE = "Europe/Paris"
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
 
 console = Blueprint("console", __name__, url_prefix="/console")
+console.register_blueprint(fleet_pages.pages)
+console.register_blueprint(trial_pages.pages)
 
 
 class WrongPassword(PosError):
@@ -77,11 +78,10 @@ def log_out() -> Response:
 
 @console.get("/")
 def home() -> str:
-    """Show the fleet and the publications."""
+    """Show the publications and what waits for somebody."""
     with reading(marketplace().engine) as connection:
         return _page(
             "console",
-            corners=fleet(connection),
             publications=overview.publications(connection),
             counts=overview.counts(connection),
             imports=overview.imports(connection),

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from marketplace.fields import CURRENCY, FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, parts, plain
+from marketplace.fields import CURRENCY, FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, OPTIONAL_FIELDS, OPTIONAL_FILES, parts, plain
+from marketplace.media import MediaFile, judge_files
 from marketplace.problems import NotInOrder, Problems
 from pos.claims import forbidden_words
 from pos.errors import Invalid
@@ -36,6 +37,7 @@ class Content:
     markets: dict[str, Row] = field(default_factory=dict)
     rows: dict[str, dict[Any, Row]] = field(default_factory=dict)
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    files: list[MediaFile] = field(default_factory=list)
 
     def columns(self, file: str) -> dict[Any, tuple[Any, ...]]:
         """Return a file's rows as the columns of its table, in the order of `marketplace.tables`."""
@@ -58,8 +60,18 @@ def read_content(directory: Path, problems: Problems) -> Content:
         for line, row in lines[name].items():
             for reason_field, reason in _wrong_references(name, row, content):
                 problems.add(f"{name}.jsonl", line, reason_field, reason)
+    _take_files(directory, lines["media"], content, problems)
     problems.refuse_any()
     return content
+
+
+def _take_files(directory: Path, lines: Mapping[int, Row], content: Content, problems: Problems) -> None:
+    """Judge the files that media rows name, and put what each is beside what its row says of it."""
+    judged = judge_files(directory, dict(lines), problems)
+    for line, file in judged.items():
+        facts = {"sha256": file.sha256, "length": file.length, "type": file.type, "width": file.width, "height": file.height}
+        content.rows["media"][lines[line]["media_id"]] = lines[line] | facts
+    content.files = [*judged.values()]
 
 
 def compact(row: Mapping[str, Any]) -> str:
@@ -104,7 +116,8 @@ def _market(market: str, body: Row) -> Row:
 def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple[int, Row]]:
     path = directory / f"{name}.jsonl"
     if not path.is_file():
-        problems.add(path.name, 0, "file", "missing")
+        if name not in OPTIONAL_FILES:
+            problems.add(path.name, 0, "file", "missing")
         return
     with path.open("rb") as source:
         for line, raw in enumerate(source, start=1):
@@ -129,6 +142,8 @@ def _has_good_fields(file: str, line: int, name: str, row: Row, problems: Proble
     for column, check in FIELDS[name].items():
         try:
             if column not in row:
+                if column in OPTIONAL_FIELDS.get(name, ()):
+                    continue
                 raise NotInOrder("missing")
             check(row[column])
         except NotInOrder as problem:
@@ -168,7 +183,7 @@ def _wrong_references(name: str, row: Row, content: Content) -> Iterator[tuple[s
         partner = content.rows["partners"].get(row["partner_id"])
         if partner is None or partner["market"] != row["market"]:
             yield "partner_id", f"no partner {row['partner_id']} in this market"
-    if "category_id" in row and row["category_id"] not in content.rows["categories"]:
+    if row.get("category_id") is not None and row["category_id"] not in content.rows["categories"]:
         yield "category_id", f"unknown category {row['category_id']}"
     judge = JUDGES.get(name)
     if judge is not None:
@@ -234,6 +249,13 @@ def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
             yield "planogram", f"unknown SKU {spot.get('sku_id')} at {spot['position']}"
 
 
+def _judge_media(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    if (row.get("sku_id") is None) == (row.get("category_id") is None):
+        yield "sku_id", "one of sku_id and category_id, and not both"
+    elif row.get("sku_id") is not None and row["sku_id"] not in content.rows["skus"]:
+        yield "sku_id", f"unknown SKU {row['sku_id']}"
+
+
 def _judge_law(row: Row, _: Content) -> Iterator[tuple[str, str]]:
     check = LAW_BODIES.get(row["kind"])
     try:
@@ -243,7 +265,14 @@ def _judge_law(row: Row, _: Content) -> Iterator[tuple[str, str]]:
         yield "body", str(problem)
 
 
-JUDGES = {"laws": _judge_law, "sellers": _judge_seller, "plans": _judge_plan, "options": _judge_option, "corners": _judge_corner}
+JUDGES = {
+    "laws": _judge_law,
+    "media": _judge_media,
+    "sellers": _judge_seller,
+    "plans": _judge_plan,
+    "options": _judge_option,
+    "corners": _judge_corner,
+}
 
 COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
     "laws": lambda row: (
@@ -260,6 +289,10 @@ COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
     "skus": lambda row: (
         *(row["sku_id"], row["sku"], row["category_id"], row["brand"], row["model"], row["storage_gb"], row["year"]),
         compact(row),
+    ),
+    "media": lambda row: (
+        *(row["media_id"], row.get("sku_id"), row.get("category_id"), row["kind"], row["rank"], row["sha256"], row["length"]),
+        compact({name: row[name] for name in ("type", "width", "height", "alt", "credit")}),
     ),
     "plans": lambda row: (row["plan_id"], row["market"], row["partner_id"], row["rank"], compact(row)),
     "options": lambda row: (row["option_id"], row["market"], row["rank"], compact(row)),

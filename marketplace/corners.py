@@ -1,14 +1,17 @@
-"""The corners of the fleet: the document each one receives, and how each one stands."""
+"""The corners of the fleet: the private document each one receives."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from marketplace.db import row, rows
+from marketplace.db import changed, row, rows, run_tx
 from pos.errors import NotFound
+from sync.heads import RINGS
+
+DEFAULT_RING = RINGS[-1]
 
 
 def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> dict[str, Any]:
@@ -19,8 +22,9 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     found = row(
         connection,
         """
-        select corner.body as corner, partner.body as partner, market.body as market
+        select corner.body as corner, partner.body as partner, market.body as market, corner_ring.ring
         from corner
+        left join corner_ring on corner_ring.corner_id = corner.corner_id
         join market on market.market = corner.market
         left join partner on partner.partner_id = :partner_id
         where corner.corner_id = :corner_id
@@ -33,6 +37,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     market = json.loads(found["market"])
     return {
         **json.loads(found["corner"]),
+        "ring": found["ring"] or DEFAULT_RING,
         "partner": json.loads(found["partner"] or "{}"),
         "currency": market["currency"],
         "tax_included": market["tax_included"],
@@ -40,26 +45,39 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     }
 
 
-def fleet(connection: Connection) -> list[dict[str, Any]]:
-    """Return every corner with its newest device, what that device said last, and how many slips and events it sent."""
+def set_ring(engine: Engine, corner_id: str, ring: str) -> None:
+    """Say when a corner gets what is on trial; it hears of it with its next message. Raises: NotFound."""
+
+    def work(connection: Connection) -> None:
+        if row(connection, "select 1 as one from corner where corner_id = :corner_id", corner_id=corner_id) is None:
+            raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
+        changed(
+            connection,
+            """
+            insert into corner_ring (corner_id, ring) values (:corner_id, :ring)
+            on conflict (corner_id) do update set ring = excluded.ring
+            """,
+            corner_id=corner_id,
+            ring=ring,
+        )
+
+    run_tx(engine, work)
+
+
+def rings(connection: Connection, market: str) -> dict[str, int]:
+    """Return how many corners of a market stand in each ring."""
     found = rows(
         connection,
         """
-        select corner.corner_id, corner.corner_no, corner.market, corner.body,
-          device.key_id, device.enrolled_at, device.seen_at, device.heartbeat, device.quarantined_at,
-          (select count(*) from slip where slip.corner_id = corner.corner_id) as slips,
-          (select count(*) from inbox where inbox.corner_id = corner.corner_id and inbox.state = 'dead') as dead
-        from corner
-        left join device on device.corner_id = corner.corner_id and device.enrolled_at = (
-          select max(newest.enrolled_at) from device newest where newest.corner_id = corner.corner_id
-        )
-        order by corner.corner_no, device.key_id
+        select coalesce(corner_ring.ring, :default_ring) as ring, count(*) as corners
+        from corner left join corner_ring on corner_ring.corner_id = corner.corner_id
+        where corner.market = :market group by 1
         """,
+        market=market,
+        default_ring=DEFAULT_RING,
     )
-    for each in found:
-        each["body"] = json.loads(each["body"])
-        each["heartbeat"] = json.loads(each["heartbeat"] or "{}")
-    return found
+    counts = {each["ring"]: int(each["corners"]) for each in found}
+    return {ring: counts.get(ring, 0) for ring in RINGS}
 
 
 def _partner_id(connection: Connection, corner_id: str) -> str:

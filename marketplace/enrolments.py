@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 
-from marketplace import tables
+from marketplace import standings, tables
 from marketplace.corners import corner_document
 from marketplace.db import changed, row, run_tx
 from pos import clock
@@ -133,6 +133,7 @@ def _enrol(connection: Connection, corner_id: str, raw_key: bytes, slip_prefix: 
             "acked": 0,
         }
         connection.execute(tables.device.insert(), values)
+        standings.enrol(connection, corner_id, key_id=name, now=now)
     document = corner_document(connection, corner_id, slip_prefix=slip_prefix)
     return Enrolment(corner=document, key_id=name, stream=stream, first_counter=_first_counter(connection, corner_id))
 

@@ -20,15 +20,17 @@ from marketplace import tables
 from marketplace.content import Content, compact, read_content
 from marketplace.db import new_id, reading, rows, run_tx
 from marketplace.marks import Marks
+from marketplace.media import store_files
+from marketplace.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.problems import FeedRefused, Problems
+from marketplace.standings import line_up
 from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
-from marketplace.terms import published_prices
+from marketplace.terms import PRIOR_DAYS, published_prices
 from pos import clock
 from pos.catalog import TABLES
 
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
-PRIOR_DAYS = 30
 STATE_AT, QUANTITY_AT = COLUMNS.index("state"), COLUMNS.index("quantity")
 MARKET_AT, COMMENT_AT = COLUMNS.index("market"), COLUMNS.index("comment")
 CONTENT_TABLES = {
@@ -38,6 +40,7 @@ CONTENT_TABLES = {
     "categories": tables.category,
     "sellers": tables.seller,
     "skus": tables.sku,
+    "media": tables.media,
     "plans": tables.plan,
     "options": tables.option,
     "corners": tables.corner,
@@ -48,7 +51,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Imported:
-    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication."""
+    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication.
+
+    `notes` say in words what was left out although it is no mistake.
+    """
 
     feed: str
     added: dict[str, int] = field(default_factory=dict)
@@ -56,6 +62,7 @@ class Imported:
     removed: dict[str, int] = field(default_factory=dict)
     listings: int = 0
     marked: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def count(self, table: str, *, added: int, changed: int, removed: int) -> None:
         """Add to the counts of one table."""
@@ -64,16 +71,18 @@ class Imported:
                 counts[table] = counts.get(table, 0) + number
 
 
-def import_feed(engine: Engine, directory: Path, *, progress: Progress) -> Imported:
+def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Progress) -> Imported:
     """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
 
-    Listings that left the feed are withdrawn. The outcome, good or bad, is kept for the console.
+    Media become blobs below `static`, the folder served as `/sync/v1/`, before a row names them. Listings that left the feed are
+    withdrawn. The outcome, good or bad, is kept for the console.
     Raises: FeedRefused with every problem found, up to a hundred.
     """
     started_at = clock.to_text(clock.now())
     try:
-        content = _judge(engine, directory, progress)
-        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, progress))
+        content, announced = _judge(engine, directory, progress)
+        fresh = store_files(content.files, static, Problems())
+        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, announced, fresh, progress))
     except FeedRefused as refusal:
         _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
         raise
@@ -82,18 +91,21 @@ def import_feed(engine: Engine, directory: Path, *, progress: Progress) -> Impor
     return imported
 
 
-def _judge(engine: Engine, directory: Path, progress: Progress) -> Content:
+def _judge(engine: Engine, directory: Path, progress: Progress) -> tuple[Content, Announced]:
     """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
     problems = Problems()
     content = read_content(directory, problems)
+    announced = read_price_starts(directory, problems)
     with reading(engine) as connection:
         is_first = _is_empty(connection)
         for number, batch in enumerate(_batches(read_supply(directory, content, problems), BATCH)):
+            announced.meet(batch)
             if not is_first:
                 _judge_against_past(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
+        judge_price_starts(connection, announced, problems, now=clock.now())
     problems.refuse_any()
-    return content
+    return content, announced
 
 
 def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
@@ -101,9 +113,10 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
             problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
-    since = clock.to_text(clock.now() - timedelta(days=PRIOR_DAYS))
+    now = clock.now()
+    since = clock.to_text(now - timedelta(days=PRIOR_DAYS))
     announced = [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
-    past = published_prices(connection, [row[1] for _, row in announced], since=since)
+    past = published_prices(connection, [row[1] for _, row in announced], since=since, until=clock.to_text(now))
     for line, row in announced:
         prices = past.get((row[MARKET_AT], row[1]))
         if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
@@ -111,13 +124,19 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
             problems.add(FILE, line, "prior_price", reason)
 
 
-def _apply(connection: Connection, directory: Path, content: Content, progress: Progress) -> Imported:
-    imported, marks = Imported(feed=content.name), Marks()
+def _apply(
+    connection: Connection, directory: Path, content: Content, announced: Announced, fresh: set[str], progress: Progress
+) -> Imported:
+    imported, marks = Imported(feed=content.name, notes=announced.notes), Marks()
     _store_markets(connection, content)
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    _mark_restored(content, fresh, marks)
+    line_up(connection)
     seen = _store_supply(connection, directory, content, imported, marks, progress)
     _withdraw_others(connection, seen, imported, marks)
+    added, changed, removed = store_price_starts(connection, announced, marks)
+    imported.count("price_start", added=added, changed=changed, removed=removed)
     imported.marked = marks.count()
     marks.write(connection)
     return imported
@@ -151,6 +170,14 @@ def _store_content(
         versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
         for market in markets if at is None else {row[at] for row in versions}:
             marks.add(market, table.name, key)
+
+
+def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
+    """Mark media whose blob was not there: unchanged rows among them may have been left out of a publication for that."""
+    for media_id, row in content.rows["media"].items():
+        if row["sha256"] in fresh:
+            for market in content.markets:
+                marks.add(market, "media", media_id)
 
 
 def _store_supply(

@@ -124,6 +124,13 @@ def texts(value: Any) -> None:
         raise NotInOrder("not a text by language")
 
 
+def both_texts(value: Any) -> None:
+    """Check a text in French and in English."""
+    texts(value)
+    if not {"fr", "en"} <= value.keys():
+        raise NotInOrder("needs fr and en")
+
+
 def ean_13(value: Any) -> None:
     """Check an EAN-13 and its check digit."""
     try:
@@ -171,7 +178,8 @@ FLAG = kind(bool, "true or false")
 
 COLOR = pattern(r"#[0-9A-Fa-f]{6}", "a colour as #rrggbb")
 WEB = pattern(r"https?://[^\s\"<>]{4,500}", "a web address")
-SUMMARY = parts(url=WEB, version=word, sha256=pattern(r"[0-9a-f]{64}", "a sha256"))
+HEX_256 = pattern(r"[0-9a-f]{64}", "a sha256")
+SUMMARY = parts(url=WEB, version=word, sha256=HEX_256)
 CURRENCY = pattern(r"[A-Z]{3}", "a currency code")
 LANGUAGES_SPOKEN = each(choice(*LANGUAGES), least=1)
 SPOT = parts(position=word, sku_id=ID)
@@ -204,6 +212,9 @@ FIELDS: dict[str, dict[str, Check]] = {
         "ean": ean_13,
     }
     | {"weight_g": maybe(ID), "specs": OBJECT, "updates_until": maybe(whole(1970, 2100)), "new_price": maybe(NEW_PRICE)},
+    "media": {"media_id": ID, "kind": choice("drawing", "picture"), "rank": ID, "alt": both_texts, "credit": word}
+    | {"file": pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", "a plain file name"), "sha256": maybe(HEX_256)}
+    | {"sku_id": maybe(ID), "category_id": maybe(word)},
     "sellers": {"seller_id": ID, "name": word, "legal_name": word, "city": word, "country": word}
     | {"status": choice("active", "suspended"), "metrics": OBJECT},
     "partners": {"partner_id": NAME, "kind": choice("carrier", "prepaid_carrier", "brand", "own_store"), "market": word}
@@ -222,3 +233,6 @@ FIELDS: dict[str, dict[str, Check]] = {
     | {"time_zone": time_zone, "phone": word, "languages": LANGUAGES_SPOKEN, "paper_mm": choice(80, 58), "planogram": each(SPOT)}
     | {"ring": choice("canary", "early", "stable"), "clerks": clerks},
 }
+OPTIONAL_FILES = frozenset({"media"})
+OPTIONAL_FIELDS: dict[str, frozenset[str]] = {"media": frozenset({"sku_id", "category_id", "sha256"})}
+"""What may be absent: a feed without media has none, and a row of media has one of `sku_id` and `category_id`."""

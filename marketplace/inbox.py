@@ -16,14 +16,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from marketplace import tables
+from marketplace import standings, tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.repricing import price_wish
+from marketplace.slips import issued_at
 from pos import clock, tokens
 from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
+from sync.heartbeats import read_heartbeat
 
 MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
@@ -58,6 +60,7 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
     Raises: StreamForked, after committing the quarantine.
     """
+    said = read_heartbeat(heartbeat)
 
     def work(connection: Connection) -> int | None:
         found = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **_key(device))
@@ -66,7 +69,8 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
             return None
         _insert(connection, device, events, clock.to_text(now))
         acked = _acked(connection, device, int(found["acked"]))
-        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(heartbeat, ensure_ascii=False))
+        _note(connection, device, acked=acked, seen_at=clock.to_text(now), heartbeat=json.dumps(said, ensure_ascii=False))
+        standings.note(connection, device, said, now=now)
         return acked
 
     acked = run_tx(engine, work)
@@ -227,6 +231,7 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
         **_key(device),
         now=now,
     )
+    standings.quarantine(connection, device)
 
 
 def _note(connection: Connection, device: dict[str, Any], **values: Any) -> None:
@@ -270,16 +275,19 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         "issued_at": clock.to_text(token.issued_at),
         "valid_until": clock.to_text(token.issued_at + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))),
         "received_at": event["received_at"],
-        "difference": _difference(connection, token, device["market"], body["facts"]),
+        "difference": _difference(connection, token, device["market"], body["facts"], received_at=event["received_at"]),
     }
     _insert_once(connection, "slip", values)
 
 
-def _difference(connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any]) -> str | None:
+def _difference(
+    connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any], *, received_at: str
+) -> str | None:
     """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
     said = Totals.from_facts(facts["totals"])
     summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
-    priced = [price_wish(connection, wish, market=market, publication=token.publication) for wish in token.lines]
+    at = clock.to_text(issued_at(connection, token, market, now=clock.from_text(received_at)))
+    priced = [price_wish(connection, wish, market=market, publication=token.publication, at=at) for wish in token.lines]
     ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
     if said == summed == ours:
         return None

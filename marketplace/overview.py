@@ -26,6 +26,18 @@ def publications(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
+def history(connection: Connection, market: str) -> list[dict[str, Any]]:
+    """Return a market's newest publications, of its own line and of trials."""
+    return rows(
+        connection,
+        """
+        select publication, line, published_at from sync_publication
+        where market = :market order by publication desc limit 12
+        """,
+        market=market,
+    )
+
+
 def slips(connection: Connection) -> list[dict[str, Any]]:
     """Return the newest slips known, whether by their event, their claim or both."""
     return rows(

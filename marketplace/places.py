@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,9 +13,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import create_tables, database_url, open_engine, run_tx
+from marketplace.publishing import keys_path, sync_path
 from marketplace.settings import store_setting
+from pos import clock
 from pos.errors import Conflict, NotFound
 from pos.tokens import CROCKFORD
+from sync.repository import ROOT_KEYS, THRESHOLD, create
 
 FILE = "marketplace.json"
 DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
@@ -29,14 +34,20 @@ class Place:
     public_url: str
 
 
-def start_place(directory: Path, *, database: str | None, public_url: str) -> str:
+def start_place(
+    directory: Path, *, database: str | None, public_url: str, root_keys: int = ROOT_KEYS, threshold: int = THRESHOLD
+) -> str:
     """Make a new marketplace in `directory` and return the console's password, which is kept only as argon2id.
 
-    Raises: Conflict when one is there already.
+    Its keys are made with it: `threshold` of `root_keys` root keys decide which others count.
+    Raises: Conflict when one is there already, Invalid for a threshold that cannot be.
     """
     if (directory / FILE).exists():
         raise Conflict(f"a marketplace is already set up in {directory}")
     directory.mkdir(parents=True, exist_ok=True)
+    with suppress(Conflict):
+        # What an earlier attempt made before it was cut short is good.
+        create(sync_path(directory), keys_path(directory), threshold=threshold, root_keys=root_keys, now=clock.now())
     place = Place(database=database or database_url(directory), public_url=public_url.rstrip("/"))
     engine = open_engine(place.database)
     create_tables(engine)
@@ -69,3 +80,14 @@ def read_place(directory: Path) -> Place:
         return Place(**json.loads((directory / FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise NotFound(f"no marketplace in {directory}: run `comptoir marketplace init` first") from None
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Engine]:
+    """Lend the marketplace's database for one command."""
+    engine = open_engine(read_place(directory).database)
+    try:
+        create_tables(engine)
+        yield engine
+    finally:
+        engine.dispose()

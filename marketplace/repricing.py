@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from marketplace.db import row, rows
-from marketplace.terms import body_of, terms_at, terms_now
+from marketplace.prices import price_in_force
+from marketplace.terms import NEWEST, body_of, terms_at, terms_now
 from pos.claims import vat_note
-from pos.offers import BEST_FIRST
+from pos.offers import best_first
 from pos.tokens import TokenLine
 from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
 
@@ -70,33 +71,43 @@ class Comparison:
 
 
 def compare_line(
-    connection: Connection, line_no: int, wish: TokenLine, *, publication: int, is_valid: bool, market: str, replace: int | None
+    connection: Connection,
+    line_no: int,
+    wish: TokenLine,
+    *,
+    publication: int,
+    issued_at: str,
+    now: str,
+    is_valid: bool,
+    market: str,
+    replace: int | None,
 ) -> Comparison:
     """Price a line then and now and keep the better for the customer while the slip is valid, today's price after.
 
+    Then is what its publication said at `issued_at`, now what the newest says at `now` (UTC texts).
     `replace` is the listing the customer accepted for a device that is gone, 0 to go without; it counts only if it is what
     we propose.
     """
-    then = price_wish(connection, wish, market=market, publication=publication)
-    now = price_wish(connection, wish, market=market, publication=None)
+    then = price_wish(connection, wish, market=market, publication=publication, at=issued_at)
+    today = price_wish(connection, wish, market=market, publication=None, at=now)
     instead = None
     if wish.listing_id and not is_available(connection, wish.listing_id, wish.quantity):
-        shown = then or now
-        instead = propose(connection, wish, shown, market=market) if shown is not None else None
+        shown = then or today
+        instead = propose(connection, wish, shown, market=market, at=now) if shown is not None else None
         is_accepted = instead is not None and instead.listing is not None and instead.listing["listing_id"] == replace
         basis = "replaced" if is_accepted else "gone"
     else:
-        basis = _better(then if is_valid else None, now)
+        basis = _better(then if is_valid else None, today)
     if basis == "gone" and replace == WITHOUT:
         basis = "dropped"
-    return Comparison(line_no=line_no, wish=wish, then=then, now=now, basis=basis, instead=instead)
+    return Comparison(line_no=line_no, wish=wish, then=then, now=today, basis=basis, instead=instead)
 
 
-def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None) -> Priced | None:
-    """Price a line at a publication of a market, or today; None when one of its parts was not on offer there then."""
+def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None, at: str) -> Priced | None:
+    """Price a line at a publication of a market, or the newest, at a moment; None when one of its parts was not on offer then."""
 
     def terms(table: str, key: int) -> dict[str, Any] | None:
-        return _terms(connection, table, key, market=market, publication=publication)
+        return _terms(connection, table, key, market=market, publication=publication, at=at)
 
     listing = terms("listing", wish.listing_id) if wish.listing_id else None
     plan = terms("plan", wish.plan_id) if wish.plan_id else None
@@ -127,7 +138,7 @@ def is_available(connection: Connection, listing_id: int, quantity: int) -> bool
     return found is not None
 
 
-def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: str) -> Priced | None:
+def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: str, at: str) -> Priced | None:
     """Return the offer that wins the same SKU and grade today, else a better grade that costs no more."""
     if shown.listing is None:
         return None
@@ -142,7 +153,7 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
         join grade wanted on wanted.grade_id = :grade_id
         where listing.sku_id = :sku_id and listing.market = :market and listing.state = 'online'
           and listing.quantity - listing.reserved >= :quantity and grade.rank >= wanted.rank
-        order by case when grade.grade_id = wanted.grade_id then 0 else 1 end, {BEST_FIRST}
+        order by case when grade.grade_id = wanted.grade_id then 0 else 1 end, {best_first("listing.price_cents")}
         limit :most
         """,
         grade_id=shown.listing["grade_id"],
@@ -152,10 +163,10 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
         most=CANDIDATES,
     )
     for candidate in candidates:
-        terms = terms_now(connection, "listing", candidate["listing_id"], market=market)
+        terms = _terms(connection, "listing", candidate["listing_id"], market=market, publication=None, at=at)
         is_same_grade = candidate["grade_id"] == shown.listing["grade_id"]
         if terms is not None and (is_same_grade or all_in_cents(terms) <= ceiling):
-            return _priced(wish.quantity, _described(connection, terms), shown.plan, shown.options)
+            return _priced(wish.quantity, terms, shown.plan, shown.options)
     return None
 
 
@@ -170,7 +181,9 @@ def _better(then: Priced | None, now: Priced | None) -> str:
     return "then" if cost_then <= cost_now else "now"
 
 
-def _terms(connection: Connection, table: str, key: int, *, market: str, publication: int | None) -> dict[str, Any] | None:
+def _terms(
+    connection: Connection, table: str, key: int, *, market: str, publication: int | None, at: str
+) -> dict[str, Any] | None:
     if publication is None:
         found = terms_now(connection, table, key, market=market)
     else:
@@ -178,7 +191,10 @@ def _terms(connection: Connection, table: str, key: int, *, market: str, publica
         found = None if found is None or found["withdrawn"] else found
     if found is None:
         return None
-    return _described(connection, found) if table == "listing" else {**body_of(found), f"{table}_id": key}
+    if table != "listing":
+        return {**body_of(found), f"{table}_id": key}
+    newest = NEWEST if publication is None else publication
+    return _described(connection, price_in_force(connection, found, market=market, publication=newest, at=at))
 
 
 def _described(connection: Connection, terms: dict[str, Any]) -> dict[str, Any]:

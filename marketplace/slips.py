@@ -115,6 +115,18 @@ def read_slip(
     return _reading(connection, digits, token, device, number, now, replace or {})
 
 
+def issued_at(connection: Connection, token: Token, market: str, *, now: datetime) -> datetime:
+    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now."""
+    found = row(
+        connection,
+        "select published_at from sync_publication where market = :market and publication = :publication",
+        market=market,
+        publication=token.publication,
+    )
+    earliest = clock.from_text(found["published_at"]) if found else token.issued_at
+    return min(max(token.issued_at, earliest), now)
+
+
 def _reading(
     connection: Connection,
     digits: str,
@@ -125,7 +137,7 @@ def _reading(
     replace: Mapping[int, int],
 ) -> Reading:
     market = json.loads(device["market"])
-    issued = _issued(connection, token, market["market"], now)
+    issued = issued_at(connection, token, market["market"], now=now)
     until = issued + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))
     key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
     claimed = row(
@@ -137,6 +149,8 @@ def _reading(
             line_no,
             wish,
             publication=token.publication,
+            issued_at=clock.to_text(issued),
+            now=clock.to_text(now),
             is_valid=now <= until,
             market=market["market"],
             replace=replace.get(line_no),
@@ -163,18 +177,6 @@ def _reading(
         lines=lines,
         laws=_laws(connection, market["market"], clock.to_text(now)[:10]),
     )
-
-
-def _issued(connection: Connection, token: Token, market: str, now: datetime) -> datetime:
-    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now."""
-    found = row(
-        connection,
-        "select published_at from sync_publication where market = :market and publication = :publication",
-        market=market,
-        publication=token.publication,
-    )
-    earliest = clock.from_text(found["published_at"]) if found else token.issued_at
-    return min(max(token.issued_at, earliest), now)
 
 
 def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:

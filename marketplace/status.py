@@ -1,30 +1,16 @@
-"""Whether the process lives, whether it can work, and counts by state for whoever watches: never a label per corner."""
+"""Whether the process lives, whether it can work, and the metrics for whoever watches."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from marketplace.db import reading, row, rows
+from marketplace.db import reading, row
+from marketplace.metrics import exposition, families
 from marketplace.web import marketplace
 from pos import clock
 
 status = Blueprint("status", __name__)
-
-COUNTS = {
-    "comptoir_inbox_events": "select state as label, count(*) as n from inbox group by state",
-    "comptoir_orders": "select state as label, count(*) as n from customer_order group by state",
-    "comptoir_slips": """
-      select case when difference is null then 'agreed' else 'differs' end as label, count(*) as n from slip group by 1
-    """,
-    "comptoir_devices": """
-      select case when quarantined_at is not null then 'quarantined'
-        when seen_at is null then 'never_seen' else 'enrolled' end as label, count(*) as n
-      from device group by 1
-    """,
-    "comptoir_dirty_marks": "select market as label, count(*) as n from sync_dirty group by market",
-    "comptoir_publication": "select market as label, max(publication) as n from sync_publication group by market",
-}
 
 
 @status.get("/healthz")
@@ -48,10 +34,8 @@ def readyz() -> tuple[Response, int]:
 
 @status.get("/metrics")
 def metrics() -> Response:
-    """Answer the counts in Prometheus' text format."""
-    lines = []
-    with reading(marketplace().engine) as connection:
-        for name, query in COUNTS.items():
-            lines.append(f"# TYPE {name} gauge")
-            lines += [f'{name}{{state="{each["label"]}"}} {each["n"]}' for each in rows(connection, query)]
-    return Response("\n".join(lines) + "\n", mimetype="text/plain; version=0.0.4")
+    """Answer counts and states in Prometheus' text format."""
+    here = marketplace()
+    with reading(here.engine) as connection:
+        text = exposition(families(connection, here.tallies, clock.now()))
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -6,7 +6,7 @@ reference tables in `REFERENCE`, which every shard holds whole, are exempt. No s
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 OWNER_KEYS = ("corner_id", "seller_id", "customer_id")
 
@@ -19,6 +19,7 @@ REFERENCE = frozenset(
         "grade",
         "category",
         "sku",
+        "media",
         "plan",
         "option",
         "plan_terms",
@@ -77,9 +78,21 @@ sku = _table(
     _maybe_whole("year"),
     _text("body"),
 )
+media = _table(
+    "media",
+    _key("media_id", Whole),
+    _maybe_whole("sku_id"),
+    _maybe_text("category_id"),
+    _text("kind"),
+    _whole("rank"),
+    _text("sha256"),
+    _whole("length"),
+    _text("body"),
+)
 plan = _table("plan", _key("plan_id", Whole), _text("market"), _text("partner_id"), _whole("rank"), _text("body"))
 option = _table("option", _key("option_id", Whole), _text("market"), _whole("rank"), _text("body"))
 corner = _table("corner", _key("corner_id"), _whole("corner_no"), _text("market"), _text("body"))
+corner_ring = _table("corner_ring", _key("corner_id"), _text("ring"))
 
 # A seller's supply. `reserved` counts units ordered here; the feed's own `quantity` never touches it.
 listing = _table(
@@ -108,14 +121,29 @@ listing = _table(
     Index("listing_by_sku", "sku_id", "grade_id"),
 )
 
+# A price that starts later; when it does, the listing's row takes it over and this one goes.
+price_start = _table(
+    "price_start",
+    _key("seller_id", Whole),
+    _key("price_start_id"),
+    _text("market"),
+    _whole("listing_id"),
+    _text("starts_at"),
+    _whole("price_cents"),
+    _maybe_whole("prior_cents"),
+    CheckConstraint("price_cents > 0", name="price_start_is_positive"),
+    Index("price_start_by_time", "starts_at"),
+)
+
 # What was published, and from which publication on: a slip's "then". A row holds until the next of the same key; publications
-# are counted by market.
+# are counted by market. `line` is empty for what everybody was given, else the trial that alone had it.
 listing_terms = _table(
     "listing_terms",
     _key("seller_id", Whole),
     _key("market"),
     _key("listing_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _whole("sku_id"),
     _whole("grade_id"),
@@ -130,11 +158,28 @@ listing_terms = _table(
     _whole("withdrawn"),
     Index("listing_terms_by_id", "listing_id", "market", "publication"),
 )
+price_start_terms = _table(
+    "price_start_terms",
+    _key("seller_id", Whole),
+    _key("market"),
+    _key("price_start_id"),
+    _key("publication", Whole),
+    _text("line"),
+    _text("published_at"),
+    _whole("listing_id"),
+    _text("starts_at"),
+    _whole("price_cents"),
+    _maybe_whole("prior_cents"),
+    _whole("withdrawn"),
+    Index("price_start_terms_by_listing", "listing_id", "market", "starts_at"),
+    Index("price_start_terms_by_id", "price_start_id", "market", "publication"),
+)
 plan_terms = _table(
     "plan_terms",
     _key("market"),
     _key("plan_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _text("body"),
     _whole("withdrawn"),
@@ -144,11 +189,12 @@ option_terms = _table(
     _key("market"),
     _key("option_id", Whole),
     _key("publication", Whole),
+    _text("line"),
     _text("published_at"),
     _text("body"),
     _whole("withdrawn"),
 )
-terms_mark = _table("terms_mark", _key("market"), _whole("publication"), _text("published_at"))
+terms_mark = _table("terms_mark", _key("market"), _key("line"), _whole("publication"), _text("published_at"))
 
 feed_import = _table("feed_import", _key("import_id"), _text("feed"), _text("started_at"), _whole("problems"), _text("report"))
 console_failure = _table("console_failure", _key("name"), _whole("failures"), _text("last_at"))
@@ -166,7 +212,43 @@ device = _table(
     _maybe_text("seen_at"),
     _maybe_text("heartbeat"),
     Index("device_by_key", "key_id"),
+    Index("device_by_quarantine", "quarantined_at", "acked"),
 )
+# One row a corner of the feed, brought up to date by each heartbeat; every index serves one way to sort the fleet.
+standing = _table(
+    "standing",
+    _key("corner_id"),
+    _whole("corner_no"),
+    _whole("block"),
+    _text("market"),
+    _text("name"),
+    _text("folded"),
+    _text("ring"),
+    _text("line"),
+    _maybe_text("key_id"),
+    _maybe_text("enrolled_at"),
+    _text("seen_at"),
+    _whole("publication"),
+    _text("catalog_at"),
+    _whole("pending"),
+    _maybe_text("oldest_at"),
+    _text("printer"),
+    _text("software"),
+    _maybe_whole("clock_s"),
+    _whole("trouble"),
+    _text("faults"),
+    _text("state"),
+    _text("told_at"),
+    Index("standing_by_number", "corner_no", "corner_id"),
+    Index("standing_by_trouble", "trouble", "corner_id"),
+    Index("standing_by_seen", "seen_at", "corner_id"),
+    Index("standing_by_catalog", "catalog_at", "corner_id"),
+    Index("standing_by_pending", "pending", "corner_id"),
+    Index("standing_by_software", "software", "corner_id"),
+    Index("standing_by_publication", "market", "ring", "publication"),
+    Index("standing_by_line", "market", "ring", "block", "trouble", "publication", "seen_at"),
+)
+heartbeat = _table("heartbeat", _key("corner_id"), _key("at"), _key("key_id"), _text("state"))
 enrolment_code = _table(
     "enrolment_code",
     _key("corner_id"),
@@ -209,6 +291,14 @@ slip = _table(
     _text("received_at"),
     _maybe_text("difference"),
     Index("slip_by_time", "issued_at"),
+    Index("slip_by_corner", "corner_id", "issued_at"),
+    Index(
+        "slip_by_difference",
+        "corner_id",
+        "issued_at",
+        sqlite_where=text("difference is not null"),
+        postgresql_where=text("difference is not null"),
+    ),
 )
 slip_void = _table("slip_void", _key("corner_id"), _key("key_id"), _key("counter", Whole), _text("reason"), _text("voided_at"))
 
@@ -224,6 +314,7 @@ claim = _table(
     _text("claimed_at"),
     _maybe_text("difference"),
     Index("claim_by_time", "claimed_at"),
+    Index("claim_by_corner", "corner_id", "claimed_at"),
 )
 customer_order = _table(
     "customer_order",
@@ -242,6 +333,7 @@ customer_order = _table(
     CheckConstraint("state in ('to_confirm', 'accepted', 'shipped', 'cancelled')", name="known_order_state"),
     Index("customer_order_by_id", "order_id"),
     Index("customer_order_by_time", "placed_at"),
+    Index("customer_order_by_state", "state"),
 )
 order_line = _table(
     "order_line",

@@ -1,14 +1,14 @@
 """What was published and since when: the prices and conditions a slip was made from, whatever happened since.
 
-Invariant: for every publication of a market, the newest row at or before it is what the fleet was given. The history is made
-from the published replica, so it can be made again after any crash.
+Invariant: for every publication of a market, the newest row at or before it, of everybody's line or of its own trial, is what its
+corners were given. The history is made from the published replica, so it can be made again after any crash.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,17 @@ from marketplace.db import row, rows, run_tx
 from pos.db import connect
 
 BATCH = 5000
-HISTORIES = {"listing": tables.listing_terms, "plan": tables.plan_terms, "option": tables.option_terms}
-"""The published tables whose terms a slip names, and where their history stands."""
+HISTORIES = {
+    "listing": tables.listing_terms,
+    "price_start": tables.price_start_terms,
+    "plan": tables.plan_terms,
+    "option": tables.option_terms,
+}
+"""The published tables whose terms a slip rests on, and where their history stands."""
+NEWEST = 2**31 - 1
+"""Stands for the newest publication of a market."""
+PRIOR_DAYS = 30
+"""The days before a reduction whose lowest price it starts from (L112-1-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +52,46 @@ class PublishedPrices:
         return is_same_reduction or prior_cents <= self.lowest_cents
 
 
-def published_prices(connection: Connection, listing_ids: list[int], *, since: str) -> dict[tuple[str, int], PublishedPrices]:
-    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stand:
+    """The publication a replica stands at."""
+
+    market: str
+    line: str
+    publication: int
+    published_at: str
+
+
+def published_prices(
+    connection: Connection, listing_ids: list[int], *, since: str, until: str
+) -> dict[tuple[str, int], PublishedPrices]:
+    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included.
+
+    A price that was announced and started by `until` counts from its start, published as such or not: kiosks went by it.
+    What was on trial alone does not count.
+    """
     if not listing_ids:
         return {}
     query = text(
         """
-        select market, listing_id, published_at, price_cents, prior_cents, withdrawn
+        select market, listing_id, published_at, publication, price_cents, prior_cents, withdrawn
         from listing_terms
-        where listing_id in :ids
-        order by market, listing_id, publication
+        where listing_id in :ids and line = ''
+        union all
+        select market, listing_id, starts_at as published_at, publication, price_cents, prior_cents, withdrawn
+        from price_start_terms told
+        where listing_id in :ids and line = '' and starts_at <= :until and published_at <= starts_at and withdrawn = 0
+          and not exists (
+            select 1 from price_start_terms later
+            where later.seller_id = told.seller_id and later.market = told.market and later.line = ''
+              and later.price_start_id = told.price_start_id and later.publication > told.publication
+              and later.published_at <= told.starts_at
+          )
+        order by market, listing_id, published_at, publication
         """
     ).bindparams(bindparam("ids", expanding=True))
     history: dict[tuple[str, int], list[Any]] = {}
-    for each in connection.execute(query, {"ids": listing_ids}):
+    for each in connection.execute(query, {"ids": listing_ids, "until": until}):
         history.setdefault((each.market, each.listing_id), []).append(each)
     return {key: past for key, every in history.items() if (past := _past(every, since)) is not None}
 
@@ -71,18 +106,30 @@ def terms_at(connection: Connection, table: str, key: int, *, market: str, publi
         connection,
         f"""
         select * from {history.name}
-        where market = :market and {table}_id = :key and publication <= :publication
+        where market = :market and {table}_id = :key and publication <= :publication and line in ('', :line)
         order by publication desc limit 1
         """,
         market=market,
         key=key,
         publication=publication,
+        line=line_of(connection, market, publication),
     )
+
+
+def line_of(connection: Connection, market: str, publication: int) -> str:
+    """Return the line of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
+    found = row(
+        connection,
+        "select line from sync_publication where market = :market and publication = :publication",
+        market=market,
+        publication=publication,
+    )
+    return str(found["line"]) if found else ""
 
 
 def terms_now(connection: Connection, table: str, key: int, *, market: str) -> dict[str, Any] | None:
     """Return the terms a market published last, or None when it never published any or took them back."""
-    found = terms_at(connection, table, key, market=market, publication=2**31 - 1)
+    found = terms_at(connection, table, key, market=market, publication=NEWEST)
     return found if found is not None and not found["withdrawn"] else None
 
 
@@ -94,45 +141,50 @@ def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[st
     """
     database = connect(replica, durable=False)
     try:
-        publication, published_at = _stand(database)
-        if publication:
-            run_tx(engine, lambda connection: _record(connection, database, market, publication, published_at, touched))
+        stand = _stand(database, market)
+        if stand.publication:
+            run_tx(engine, lambda connection: _record(connection, database, stand, touched))
     finally:
         database.close()
 
 
-def recorded_publication(connection: Connection, market: str) -> int:
-    """Return the newest publication of `market` whose terms are in the history, 0 before the first."""
-    found = row(connection, "select publication from terms_mark where market = :market", market=market)
+def recorded_publication(connection: Connection, market: str, *, line: str = "") -> int:
+    """Return the newest publication of a market's line whose terms are in the history, 0 before the first."""
+    query = "select publication from terms_mark where market = :market and line = :line"
+    found = row(connection, query, market=market, line=line)
     return int(found["publication"]) if found else 0
 
 
-def _record(
-    connection: Connection,
-    replica: Database,
-    market: str,
-    publication: int,
-    published_at: str,
-    touched: Mapping[str, Set[Any]] | None,
-) -> None:
-    recorded = recorded_publication(connection, market)
-    if recorded >= publication:
+def _record(connection: Connection, replica: Database, stand: _Stand, touched: Mapping[str, Set[Any]] | None) -> None:
+    recorded = recorded_publication(connection, stand.market, line=stand.line)
+    if recorded >= stand.publication:
         return
-    if recorded < publication - 1:
+    if recorded < _previous(connection, stand):
         touched = None
     for table in HISTORIES:
         keys = None if touched is None else touched.get(table, set())
-        for batch in _batches(_keys(connection, replica, market, table, keys)):
-            _record_batch(connection, replica, market, table, batch, publication, published_at)
+        for batch in _batches(_keys(connection, replica, stand.market, table, keys)):
+            _record_batch(connection, replica, stand, table, batch)
     connection.execute(
         text(
             """
-            insert into terms_mark (market, publication, published_at) values (:market, :publication, :published_at)
-            on conflict (market) do update set publication = excluded.publication, published_at = excluded.published_at
+            insert into terms_mark (market, line, publication, published_at) values (:market, :line, :publication, :published_at)
+            on conflict (market, line) do update set publication = excluded.publication, published_at = excluded.published_at
             """
         ),
-        {"market": market, "publication": publication, "published_at": published_at},
+        asdict(stand),
     )
+
+
+def _previous(connection: Connection, stand: _Stand) -> int:
+    """Return the publication of this line before this one: what the keys touched are told against."""
+    query = """
+        select max(publication) as previous from sync_publication
+        where market = :market and line = :line and publication < :publication
+    """
+    about = {"market": stand.market, "line": stand.line, "publication": stand.publication}
+    found = row(connection, query, **about)
+    return int(found["previous"] or 0) if found else 0
 
 
 def _keys(connection: Connection, replica: Database, market: str, table: str, keys: Set[Any] | None) -> Iterable[Any]:
@@ -144,11 +196,9 @@ def _keys(connection: Connection, replica: Database, market: str, table: str, ke
     return sorted(published | {each["key"] for each in known})
 
 
-def _record_batch(
-    connection: Connection, replica: Database, market: str, table: str, keys: list[Any], publication: int, published_at: str
-) -> None:
+def _record_batch(connection: Connection, replica: Database, stand: _Stand, table: str, keys: list[Any]) -> None:
     history, columns = HISTORIES[table], _columns(HISTORIES[table])
-    latest = _latest(connection, history, table, market, keys)
+    latest = _latest(connection, history, table, stand, keys)
     holders = ", ".join("?" for _ in keys)
     shared = [name for name in columns if name != "market"]
     found = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
@@ -158,29 +208,38 @@ def _record_batch(
         before, after = latest.get(key), published.get(key)
         if after is None and (before is None or before["withdrawn"]):
             continue
-        values = {**(after or {name: before[name] for name in shared}), "market": market}  # type: ignore[index]
+        values = {**(after or {name: before[name] for name in shared}), "market": stand.market}  # type: ignore[index]
         values["withdrawn"] = int(after is None)
         if before is None or any(before[name] != value for name, value in values.items()):
-            fresh.append({**values, "publication": publication, "published_at": published_at})
+            fresh.append({**values, **asdict(stand)})
     if fresh:
         connection.execute(history.insert(), fresh)
 
 
-def _latest(connection: Connection, history: Table, table: str, market: str, keys: list[Any]) -> dict[Any, dict[str, Any]]:
-    query = text(f"select * from {history.name} where market = :market and {table}_id in :keys order by publication").bindparams(
-        bindparam("keys", expanding=True)
-    )
-    found = connection.execute(query, {"market": market, "keys": keys}).mappings()
+def _latest(connection: Connection, history: Table, table: str, stand: _Stand, keys: list[Any]) -> dict[Any, dict[str, Any]]:
+    query = text(
+        f"""
+        select * from {history.name}
+        where market = :market and {table}_id in :keys and line in ('', :line) order by publication
+        """
+    ).bindparams(bindparam("keys", expanding=True))
+    found = connection.execute(query, {"market": stand.market, "line": stand.line, "keys": keys}).mappings()
     return {each[f"{table}_id"]: dict(each) for each in found}
 
 
 def _columns(history: Table) -> list[str]:
-    return [column.name for column in history.columns if column.name not in ("publication", "published_at", "withdrawn")]
+    apart = ("publication", "line", "published_at", "withdrawn")
+    return [column.name for column in history.columns if column.name not in apart]
 
 
-def _stand(replica: Database) -> tuple[int, str]:
-    facts = dict(replica.execute("select name, value from catalog_fact where name in ('publication', 'published_at')").fetchall())
-    return int(facts.get("publication", 0)), str(facts.get("published_at", ""))
+def _stand(replica: Database, market: str) -> _Stand:
+    facts = dict(replica.execute("select name, value from catalog_fact").fetchall())
+    return _Stand(
+        market=market,
+        line=facts.get("line", ""),
+        publication=int(facts.get("publication", 0)),
+        published_at=facts.get("published_at", ""),
+    )
 
 
 def _past(every: list[Any], since: str) -> PublishedPrices | None:

@@ -1,47 +1,30 @@
-"""`/sync/v1/…`: static catalogue files, enrolment, and the events corners send. What the bytes mean: docs/protocol.md."""
+"""`/sync/v1/…`: enrolment, and the events corners send; files are served in front. What the bytes mean: docs/protocol.md."""
 
 from __future__ import annotations
 
 import json
 import logging
-import re
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory
+from flask import Blueprint, Response, jsonify, request
 
 from marketplace.corners import corner_document
 from marketplace.db import reading, row
 from marketplace.enrolments import enrol_device
 from marketplace.inbox import MalformedEvents, judge, read_events, store_events
-from marketplace.publishing import sync_path
+from marketplace.publishing import keys_path, sync_path
 from marketplace.web import marketplace
 from pos import clock
-from pos.errors import NotFound
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
-from sync.heads import MARKET
-from sync.signatures import verify
+from sync.keys import REPLY, read_key
+from sync.repository import is_renewal_due, newest_root, renew
+from sync.signatures import sign_reply, verify
 from sync.uplink import FORMAT, reply
-
-HEAD_CACHE = "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
-BLOB_CACHE = "public, max-age=31536000, immutable, no-transform"
-SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
 logger = logging.getLogger(__name__)
-
-
-@sync.get("/head/<market>.json")
-def head(market: str) -> Response:
-    """Serve the head of a market: the one file that changes."""
-    return _static("head", f"{market}.json", HEAD_CACHE if MARKET.fullmatch(market) else "")
-
-
-@sync.get("/b/<sha256>")
-def blob(sha256: str) -> Response:
-    """Serve a blob by its hash: it never changes."""
-    return _static("b", sha256, BLOB_CACHE if SHA256.fullmatch(sha256) else "")
 
 
 @sync.post("/enrolments")
@@ -59,6 +42,7 @@ def enrolments() -> tuple[Response, int]:
         "first_counter": enrolled.first_counter,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
+        "root": newest_root(sync_path(here.directory)),
         "time": clock.to_text(clock.now()),
     }
     return jsonify(answer), 201
@@ -79,28 +63,38 @@ def up() -> Response:
     acked = store_events(here.engine, device, read_events(document), heartbeat=heartbeat, now=now)
     try:
         judge(here.engine)
+        _keep_fresh(now=now)
     except Exception:
-        logger.exception("judging comes later")
+        logger.exception("judging and renewing come later")
     with reading(here.engine) as connection:
         corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
-    return jsonify(reply(acked, clock.to_text(now), newer))
+    return _signed(reply(acked, clock.to_text(now), newer), now=now)
 
 
-def _static(folder: str, name: str, cache: str) -> Response:
-    if not cache:
-        raise NotFound(name)
-    path: Path = sync_path(marketplace().directory) / folder
-    if not (path / name).is_file():
-        raise NotFound(name)
-    response = send_from_directory(path.resolve(), name, conditional=True, mimetype=_type_of(name), max_age=None)
-    response.headers["Cache-Control"] = cache
+def _signed(document: dict[str, Any], *, now: datetime) -> Response:
+    """Return the answer, signed for this request alone."""
+    here = marketplace()
+    response = jsonify(document)
+    response.headers.update(
+        sign_reply(
+            read_key(keys_path(here.directory) / REPLY),
+            status=response.status_code,
+            headers=dict(response.headers.items()),
+            body=response.get_data(),
+            request_headers=dict(request.headers.items()),
+            now=now,
+        )
+    )
     return response
 
 
-def _type_of(name: str) -> str:
-    return "application/json" if name.endswith(".json") else "application/octet-stream"
+def _keep_fresh(*, now: datetime) -> None:
+    """Sign anew what nears its expiry: as long as any kiosk calls, nothing runs out while nothing is published."""
+    here = marketplace()
+    if is_renewal_due(sync_path(here.directory), now=now):
+        renew(sync_path(here.directory), keys_path(here.directory), now=now)
 
 
 def _document() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 import templates
+from marketplace.tallies import Tallies
 from pos import languages
 from pos.errors import PosError
 from pos.languages import LANGUAGES, text_of, translations
@@ -54,6 +55,7 @@ class Marketplace:
     engine: Engine
     directory: Path
     public_url: str
+    tallies: Tallies
 
 
 def marketplace() -> Marketplace:

@@ -1,19 +1,20 @@
 """The catalogue a corner holds: its tables, which channel owns each, and what is derived from them for fast pages.
 
-Rows come only from HQ. Every table here belongs to one channel; the derived tables (`offer`, `shelf`, `facet`, search) hold
-nothing that cannot be computed again from the others, and are brought up to date in the transaction that changes the rows.
+Rows come only from HQ. Every table here belongs to one channel; the derived tables (`price_now`, `offer`, `shelf`, `facet`,
+search) hold nothing that cannot be computed again from the others and the time, and are brought up to date in the transaction
+that changes the rows.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from pos import offers, skus
+from pos import offers, prices, skus
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ TABLES = (
     Table("category", "content", ("category_id", "rank", "body")),
     Table("seller", "content", ("seller_id", "quality_bp", "suspended", "body")),
     Table("sku", "content", ("sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year", "body")),
+    Table("media", "content", ("media_id", "sku_id", "category_id", "kind", "rank", "sha256", "length", "body")),
     Table("plan", "content", ("plan_id", "partner_id", "rank", "body")),
     Table("option", "content", ("option_id", "rank", "body")),
     Table(
@@ -56,6 +58,11 @@ TABLES = (
             "prior_cents",
         ),
     ),
+    Table(
+        "price_start",
+        "price",
+        ("price_start_id", "seller_id", "listing_id", "starts_at", "price_cents", "prior_cents"),
+    ),
     Table("stock", "stock", ("listing_id", "quantity")),
 )
 
@@ -73,6 +80,10 @@ create table seller (seller_id integer primary key, quality_bp integer not null 
   suspended integer not null check (suspended in (0, 1)), body text not null) strict;
 create table sku (sku_id integer primary key, sku text not null unique, category_id text not null, brand text not null,
   model text not null, storage_gb integer, year integer, body text not null) strict;
+create table media (media_id integer primary key, sku_id integer, category_id text,
+  kind text not null check (kind in ('drawing', 'picture')), rank integer not null, sha256 text not null,
+  length integer not null check (length > 0), body text not null,
+  check ((sku_id is null) <> (category_id is null))) strict;
 create table plan (plan_id integer primary key, partner_id text not null, rank integer not null, body text not null) strict;
 create table option (option_id integer primary key, rank integer not null, body text not null) strict;
 create table listing (listing_id integer primary key, sku_id integer not null, grade_id integer not null,
@@ -80,8 +91,12 @@ create table listing (listing_id integer primary key, sku_id integer not null, g
   shipping_cents integer not null check (shipping_cents >= 0), delivery_days integer not null,
   warranty_months integer not null, vat_margin integer not null, battery_pct integer, new_battery integer not null,
   prior_cents integer) strict;
+create table price_start (price_start_id text primary key, seller_id integer not null, listing_id integer not null,
+  starts_at text not null, price_cents integer not null check (price_cents > 0), prior_cents integer) strict;
 create table stock (listing_id integer primary key, quantity integer not null check (quantity >= 0)) strict;
 
+create table price_now (listing_id integer primary key, starts_at text not null, price_cents integer not null,
+  prior_cents integer) strict;
 create table offer (sku_id integer not null, grade_id integer not null, listing_id integer not null,
   all_in_cents integer not null, primary key (sku_id, grade_id)) strict, without rowid;
 create table shelf (sku_id integer primary key, category_id text not null, brand text not null, storage_gb integer,
@@ -97,7 +112,12 @@ create table spelling (stem text not null, word text not null, skus integer not 
 # Each order of the shelf carries what lists are narrowed by: a page is read from one index, and the scan ends at its last card.
 INDEXES = """
 create index listing_by_sku on listing (sku_id, grade_id);
+create index price_start_by_time on price_start (starts_at);
+create index price_now_by_time on price_now (starts_at);
 create index sku_by_model on sku (category_id, brand, model);
+create index media_by_sku on media (sku_id, kind, rank);
+create index media_by_category on media (category_id, kind, rank);
+create index media_by_sha256 on media (sha256);
 create index offer_by_price on offer (grade_id, all_in_cents, sku_id);
 create index shelf_by_kind on shelf (category_id, brand, storage_gb);
 create index shelf_by_rank on shelf (rank, sku_id, category_id, brand, storage_gb, from_cents, grades);
@@ -122,25 +142,20 @@ def publication(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def refresh(database: Database, touched: Mapping[str, set[Any]] | None) -> None:
+def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: datetime) -> None:
     """Bring the derived tables up to date; runs inside the transaction that changed the rows.
 
     `touched` names the changed keys of each table, and under `FORMER_PAIRS` the (SKU, grade) that changed listings stood for
-    before, since a listing deleted or moved tells it no more; None means everything is new. Texts are indexed again only when
-    a SKU or category changed, and a change of grade or seller touches every offer.
+    before, since a listing deleted or moved tells it no more; None means everything is new. Announced prices that have started
+    by `now` are in force afterwards. Texts are indexed again only when a SKU or category changed, and a change of grade or
+    seller touches every offer.
     """
+    repriced = prices.settle(database, now)
     if touched is None or touched.keys() & {"grade", "seller"}:
         offers.refresh(database, pairs=None)
     else:
-        offers.refresh(database, pairs=_touched_pairs(database, touched), sku_ids=touched.get("sku", set()))
+        listing_ids = touched.get("listing", set()) | touched.get("stock", set()) | repriced
+        pairs = offers.pairs_of(database, listing_ids) | touched.get(FORMER_PAIRS, set())
+        offers.refresh(database, pairs=pairs, sku_ids=touched.get("sku", set()))
     if touched is None or touched.keys() & {"sku", "category"}:
         skus.index_words(database)
-
-
-def _touched_pairs(database: Database, touched: Mapping[str, set[Any]]) -> set[tuple[int, int]]:
-    pairs: set[tuple[int, int]] = set(touched.get(FORMER_PAIRS, ()))
-    listing_ids = json.dumps(sorted(touched.get("listing", set()) | touched.get("stock", set())))
-    rows = database.execute(
-        "select sku_id, grade_id from json_each(?) cross join listing on listing.listing_id = json_each.value", [listing_ids]
-    )
-    return pairs | {(sku_id, grade_id) for sku_id, grade_id in rows}

@@ -17,8 +17,8 @@ from pos.ops import setting
 class Corner:
     """A corner document, read.
 
-    `slip_prefix` stands before the digits in a slip's URL; `planogram` rows are `{"position", "sku_id"}`; `clerks` carry
-    `pin_hash`.
+    `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL;
+    `planogram` rows are `{"position", "sku_id"}`; `clerks` carry `pin_hash`.
     """
 
     corner_id: str
@@ -30,6 +30,7 @@ class Corner:
     tax_included: bool
     languages: tuple[str, ...]
     time_zone: str
+    ring: str
     phone: str
     paper_mm: int
     slip_prefix: str
@@ -50,6 +51,7 @@ def read_corner(document: dict[str, Any]) -> Corner:
         tax_included=document["tax_included"],
         languages=tuple(document["languages"]),
         time_zone=document["time_zone"],
+        ring=document.get("ring", "stable"),
         phone=document["phone"],
         paper_mm=document["paper_mm"],
         slip_prefix=document["slip_prefix"],

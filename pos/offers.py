@@ -14,10 +14,13 @@ from sqlite_utils import Database
 
 from pos.errors import ListingGone
 
+# A price that was announced and has started comes before the one the listing was published with (`pos.prices`).
+PRICE = "coalesce(price_now.price_cents, listing.price_cents)"
+PRIOR = "case when price_now.listing_id is null then listing.prior_cents else price_now.prior_cents end"
 # Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
 BEST_FIRST = """
-  seller.quality_bp * 1000000 / (listing.price_cents + listing.shipping_cents) desc,
-  listing.price_cents + listing.shipping_cents,
+  seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc,
+  {price} + listing.shipping_cents,
   listing.delivery_days,
   listing.seller_id,
   listing.listing_id
@@ -26,6 +29,7 @@ ON_OFFER = """
   from listing
   join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
   join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
+  left join price_now on price_now.listing_id = listing.listing_id
   where coalesce(listing.battery_pct, 100) >= {floor}
 """
 SOME_PAIRS = """
@@ -83,6 +87,11 @@ def quality_bp(metrics: dict[str, int]) -> int:
     return max(0, 10000 - penalty)
 
 
+def best_first(price: str) -> str:
+    """Return the order of candidates, for `order by`; `price` is the expression of a listing's price in force, in cents."""
+    return BEST_FIRST.format(price=price)
+
+
 def grades(database: Database) -> list[dict[str, Any]]:
     """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
     rows = database.execute("select grade_id, rank, body from grade order by rank")
@@ -121,6 +130,15 @@ def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: i
     return _offer(rows[0], rows[1:3]) if rows else None
 
 
+def pairs_of(database: Database, listing_ids: Collection[int]) -> set[tuple[int, int]]:
+    """Return the (SKU, grade) pairs these listings stand for; a listing that is gone stands for none."""
+    rows = database.execute(
+        "select sku_id, grade_id from json_each(?) cross join listing on listing.listing_id = json_each.value",
+        [json.dumps(sorted(listing_ids))],
+    )
+    return {(sku_id, grade_id) for sku_id, grade_id in rows}
+
+
 def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sku_ids: Collection[int] = ()) -> None:
     """Find the winner of these (SKU, grade) pairs again, and the shelf row of their SKUs and of `sku_ids`.
 
@@ -134,17 +152,18 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
         given["skus"] = json.dumps(sorted({sku_id for sku_id, _ in pairs} | set(sku_ids)))
     every_pair = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
     winners = f"""
-        select best.sku_id, best.grade_id, best.listing_id, listing.price_cents + listing.shipping_cents
+        select best.sku_id, best.grade_id, best.listing_id, {PRICE} + listing.shipping_cents
         from (
           select pair.sku_id, pair.grade_id, (
             select listing.listing_id
             {_on_offer(database)} and listing.sku_id = pair.sku_id and listing.grade_id = pair.grade_id
-            order by {BEST_FIRST}
+            order by {best_first(PRICE)}
             limit 1
           ) as listing_id
           from ({SOME_PAIRS if given else every_pair}) as pair
         ) as best
         join listing on listing.listing_id = best.listing_id
+        left join price_now on price_now.listing_id = best.listing_id
     """
     held = f"select sku_id, grade_id, listing_id, all_in_cents from offer where (sku_id, grade_id) in ({SOME_PAIRS})"
     _settle(database, "offer", winners, held if given else None, given, key_length=2)
@@ -195,10 +214,10 @@ def _on_offer(database: Database) -> str:
 def _rows(database: Database, where: str, values: list[int]) -> list[dict[str, Any]]:
     rows = database.execute(
         f"""
-        select listing.*, stock.quantity, seller.quality_bp, seller.body as seller_body,
-          listing.price_cents + listing.shipping_cents as all_in_cents
+        select listing.*, {PRICE} as price_cents, {PRIOR} as prior_cents, {PRICE} + listing.shipping_cents as all_in_cents,
+          stock.quantity, seller.quality_bp, seller.body as seller_body
         {_on_offer(database)} {where}
-        order by {BEST_FIRST}
+        order by {best_first(PRICE)}
         """,
         values,
     )

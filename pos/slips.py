@@ -24,6 +24,7 @@ from pos.db import snapshot
 from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, RecordsDamaged, SlipAlreadyVoided
 from pos.ops import setting
 from pos.plans import law
+from pos.prices import in_force_since
 from pos.selections import Priced, priced_selection
 from pos.tokens import Token, TokenLine
 
@@ -114,7 +115,7 @@ def _issue(
     if known:
         return slip(ops, known[0])
     corner = corner_of(ops)
-    counter, issued = _next(ops, device.key_id, now)
+    counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
     facts = _facts(catalog, corner, priced, counter, issued, language=language)
     token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now))
     signed = tokens.encode(token, device.private_key)
@@ -146,6 +147,12 @@ def slip(ops: Database, number: str) -> Slip:
 def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
     """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most."""
     return _slips(ops, "where slip.issued_at >= ? and slip.issued_at < ? order by slip.counter desc limit 500", [start, end])
+
+
+def next_counter(ops: Database, key_id: str) -> int:
+    """Return the counter that this device's next slip will carry: every lower one from its first exists."""
+    counter, _ = _last(ops, key_id)
+    return max(setting(ops, "first_counter") or 1, counter + 1)
 
 
 def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: datetime) -> None:
@@ -188,13 +195,17 @@ def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
 
     A new key goes on from the counters of the one before, since the number on paper does not tell keys apart.
     """
+    _, issued_at = _last(ops, key_id)
+    known = [clock.from_text(text) for text in (issued_at, setting(ops, "hq_time")) if text]
+    issued = max(now, tokens.EPOCH, *known)
+    return next_counter(ops, key_id), issued.replace(second=0, microsecond=0)
+
+
+def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     last = ops.execute("select counter, issued_at from slip where key_id = ? order by counter desc limit 1", [key_id]).fetchone()
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
-    first = setting(ops, "first_counter") or 1
-    known = [clock.from_text(text) for text in (last[1], setting(ops, "hq_time")) if text]
-    issued = max(now, tokens.EPOCH, *known)
-    return max(first, (last[0] or 0) + 1), issued.replace(second=0, microsecond=0)
+    return last[0] or 0, last[1]
 
 
 def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:

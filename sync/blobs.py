@@ -49,13 +49,41 @@ def check(blob: bytes, ref: BlobRef) -> bytes:
     return blob
 
 
-def store_blob(directory: Path, blob: bytes) -> BlobRef:
-    """Write `blob` durably below `directory`, unless it is there."""
-    ref = ref_of(blob)
-    path = directory / ref.sha256
-    if not path.exists():
-        replace_file(path, blob)
-    return ref
+class BlobFolder:
+    """The blobs of HQ, which every web server may serve."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def store(self, blob: bytes) -> BlobRef:
+        """Write `blob` durably, unless it is there."""
+        ref = ref_of(blob)
+        path = self._directory / ref.sha256
+        if not path.exists():
+            replace_file(path, blob)
+        return ref
+
+    def read(self, ref: BlobRef) -> bytes:
+        """Return the bytes of a blob. Raises: FileNotFoundError, Untrusted."""
+        return check((self._directory / ref.sha256).read_bytes(), ref)
+
+
+class BlobSketch(BlobFolder):
+    """A folder that only remembers what it is given: what a publication would cost before anybody makes it."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._sketched: dict[str, bytes] = {}
+
+    def store(self, blob: bytes) -> BlobRef:
+        """Remember `blob`."""
+        ref = ref_of(blob)
+        self._sketched[ref.sha256] = blob
+        return ref
+
+    def read(self, ref: BlobRef) -> bytes:
+        """Return a remembered blob or a stored one."""
+        return self._sketched[ref.sha256] if ref.sha256 in self._sketched else super().read(ref)
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -5,7 +5,8 @@ Every change takes the old rows out of the channel's running sum and counts the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
@@ -18,8 +19,36 @@ from sync.roots import RootState, Row, Value
 from sync.segments import Block, Segment, TableChange
 
 LOOKUP_KEYS = 500
+APPLIED_ROWS = 10_000
+"""So many rows of a large segment are brought in at a time: their old rows are held in memory."""
+LARGE_TABLES = frozenset({"listing", "price_start", "stock"})
+JUMP = 2
+"""A price that moved by more than half of itself, or more than doubled, is counted as one that jumped."""
 
 Touched = dict[str, set[Any]]
+
+
+@dataclass(slots=True)
+class Movement:
+    """How prices of listings that stay moved: what a trial is judged by."""
+
+    changed: int = 0
+    raised: int = 0
+    jumped: int = 0
+
+    def count(self, table: Table, before: dict[Value, Row], rows: Sequence[Row]) -> None:
+        """Count the listings among `rows` whose price differs from the one before."""
+        if table.name != "listing":
+            return
+        at = table.columns.index("price_cents")
+        for row in rows:
+            old = before.get(row[0])
+            if old is None or old[at] == row[at]:
+                continue
+            was, now = _cents(old[at]), _cents(row[at])
+            self.changed += 1
+            self.raised += now > was
+            self.jumped += now * JUMP < was or now > was * JUMP
 
 
 def stored_rows(database: Database, table: Table, keys: Sequence[Value]) -> dict[Value, Row]:
@@ -67,7 +96,9 @@ def replace_rows(
         touched.setdefault(FORMER_PAIRS, set()).update((row[sku], row[grade]) for row in before.values())
 
 
-def apply_segment(database: Database, segment: Segment, state: RootState, touched: Touched) -> None:
+def apply_segment(
+    database: Database, segment: Segment, state: RootState, touched: Touched, movement: Movement | None = None
+) -> None:
     """Apply a segment's changes to the rows; checking roots and moving the `sync_cursor` is the caller's.
 
     Raises: Malformed when it names other tables or columns than ours, or changes a row that does not exist.
@@ -77,11 +108,13 @@ def apply_segment(database: Database, segment: Segment, state: RootState, touche
         if change.table not in tables:
             raise Malformed(f"segment of {segment.channel} changes {change.table}")
         table = tables[change.table]
-        deleted = _values_of(change.deleted, table.columns[:1])
-        put = _values_of(change.put, table.columns)
-        keys = [*(row[0] for row in deleted), *(row[0] for row in put), *(change.changed.values[0] if change.changed else ())]
-        before = stored_rows(database, table, keys)
-        replace_rows(database, table, state, before=before, rows=[*put, *_changed_rows(table, change, before)], touched=touched)
+        for some in _portions(change, table):
+            keys = [*some.deleted, *(row[0] for row in some.put), *(row[0] for _, row in some.changed)]
+            before = stored_rows(database, table, keys)
+            rows = [*some.put, *(_changed(table, names, row, before) for names, row in some.changed)]
+            if movement is not None:
+                movement.count(table, before, rows)
+            replace_rows(database, table, state, before=before, rows=rows, touched=touched)
 
 
 def change_of(table: Table, before: dict[Value, Row], rows: Sequence[Row]) -> TableChange | None:
@@ -100,7 +133,9 @@ def change_of(table: Table, before: dict[Value, Row], rows: Sequence[Row]) -> Ta
         table.name,
         deleted=Block(table.columns[:1], [[key for (key,) in deleted]]) if deleted else None,
         put=_block(table.columns, put),
-        changed=_block([table.columns[at] for at in moved], [tuple(row[at] for at in moved) for row in changed]),
+        changed=(_whole_block([table.columns[at] for at in moved], [tuple(row[at] for at in moved) for row in changed]),)
+        if changed
+        else (),
     )
 
 
@@ -127,7 +162,41 @@ def _update(database: Database, table: Table, before: dict[Value, Row], changed:
 
 
 def _block(columns: Sequence[str], rows: Sequence[Row]) -> Block | None:
-    return Block(tuple(columns), [list(column) for column in zip(*rows, strict=True)]) if rows else None
+    return _whole_block(columns, rows) if rows else None
+
+
+def _whole_block(columns: Sequence[str], rows: Sequence[Row]) -> Block:
+    return Block(tuple(columns), [list(column) for column in zip(*rows, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Some of what a change does: keys that go, whole rows, and rows of the columns named beside them."""
+
+    deleted: list[Value]
+    put: list[Row]
+    changed: list[tuple[tuple[str, ...], Row]]
+
+
+def _portions(change: TableChange, table: Table) -> Iterator[_Portion]:
+    """Yield a change in pieces that fit in memory; a table with texts that exclude each other comes whole, and is small."""
+    deleted = _values_of(change.deleted, table.columns[:1])
+    put = _values_of(change.put, table.columns)
+    every = _Portion([row[0] for row in deleted], put, list(_named_rows(change, table)))
+    if len(change) <= APPLIED_ROWS or table.name not in LARGE_TABLES:
+        yield every
+        return
+    longest = max(len(every.deleted), len(every.put), len(every.changed))
+    for start in range(0, longest, APPLIED_ROWS):
+        some = slice(start, start + APPLIED_ROWS)
+        yield _Portion(every.deleted[some], every.put[some], every.changed[some])
+
+
+def _named_rows(change: TableChange, table: Table) -> Iterator[tuple[tuple[str, ...], Row]]:
+    for block in change.changed:
+        if block.columns[0] != table.columns[0] or not set(block.columns) <= set(table.columns):
+            raise Malformed(f"{change.table} has no columns {block.columns}")
+        yield from ((block.columns, row) for row in block.rows())
 
 
 def _values_of(block: Block | None, columns: tuple[str, ...]) -> list[Row]:
@@ -138,19 +207,13 @@ def _values_of(block: Block | None, columns: tuple[str, ...]) -> list[Row]:
     return block.rows()
 
 
-def _changed_rows(table: Table, change: TableChange, before: dict[Value, Row]) -> list[Row]:
-    if change.changed is None:
-        return []
-    if change.changed.columns[0] != table.columns[0] or not set(change.changed.columns) <= set(table.columns):
-        raise Malformed(f"{change.table} has no columns {change.changed.columns}")
-    positions = [table.columns.index(name) for name in change.changed.columns]
-    rows: list[Row] = []
-    for values in change.changed.rows():
-        row = before.get(values[0])
-        if row is None:
-            raise Malformed(f"{change.table} {values[0]} is changed but does not exist")
-        whole = list(row)
-        for position, value in zip(positions, values, strict=True):
-            whole[position] = value
-        rows.append(tuple(whole))
-    return rows
+def _changed(table: Table, names: tuple[str, ...], values: Row, before: dict[Value, Row]) -> Row:
+    row = before.get(values[0])
+    if row is None:
+        raise Malformed(f"{table.name} {values[0]} is changed but does not exist")
+    given = dict(zip(names, values, strict=True))
+    return tuple(given.get(name, value) for name, value in zip(table.columns, row, strict=True))
+
+
+def _cents(value: Value) -> int:
+    return value if isinstance(value, int) else 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,17 @@ from sync.errors import Malformed, Offline, Rejected, TooLarge, Untrusted
 CONNECT_S = 5
 READ_S = 20
 MAX_DOCUMENT_BYTES = 2**20
+MAX_TIMESTAMP_BYTES = 2**14
+SMALL_FILE_S = 120
+"""The longest a small file may take: a trickle that never ends must not hold a round for ever."""
 CHUNK_BYTES = 2**16
 TRICKLE_BYTES = 2**10
 """What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
+STATIC = "/sync/v1/"
+TIMESTAMP = "metadata/timestamp.json"
 
 Signer = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+Judge = Callable[[requests.Response, bytes], None]
 
 
 class Client:
@@ -34,18 +41,38 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self.received = 0
         self._session = session or requests.Session()
-        self._heads: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._timestamp: tuple[str, bytes] = ("", b"")
+        self._neighbours: dict[str, Client] = {}
 
-    def head(self, market: str) -> dict[str, Any]:
-        """Return the market's head. Raises: Offline, Rejected, Malformed, TooLarge."""
-        tag, held = self._heads.get(market, ("", {}))
-        with self._send("GET", f"/sync/v1/head/{market}.json", headers={"If-None-Match": tag} if tag else {}) as response:
+    def neighbour(self, base_url: str) -> Client:
+        """Return the client of another place that may serve the same files, always the same one."""
+        return self._neighbours.setdefault(base_url, Client(base_url, session=self._session))
+
+    def timestamp(self) -> bytes:
+        """Return the repository's timestamp, unverified; an unchanged one costs a 304. Raises: Offline, Rejected, TooLarge."""
+        tag, held = self._timestamp
+        with self._send("GET", STATIC + TIMESTAMP, headers={"If-None-Match": tag} if tag else {}) as response:
             if response.status_code == 304:
                 return held
-            document = self._document(response)
-            if response.headers.get("ETag"):
-                self._heads[market] = (response.headers["ETag"], document)
-            return document
+            content = self._read(response, MAX_TIMESTAMP_BYTES)
+            self._timestamp = (response.headers.get("ETag", ""), content)
+            return content
+
+    def fetch(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of a small file below `/sync/v1/` as they come; the caller stops when there are too many.
+
+        Raises: Offline, Rejected.
+        """
+        started = time.monotonic()
+        with self._send("GET", STATIC + path) as response:
+            try:
+                for chunk in response.iter_content(CHUNK_BYTES):
+                    self.received += len(chunk)
+                    yield chunk
+                    if time.monotonic() - started > SMALL_FILE_S:
+                        raise Offline(f"{path} trickles")
+            except requests.RequestException as problem:
+                raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
 
     def blob(self, ref: BlobRef, into: Path) -> None:
         """Fetch a blob to `into`, going on where an earlier attempt stopped.
@@ -66,11 +93,20 @@ class Client:
         part.replace(into)
         sync_directory(into.parent)
 
-    def post(self, path: str, document: dict[str, Any], *, signer: Signer | None = None) -> dict[str, Any]:
-        """Send a JSON document and return the answer's. Raises: Offline, Rejected, Malformed, TooLarge."""
+    def post(
+        self, path: str, document: dict[str, Any], *, signer: Signer | None = None, judge: Judge | None = None
+    ) -> dict[str, Any]:
+        """Send a JSON document and return the answer's, once `judge` has found nothing wrong with it.
+
+        Raises: Offline, Rejected, Malformed, TooLarge, and what `judge` raises.
+        """
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         with self._send("POST", path, headers={"Content-Type": "application/json"}, data=body, auth=signer) as response:
-            return self._document(response)
+            content = self._read(response, MAX_DOCUMENT_BYTES)
+            answer = _parse(content)
+            if judge is not None:
+                judge(response, content)
+            return answer
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         options["headers"] = {"Accept-Encoding": "identity", **options.get("headers", {})}
@@ -118,21 +154,22 @@ class Client:
         finally:
             file.flush()
 
-    def _document(self, response: requests.Response) -> dict[str, Any]:
-        try:
-            document = json.loads(self._read(response, MAX_DOCUMENT_BYTES))
-        except ValueError as problem:
-            # Typically the sign-in page of a shop's guest network, sent in the marketplace's place.
-            raise Malformed("the answer is no JSON document") from problem
-        if not isinstance(document, dict):
-            raise Malformed("the answer is no JSON object")
-        return document
-
     def _code(self, response: requests.Response) -> str:
         try:
-            return str(self._document(response).get("code", ""))
+            return str(_parse(self._read(response, MAX_DOCUMENT_BYTES)).get("code", ""))
         except (Malformed, TooLarge, Offline):
             return ""
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as problem:
+        # Typically the sign-in page of a shop's guest network, sent in the marketplace's place.
+        raise Malformed("the answer is no JSON document") from problem
+    if not isinstance(document, dict):
+        raise Malformed("the answer is no JSON object")
+    return document
 
 
 def _retry_after_s(response: requests.Response) -> int | None:

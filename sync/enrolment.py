@@ -9,26 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pos import clock
 from pos.corners import read_corner
 from pos.db import Store
 from pos.ops import store_setting
 from pos.tokens import key_id
+from pos.trusted_time import learn_time
 from sync.blobs import sync_directory
 from sync.client import Client
 from sync.errors import Malformed, Untrusted
 from sync.locks import LOCK_FILE, hold
+from sync.trust import pin_root
 
 FORMAT = "comptoir-enrolment/1"
 PATH = "/sync/v1/enrolments"
 KEY_FILE = "device.key"
 
 
-def enrol(directory: Path, ops: Store, client: Client, code: str) -> dict[str, Any]:
+def enrol(directory: Path, ops: Store, client: Client, code: str, *, now: datetime) -> dict[str, Any]:
     """Spend the one-time `code` and store what HQ answers; return the corner document.
 
     Every enrolment makes a new key and a new stream, and the catalogue is fetched anew; the records stay. Until HQ has answered,
@@ -47,6 +51,8 @@ def enrol(directory: Path, ops: Store, client: Client, code: str) -> dict[str, A
             store_setting(database, "corner", document)
             store_setting(database, "marketplace_url", client.base_url)
             store_setting(database, "acked", 0)
+            pin_root(database, answer["root"])
+            learn_time(database, clock.from_text(answer["time"]), wall=now)
         for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
             (directory / name).unlink(missing_ok=True)
         path.replace(directory / KEY_FILE)
@@ -79,9 +85,10 @@ def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = answer["corner"]
         read_corner(document)
-        texts = [answer[name] for name in ("corner_sha256", "key_id", "stream")]
+        texts = [answer[name] for name in ("corner_sha256", "key_id", "stream", "root", "time")]
         first_counter = answer["first_counter"]
-    except (KeyError, TypeError) as problem:
+        clock.from_text(answer["time"])
+    except (KeyError, TypeError, ValueError) as problem:
         raise Malformed("the answer to the enrolment lacks a field") from problem
     if not all(isinstance(text, str) for text in texts) or type(first_counter) is not int or not 0 < first_counter < 2**40:
         raise Malformed("the answer to the enrolment lacks a field")

@@ -61,6 +61,24 @@ class WalLarge(SyncError):
     status = 503
 
 
+class MetadataExpired(SyncError):
+    """What HQ signed has run out by trusted time: nothing of it is installed, and what is held stays in use."""
+
+    status = 409
+
+
+class Stale(SyncError):
+    """What was offered is older than what is held; it was left aside."""
+
+    status = 409
+
+
+class NotEnoughKeys(SyncError):
+    """Fewer root keys are at hand than a new root needs; nothing was written. `data` carries `found` and `needed`."""
+
+    status = 409
+
+
 class Busy(SyncError):
     """Another process is doing this for the same directory."""
 

@@ -1,50 +1,58 @@
 """How a catalogue gets to where HQ's head says: by segments inside one transaction, or by a snapshot built in a file aside.
 
 Readers see the old catalogue or the new one, never a mixture, and nothing is committed or moved in place whose root is not the
-head's. HQ brings its own replica forward with the same code.
+head's. HQ brings its own replicas forward with the same code.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlite_utils import Database
 
-from pos.catalog import CHANNELS, create_catalog, create_indexes, publication, refresh
-from pos.db import DatabaseError, Store, connect, write
-from sync.blobs import BlobRef, check, sync_directory
-from sync.changes import Touched, apply_segment
+from pos.catalog import CHANNELS, create_indexes, publication, refresh
+from pos.corners import Corner
+from pos.db import DatabaseError, Store, write
+from sync.blobs import BlobRef, check
+from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
+from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
 from sync.errors import Gap, Malformed, Untrusted, WrongRoot
 from sync.hashing import Hashing
-from sync.heads import ChannelHead, Head, SegmentRef, read_head
+from sync.heads import ChannelHead, Line, decode_head
+from sync.indexes import Index, SegmentRef, decode_index, way
 from sync.roots import RootState
 from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
 
-ROOMY_CACHE = -32_000
-BUILD_CACHE = -16_000
-"""In SQLite's unit: 32 and 16 MB; building has a second process beside it, so it takes less."""
+WHOLE_REFRESH_ROWS = 30_000
+"""From so many changed rows on, finding every winner again is faster than finding the touched ones."""
+SNAPSHOT_ROW_COST = 3
+"""A row changed costs as much time as so many rows loaded from a snapshot."""
 
 Progress = Callable[[str, int, int], None]
 
 
 class Source(Protocol):
-    """Where heads and blobs come from: the network, or a directory."""
+    """Where heads and blobs come from: the network, a stick, a neighbour or HQ's own directory."""
 
     @property
     def received(self) -> int:
         """Bytes that came in so far."""
 
-    def head(self, market: str) -> dict[str, Any]:
-        """Return the market's head."""
+    @property
+    def era(self) -> str:
+        """What names the keys that vouch for heads now; publications of two eras do not compare."""
+
+    def head(self, market: str, ring: str) -> bytes:
+        """Return the verified head of a ring."""
 
     def blob(self, ref: BlobRef, into: Path) -> None:
         """Bring a blob to `into`, checked against `ref`."""
@@ -57,121 +65,173 @@ class Moved:
     before: int
     publication: int
     published_at: str
+    line: str = ""
+    fetches: int = 0
     segments: int = 0
     parts: int = 0
     rows: int = 0
     bytes: int = 0
     apply_ms: int | None = None
     touched: Touched | None = None
+    movement: Movement | None = None
+    is_stale: bool = False
+    """Whether the head offered was older than what is held, and was left aside."""
+    has_moved: bool = False
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether the head offered was older than what is held, and was left aside."""
-        return self.publication < self.before
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a kiosk follows: the line of its ring in its market, and which of a trial's corners it is."""
+
+    market: str
+    ring: str = "stable"
+    corner_id: str = ""
+
+    @classmethod
+    def by(cls, corner: Corner) -> Wanted:
+        """Return what the kiosk of a corner follows."""
+        return cls(market=corner.market, ring=corner.ring, corner_id=corner.corner_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Applied:
     rows: int
     segments: int = 0
     parts: int = 0
     apply_ms: int | None = None
     touched: Touched | None = None
+    movement: Movement | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     publication: int
+    line: str
+    era: str
     cursors: dict[str, SyncCursor]
 
 
-def follow(catalog: Store, source: Source, market: str, *, now: datetime, progress: Progress | None = None) -> Moved:
-    """Bring `catalog` to the head of `market`.
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How one channel gets to its head: from `version`, which is its own or one with the same root, by blobs in turn."""
+
+    version: int
+    blobs: tuple[BlobRef, ...]
+    goals: tuple[int, ...]
+    rows: int
+
+    @property
+    def length(self) -> int:
+        return sum(blob.length for blob in self.blobs)
+
+
+def follow(
+    catalog: Store,
+    source: Source,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+    keep_blobs: bool = False,
+) -> Moved:
+    """Bring `catalog` to the head of what is `wanted`; `rebuild` fetches a snapshot whatever is held.
 
     One at a time may call this for a file (see `sync.rounds`). A damaged file is kept as `catalog.db.damaged` and replaced.
     Raises: WrongRoot, Untrusted, Malformed, TooLarge, Offline, Rejected; the catalogue then stands where it stood.
     """
     received = source.received
-    head = read_head(source.head(market))
-    if head.market != market:
-        raise Untrusted(f"the head of {head.market} was served for {market}")
-    held = _held(catalog, market)
-    if held is not None and head.publication <= held.publication and _is_level(head, held):
-        return Moved(before=held.publication, publication=held.publication, published_at=head.published_at)
-    if held is not None and head.publication < held.publication:
-        return Moved(before=held.publication, publication=head.publication, published_at=head.published_at)
-    before = held.publication if held else 0
+    head = decode_head(source.head(wanted.market, wanted.ring))
+    if (head.market, head.ring) != (wanted.market, wanted.ring):
+        raise Untrusted(f"the head of {head.market} {head.ring} was served for {wanted.market} {wanted.ring}")
+    line = head.line_for(wanted.corner_id)
+    held = _held(catalog, wanted.market)
+    seen = Moved(
+        before=held.publication if held else 0,
+        publication=line.publication,
+        published_at=line.published_at,
+        line=line.name,
+    )
+    if held is not None and not rebuild:
+        if _is_older(line, held, source.era):
+            return replace(seen, is_stale=True)
+        if line.publication == held.publication and _is_level(line, held):
+            return seen
     blobs = _Blobs(catalog.path.with_name("blobs"), source)
+    facts = _facts(line, wanted.market, source.era)
     try:
-        applied = _by_segments(catalog, head, held, blobs, now=now)
-    except (Gap, WrongRoot, Malformed, DatabaseError) as problem:
-        # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
-        if isinstance(problem, DatabaseError) and not _is_damage(problem):
-            raise
-        if isinstance(problem, DatabaseError):
-            _set_aside(catalog)
-        applied = _by_snapshot(catalog, head, blobs, now=now, progress=progress)
-    blobs.clear()
-    return Moved(
-        before=before,
-        publication=head.publication,
-        published_at=head.published_at,
+        applied = _apply(catalog, line, None if rebuild else held, blobs, facts, now=now, progress=progress)
+    except (WrongRoot, Gap, Malformed) as problem:
+        problem.data.update(line=line.name, publication=line.publication)
+        raise
+    blobs.clear(keep=keep_blobs)
+    return replace(
+        seen,
+        fetches=blobs.fetches,
         segments=applied.segments,
         parts=applied.parts,
         rows=applied.rows,
         bytes=source.received - received,
         apply_ms=applied.apply_ms,
         touched=applied.touched,
+        movement=applied.movement,
+        has_moved=True,
     )
-
-
-def drop_damaged(catalog: Store) -> bool:
-    """Read the whole file and set it aside where it contradicts itself; return whether it was. Needs the directory's lock.
-
-    What `follow` looks at may be intact while other pages are not, and equal roots alone would then never bring new ones.
-    """
-    if not catalog.path.exists():
-        return False
-    try:
-        # A connection of its own: one that read before would show the pages it remembers.
-        database = connect(catalog.path, durable=False)
-        try:
-            is_damaged = bool(database.execute("pragma quick_check(1)").fetchone()[0] != "ok")
-        finally:
-            database.close()
-    except DatabaseError as problem:
-        is_damaged = _is_damage(problem)
-    if is_damaged:
-        _set_aside(catalog)
-    return is_damaged
 
 
 class _Blobs:
     """The blobs fetched so far; they outlast a failure, so that the next attempt goes on from there."""
 
     def __init__(self, directory: Path, source: Source) -> None:
+        self.fetches = 0
         self._directory = directory
         self._source = source
+        self._named: set[str] = set()
 
     def path(self, ref: BlobRef) -> Path:
         if ref.length > MAX_BLOB_BYTES:
             raise Malformed(f"blob {ref.sha256} is announced with {ref.length} bytes")
+        self._named.add(ref.sha256)
         path = self._directory / ref.sha256
         if path.exists():
             with suppress(Untrusted):
                 check(path.read_bytes(), ref)
                 return path
             path.unlink()
+        self.fetches += 1
         self._source.blob(ref, path)
         return path
 
     def read(self, ref: BlobRef) -> bytes:
         return check(self.path(ref).read_bytes(), ref)
 
-    def clear(self) -> None:
+    def clear(self, *, keep: bool) -> None:
+        """Delete the blobs; those of the way just gone stay for neighbours when `keep` says so."""
         if self._directory.exists():
             for path in self._directory.iterdir():
-                path.unlink()
+                if not (keep and path.name in self._named):
+                    path.unlink()
+
+
+def _apply(
+    catalog: Store,
+    line: Line,
+    held: _Held | None,
+    blobs: _Blobs,
+    facts: dict[str, str],
+    *,
+    now: datetime,
+    progress: Progress | None,
+) -> _Applied:
+    try:
+        return _by_segments(catalog, line, held, blobs, facts, now=now)
+    except (Gap, WrongRoot, Malformed, DatabaseError) as problem:
+        # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
+        if isinstance(problem, DatabaseError) and not is_damage(problem):
+            raise
+        if isinstance(problem, DatabaseError):
+            set_aside(catalog)
+        return _by_snapshot(catalog, line, blobs, facts, now=now, progress=progress)
 
 
 def _held(catalog: Store, market: str) -> _Held | None:
@@ -181,95 +241,109 @@ def _held(catalog: Store, market: str) -> _Held | None:
     try:
         database = catalog.read()
         cursors = sync_cursors(database)
-        (of_market,) = database.execute("select max(value) from catalog_fact where name = 'market'").fetchone()
+        facts = dict(database.execute("select name, value from catalog_fact").fetchall())
         # The numbers of two markets do not compare: a corner that moved starts from nothing.
-        is_ours = of_market == market and len(cursors) == len(CHANNELS)
-        return _Held(publication(database), cursors) if is_ours else None
+        is_ours = facts.get("market") == market and len(cursors) == len(CHANNELS)
+        return _Held(publication(database), facts.get("line", ""), facts.get("era", ""), cursors) if is_ours else None
     except DatabaseError as problem:
-        if not _is_damage(problem):
+        if not is_damage(problem):
             raise
-        _set_aside(catalog)
+        set_aside(catalog)
         return None
 
 
-def _is_damage(problem: DatabaseError) -> bool:
-    """Whether the file contradicts itself or is no catalogue; a full disk, a lock or a failing read is no reason to drop it."""
-    return any(sign in str(problem) for sign in ("malformed", "not a database", "no such table", "no such column"))
+def _is_older(line: Line, held: _Held, era: str) -> bool:
+    """Tell whether a head goes back. Another line has its own numbers, and so has HQ under other keys than before."""
+    return (line.name, era) == (held.line, held.era) and line.publication < held.publication
 
 
-def _set_aside(catalog: Store) -> None:
-    catalog.close()
-    path = catalog.path
-    path.replace(path.with_name(f"{path.name}.damaged"))
-    _remove_logs(path)
-
-
-def _is_level(head: Head, held: _Held) -> bool:
+def _is_level(line: Line, held: _Held) -> bool:
     return all(
         (held.cursors[name].epoch, held.cursors[name].version, held.cursors[name].root)
         == (there.epoch, there.version, there.root)
-        for name, there in head.channels.items()
+        for name, there in line.channels.items()
     )
 
 
-def _by_segments(catalog: Store, head: Head, held: _Held | None, blobs: _Blobs, *, now: datetime) -> _Applied:
+def _by_segments(
+    catalog: Store, line: Line, held: _Held | None, blobs: _Blobs, facts: dict[str, str], *, now: datetime
+) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
-    ways = {
-        name: _way(name, there, held.cursors[name].epoch, held.cursors[name].version) for name, there in head.channels.items()
-    }
-    blobs_read = {name: [blobs.read(ref.blob) for ref in way] for name, way in ways.items()}
+    ways = {name: _find_way(name, there, held.cursors[name], blobs) for name, there in line.channels.items()}
+    read = {name: [blobs.read(ref) for ref in each.blobs] for name, each in ways.items()}
     started = time.perf_counter()
-    fetched = {name: [decode_segment(blob) for blob in read] for name, read in blobs_read.items()}
     touched: Touched = {}
-    with catalog.write() as database, _roomy_cache(database):
-        for name, there in head.channels.items():
+    movement = Movement()
+    with catalog.write() as database, roomy_cache(database):
+        for name, there in line.channels.items():
             here = sync_cursors(database)[name]
             state = here.state.copy()
-            for segment, ref in zip(fetched[name], ways[name], strict=True):
-                _apply(database, name, there.epoch, ref, segment, state, touched)
+            for blob, goal in zip(read[name], ways[name].goals, strict=True):
+                _apply_one(database, name, goal, decode_segment(blob), state, touched, movement)
             _must_be(name, there, state)
-            if here.version != there.version:
+            if (here.epoch, here.version) != (there.epoch, there.version):
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
-        refresh(database, touched)
-        store_facts(database, _facts(head))
+        rows = sum(map(len, touched.values()))
+        if movement.changed:
+            facts["jumps"] = json.dumps(_jumps(facts, movement))
+        refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
+        store_facts(database, facts)
     apply_ms = round((time.perf_counter() - started) * 1000)
-    segments, rows = sum(map(len, ways.values())), sum(map(len, touched.values()))
-    return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched)
+    segments = sum(len(each.blobs) for each in ways.values())
+    return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched, movement=movement)
 
 
-@contextmanager
-def _roomy_cache(database: Database) -> Iterator[None]:
-    """Give changes spread over the whole file room in memory, and give the memory back: it makes them twice as fast."""
-    (usual,) = database.execute("pragma cache_size").fetchone()
-    database.execute(f"pragma cache_size={ROOMY_CACHE}").fetchall()
-    try:
-        yield
-    finally:
-        database.execute(f"pragma cache_size={usual}").fetchall()
-        database.execute("pragma shrink_memory").fetchall()
+def _jumps(facts: dict[str, str], movement: Movement) -> dict[str, Any]:
+    """Return what HQ is told of the prices that moved last: a trial is judged by it."""
+    about = {"line": facts["line"], "publication": int(facts["publication"])}
+    return {**about, "changed": movement.changed, "jumped": movement.jumped}
 
 
-def _way(name: str, there: ChannelHead, epoch: str, version: int) -> list[SegmentRef]:
-    """Return the shortest chain of segments from `version`, which reaches furthest with each step. Raises: Gap."""
-    if epoch != there.epoch or version > there.version:
-        raise Gap(f"{name} began again at HQ", channel=name)
-    way: list[SegmentRef] = []
-    while version < there.version:
-        open_now = [ref for ref in there.segments if ref.first <= version + 1 <= ref.last]
-        if not open_now:
-            raise Gap(f"no segment leads on from {name} {version}", channel=name)
-        way.append(max(open_now, key=lambda ref: ref.last))
-        version = way[-1].last
-    return way
+def _find_way(name: str, there: ChannelHead, here: SyncCursor, blobs: _Blobs) -> _Way:
+    """Return how `name` gets to `there` without a snapshot; a point with our own root costs no bytes. Raises: Gap."""
+    if here.root == there.root:
+        return _Way(there.version, (), (), 0)
+    if here.epoch == there.epoch and (found := _along(there.tail, here.version, there.version)) is not None:
+        return found
+    index = decode_index(blobs.read(there.index))
+    if (index.channel, index.epoch) != (name, there.epoch):
+        raise Malformed(f"the index of {index.channel} stands for {name}")
+    found = _into(index, there, here)
+    if found is None:
+        raise Gap(f"no way leads on from {name} {here.version}", channel=name)
+    if found.rows * SNAPSHOT_ROW_COST > there.rows and found.length > index.snapshot.length:
+        raise Gap(f"a snapshot of {name} is the shorter way", channel=name)
+    return found
 
 
-def _apply(
-    database: Database, name: str, epoch: str, ref: SegmentRef, segment: Segment, state: RootState, touched: Touched
+def _into(index: Index, there: ChannelHead, here: SyncCursor) -> _Way | None:
+    if here.epoch == there.epoch and (found := _along(index.segments, here.version, there.version)) is not None:
+        return found
+    same = index.version_with(here.root)
+    if same is not None and (found := _along(index.segments, same, there.version)) is not None:
+        return found
+    join = index.join_from(here.epoch, here.version)
+    rest = _along(index.segments, join.lands, there.version) if join is not None else None
+    if join is None or rest is None:
+        return None
+    return _Way(here.version, (join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)
+
+
+def _along(segments: tuple[SegmentRef, ...], version: int, goal: int) -> _Way | None:
+    chain = way(segments, version, goal)
+    if chain is None:
+        return None
+    blobs, goals = tuple(ref.blob for ref in chain), tuple(ref.last for ref in chain)
+    return _Way(version, blobs, goals, sum(ref.rows for ref in chain))
+
+
+def _apply_one(
+    database: Database, name: str, goal: int, segment: Segment, state: RootState, touched: Touched, movement: Movement
 ) -> None:
-    if (segment.channel, segment.epoch, segment.first, segment.last) != (name, epoch, ref.first, ref.last):
-        raise Malformed(f"the head names another segment than {segment.channel} {segment.first}-{segment.last}")
-    apply_segment(database, segment, state, touched)
+    if (segment.channel, segment.last) != (name, goal):
+        raise Malformed(f"the index names another segment than {segment.channel} {segment.first}-{segment.last}")
+    apply_segment(database, segment, state, touched, movement)
     if root_of(name, state) != segment.post_root:
         raise WrongRoot(f"{name} does not add up after version {segment.last}", channel=name)
 
@@ -279,30 +353,33 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
         raise WrongRoot(f"{name} does not add up to the head's root", channel=name)
 
 
-def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, progress: Progress | None) -> _Applied:
-    manifests = {name: decode_manifest(blobs.read(there.snapshot.manifest)) for name, there in head.channels.items()}
-    ways = {name: _way(name, there, there.epoch, there.snapshot.version) for name, there in head.channels.items()}
+def _by_snapshot(
+    catalog: Store, line: Line, blobs: _Blobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
+) -> _Applied:
+    indexes = {name: decode_index(blobs.read(there.index)) for name, there in line.channels.items()}
+    manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
+    ways = {name: _after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
     hashing = Hashing()
     aside = catalog.path.with_name(f"{catalog.path.name}.new")
     try:
         paths = _fetch(manifests, blobs, hashing, progress)
-        segments = {name: [decode_segment(blobs.read(ref.blob)) for ref in way] for name, way in ways.items()}
+        segments = {name: [decode_segment(blobs.read(ref)) for ref in each.blobs] for name, each in ways.items()}
         database = new_catalog(aside)
         try:
             rows = _load(database, paths, progress)
             with write(database):
                 deltas = {name: RootState() for name in CHANNELS}
-                for name, way in segments.items():
-                    for segment in way:
+                for name, some in segments.items():
+                    for segment in some:
                         apply_segment(database, segment, deltas[name], {})
-                refresh(database, None)
+                refresh(database, None, now=now)
                 states = hashing.states()
-                for name, there in head.channels.items():
+                for name, there in line.channels.items():
                     state = states.get(name, RootState())
                     state.merge(deltas[name])
                     _must_be(name, there, state)
                     store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
-                store_facts(database, _facts(head))
+                store_facts(database, facts)
             finish_catalog(database)
         finally:
             database.close()
@@ -310,7 +387,14 @@ def _by_snapshot(catalog: Store, head: Head, blobs: _Blobs, *, now: datetime, pr
     finally:
         hashing.stop()
         aside.unlink(missing_ok=True)
-    return _Applied(rows=rows, segments=sum(map(len, ways.values())), parts=len(paths))
+    return _Applied(rows=rows, segments=sum(map(len, segments.values())), parts=len(paths))
+
+
+def _after_snapshot(name: str, index: Index, there: ChannelHead) -> _Way:
+    found = _along(index.segments, index.snapshot.version, there.version)
+    if found is None:
+        raise Gap(f"no way leads on from the snapshot of {name}", channel=name)
+    return found
 
 
 def _fetch(manifests: dict[str, Manifest], blobs: _Blobs, hashing: Hashing, progress: Progress | None) -> list[Path]:
@@ -335,53 +419,10 @@ def _load(database: Database, paths: list[Path], progress: Progress | None) -> i
     return rows
 
 
-def _facts(head: Head) -> dict[str, str]:
-    return {**head.facts, "market": head.market, "publication": str(head.publication), "published_at": head.published_at}
+def _facts(line: Line, market: str, era: str) -> dict[str, str]:
+    return {**line_facts(line), "market": market, "era": era}
 
 
-def new_catalog(aside: Path) -> Database:
-    """Return an empty catalogue in a file of its own, fast because a crash may ruin it: nobody reads it yet."""
-    aside.unlink(missing_ok=True)
-    _remove_logs(aside)
-    database = connect(aside, durable=False, wal=False)
-    for pragma in ("journal_mode=off", "synchronous=off", "locking_mode=exclusive", f"cache_size={BUILD_CACHE}"):
-        database.execute(f"pragma {pragma}").fetchall()
-    create_catalog(database)
-    return database
-
-
-def finish_catalog(database: Database) -> None:
-    """Give the file its lasting form, so that the first reader has nothing to convert."""
-    for pragma in ("locking_mode=normal", "journal_mode=wal"):
-        database.execute(f"pragma {pragma}").fetchall()
-
-
-def install(catalog: Store, aside: Path) -> None:
-    """Move a closed catalogue in place of the present one. Readers at work keep the old file until they ask again."""
-    with aside.open("rb") as file:
-        os.fsync(file.fileno())
-    catalog.close()
-    if catalog.path.exists() and not _is_checkpointed(catalog.path):
-        # A reader keeps the old log busy. Without its file the log means nothing, so the file goes first:
-        # a crash right here costs a rebuild, where the other order could leave the new file under the old log.
-        catalog.path.unlink()
-    _remove_logs(catalog.path)
-    aside.replace(catalog.path)
-    sync_directory(catalog.path.parent)
-
-
-def _is_checkpointed(path: Path) -> bool:
-    try:
-        database = connect(path, durable=False)
-        try:
-            busy, _, _ = database.execute("pragma wal_checkpoint(truncate)").fetchone()
-            return not busy
-        finally:
-            database.close()
-    except DatabaseError:
-        return False
-
-
-def _remove_logs(path: Path) -> None:
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+def line_facts(line: Line) -> dict[str, str]:
+    """Return what a catalogue keeps of the publication it stands at."""
+    return {**line.facts, "line": line.name, "publication": str(line.publication), "published_at": line.published_at}

@@ -1,68 +1,63 @@
-"""The head of a market: the one small, mutable document, which names everything else by hash.
+"""The head of a ring in a market: the one small, mutable document, which names everything else by hash.
 
+A head holds where each channel stands in HQ's own line and, while a trial is open for the ring, where the trial's channels stand.
 A head that is old is merely old: its publication number tells, and a kiosk never goes back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pos.catalog import CHANNELS
 from sync.blobs import BlobRef
-from sync.errors import Malformed
+from sync.errors import Malformed, TooLarge
+from sync.indexes import SegmentRef, read_number, read_segment_ref, write_segment_ref
+from sync.segments import pack, unpack
 
-FORMAT = "comptoir-head/1"
+FORMAT = "comptoir-head/2"
 MARKET = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+RINGS = ("canary", "early", "stable")
+"""In the order in which a trial reaches them."""
+WHOLE_BP = 10_000
+MAX_HEAD_BYTES = 64 * 1024
+PACK_LEVEL = 19
 
-
-@dataclass(frozen=True, slots=True)
-class SegmentRef:
-    """A blob that leads from any version in `first - 1 … last - 1` to `last`."""
-
-    first: int
-    last: int
-    blob: BlobRef
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotRef:
-    """The manifest of a snapshot at `version`; `length` counts the bytes of its parts."""
-
-    version: int
-    length: int
-    manifest: BlobRef
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHead:
-    """Where a channel stands at HQ, and the ways to get there."""
+    """Where a channel stands at HQ: the newest steps at once, and the index that names every way to get there."""
 
     epoch: str
     version: int
     root: str
     rows: int
-    snapshot: SnapshotRef
-    segments: tuple[SegmentRef, ...]
+    index: BlobRef
+    tail: tuple[SegmentRef, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """A publication of a market. `facts` are small texts kept beside the rows, such as the currency."""
+class Line:
+    """One publication of a line: HQ's own (`name` is empty) or a trial's.
 
-    market: str
+    `facts` are small texts kept beside the rows, such as the currency.
+    """
+
+    name: str
     publication: int
     published_at: str
     facts: Mapping[str, str]
     channels: Mapping[str, ChannelHead]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the document that is served."""
+        """Return the line as it is recorded at HQ and stands in heads."""
         return {
-            "format": FORMAT,
-            "market": self.market,
+            "name": self.name,
             "publication": self.publication,
             "published_at": self.published_at,
             "facts": dict(self.facts),
@@ -70,57 +65,118 @@ class Head:
         }
 
 
-def read_head(document: Mapping[str, Any]) -> Head:
-    """Read a head. Raises: Malformed, also when a channel is missing."""
-    try:
-        if document["format"] != FORMAT:
-            raise ValueError(f"format {document['format']!r}")
-        facts = {str(name): str(value) for name, value in document["facts"].items()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial as a head tells it: who is in it, and the channels that it has to itself."""
+
+    share_bp: int
+    salt: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a ring of a market is told."""
+
+    market: str
+    ring: str
+    line: Line
+    trial: Trial | None = None
+
+    def line_for(self, corner_id: str) -> Line:
+        """Return the line that a corner follows: every kiosk of a corner gets the same answer."""
+        trial = self.trial
+        if trial is None or place_of(corner_id, trial.salt) >= trial.share_bp:
+            return self.line
+        return Line(
+            name=trial.line.name,
+            publication=trial.line.publication,
+            published_at=trial.line.published_at,
+            facts=trial.line.facts,
+            channels={**self.line.channels, **trial.line.channels},
+        )
+
+
+def place_of(corner_id: str, salt: str) -> int:
+    """Return where a corner stands in a trial's order, 0 to 9,999: those below the trial's share are in it."""
+    return int.from_bytes(hashlib.sha256(f"{salt}\n{corner_id}".encode()).digest()[:8], "big") % WHOLE_BP
+
+
+def encode_head(head: Head) -> bytes:
+    """Return the bytes that are announced; the same head gives the same bytes."""
+    trial = None
+    if head.trial is not None:
+        trial = {"share_bp": head.trial.share_bp, "salt": head.trial.salt, **head.trial.line.to_json()}
+    return pack({"format": FORMAT, "market": head.market, "ring": head.ring, **head.line.to_json(), "trial": trial}, PACK_LEVEL)
+
+
+def decode_head(content: bytes) -> Head:
+    """Read a head. Raises: Malformed, also when a channel is missing, and TooLarge."""
+    if len(content) > MAX_HEAD_BYTES:
+        raise TooLarge(f"a head of {len(content)} bytes")
+    document = unpack(content, FORMAT)
+
+    def read() -> Head:
+        line = read_line(document)
+        if set(line.channels) != set(CHANNELS):
+            raise ValueError("a channel is missing")
+        trial = document["trial"]
         return Head(
             market=str(document["market"]),
-            publication=_number(document["publication"]),
-            published_at=str(document["published_at"]),
-            facts=facts,
-            channels={name: _read_channel(document["channels"][name]) for name in CHANNELS},
+            ring=str(document["ring"]),
+            line=line,
+            trial=Trial(share_bp=read_number(trial["share_bp"]), salt=str(trial["salt"]), line=read_line(trial))
+            if trial
+            else None,
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise Malformed(f"not a head: {problem}") from problem
+
+    return _read(read)
 
 
-def head_path(market: str) -> str:
-    """Return where a market's head stands below `/sync/v1/`. Raises: Malformed for a name that is no plain word."""
-    if not MARKET.fullmatch(market):
-        raise Malformed(f"{market!r} names no market")
-    return f"head/{market}.json"
+def read_line(document: Mapping[str, Any]) -> Line:
+    """Read what `Line.to_json` wrote. Raises: Malformed."""
+    return _read(
+        lambda: Line(
+            name=str(document["name"]),
+            publication=read_number(document["publication"]),
+            published_at=str(document["published_at"]),
+            facts={str(name): str(value) for name, value in document["facts"].items()},
+            channels={name: _read_channel(document["channels"][name]) for name in CHANNELS if name in document["channels"]},
+        )
+    )
+
+
+def head_name(market: str, ring: str) -> str:
+    """Return the name under which a head is announced. Raises: Malformed for a market or ring that is none."""
+    if not MARKET.fullmatch(market) or ring not in RINGS:
+        raise Malformed(f"{market!r} {ring!r} names no head")
+    return f"{market}/{ring}.head"
 
 
 def _write_channel(channel: ChannelHead) -> dict[str, Any]:
-    snapshot = channel.snapshot
     return {
         "epoch": channel.epoch,
         "version": channel.version,
         "root": channel.root,
         "rows": channel.rows,
-        "snapshot": {"version": snapshot.version, "parts_length": snapshot.length, **snapshot.manifest.to_json()},
-        "segments": [{"from": ref.first, "to": ref.last, **ref.blob.to_json()} for ref in channel.segments],
+        "index": channel.index.to_json(),
+        "tail": [write_segment_ref(ref) for ref in channel.tail],
     }
 
 
 def _read_channel(document: Mapping[str, Any]) -> ChannelHead:
-    snapshot = document["snapshot"]
     return ChannelHead(
         epoch=str(document["epoch"]),
-        version=_number(document["version"]),
+        version=read_number(document["version"]),
         root=str(document["root"]),
-        rows=_number(document["rows"]),
-        snapshot=SnapshotRef(_number(snapshot["version"]), _number(snapshot["parts_length"]), BlobRef.read(snapshot)),
-        segments=tuple(
-            SegmentRef(_number(each["from"]), _number(each["to"]), BlobRef.read(each)) for each in document["segments"]
-        ),
+        rows=read_number(document["rows"]),
+        index=BlobRef.read(document["index"]),
+        tail=tuple(read_segment_ref(each) for each in document["tail"]),
     )
 
 
-def _number(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise Malformed(f"not a head: {problem}") from problem

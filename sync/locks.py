@@ -22,3 +22,12 @@ def hold(path: Path) -> Iterator[None]:
         except BlockingIOError as problem:
             raise Busy(f"{path} is held by another process") from problem
         yield
+
+
+@contextmanager
+def wait_for(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path` during the block, once whoever holds it has done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,18 +1,21 @@
-"""HQ's tables of the protocol: what must be looked at again, and what was published.
+"""HQ's tables of the protocol: what must be looked at again, what was published, what is on trial, what is held back.
 
 Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes, and only marks it read.
-Publications are numbered without gaps per market; each keeps the head it announced, so that a head can be put back after a crash.
+Publications are numbered without gaps per market over all its lines; each keeps the line it announced, so that heads can be put
+back after a crash.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select, text
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, bindparam, insert, select, text
 
-from sync.roots import Value
+from sync.heads import Line, read_line
+from sync.roots import Row, Value
 
 sync_metadata = MetaData()
 
@@ -26,21 +29,63 @@ sync_dirty = Table(
     Column("gen", BigInteger, nullable=False),
 )
 
+# `line` is empty for HQ's own line, else the trial's id.
 sync_publication = Table(
     "sync_publication",
     sync_metadata,
     Column("market", Text, primary_key=True),
     Column("publication", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
     Column("published_at", Text, nullable=False),
-    Column("head", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# A trial's `shares` are basis points of each ring's corners; `forks` says for each channel at which version it left HQ's line.
+sync_trial = Table(
+    "sync_trial",
+    sync_metadata,
+    Column("market", Text, primary_key=True),
+    Column("trial_id", Text, primary_key=True),
+    Column("opened_at", Text, nullable=False),
+    Column("shares", Text, nullable=False),
+    Column("forks", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("closed_at", Text),
+    Column("reason", Text),
+)
+
+# Rows kept out of HQ's line: those of the open trial (`trial_id`), and those a halt or a rollback took back (empty).
+# `row` is what is held back, as JSON, null for a deletion: once business says something else, the row is free again.
+sync_held = Table(
+    "sync_held",
+    sync_metadata,
+    Column("market", Text, primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("row_key", Text, primary_key=True),
+    Column("trial_id", Text, nullable=False),
+    Column("row", Text, nullable=False),
 )
 
 WHOLE_TABLE = ""
+OWN_LINE = ""
+
+Held = dict[str, dict[Value, Row | None]]
+"""Rows held back, by table and key; None where it is a deletion that is held back."""
 
 _MARK = text(
     "insert into sync_dirty (market, table_name, row_key, gen) values (:market, :table_name, :row_key, 1) "
     "on conflict (market, table_name, row_key) do update set gen = sync_dirty.gen + 1"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialState:
+    """The open trial of a market: the shares of each ring's corners in basis points, and where each channel forked."""
+
+    trial_id: str
+    opened_at: str
+    shares: Mapping[str, int]
+    forks: Mapping[str, int]
 
 
 def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None) -> None:
@@ -53,16 +98,149 @@ def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[V
         connection.execute(_MARK, [{"market": market, "table_name": table, "row_key": row_key} for row_key in texts])
 
 
-def published(connection: Connection, market: str) -> dict[str, Any] | None:
-    """Return the head of the market's last publication, or None before the first."""
+def published(connection: Connection, market: str, line: str = OWN_LINE) -> Line | None:
+    """Return the last publication of a market's line, or None before the first."""
     statement = (
-        select(sync_publication.c.head)
-        .where(sync_publication.c.market == market)
+        select(sync_publication.c.body)
+        .where(sync_publication.c.market == market, sync_publication.c.line == line)
         .order_by(sync_publication.c.publication.desc())
         .limit(1)
     )
     row = connection.execute(statement).first()
+    return read_line(json.loads(row[0])) if row is not None else None
+
+
+def publication_at(connection: Connection, market: str, number: int) -> Line | None:
+    """Return a publication by its number, whatever its line, or None when there is none."""
+    statement = select(sync_publication.c.body).where(
+        sync_publication.c.market == market, sync_publication.c.publication == number
+    )
+    row = connection.execute(statement).first()
+    return read_line(json.loads(row[0])) if row is not None else None
+
+
+def last_number(connection: Connection, market: str) -> int:
+    """Return the number of the market's newest publication over all lines; 0 before the first."""
+    statement = text("select coalesce(max(publication), 0) from sync_publication where market = :market")
+    return int(connection.execute(statement, {"market": market}).scalar_one())
+
+
+def record_publication(connection: Connection, market: str, line: Line) -> None:
+    """Keep what a line announced, in the transaction that deletes the marks it answers."""
+    values = {
+        "market": market,
+        "publication": line.publication,
+        "line": line.name,
+        "published_at": line.published_at,
+        "body": json.dumps(line.to_json(), ensure_ascii=False, separators=(",", ":")),
+    }
+    connection.execute(insert(sync_publication), values)
+
+
+def open_trial(connection: Connection, market: str) -> TrialState | None:
+    """Return the market's open trial; there is one at a time."""
+    statement = select(sync_trial).where(sync_trial.c.market == market, sync_trial.c.state == "open")
+    row = connection.execute(statement).mappings().first()
     if row is None:
         return None
-    head: dict[str, Any] = json.loads(row[0])
-    return head
+    shares, forks = json.loads(row["shares"]), json.loads(row["forks"])
+    return TrialState(trial_id=row["trial_id"], opened_at=row["opened_at"], shares=shares, forks=forks)
+
+
+def store_trial(connection: Connection, market: str, trial: TrialState) -> None:
+    """Keep an open trial as it is now."""
+    connection.execute(
+        text(
+            """
+            insert into sync_trial (market, trial_id, opened_at, shares, forks, state)
+            values (:market, :trial_id, :opened_at, :shares, :forks, 'open')
+            on conflict (market, trial_id) do update set shares = excluded.shares, forks = excluded.forks
+            """
+        ),
+        {
+            "market": market,
+            "trial_id": trial.trial_id,
+            "opened_at": trial.opened_at,
+            "shares": json.dumps(dict(trial.shares), sort_keys=True),
+            "forks": json.dumps(dict(trial.forks), sort_keys=True),
+        },
+    )
+
+
+def close_trial(connection: Connection, market: str, trial_id: str, *, state: str, reason: str, closed_at: str) -> None:
+    """End a trial as "promoted" or "halted"; a row it holds back is then held back from everybody."""
+    about = {"market": market, "trial_id": trial_id}
+    connection.execute(
+        text(
+            """
+            update sync_trial set state = :state, reason = :reason, closed_at = :closed_at
+            where market = :market and trial_id = :trial_id
+            """
+        ),
+        {**about, "state": state, "reason": reason, "closed_at": closed_at},
+    )
+    connection.execute(
+        text("update sync_held set trial_id = '' where market = :market and trial_id = :trial_id"),
+        about,
+    )
+
+
+def trials(connection: Connection, market: str) -> list[dict[str, Any]]:
+    """Return the market's trials, the newest first."""
+    statement = select(sync_trial).where(sync_trial.c.market == market).order_by(sync_trial.c.opened_at.desc())
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def held_rows(connection: Connection, market: str, *, trial_id: str | None = None) -> Held:
+    """Return the rows that are held back in a market: all of them, or those of one trial, or (empty) those from everybody."""
+    statement = select(sync_held.c.table_name, sync_held.c.row_key, sync_held.c.row).where(sync_held.c.market == market)
+    if trial_id is not None:
+        statement = statement.where(sync_held.c.trial_id == trial_id)
+    held: Held = {}
+    for table, row_key, row in connection.execute(statement):
+        values = json.loads(row)
+        held.setdefault(table, {})[json.loads(row_key)] = tuple(values) if values is not None else None
+    return held
+
+
+def hold_back(connection: Connection, market: str, held: Held, *, trial_id: str) -> None:
+    """Keep rows out of HQ's line, for a trial or from everybody."""
+    values = [
+        {
+            "market": market,
+            "table_name": table,
+            "row_key": json.dumps(key, ensure_ascii=False),
+            "trial_id": trial_id,
+            "row": json.dumps(row, ensure_ascii=False),
+        }
+        for table, rows in held.items()
+        for key, row in rows.items()
+    ]
+    if values:
+        connection.execute(
+            text(
+                """
+                insert into sync_held (market, table_name, row_key, trial_id, row)
+                values (:market, :table_name, :row_key, :trial_id, :row)
+                on conflict (market, table_name, row_key) do update
+                set trial_id = excluded.trial_id, row = excluded.row
+                """
+            ),
+            values,
+        )
+
+
+def set_free(connection: Connection, market: str, keys: Mapping[str, Iterable[Value]]) -> None:
+    """Hold these rows back no longer."""
+    values = [
+        {"at_market": market, "at_table": table, "at_key": json.dumps(key, ensure_ascii=False)}
+        for table, some in keys.items()
+        for key in some
+    ]
+    if values:
+        statement = sync_held.delete().where(
+            sync_held.c.market == bindparam("at_market"),
+            sync_held.c.table_name == bindparam("at_table"),
+            sync_held.c.row_key == bindparam("at_key"),
+        )
+        connection.execute(statement, values)

@@ -1,7 +1,7 @@
-"""The single publisher of a market: dirty marks become one publication, and a crash leaves orphans, never gaps.
+"""The single publisher of a market: dirty marks become one publication of each line, and a crash leaves orphans, never gaps.
 
-The order: read marks and rows in one snapshot; bring the replica there in an open transaction; write the blobs durably; record
-the publication and delete exactly the marks read; swap the head; commit the replica. What a crash cuts short, the next call
+The order: read marks and rows in one snapshot; bring the replicas there in open transactions; write the blobs durably; record the
+publications and delete exactly the marks read; announce the heads; commit the replicas. What a crash cuts short, the next call
 makes good.
 """
 
@@ -9,324 +9,470 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlite_utils import Database
 
 from pos import clock
 from pos.catalog import CHANNELS, TABLES, Table, create_indexes, publication, refresh
 from pos.db import DatabaseError, Store, write
-from sync.blobs import BlobRef, replace_file, store_blob
-from sync.changes import Touched, change_of, insert_rows, replace_rows, stored_rows
-from sync.channels import root_of, store_facts, store_sync_cursor, sync_cursors, tables_of
+from sync.blobs import BlobFolder, BlobRef
+from sync.catalog_files import finish_catalog, install, new_catalog, remove_logs
+from sync.changes import Movement, Touched, insert_rows, stored_rows
+from sync.channels import store_facts, tables_of
+from sync.drafts import Draft, begin_channel, by_channel
 from sync.errors import Busy, SyncError
-from sync.follower import finish_catalog, follow, install, new_catalog
-from sync.heads import ChannelHead, Head, SegmentRef, SnapshotRef, head_path, read_head
+from sync.follower import Wanted, follow, line_facts
+from sync.garbage import named_blobs, touch
+from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name
 from sync.locks import hold
-from sync.log import WHOLE_TABLE, mark_dirty, published, sync_dirty, sync_publication
+from sync.log import (
+    OWN_LINE,
+    WHOLE_TABLE,
+    Held,
+    TrialState,
+    close_trial,
+    held_rows,
+    last_number,
+    open_trial,
+    published,
+    record_publication,
+    set_free,
+    sync_dirty,
+)
+from sync.repository import announce, announced
 from sync.roots import RootState, Row, Value
-from sync.segments import Segment, TableChange, encode_segment
-from sync.snapshots import Manifest, encode_manifest, write_snapshot
 
-__all__ = ["Published", "mark_dirty", "publish"]
-
-SEGMENT_ROWS = 50_000
 COMPARED_ROWS = 5_000
-MAX_SEGMENTS = 64
-KEPT_SEGMENTS = 16
+TRIAL_FILE = "trial"
 
 CurrentRows = Callable[[Connection, str, list[Value] | None], Iterable[Row]]
 Mark = tuple[str, str, int]
+Also = Callable[[Connection], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a market is published: its database, its replica, `static` as served under `/sync/v1/`, the `keys` that sign.
+
+    `replica` is the published catalogue at HQ, the same file a kiosk holds; a trial's stands beside it.
+    `current_rows(connection, table, keys)` yields the rows to publish, in the columns of `pos.catalog`; keys None asks for all.
+    """
+
+    engine: Engine
+    market: str
+    replica: Path
+    static: Path
+    keys: Path
+    current_rows: CurrentRows
+    facts: Mapping[str, str]
+
+    @property
+    def trial_replica(self) -> Path:
+        """The catalogue of the open trial."""
+        return self.replica.with_name(f"{self.replica.stem}.{TRIAL_FILE}{self.replica.suffix}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a publication was. `changed` names the keys of each table; None means everything is new."""
+    """What a publication was. `changed` names the keys of each table; None means everything is new. Bytes are new blobs'."""
 
-    publication: int
-    published_at: str
-    head: dict[str, Any]
+    line: Line
     changed: Touched | None
+    movement: Movement = field(default_factory=Movement)
+    trial: Line | None = None
+    trial_changed: Touched | None = None
+
+    @property
+    def publication(self) -> int:
+        """The number of HQ's own line, or of the trial where only that moved."""
+        return self.line.publication
+
+    @property
+    def published_at(self) -> str:
+        """When it was published, as text."""
+        return self.line.published_at
 
 
-def publish(
-    engine: Engine,
-    replica: Path,
-    static: Path,
-    market: str,
-    *,
-    current_rows: CurrentRows,
-    facts: Mapping[str, str],
-    now: datetime,
-) -> Published | None:
-    """Publish what was marked for `market` and differs from the last publication; None when nothing does.
+@contextmanager
+def desk(place: Place, *, now: datetime, blobs: BlobFolder | None = None) -> Iterator[Desk]:
+    """Lend the market's only desk: everything that publishes works there. Raises: Busy when another publisher is at work."""
+    place.replica.parent.mkdir(parents=True, exist_ok=True)
+    with hold(place.replica.with_name("publish.lock")):
+        at = Desk(place, now, blobs or BlobFolder(place.static / "b"))
+        try:
+            yield at
+        finally:
+            at.close()
 
-    `replica` is the published catalogue at HQ, `static` the directory served as `/sync/v1/`. `current_rows(connection, table,
-    keys)` yields the rows to publish, in the columns of `pos.catalog`; keys None asks for all. Safe after any crash.
+
+def publish(place: Place, *, now: datetime, at_least: int = 0) -> Published | None:
+    """Publish to everybody what was marked and differs from the last publication; None when nothing does.
+
+    `at_least` is the highest publication that any kiosk is known to have seen. Safe after any crash.
     Raises: Busy when another publisher is at work.
     """
-    replica.parent.mkdir(parents=True, exist_ok=True)
-    with hold(replica.with_name("publish.lock")):
-        work = _Work(engine, Store(replica, durable=False), static, market, current_rows, facts, now)
-        try:
-            return work.publish()
-        finally:
-            work.replica.close()
+    with desk(place, now=now) as at:
+        return at.publish(at_least=at_least)
 
 
-@dataclass(frozen=True, slots=True)
-class _Local:
-    """HQ's own files as a source, so that the replica follows like any kiosk."""
+class Desk:
+    """One publisher's work on one market, from what it finds to what it announces."""
 
-    document: dict[str, Any]
-    static: Path
-    received: int = 0
+    def __init__(self, place: Place, now: datetime, blobs: BlobFolder) -> None:
+        self.place = place
+        self.now = now
+        self.blobs = blobs
+        self.replica = Store(place.replica, durable=False)
+        self.trial_replica = Store(place.trial_replica, durable=False)
 
-    def head(self, market: str) -> dict[str, Any]:  # noqa: ARG002 - one market is all it has
-        return self.document
+    def close(self) -> None:
+        """Close the replicas."""
+        self.replica.close()
+        self.trial_replica.close()
 
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.static / "b" / ref.sha256, into)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    engine: Engine
-    replica: Store
-    static: Path
-    market: str
-    current_rows: CurrentRows
-    facts: Mapping[str, str]
-    now: datetime
-
-    def publish(self) -> Published | None:
-        with self._reading() as connection:
-            document = published(connection, self.market)
-            marks = _marks(connection, self.market)
-            head = read_head(document) if document is not None else None
-            number = max(head.publication if head else 0, self._replica_publication()) + 1
-            if head is None or document is None or not self._catch_up(head, document):
+    def publish(self, *, at_least: int = 0) -> Published | None:
+        """See `publish`."""
+        with self.reading() as connection:
+            marks = self.marks(connection)
+            number = self.next_number(connection, at_least)
+            line = published(connection, self.place.market)
+            if line is None or not self.catch_up(connection, line):
                 return self._begin_again(connection, number, marks)
-            if not marks:
-                return None
-            return self._go_on(connection, number, marks, head)
+            is_behind = at_least > last_number(connection, self.place.market)
+            return self._go_on(connection, number, marks, line, is_behind=is_behind) if marks or is_behind else None
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self.engine.connect() as plain:
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection that sees one state of the database."""
+        with self.place.engine.connect() as plain:
             connection = plain.execution_options(comptoir_reads_only=True)
             try:
                 yield connection
             finally:
                 connection.rollback()
 
-    def _replica_publication(self) -> int:
-        try:
-            return publication(self.replica.read()) if self.replica.path.exists() else 0
-        except DatabaseError:
-            return 0
+    def marks(self, connection: Connection) -> list[Mark]:
+        """Return the marks that wait."""
+        columns = (sync_dirty.c.table_name, sync_dirty.c.row_key, sync_dirty.c.gen)
+        found = connection.execute(select(*columns).where(sync_dirty.c.market == self.place.market))
+        return [(table, row_key, gen) for table, row_key, gen in found]
 
-    def _catch_up(self, head: Head, document: dict[str, Any]) -> bool:
-        """Make good what a crash left: the head's file and the replica stand where the record says. False when they cannot.
+    def next_number(self, connection: Connection, at_least: int = 0) -> int:
+        """Return the number of the next publication: above every one that anybody knows of."""
+        seen = [_publication_of(store) for store in (self.replica, self.trial_replica)]
+        return max(last_number(connection, self.place.market), at_least, *seen) + 1
+
+    def catch_up(self, connection: Connection, line: Line) -> bool:
+        """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
 
         A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
         """
-        if self._replica_publication() > head.publication:
+        market = self.place.market
+        trial = open_trial(connection, market)
+        if _publication_of(self.replica) > line.publication:
             return False
-        path = self.static / head_path(self.market)
-        content = _head_bytes(document)
+        trial_line = published(connection, market, trial.trial_id) if trial is not None else None
         try:
-            follow(self.replica, _Local(document, self.static), self.market, now=self.now)
+            for channel in (*line.channels.values(), *(trial_line.channels.values() if trial_line else ())):
+                self.blobs.read(channel.index)
+            self.follow(self.replica, line)
+            if trial_line is not None:
+                self.follow(self.trial_replica, whole(line, trial_line))
         except (SyncError, FileNotFoundError):
             return False
-        if not path.exists() or path.read_bytes() != content:
-            replace_file(path, content)
+        self.announce(line, trial, trial_line)
         return True
 
+    def follow(self, replica: Store, line: Line) -> None:
+        """Bring a replica to a line's publication from HQ's own blobs. Raises: SyncError, FileNotFoundError."""
+        source = _Local(encode_head(Head(market=self.place.market, ring=RINGS[-1], line=line)), self.place.static)
+        if replica.path.exists() and _publication_of(replica) > line.publication:
+            replica.close()
+            replica.path.unlink()
+            remove_logs(replica.path)
+        follow(replica, source, Wanted(market=self.place.market), now=self.now)
+
+    def differences(
+        self, connection: Connection, database: Database, marks: list[Mark], held: Held
+    ) -> tuple[dict[str, tuple[dict[Value, Row], list[Row]]], dict[str, set[Value]]]:
+        """Return how each marked table gets to what business says, and the keys that are held back no longer.
+
+        A held row stays out until business says something else than what is held back.
+        """
+        found: dict[str, tuple[dict[Value, Row], list[Row]]] = {}
+        free: dict[str, set[Value]] = {}
+        for table in TABLES:
+            keys = [row_key for name, row_key, _ in marks if name == table.name]
+            if keys:
+                kept = held.get(table.name, {})
+                free[table.name] = set()
+                found[table.name] = self._compare(connection, database, table, keys, kept, free[table.name])
+        return found, free
+
+    def record(self, lines: Iterable[Line], marks: list[Mark], also: Also | None = None) -> None:
+        """Commit publications, the end of the marks they answer, and what belongs to them, in one transaction."""
+        numbers = [line.publication for line in lines]
+        try:
+            with self.place.engine.begin() as connection:
+                for line in lines:
+                    record_publication(connection, self.place.market, line)
+                delete_marks(connection, self.place.market, marks)
+                if also is not None:
+                    also(connection)
+        except IntegrityError as problem:
+            raise Busy(f"publication {numbers} of {self.place.market} was made by another publisher") from problem
+
+    def announce(self, line: Line, trial: TrialState | None, trial_line: Line | None) -> None:
+        """Move the heads of every ring to these publications, unless they are there."""
+        heads = {ring: self._head(ring, line, trial, trial_line) for ring in RINGS}
+        documents = {head_name(self.place.market, ring): encode_head(head) for ring, head in heads.items()}
+        static = self.place.static
+        before = {name: announced(static, name) for name in documents}
+        if before != documents:
+            # What the heads of now lead to can be asked for a while yet, by whoever has read them.
+            touch(static, named_blobs(static, [decode_head(head) for head in before.values() if head]), now=self.now)
+        announce(static, self.place.keys, documents, now=self.now)
+
+    def _head(self, ring: str, line: Line, trial: TrialState | None, trial_line: Line | None) -> Head:
+        share_bp = trial.shares.get(ring, 0) if trial is not None else 0
+        if trial is None or trial_line is None or not share_bp:
+            return Head(market=self.place.market, ring=ring, line=line)
+        told = Trial(share_bp=share_bp, salt=trial.trial_id, line=trial_line)
+        return Head(market=self.place.market, ring=ring, line=line, trial=told)
+
     def _begin_again(self, connection: Connection, number: int, marks: list[Mark]) -> Published:
-        """Publish everything, in new epochs: the first publication, and the one after history was lost."""
-        path = self.replica.path
-        aside = path.with_name(f"{path.name}.new")
+        """Publish everything, in new logs: the first publication, and the one after history was lost."""
+        place = self.place
+        trial = open_trial(connection, place.market)
+        held = held_rows(connection, place.market)
+        aside = place.replica.with_name(f"{place.replica.name}.new")
         database = new_catalog(aside)
         try:
             states = {name: RootState() for name in CHANNELS}
             with write(database):
                 for table in TABLES:
-                    self._insert_all(connection, database, table, states[table.channel])
+                    self._insert_all(connection, database, table, states[table.channel], held.get(table.name, {}))
             create_indexes(database)
-            epochs = {name: str(uuid.uuid4()) for name in CHANNELS}
             with write(database):
                 channels = {
-                    name: self._snapshot(database, name, epoch=epochs[name], version=1, state=states[name]) for name in CHANNELS
+                    name: begin_channel(database, name, states[name], version=1, blobs=self.blobs, now=self.now)
+                    for name in CHANNELS
                 }
-                head = self._head(number, channels)
-                for name in CHANNELS:
-                    store_sync_cursor(database, name, epoch=epochs[name], version=1, state=states[name], now=self.now)
-                refresh(database, None)
-                store_facts(database, _stored_facts(head))
+                line = Line(
+                    name=OWN_LINE,
+                    publication=number,
+                    published_at=clock.to_text(self.now),
+                    facts=place.facts,
+                    channels=channels,
+                )
+                refresh(database, None, now=self.now)
+                store_facts(database, stored_facts(line, place.market))
             finish_catalog(database)
         finally:
             database.close()
         connection.rollback()
-        self._record(head, marks)
-        self._swap(head)
+        self.record([line], marks, also=lambda within: self._lose_trial(within, trial, line))
+        self.announce(line, None, None)
         install(self.replica, aside)
-        return Published(publication=number, published_at=head.published_at, head=head.to_json(), changed=None)
+        return Published(line=line, changed=None)
 
-    def _go_on(self, connection: Connection, number: int, marks: list[Mark], head: Head) -> Published | None:
-        """Publish the difference between the replica and the marked rows, as one segment a channel."""
-        touched: Touched = {}
-        with self.replica.write() as database:
-            channels = {name: self._next(connection, database, name, head.channels[name], marks, touched) for name in CHANNELS}
+    def _lose_trial(self, connection: Connection, trial: TrialState | None, line: Line) -> None:
+        if trial is not None:
+            close_trial(
+                connection,
+                self.place.market,
+                trial.trial_id,
+                state="halted",
+                reason="the history was lost",
+                closed_at=line.published_at,
+            )
+
+    def _go_on(self, connection: Connection, number: int, marks: list[Mark], line: Line, *, is_behind: bool) -> Published | None:
+        """Publish the difference between replicas and marked rows to everybody, on HQ's line and on the trial's.
+
+        Where HQ `is_behind` what kiosks have seen, the numbers go on above that even if nothing differs.
+        """
+        place = self.place
+        held = held_rows(connection, place.market)
+        trial = open_trial(connection, place.market)
+        trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
+        with ExitStack() as transactions:
+            database = transactions.enter_context(self.replica.write())
+            draft = Draft.of(line, database, self.blobs, self.now)
+            differences, free = self.differences(connection, database, marks, held)
+            for channel, some in by_channel(differences, CHANNELS).items():
+                draft.change(channel, some)
+            trial_draft = None
+            if trial is not None and trial_line is not None:
+                trial_database = transactions.enter_context(self.trial_replica.write())
+                trial_draft = Draft.of(whole(line, trial_line), trial_database, self.blobs, self.now)
+                self.carry(connection, marks, trial, draft, trial_draft)
             connection.rollback()
-            if not touched:
+            if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
                 self._forget(marks)
                 return None
-            after = self._head(number, channels)
-            refresh(database, touched)
-            store_facts(database, _stored_facts(after))
-            self._record(after, marks)
-            self._swap(after)
-        return Published(publication=number, published_at=after.published_at, head=after.to_json(), changed=touched)
+            return self.finish(draft, trial_draft, trial, number, marks, also=lambda within: self._free(within, held, free))
 
-    def _next(
+    def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
+        """Bring marked rows into the trial's line too; channels that did not fork stand where HQ's own line stands."""
+        held = held_rows(connection, self.place.market, trial_id=OWN_LINE)
+        differences, _ = self.differences(connection, trial_draft.database, marks, held)
+        for channel, some in by_channel(differences, CHANNELS).items():
+            if channel in trial.forks:
+                trial_draft.change(channel, some)
+            else:
+                trial_draft.mirror(channel, some, draft.channels[channel])
+        trial_draft.channels.update({name: draft.channels[name] for name in CHANNELS if name not in trial.forks})
+
+    def finish(
+        self,
+        draft: Draft,
+        trial_draft: Draft | None,
+        trial: TrialState | None,
+        number: int,
+        marks: list[Mark],
+        also: Also | None = None,
+    ) -> Published:
+        """Record and announce the drafts; their replicas commit when the caller's transactions end."""
+        place = self.place
+        if trial_draft is not None and trial is not None:
+            join_lines(draft, trial_draft, trial)
+        line = draft.publication(number, place.facts)
+        _settle(draft, line, place.market)
+        trial_line = None
+        if trial_draft is not None and trial is not None:
+            trial_line = trial_draft.publication(number + 1, place.facts, only=trial.forks)
+            _settle(trial_draft, whole(line, trial_line), place.market)
+        self.record([each for each in (line, trial_line) if each is not None], marks, also)
+        self.announce(line, trial, trial_line)
+        return Published(
+            line=line,
+            changed=draft.touched,
+            movement=draft.movement,
+            trial=trial_line,
+            trial_changed=trial_draft.touched if trial_draft else None,
+        )
+
+    def _free(self, connection: Connection, held: Held, free: Mapping[str, Iterable[Value]]) -> None:
+        set_free(connection, self.place.market, {table: keys for table, keys in free.items() if table in held})
+
+    def _compare(
         self,
         connection: Connection,
         database: Database,
-        name: str,
-        there: ChannelHead,
-        marks: list[Mark],
-        touched: Touched,
-    ) -> ChannelHead:
-        state = sync_cursors(database)[name].state.copy()
-        changes: list[TableChange] = []
-        for table in tables_of(name):
-            keys = [row_key for table_name, row_key, _ in marks if table_name == table.name]
-            if keys:
-                before, rows = self._differences(connection, database, table, keys)
-                change = change_of(table, before, rows)
-                if change is not None:
-                    changes.append(change)
-                    replace_rows(database, table, state, before=before, rows=rows, touched=touched)
-        if not changes:
-            return there
-        version = there.version + 1
-        store_sync_cursor(database, name, epoch=there.epoch, version=version, state=state, now=self.now)
-        segments = [*there.segments]
-        if sum(map(_rows_of, changes)) <= SEGMENT_ROWS:
-            segment = Segment(
-                channel=name,
-                epoch=there.epoch,
-                first=version,
-                last=version,
-                pre_root=there.root,
-                post_root=root_of(name, state),
-                tables=tuple(changes),
-            )
-            segments.append(SegmentRef(version, version, self._store(encode_segment(segment))))
-        if segments[-1:] and segments[-1].last == version and not _is_heavy(there.snapshot, segments):
-            return replace(there, version=version, root=root_of(name, state), rows=state.rows, segments=tuple(segments))
-        fresh = self._snapshot(database, name, epoch=there.epoch, version=version, state=state)
-        return replace(fresh, segments=tuple(segments[-KEPT_SEGMENTS:]))
-
-    def _differences(
-        self, connection: Connection, database: Database, table: Table, keys: list[str]
+        table: Table,
+        keys: list[str],
+        held: Mapping[Value, Row | None],
+        free: set[Value],
     ) -> tuple[dict[Value, Row], list[Row]]:
         """Return the stored rows that go or change, and the rows that come in their place or anew."""
         before: dict[Value, Row] = {}
         after: list[Row] = []
-        whole = WHOLE_TABLE in keys
-        wanted = None if whole else [json.loads(key) for key in keys]
+        wanted = None if WHOLE_TABLE in keys else [json.loads(key) for key in keys]
         seen: set[Value] = set()
         for rows in _batches(self._rows(connection, table, wanted)):
             stored = stored_rows(database, table, [row[0] for row in rows])
             seen.update(row[0] for row in rows)
             for row in rows:
+                if row[0] in held and not _is_free(row[0], row, held, free):
+                    continue
                 if stored.get(row[0]) != row:
                     after.append(row)
                     if row[0] in stored:
                         before[row[0]] = stored[row[0]]
         if wanted is None:
             wanted = [key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')]
-        before.update(stored_rows(database, table, [key for key in wanted if key not in seen]))
+        gone = [key for key in wanted if key not in seen and (key not in held or _is_free(key, None, held, free))]
+        before.update(stored_rows(database, table, gone))
         return before, after
 
     def _rows(self, connection: Connection, table: Table, keys: list[Value] | None) -> Iterator[Row]:
         if keys is None:
-            yield from map(tuple, self.current_rows(connection, table.name, None))
+            yield from map(tuple, self.place.current_rows(connection, table.name, None))
             return
         for start in range(0, len(keys), COMPARED_ROWS):
-            yield from map(tuple, self.current_rows(connection, table.name, keys[start : start + COMPARED_ROWS]))
+            yield from map(tuple, self.place.current_rows(connection, table.name, keys[start : start + COMPARED_ROWS]))
 
-    def _insert_all(self, connection: Connection, database: Database, table: Table, state: RootState) -> None:
+    def _insert_all(
+        self, connection: Connection, database: Database, table: Table, state: RootState, held: Mapping[Value, Row | None]
+    ) -> None:
+        """Insert every row of a table but those held back: of these, what the fleet has, or nothing where that is lost."""
         for rows in _batches(self._rows(connection, table, None)):
-            insert_rows(database, table, rows)
-            state.add(table.name, rows)
+            some = [row for row in rows if row[0] not in held or held[row[0]] != row]
+            insert_rows(database, table, some)
+            state.add(table.name, some)
+        if held:
+            with_ours = {key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')}
+            kept = [row for key, row in self._stored(table, held).items() if key not in with_ours]
+            insert_rows(database, table, kept)
+            state.add(table.name, kept)
 
-    def _snapshot(self, database: Database, name: str, *, epoch: str, version: int, state: RootState) -> ChannelHead:
-        manifest = write_snapshot(database, name, version=version, store=self._store)
-        if manifest.rows != state.rows:
-            raise SyncError(f"{name} holds {manifest.rows} rows where {state.rows} were counted")
-        return ChannelHead(
-            epoch=epoch,
-            version=version,
-            root=root_of(name, state),
-            rows=state.rows,
-            snapshot=_snapshot_ref(manifest, self._store(encode_manifest(manifest))),
-            segments=(),
-        )
-
-    def _head(self, number: int, channels: Mapping[str, ChannelHead]) -> Head:
-        return Head(
-            market=self.market,
-            publication=number,
-            published_at=clock.to_text(self.now),
-            facts=self.facts,
-            channels=channels,
-        )
-
-    def _store(self, blob: bytes) -> BlobRef:
-        return store_blob(self.static / "b", blob)
-
-    def _record(self, head: Head, marks: list[Mark]) -> None:
-        row = {
-            "market": self.market,
-            "publication": head.publication,
-            "published_at": head.published_at,
-            "head": _head_bytes(head.to_json()).decode(),
-        }
+    def _stored(self, table: Table, keys: Iterable[Value]) -> dict[Value, Row]:
         try:
-            with self.engine.begin() as connection:
-                connection.execute(insert(sync_publication), row)
-                _delete_marks(connection, self.market, marks)
-        except IntegrityError as problem:
-            raise Busy(f"publication {head.publication} of {self.market} was made by another publisher") from problem
+            return stored_rows(self.replica.read(), table, list(keys))
+        except (DatabaseError, FileNotFoundError):
+            return {}
 
     def _forget(self, marks: list[Mark]) -> None:
-        with self.engine.begin() as connection:
-            _delete_marks(connection, self.market, marks)
-
-    def _swap(self, head: Head) -> None:
-        replace_file(self.static / head_path(self.market), _head_bytes(head.to_json()))
+        with self.place.engine.begin() as connection:
+            delete_marks(connection, self.place.market, marks)
 
 
-def _marks(connection: Connection, market: str) -> list[Mark]:
-    columns = (sync_dirty.c.table_name, sync_dirty.c.row_key, sync_dirty.c.gen)
-    return [tuple(row) for row in connection.execute(select(*columns).where(sync_dirty.c.market == market))]
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """HQ's own files as a source, so that a replica follows like any kiosk."""
+
+    content: bytes
+    static: Path
+    received: int = 0
+    era: str = ""
+
+    def head(self, market: str, ring: str) -> bytes:  # noqa: ARG002 - one head is all it has
+        return self.content
+
+    def blob(self, ref: BlobRef, into: Path) -> None:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.static / "b" / ref.sha256, into)
 
 
-def _delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None:
-    # A mark renewed since it was read has a higher `gen` and stays for the next publication.
+def whole(line: Line, trial_line: Line) -> Line:
+    """Return a trial's publication with the channels it shares with HQ's line."""
+    return Line(
+        name=trial_line.name,
+        publication=trial_line.publication,
+        published_at=trial_line.published_at,
+        facts=trial_line.facts,
+        channels={**line.channels, **trial_line.channels},
+    )
+
+
+def stored_facts(line: Line, market: str) -> dict[str, str]:
+    """Return what a replica keeps of the publication it stands at."""
+    return {**line_facts(line), "market": market, "era": ""}
+
+
+def join_lines(draft: Draft, trial_draft: Draft, trial: TrialState) -> None:
+    """Lead kiosks from each line into the other, wherever they are since the fork: shares move and trials end."""
+    for channel, since in trial.forks.items():
+        ours, theirs = draft.keys_since(channel, since), trial_draft.keys_since(channel, since)
+        if ours is None or theirs is None:
+            continue
+        keys = {table.name: ours.get(table.name, set()) | theirs.get(table.name, set()) for table in tables_of(channel)}
+        base, fork = draft.channels[channel], trial_draft.channels[channel]
+        draft.join(channel, fork, keys, since=since)
+        trial_draft.join(channel, base, keys, since=since)
+
+
+def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None:
+    """Delete marks as they were read: one renewed since has a higher `gen` and stays for the next publication."""
     if marks:
         statement = sync_dirty.delete().where(
             sync_dirty.c.market == market,
@@ -337,27 +483,26 @@ def _delete_marks(connection: Connection, market: str, marks: list[Mark]) -> Non
         connection.execute(statement, [{"at_table": table, "at_key": key, "at_gen": gen} for table, key, gen in marks])
 
 
+def _settle(draft: Draft, line: Line, market: str) -> None:
+    if draft.touched:
+        refresh(draft.database, draft.touched, now=draft.now)
+    store_facts(draft.database, stored_facts(line, market))
+
+
+def _publication_of(replica: Store) -> int:
+    try:
+        return publication(replica.read()) if replica.path.exists() else 0
+    except DatabaseError:
+        return 0
+
+
+def _is_free(key: Value, row: Row | None, held: Mapping[Value, Row | None], free: set[Value]) -> bool:
+    if held[key] == row:
+        return False
+    free.add(key)
+    return True
+
+
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while some := list(islice(rows, COMPARED_ROWS)):
         yield some
-
-
-def _rows_of(change: TableChange) -> int:
-    return sum(len(block) for block in (change.deleted, change.put, change.changed) if block is not None)
-
-
-def _is_heavy(snapshot: SnapshotRef, segments: list[SegmentRef]) -> bool:
-    since = [ref for ref in segments if ref.last > snapshot.version]
-    return len(since) > MAX_SEGMENTS or sum(ref.blob.length for ref in since) > snapshot.length // 2
-
-
-def _snapshot_ref(manifest: Manifest, ref: BlobRef) -> SnapshotRef:
-    return SnapshotRef(manifest.version, manifest.length, ref)
-
-
-def _stored_facts(head: Head) -> dict[str, str]:
-    return {**head.facts, "market": head.market, "publication": str(head.publication), "published_at": head.published_at}
-
-
-def _head_bytes(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

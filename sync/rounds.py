@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pos import clock, outbox
-from pos.catalog import publication
 from pos.corners import corner
-from pos.db import DatabaseError, Store
+from pos.db import Store
 from pos.ops import setting, store_setting
 from pos.slips import load_device
-from sync.channels import sync_cursors
+from pos.trusted_time import is_clock_wrong, trusted_now
 from sync.client import Client
-from sync.errors import SyncError
-from sync.follower import Moved, Progress, follow
+from sync.errors import MetadataExpired, SyncError
+from sync.follower import Moved, Progress, Wanted, follow
+from sync.heartbeats import FAILED, heartbeat_of
 from sync.locks import LOCK_FILE, hold
+from sync.mirrors import is_shared, open_trust, share
 from sync.room import check_room
 from sync.uplink import Pushed, push
 
@@ -40,6 +42,14 @@ class RoundReport:
     def faults(self) -> tuple[str, ...]:
         """The codes of what failed."""
         return tuple(dict.fromkeys(problem.code for problem in self.problems))
+
+    @property
+    def failed(self) -> dict[str, Any] | None:
+        """The line and publication that could not be taken in, and why: HQ halts a trial by it."""
+        for problem in self.problems:
+            if "line" in problem.data:
+                return {"line": problem.data["line"], "publication": problem.data["publication"], "code": problem.code}
+        return None
 
     @property
     def retry_after_s(self) -> int | None:
@@ -64,50 +74,40 @@ def run_round(
     enrolment, DatabaseError and DiskFull for the kiosk's own disk.
     """
     with hold(directory / LOCK_FILE):
-        market = corner(ops.read()).market
+        wanted = Wanted.by(corner(ops.read()))
         key = load_device(directory).private_key
         problems: list[SyncError] = []
+        trust = open_trust(directory, ops, client, now=now)
 
         def send() -> Pushed | None:
-            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer)
-            return _tried(problems, lambda: push(ops, client, key=key, heartbeat=heartbeat, now=now()))
+            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer, now=now())
+            pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
+            return _tried(problems, pushing)
+
+        def follow_where_there_is_room() -> Moved:
+            check_room(catalog)
+            at = trusted_now(ops.read(), now())
+            return follow(catalog, trust, wanted, now=at, progress=progress, keep_blobs=is_shared(ops))
+
+        def fetch() -> Moved | None:
+            return _tried(problems, follow_where_there_is_room)
 
         waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
         # Slips wait for nothing; without any, one message after the fetch tells HQ what we hold now.
         pushed = send() if waiting else None
-
-        def fetch() -> Moved:
-            check_room(catalog)
-            return follow(catalog, client, market, now=now(), progress=progress)
-
-        moved = _tried(problems, fetch)
+        believed = trusted_now(ops.read(), now())
+        moved = fetch()
         if pushed is None or (moved is not None and moved.publication > moved.before):
             pushed = send() or pushed
+        if _has_run_out(problems) and trusted_now(ops.read(), now()) < believed:
+            # Our clock was ahead, and the signed reply has put it right: what seemed to have run out has not.
+            problems[:] = [problem for problem in problems if not isinstance(problem, MetadataExpired)]
+            moved = fetch()
+        if moved is not None and is_shared(ops):
+            share(directory)
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
         _record(ops, report, now=now())
         return report
-
-
-def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str, Any]) -> dict[str, Any]:
-    """Return what HQ is told about this kiosk with every message."""
-    channels: dict[str, Any] = {}
-    number = 0
-    try:
-        database = catalog.read()
-        number = publication(database)
-        for name, held in sync_cursors(database).items():
-            channels[name] = {"epoch": held.epoch, "version": held.version, "root": held.root}
-    except (FileNotFoundError, DatabaseError):
-        # A missing or damaged catalogue is told as one that holds nothing.
-        channels = {}
-    return {
-        "catalog": channels,
-        "publication": number,
-        "software": software,
-        "printer": printer,
-        "corner_sha256": setting(ops.read(), "corner_sha256"),
-        "faults": setting(ops.read(), "sync_faults") or {},
-    }
 
 
 def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
@@ -118,12 +118,20 @@ def _tried(problems: list[SyncError], act: Callable[[], T]) -> T | None:
         return None
 
 
+def _has_run_out(problems: list[SyncError]) -> bool:
+    return any(isinstance(problem, MetadataExpired) for problem in problems)
+
+
 def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     """Keep what failed and since when, and when the catalogue was last known to be HQ's newest."""
     known = setting(ops.read(), "sync_faults") or {}
-    faults = {code: known.get(code, clock.to_text(now)) for code in report.faults}
+    codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
+    faults = {code: known.get(code, clock.to_text(now)) for code in codes}
+    failed = report.failed
     with ops.write() as database:
         if faults != known:
             store_setting(database, "sync_faults", faults)
+        if failed != setting(database, FAILED):
+            store_setting(database, FAILED, failed)
         if report.moved is not None and not report.moved.is_stale:
             store_setting(database, "checked_at", clock.to_text(now))

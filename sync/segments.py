@@ -21,12 +21,15 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-SEGMENT_FORMAT = "comptoir-segment/1"
+SEGMENT_FORMAT = "comptoir-segment/2"
 PART_FORMAT = "comptoir-part/1"
 MAX_BLOB_BYTES = 16 * 2**20
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_WINDOW_LOG = 23
 SEGMENT_LEVEL = 19
+LARGE_SEGMENT_LEVEL = 9
+LARGE_SEGMENT_ROWS = 20_000
+"""Beyond this the strongest level costs HQ seconds and saves a few per cent."""
 PART_LEVEL = 12
 
 
@@ -47,25 +50,38 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """What one segment does to one table: keys gone, whole rows put, and new values of some columns of rows that exist."""
+    """What one segment does to one table: keys gone, whole rows put, and new values of some columns of rows that exist.
+
+    Each block of `changed` has its own columns; a key stands in one block of the change at most.
+    """
 
     table: str
     deleted: Block | None = None
     put: Block | None = None
-    changed: Block | None = None
+    changed: tuple[Block, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(len(block) for block in (self.deleted, self.put, *self.changed) if block is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """The change of one channel from version `first - 1` to `last`, absolute: applying it twice ends at the same rows."""
+    """The change of one channel from version `first - 1` to `last`, absolute: applying it twice ends at the same rows.
+
+    Which log the versions count in is for the index that names the segment to say.
+    """
 
     channel: str
-    epoch: str
     first: int
     last: int
     pre_root: str
     post_root: str
     tables: tuple[TableChange, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it touches."""
+        return sum(map(len, self.tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +97,22 @@ def encode_segment(segment: Segment) -> bytes:
     document = {
         "format": SEGMENT_FORMAT,
         "channel": segment.channel,
-        "epoch": segment.epoch,
         "from": segment.first,
         "to": segment.last,
         "pre_root": segment.pre_root,
         "post_root": segment.post_root,
         "tables": [_encode_change(change) for change in segment.tables],
     }
-    return _compress(document, SEGMENT_LEVEL)
+    is_large = segment.rows > LARGE_SEGMENT_ROWS
+    return pack(document, LARGE_SEGMENT_LEVEL if is_large else SEGMENT_LEVEL)
 
 
 def decode_segment(blob: bytes) -> Segment:
     """Read a segment. Raises: Malformed, TooLarge."""
-    document = _document(blob, SEGMENT_FORMAT)
+    document = unpack(blob, SEGMENT_FORMAT)
     try:
         return Segment(
             channel=_text(document["channel"]),
-            epoch=_text(document["epoch"]),
             first=_count(document["from"]),
             last=_count(document["to"]),
             pre_root=_text(document["pre_root"]),
@@ -111,12 +126,12 @@ def decode_segment(blob: bytes) -> Segment:
 def encode_part(part: Part) -> bytes:
     """Return the blob of `part`; the same rows in the same order give the same bytes."""
     tables = [{"table": table, "put": _encode_block(block)} for table, block in part.tables]
-    return _compress({"format": PART_FORMAT, "channel": part.channel, "tables": tables}, PART_LEVEL)
+    return pack({"format": PART_FORMAT, "channel": part.channel, "tables": tables}, PART_LEVEL)
 
 
 def decode_part(blob: bytes) -> Part:
     """Read a part. Raises: Malformed, TooLarge."""
-    document = _document(blob, PART_FORMAT)
+    document = unpack(blob, PART_FORMAT)
     try:
         tables = tuple((_text(table["table"]), _decode_block(table["put"])) for table in document["tables"])
         return Part(_text(document["channel"]), tables)
@@ -124,17 +139,48 @@ def decode_part(blob: bytes) -> Part:
         raise Malformed(f"not a snapshot part: {problem}") from problem
 
 
+def pack(document: dict[str, Any], level: int) -> bytes:
+    """Return `document` as one frame of zstd over compact JSON. Raises: TooLarge."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    blob = zstd.compress(text, level)
+    if len(text) > MAX_TEXT_BYTES or len(blob) > MAX_BLOB_BYTES:
+        raise TooLarge(f"a blob of {len(blob)} bytes ({len(text)} unpacked) would be refused by every kiosk")
+    return blob
+
+
+def unpack(blob: bytes, expected: str) -> dict[str, Any]:
+    """Return the document that `pack` packed, if its format is the `expected` one. Raises: Malformed, TooLarge."""
+    if len(blob) > MAX_BLOB_BYTES:
+        raise TooLarge(f"blob of {len(blob)} bytes")
+    try:
+        unpacker = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
+        text = unpacker.decompress(blob, MAX_TEXT_BYTES + 1)
+        if len(text) > MAX_TEXT_BYTES:
+            raise TooLarge("blob unpacks to more than the format allows")
+        if not unpacker.eof or unpacker.unused_data:
+            raise Malformed("blob is cut short, or something follows it")
+        document = json.loads(text)
+    except (zstd.ZstdError, ValueError) as problem:
+        raise Malformed(f"unreadable blob: {problem}") from problem
+    if not isinstance(document, dict) or document.get("format") != expected:
+        raise Malformed(f"not a {expected}")
+    return document
+
+
 def _encode_change(change: TableChange) -> dict[str, Any]:
     document: dict[str, Any] = {"table": change.table}
-    for name, block in (("del", change.deleted), ("put", change.put), ("set", change.changed)):
+    for name, block in (("del", change.deleted), ("put", change.put)):
         if block is not None:
             document[name] = _encode_block(block)
+    if change.changed:
+        document["set"] = [_encode_block(block) for block in change.changed]
     return document
 
 
 def _decode_change(document: dict[str, Any]) -> TableChange:
-    blocks = [_decode_block(document[name]) if name in document else None for name in ("del", "put", "set")]
-    return TableChange(_text(document["table"]), *blocks)
+    deleted, put = (_decode_block(document[name]) if name in document else None for name in ("del", "put"))
+    changed = tuple(_decode_block(block) for block in document.get("set", ()))
+    return TableChange(_text(document["table"]), deleted, put, changed)
 
 
 def _encode_block(block: Block) -> dict[str, Any]:
@@ -168,32 +214,6 @@ def _never_falls(column: Sequence[Value]) -> bool:
     if set(map(type, column)) != {int}:
         return False
     return all(map(int.__le__, column, column[1:]))  # type: ignore[arg-type]  # every value was just seen to be int
-
-
-def _compress(document: dict[str, Any], level: int) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    blob = zstd.compress(text, level)
-    if len(text) > MAX_TEXT_BYTES or len(blob) > MAX_BLOB_BYTES:
-        raise TooLarge(f"a blob of {len(blob)} bytes ({len(text)} unpacked) would be refused by every kiosk")
-    return blob
-
-
-def _document(blob: bytes, expected: str) -> dict[str, Any]:
-    if len(blob) > MAX_BLOB_BYTES:
-        raise TooLarge(f"blob of {len(blob)} bytes")
-    try:
-        unpacker = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
-        text = unpacker.decompress(blob, MAX_TEXT_BYTES + 1)
-        if len(text) > MAX_TEXT_BYTES:
-            raise TooLarge("blob unpacks to more than the format allows")
-        if not unpacker.eof or unpacker.unused_data:
-            raise Malformed("blob is cut short, or something follows it")
-        document = json.loads(text)
-    except (zstd.ZstdError, ValueError) as problem:
-        raise Malformed(f"unreadable blob: {problem}") from problem
-    if not isinstance(document, dict) or document.get("format") != expected:
-        raise Malformed(f"not a {expected}")
-    return document
 
 
 def _text(value: object) -> str:

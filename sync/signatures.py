@@ -1,7 +1,8 @@
-"""Who sent a request: RFC 9421 signatures with a kiosk's Ed25519 key over method, host, path and body.
+"""Who sent a request, and who answered it: RFC 9421 signatures with Ed25519 keys.
 
-A kiosk's clock may be wrong by years, so the time of signing is carried but never judged; a replayed request adds no event
-because events are stored once by (key, stream, seq), though it can bring back an old heartbeat.
+A kiosk signs method, host, path and body; HQ signs status and body together with the request's own signature, so that an answer
+fits one request only. A kiosk's clock may be wrong by years, so the time of signing is carried but never judged; a replayed
+request adds no event because events are stored once by (key, stream, seq), though it can bring back an old heartbeat.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ from http_message_signatures import (
 from http_message_signatures.algorithms import ED25519
 
 from pos.tokens import key_id
-from sync.errors import Untrusted
+from sync.errors import SyncError, Untrusted
 
 TAG = "comptoir-sync"
 LABEL = "kiosk"
 COVERED = ("@method", "@authority", "@path", "content-type", "content-digest")
+
+REPLY_TAG = "comptoir-reply"
+REPLY_LABEL = "hq"
+REPLY_COVERED = ('"@status"', '"content-type"', f'"signature";key="{LABEL}";req', '"content-digest"')
+HQ_TARGET = "hq.json"
+HQ_FORMAT = "comptoir-hq/1"
+"""The target, and its format, that names the keys HQ signs its replies with."""
 
 
 class Request(Protocol):
@@ -43,14 +51,40 @@ class Request(Protocol):
 R = TypeVar("R", bound=Request)
 
 
-def signer(private_key: Ed25519PrivateKey, *, now: datetime) -> Callable[[R], R]:
-    """Return what signs a prepared request in place, under the key's own id."""
+class Reply(Protocol):
+    """What is verified: requests' Response has this shape."""
+
+    status_code: int
+
+    @property
+    def request(self) -> Any:
+        """The request it answers, with `method`, `url` and `headers` as they were sent."""
+
+    @property
+    def headers(self) -> MutableMapping[str, str]:
+        """The header fields."""
+
+
+def signer(private_key: Ed25519PrivateKey, *, now: datetime, nonce: str | None = None) -> Callable[[R], R]:
+    """Return what signs a prepared request in place, under the key's own id.
+
+    A `nonce` makes two requests of one second and content differ, and so the answers that fit them.
+    """
     name = key_id(private_key.public_key().public_bytes_raw()).hex()
     machine = HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=_OwnKey(private_key))
 
     def sign(request: R) -> R:
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        machine.sign(request, key_id=name, created=now, label=LABEL, tag=TAG, covered_component_ids=COVERED[:-1], body=body)
+        machine.sign(
+            request,
+            key_id=name,
+            created=now,
+            nonce=nonce,
+            label=LABEL,
+            tag=TAG,
+            covered_component_ids=COVERED[:-1],
+            body=body,
+        )
         return request
 
     return sign
@@ -71,6 +105,47 @@ def verify(method: str, url: str, headers: Mapping[str, str], body: bytes, *, pu
     return str(result.parameters["keyid"])
 
 
+def sign_reply(
+    private_key: Ed25519PrivateKey,
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    request_headers: Mapping[str, str],
+    now: datetime,
+) -> dict[str, str]:
+    """Return the header fields to add to an answer so that it holds for this signed request alone."""
+    name = key_id(private_key.public_key().public_bytes_raw()).hex()
+    machine = HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=_OwnKey(private_key))
+    # Of the request only its signature is covered, which covers the rest; the address stands for any.
+    request = _Message("POST", "http://hq.invalid/", dict(request_headers.items()))
+    reply = _Reply(status, {"content-type": headers["Content-Type"]}, request)
+    machine.sign(
+        reply,
+        key_id=name,
+        created=now,
+        label=REPLY_LABEL,
+        tag=REPLY_TAG,
+        covered_component_ids=REPLY_COVERED[:-1],
+        body=body,
+    )
+    return {field: value for field, value in reply.headers.items() if field != "content-type"}
+
+
+def verify_reply(reply: Reply, body: bytes, *, public_key: Callable[[str], bytes | None]) -> None:
+    """Find that HQ signed this answer for the very request it came to; `public_key` as in `verify`.
+
+    Raises: Untrusted, and what `public_key` raises of `sync.errors`.
+    """
+    machine = _Verifier(signature_algorithm=ED25519, key_resolver=_KnownKeys(public_key))
+    try:
+        machine.verify(reply, max_age=None, expect_tag=REPLY_TAG, require_components=REPLY_COVERED, body=body)
+    except (HTTPMessageSignaturesException, ValueError) as problem:
+        if problem.args and isinstance(problem.args[0], SyncError):
+            raise problem.args[0] from None
+        raise Untrusted(f"the reply's signature does not hold: {problem}") from problem
+
+
 class _Verifier(HTTPMessageVerifier):
     max_clock_skew = timedelta(days=36_500)
     require_created = False
@@ -81,6 +156,13 @@ class _Message:
     method: str
     url: str
     headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status_code: int
+    headers: dict[str, str]
+    request: _Message
 
 
 class _OwnKey(HTTPSignatureKeyResolver):

@@ -7,6 +7,8 @@ restored from a backup), the events after it are sent again.
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +21,11 @@ from pos.corners import read_corner
 from pos.db import Store
 from pos.ops import setting, store_setting
 from pos.tokens import EPOCH, key_id
+from pos.trusted_time import learn_time
 from sync.client import Client
 from sync.enrolment import corner_sha256
 from sync.errors import Malformed, Rejected, Untrusted
-from sync.signatures import signer
+from sync.signatures import signer, verify_reply
 
 FORMAT = "comptoir-up/1"
 PATH = "/sync/v1/up"
@@ -43,9 +46,18 @@ class Pushed:
     is_new_corner: bool
 
 
-def push(ops: Store, client: Client, *, key: Ed25519PrivateKey, heartbeat: dict[str, Any], now: datetime) -> Pushed:
+def push(
+    ops: Store,
+    client: Client,
+    *,
+    key: Ed25519PrivateKey,
+    reply_key: Callable[[str], bytes | None],
+    heartbeat: dict[str, Any],
+    now: datetime,
+) -> Pushed:
     """Send what HQ has not acknowledged, in as many batches as it takes; with nothing to send, the heartbeat alone.
 
+    An answer counts when a key that `reply_key` knows by its id signed it for this very request; it tells the time, too.
     What was acknowledged before a failure stays acknowledged.
     Raises: Offline, Rejected (`stream_forked`: HQ holds other events under our numbers), Malformed, Untrusted.
     """
@@ -54,8 +66,13 @@ def push(ops: Store, client: Client, *, key: Ed25519PrivateKey, heartbeat: dict[
     while True:
         acked = setting(ops.read(), "acked") or 0
         batch = _batch(ops.read(), acked, key, heartbeat)
-        answer = client.post(PATH, batch, signer=signer(key, now=now))
-        ack = _accept(ops, answer)
+        answer = client.post(
+            PATH,
+            batch,
+            signer=signer(key, now=now, nonce=secrets.token_hex(8)),
+            judge=lambda response, body: verify_reply(response, body, public_key=reply_key),
+        )
+        ack = _accept(ops, answer, now=now)
         is_new_corner = is_new_corner or answer.get("corner") is not None
         sent += len(batch["events"])
         pending, _ = outbox.depth(ops.read(), acked=ack)
@@ -81,7 +98,7 @@ def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[st
         if events and size > MAX_BATCH_BYTES:
             break
         events.append(event)
-    pending, _ = outbox.depth(ops, acked=acked + len(events))
+    pending, oldest_at = outbox.depth(ops, acked=acked + len(events))
     return {
         "format": FORMAT,
         "corner_id": setting(ops, "corner")["corner_id"],
@@ -89,16 +106,17 @@ def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[st
         "stream": setting(ops, "stream"),
         "from_seq": acked + 1,
         "events": events,
-        "heartbeat": {**heartbeat, "pending": pending},
+        "heartbeat": {**heartbeat, "pending": pending, "oldest_at": oldest_at},
     }
 
 
-def _accept(ops: Store, answer: dict[str, Any]) -> int:
+def _accept(ops: Store, answer: dict[str, Any], *, now: datetime) -> int:
     ack, corner = answer.get("ack"), answer.get("corner")
     if type(ack) is not int or ack < 0 or not isinstance(answer.get("time"), str):
         raise Malformed("the answer carries no ack")
     try:
-        is_sane = EPOCH <= clock.from_text(answer["time"]) < EPOCH + FARTHEST
+        hq_time = clock.from_text(answer["time"])
+        is_sane = EPOCH <= hq_time < EPOCH + FARTHEST
     except ValueError:
         is_sane = False
     if not is_sane:
@@ -111,6 +129,7 @@ def _accept(ops: Store, answer: dict[str, Any]) -> int:
             )
         store_setting(database, "acked", ack)
         store_setting(database, "hq_time", answer["time"])
+        learn_time(database, hq_time, wall=now)
         if corner is not None:
             _store_corner(database, corner)
     return ack

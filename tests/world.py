@@ -214,7 +214,7 @@ def make_catalog(path: Path) -> None:
         for table, row in rows():
             marks = ", ".join("?" * len(row))
             database.execute(f"insert into {table} values ({marks})", list(row))
-        catalog.refresh(database, None)
+        catalog.refresh(database, None, now=NOW)
     database.close()
 
 

@@ -25,6 +25,8 @@ FILES = {
     "grades.jsonl",
     "laws.jsonl",
     "listings.csv",
+    "media",
+    "media.jsonl",
     "options.jsonl",
     "partners.jsonl",
     "plans.jsonl",
@@ -74,6 +76,16 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
         "valid_to": str | None,
         "source": str,
         "body": dict,
+    },
+    "media": {
+        "media_id": int,
+        "sku_id": int,
+        "kind": str,
+        "rank": int,
+        "file": str,
+        "alt": dict,
+        "credit": str,
+        "sha256": str,
     },
     "options": {
         "option_id": int,
@@ -177,7 +189,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def texts_of(value: Any) -> Iterator[str]:

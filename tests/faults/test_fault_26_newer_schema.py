@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-import sync.publisher
+import sync.drafts
+import sync.heads
 import sync.snapshots
 from sync.errors import Malformed
+from sync.heads import encode_head, head_name
+from sync.repository import announce
 from sync.segments import Block, Part, Segment, encode_part, encode_segment
-from tests.sync.conftest import Hq, Kiosk, Line
+from tests.sync.conftest import Hq, Kiosk
 
 
 def wider(block: Block | None) -> Block | None:
@@ -47,7 +49,7 @@ def test_fault_26_a_column_or_table_of_the_future_is_never_applied_in_part(
     before = follower.rows()
     with monkeypatch.context() as patch:
         segment_of_the_future, part_of_the_future = NEWER[newer]
-        patch.setattr(sync.publisher, "encode_segment", lambda segment: encode_segment(segment_of_the_future(segment)))
+        patch.setattr(sync.drafts, "encode_segment", lambda segment: encode_segment(segment_of_the_future(segment)))
         patch.setattr(sync.snapshots, "encode_part", lambda part: encode_part(part_of_the_future(part)))
         hq.put("stock", (1, 0))
         hq.put("stock", (999, 1))
@@ -60,17 +62,17 @@ def test_fault_26_a_column_or_table_of_the_future_is_never_applied_in_part(
         assert follower.is_sound()
 
 
-def test_fault_26_a_head_of_the_future_is_left_alone(hq: Hq, follower: Kiosk, line: Line) -> None:
+def test_fault_26_a_head_of_the_future_is_left_alone(hq: Hq, follower: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
     hq.publish()
     follower.follow()
     before = follower.rows()
-
-    def newer(request: Any, answer: Any) -> Any:
-        return (answer[0], {}, answer[2].replace(b"comptoir-head/", b"comptoir-head/9")) if answer[0] == 200 else answer
-
-    line.after = newer
     hq.put("stock", (1, 0))
     hq.publish()
+    head = hq.head()
+    with monkeypatch.context() as patch:
+        patch.setattr(sync.heads, "FORMAT", "comptoir-head/99")
+        newer = encode_head(head)
+    announce(hq.static, hq.keys, {head_name("fr", "stable"): newer}, now=hq.now)
     with pytest.raises(Malformed):
         follower.follow()
     assert follower.rows() == before

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 import sync.client
-from sync.blobs import store_blob
+from sync.blobs import BlobFolder
 from sync.client import Client
 from sync.errors import Offline
 from tests.faults.conftest import Served
@@ -50,7 +50,7 @@ def test_fault_30_a_line_that_goes_silent_keeps_what_came(
 ) -> None:
     """A part of a blob arrives and then nothing, not even an end: after the deadline it is kept, and only the rest asked for."""
     monkeypatch.setattr(sync.client, "READ_S", 1)
-    ref = store_blob(served.hq.directory / "sync" / "b", Random(30).randbytes(50_000))
+    ref = BlobFolder(served.hq.directory / "sync" / "b").store(Random(30).randbytes(50_000))
     with poor_line(served.port) as line:
         line.silent_after = 30_000
         client = Client(line.url)

@@ -28,7 +28,10 @@ def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk
         "catalog": {"price": {"epoch": "e1", "version": 7, "root": "00", "age_s": 120}},
         "outbox": {"pending": 0, "oldest_at": None, "acked": 0},
         "printers": [{"name": "127.0.0.1:9100", "state": "unknown", "queue": 0}],
+        "media": {"files": 0, "bytes": 0},
         "faults": [],
+        "ring": "stable",
+        "publication": state["publication"],
     }
 
 

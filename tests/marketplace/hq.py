@@ -18,7 +18,7 @@ from marketplace.db import open_engine, reading, rows
 from marketplace.enrolments import enrol_device, start_enrolment
 from marketplace.feeds import Imported, import_feed
 from marketplace.places import read_place, start_place
-from marketplace.publishing import publish_all
+from marketplace.publishing import publish_all, sync_path
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
 from sync.signatures import signer
@@ -68,7 +68,7 @@ class Hq:
         """Import the small world, with some listings changed or left out."""
         self.feeds += 1
         feed = world.write_feed(self.directory / f"feed{self.feeds}", rows, world.listings(**listings))
-        return import_feed(self.engine, feed, progress=quiet)
+        return import_feed(self.engine, feed, static=sync_path(self.directory), progress=quiet)
 
     def publish(self) -> int | None:
         """Publish; return the number of the French publication, or None when nothing changed."""

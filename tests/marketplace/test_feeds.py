@@ -9,6 +9,7 @@ import pytest
 
 from marketplace.feeds import import_feed
 from marketplace.problems import FeedRefused
+from marketplace.publishing import sync_path
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, quiet
 
@@ -24,7 +25,7 @@ def refused(hq: Hq, tmp_path: Path, rows: Rows | None = None, **listings: dict[s
 def refused_feed(hq: Hq, feed: Path) -> list[dict[str, Any]]:
     before = hq.rows("select * from listing order by listing_id") + hq.rows("select * from sku order by sku_id")
     with pytest.raises(FeedRefused) as refusal:
-        import_feed(hq.engine, feed, progress=quiet)
+        import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet)
     assert hq.rows("select * from listing order by listing_id") + hq.rows("select * from sku order by sku_id") == before
     assert hq.rows("select * from sync_dirty") == []
     problems: list[dict[str, Any]] = refusal.value.data["problems"]
@@ -161,7 +162,7 @@ def test_memory_does_not_grow_with_the_listings(hq: Hq, tmp_path: Path) -> None:
     usual = {"seller_id": "1", "sku_id": "1", "grade": "GOOD", "price": "300.00"}
     feed = world.write_feed(tmp_path / "large", None, dict.fromkeys(range(1000, 21_000), usual))
     tracemalloc.start()
-    import_feed(hq.engine, feed, progress=quiet)
+    import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40 * 2**20

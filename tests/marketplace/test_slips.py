@@ -212,9 +212,8 @@ def test_each_market_has_a_history_of_its_own(hq: Hq) -> None:
     usual = {"market": "us", "currency": "USD"}
     for number, moved in enumerate(({}, usual)):
         supply = world.listings(l12=moved, l13=usual)
-        import_feed(
-            hq.engine, world.write_feed(hq.directory / f"two{number}", None, supply, markets=world.TWO_MARKETS), progress=quiet
-        )
+        feed = world.write_feed(hq.directory / f"two{number}", None, supply, markets=world.TWO_MARKETS)
+        import_feed(hq.engine, feed, static=publishing.sync_path(hq.directory), progress=quiet)
         hq.publish()
     assert hq.rows(
         "select market, publication, withdrawn from listing_terms where listing_id = 12 order by market, publication"

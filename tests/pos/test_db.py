@@ -104,7 +104,7 @@ def test_a_frozen_schema_stays(path: Path, act: Callable[[Database], object]) ->
 
 def test_a_frozen_catalogue_still_searches_and_is_refreshed(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
-        catalog.refresh(database, None)
+        catalog.refresh(database, None, now=NOW)
     assert kiosk.catalog.read().execute("select count(*) from sku_search where sku_search match 'iphone'").fetchone() == (2,)
 
 

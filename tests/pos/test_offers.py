@@ -19,7 +19,7 @@ from tests.world import ATELIER, BOUTIQUE, EXCELLENT, FAIR, GOOD, IPHONE_12, IPH
 def change(kiosk: Kiosk, statement: str, *values: object, touched: dict[str, set[object]] | None = None) -> Database:
     with kiosk.catalog.write() as database:
         database.execute(statement, list(values))
-        catalog.refresh(database, touched)
+        catalog.refresh(database, touched, now=world.NOW)
     return kiosk.catalog.read()
 
 
@@ -139,7 +139,7 @@ def test_a_deleted_listing_leaves_its_sku(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
         database.execute("delete from listing where listing_id = 107")
         database.execute("delete from stock where listing_id = 107")
-        catalog.refresh(database, {"listing": {107}, "stock": {107}, catalog.FORMER_PAIRS: {(IPHONE_12, GOOD)}})
+        catalog.refresh(database, {"listing": {107}, "stock": {107}, catalog.FORMER_PAIRS: {(IPHONE_12, GOOD)}}, now=world.NOW)
 
     assert winner(kiosk.catalog.read(), sku_id=IPHONE_12) is None
     assert kiosk.catalog.read().execute("select count(*) from shelf where sku_id = ?", [IPHONE_12]).fetchone() == (0,)
@@ -176,9 +176,9 @@ def test_refreshing_the_touched_equals_refreshing_all(kiosk: Kiosk, some: list[t
             else:
                 table = "stock" if column == "quantity" else "listing"
                 database.execute(f"update {table} set {column} = ? where listing_id = ?", [value, listing_id])
-        catalog.refresh(database, touched)
+        catalog.refresh(database, touched, now=world.NOW)
         some_refreshed = derived(database)
-        catalog.refresh(database, None)
+        catalog.refresh(database, None, now=world.NOW)
         assert some_refreshed == derived(database)
         for sku_id, grade_id, listing_id, all_in_cents in some_refreshed[0]:
             offer = offers.winning_offer(database, sku_id, grade_id)
@@ -211,6 +211,6 @@ def test_refresh_runs_in_the_callers_transaction(kiosk: Kiosk) -> None:
     database = kiosk.catalog._current_writer()
     with suppress(RuntimeError), write(database):
         database.execute("update stock set quantity = 0")
-        catalog.refresh(database, None)
+        catalog.refresh(database, None, now=world.NOW)
         raise RuntimeError
     assert derived(kiosk.catalog.read()) == before

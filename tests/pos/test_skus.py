@@ -46,7 +46,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
                 row = [listing_id, sku_id, GRADES[(number + turn) % 4], 1 + turn, 10000 + number % 17 * 1000, 500]
                 database.execute("insert into listing values (?, ?, ?, ?, ?, ?, 3, 12, 1, null, 0, null)", row)
                 database.execute("insert into stock values (?, 2)", [listing_id])
-        catalog.refresh(database, None)
+        catalog.refresh(database, None, now=world.NOW)
     yield database
     database.close()
 
@@ -117,7 +117,7 @@ def test_of_two_words_meant_the_commoner_is_taken(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
         database.execute("update sku set body = json_set(body, '$.words', 'cable') where sku_id = ?", [world.DYSON_V11])
         database.execute("update sku set body = json_set(body, '$.words', 'table') where sku_id in (1, 2)")
-        catalog.refresh(database, {"sku": {1, 2, 5}})
+        catalog.refresh(database, {"sku": {1, 2, 5}}, now=world.NOW)
 
     assert skus.browse(kiosk.catalog.read(), Query(q="xable")).corrected == "table"
 
@@ -303,7 +303,7 @@ def test_facets_are_what_the_shelf_holds(kiosk: Kiosk, wide: Database) -> None:
 def test_a_sku_off_the_shelf_keeps_its_page(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
         database.execute("update stock set quantity = 0 where listing_id = 110")
-        catalog.refresh(database, {"stock": {110}})
+        catalog.refresh(database, {"stock": {110}}, now=world.NOW)
     catalogue = kiosk.catalog.read()
 
     item = skus.sku(catalogue, "DYSON-V11-PURPLE")

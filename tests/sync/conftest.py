@@ -17,11 +17,18 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from pos.catalog import TABLES
 from pos.db import Store, connect
+from pos.ops import open_ops
+from sync.blobs import BlobFolder, BlobRef
 from sync.channels import damaged_channels
 from sync.client import Client
-from sync.follower import Moved, follow
+from sync.follower import Moved, Wanted, follow
+from sync.heads import Head, decode_head, encode_head, head_name
+from sync.indexes import Index, decode_index
 from sync.log import mark_dirty, sync_metadata
-from sync.publisher import Published, publish
+from sync.mirrors import open_trust
+from sync.publisher import Place, Published, publish
+from sync.repository import announce, announced, create
+from sync.trust import pin_root
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEYS = {table.name: table for table in TABLES}
@@ -43,6 +50,8 @@ class Hq:
         self.directory = directory
         self.replica = directory / "fr" / "catalog.db"
         self.static = directory / "sync"
+        self.keys = directory / "keys"
+        create(self.static, self.keys, now=NOW)
         self.engine = open_engine(directory)
         self.rows: dict[str, dict[Any, Row]] = {table.name: {} for table in TABLES}
         self.now = NOW
@@ -61,25 +70,43 @@ class Hq:
         with self.engine.begin() as connection:
             mark_dirty(connection, "fr", table, keys)
 
-    def publish(self) -> Published | None:
-        self.now += timedelta(minutes=1)
-        return publish(
-            self.engine,
-            self.replica,
-            self.static,
-            "fr",
+    @property
+    def place(self) -> Place:
+        return Place(
+            engine=self.engine,
+            market="fr",
+            replica=self.replica,
+            static=self.static,
+            keys=self.keys,
             current_rows=self.current_rows,
             facts={"currency": "EUR"},
-            now=self.now,
         )
+
+    def tick(self, **time: int) -> datetime:
+        self.now += timedelta(**(time or {"minutes": 1}))
+        return self.now
+
+    def publish(self, *, at_least: int = 0) -> Published | None:
+        return publish(self.place, now=self.tick(), at_least=at_least)
 
     def current_rows(self, connection: Connection, table: str, keys: list[Any] | None) -> Iterable[Row]:
         rows = self.rows[table]
         return list(rows.values()) if keys is None else [rows[key] for key in keys if key in rows]
 
-    def head(self) -> dict[str, Any]:
-        head: dict[str, Any] = json.loads((self.static / "head" / "fr.json").read_bytes())
-        return head
+    def head(self, ring: str = "stable") -> Head:
+        content = announced(self.static, head_name("fr", ring))
+        assert content is not None
+        return decode_head(content)
+
+    def announce(self, head: Head) -> None:
+        """Sign a head that no publisher of ours would make."""
+        announce(self.static, self.keys, {head_name("fr", head.ring): encode_head(head)}, now=self.now)
+
+    def index(self, channel: str) -> Index:
+        return decode_index(self.blob(self.head().line.channels[channel].index))
+
+    def blob(self, ref: BlobRef) -> bytes:
+        return BlobFolder(self.static / "b").read(ref)
 
 
 def open_engine(directory: Path) -> Engine:
@@ -138,7 +165,7 @@ class Line(BaseAdapter):
             return 404, {}, b'{"code": "not_found"}'
         body = file.read_bytes()
         tag = f'"{hash(body)}"'
-        if path.startswith("/sync/v1/head/") and request.headers.get("If-None-Match") == tag:
+        if request.headers.get("If-None-Match") == tag:
             return 304, {"ETag": tag}, b""
         wanted = request.headers.get("Range")
         if wanted:
@@ -160,9 +187,14 @@ class Kiosk:
         session.mount("http://", line)
         self.client = Client("http://hq.example", session=session)
         self.catalog = Store(directory / "catalog.db", durable=False)
+        self.ops = open_ops(directory / "ops.db")
+        with self.ops.write() as database:
+            pin_root(database, (line.static / "metadata" / "1.root.json").read_text())
+        self.trust = open_trust(directory, self.ops, self.client, now=lambda: NOW)
 
-    def follow(self) -> Moved:
-        return follow(self.catalog, self.client, "fr", now=NOW)
+    def follow(self, ring: str = "stable", corner_id: str = "nantes", **options: Any) -> Moved:
+        wanted = Wanted(market="fr", ring=ring, corner_id=corner_id)
+        return follow(self.catalog, self.trust, wanted, now=NOW, **options)
 
     def rows(self) -> dict[str, dict[Any, Row]]:
         return rows_of(self.catalog.path)
@@ -213,3 +245,4 @@ def kiosk(tmp_path: Path, line: Line) -> Iterable[Kiosk]:
     kiosk = Kiosk(directory, line)
     yield kiosk
     kiosk.catalog.close()
+    kiosk.ops.close()

@@ -18,14 +18,16 @@ from pos.tokens import key_id
 from sync.client import Client
 from sync.enrolment import corner_sha256, enrol
 from sync.errors import Malformed, Offline, Rejected, Untrusted
-from tests.sync.conftest import Answer, Line, json_answer
+from sync.repository import create, newest_root
+from tests.sync.conftest import NOW, Answer, Line, json_answer
 from tests.sync.test_uplink import CORNER
 
 
 class Desk:
     """HQ's side: a code is good for one key, and the same code with the same key gets the same answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str) -> None:
+        self.root = root
         self.codes: dict[str, str | None] = {"7K4M-2Q9T": None, "SECOND": None}
         self.spoil: dict[str, Any] = {}
 
@@ -41,6 +43,8 @@ class Desk:
             "first_counter": 1,
             "key_id": key_id(bytes.fromhex(public)).hex(),
             "stream": f"stream-{code}",
+            "root": self.root,
+            "time": "2026-11-22T09:00:00Z",
         }
         return json_answer({**answer, **self.spoil})
 
@@ -48,7 +52,8 @@ class Desk:
 class Place:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.desk = Desk()
+        create(directory / "sync", directory / "keys", now=NOW)
+        self.desk = Desk(newest_root(directory / "sync"))
         self.line = Line(directory)
         self.line.posts["/sync/v1/enrolments"] = self.desk
         session = requests.Session()
@@ -57,7 +62,7 @@ class Place:
         self.ops: Store = open_ops(directory / "ops.db")
 
     def enrol(self, code: str = "7K4M-2Q9T") -> dict[str, Any]:
-        return enrol(self.directory, self.ops, self.client, code)
+        return enrol(self.directory, self.ops, self.client, code, now=NOW)
 
     def settings(self) -> dict[str, Any]:
         names = ("corner_sha256", "marketplace_url", "key_id", "stream", "acked")
@@ -118,6 +123,8 @@ def test_a_refused_code_says_so_and_changes_nothing(place: Place) -> None:
         ({"corner_sha256": "0" * 64}, Untrusted),
         ({"corner": {}}, Malformed),
         ({"stream": 5}, Malformed),
+        ({"root": "{}"}, Malformed),
+        ({"time": "soon"}, Malformed),
     ],
 )
 def test_an_answer_that_does_not_fit_is_not_stored(place: Place, spoil: dict[str, Any], error: type[Exception]) -> None:

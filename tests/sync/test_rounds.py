@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos import outbox
 from pos.errors import NotFound
-from pos.ops import open_ops, setting, store_setting
+from pos.ops import setting, store_setting
 from sync.errors import Busy
+from sync.heartbeats import read_heartbeat
+from sync.keys import REPLY, read_key
 from sync.locks import hold
 from sync.rounds import RoundReport, run_round
 from tests.sync.conftest import NOW, Hq, Kiosk, Line
@@ -23,9 +25,9 @@ class Corner:
     def __init__(self, kiosk: Kiosk) -> None:
         self.kiosk = kiosk
         self.key = Ed25519PrivateKey.generate()
-        self.inbox = Inbox(self.key)
+        self.inbox = Inbox(self.key, read_key(kiosk.line.static.with_name("keys") / REPLY))
         kiosk.line.posts["/sync/v1/up"] = self.inbox
-        self.ops = open_ops(kiosk.directory / "ops.db")
+        self.ops = kiosk.ops
 
     def enrol(self) -> None:
         (self.kiosk.directory / "device.key").write_bytes(self.key.private_bytes_raw())
@@ -50,11 +52,10 @@ class Corner:
 
 
 @pytest.fixture
-def corner(kiosk: Kiosk) -> Iterator[Corner]:
+def corner(kiosk: Kiosk) -> Corner:
     corner = Corner(kiosk)
     corner.enrol()
-    yield corner
-    corner.ops.close()
+    return corner
 
 
 def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) -> None:
@@ -62,19 +63,28 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
     corner.record()
     report = corner.round()
     assert (report.faults, report.moved and report.moved.publication, report.pushed and report.pushed.acked) == ((), 1, 1)
-    assert [request.path_url for request in line.asked[:2]] == ["/sync/v1/up", "/sync/v1/head/fr.json"]
+    assert [request.path_url for request in line.asked[:2]] == ["/sync/v1/up", "/sync/v1/metadata/timestamp.json"]
     last = corner.inbox.heartbeats[-1]
-    channels = hq.head()["channels"]
-    expected = {name: {field: channels[name][field] for field in ("epoch", "version", "root")} for name in channels}
+    held = hq.head()["channels"]
+    shown = {name: {"epoch": held[name]["epoch"][:8], "version": 1, "root": held[name]["root"][:16]} for name in held}
     assert last == {
-        "catalog": expected,
+        **read_heartbeat(last),
+        "catalog": shown,
         "publication": 1,
+        "line": "",
+        "jumps": None,
+        "ring": "stable",
         "software": "0.1.0",
         "printer": {"state": "unknown"},
         "pending": 0,
+        "oldest_at": None,
+        "next_counter": 1,
         "corner_sha256": "c0",
         "faults": {},
+        "media_bytes": 0,
     }
+    assert last["clock"]["wall"] == "2026-11-22T09:00:00Z"
+    assert len(json.dumps(last)) <= 700
 
 
 def test_a_quiet_round_is_one_head_and_one_heartbeat(hq: Hq, corner: Corner, line: Line) -> None:
@@ -82,7 +92,7 @@ def test_a_quiet_round_is_one_head_and_one_heartbeat(hq: Hq, corner: Corner, lin
     corner.round()
     line.asked.clear()
     corner.round()
-    assert [request.path_url for request in line.asked] == ["/sync/v1/head/fr.json", "/sync/v1/up"]
+    assert [request.path_url for request in line.asked] == ["/sync/v1/metadata/timestamp.json", "/sync/v1/up"]
 
 
 def test_without_network_the_report_says_so_and_since_when(hq: Hq, corner: Corner, line: Line) -> None:
@@ -129,4 +139,3 @@ def test_a_kiosk_not_enrolled_does_not_sync(tmp_path: Path, kiosk: Kiosk) -> Non
     corner = Corner(kiosk)
     with pytest.raises(NotFound):
         corner.round()
-    corner.ops.close()

@@ -34,11 +34,12 @@ def blocks(draw: st.DrawFn) -> Block:
     return Block(tuple(f"c{number}" for number in range(width)), columns)
 
 
-changes = st.builds(TableChange, st.text("abc", min_size=1), st.none() | blocks(), st.none() | blocks(), st.none() | blocks())
+changes = st.builds(
+    TableChange, st.text("abc", min_size=1), st.none() | blocks(), st.none() | blocks(), st.lists(blocks(), max_size=2).map(tuple)
+)
 segments = st.builds(
     Segment,
     channel=st.sampled_from(["content", "price"]),
-    epoch=st.uuids().map(str),
     first=st.integers(1, 9),
     last=st.integers(9, 99),
     pre_root=st.text("0123456789abcdef", min_size=64, max_size=64),

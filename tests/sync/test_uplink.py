@@ -18,7 +18,7 @@ from pos.tokens import key_id
 from sync.client import Client
 from sync.enrolment import corner_sha256
 from sync.errors import Malformed, Offline, Rejected, Untrusted
-from sync.signatures import verify
+from sync.signatures import sign_reply, verify
 from sync.uplink import MAX_BATCH_BYTES, MAX_EVENTS, Pushed, push, reply
 from tests.sync.conftest import NOW, Answer, Line, json_answer
 
@@ -44,8 +44,9 @@ CORNER = {
 class Inbox:
     """HQ's side in its simplest honest form: stored once by (stream, seq), in a dictionary that outlives a lost answer."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey, reply_key: Ed25519PrivateKey) -> None:
         self.key = key
+        self.reply_key = reply_key
         self.stored: dict[tuple[str, int], tuple[str, str]] = {}
         self.heartbeats: list[dict[str, Any]] = []
         self.corner: dict[str, Any] | None = None
@@ -67,7 +68,15 @@ class Inbox:
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
         self.heartbeats.append(batch["heartbeat"])
-        return json_answer(reply(self.ack(batch["stream"]), "2026-11-22T09:00:00Z", self.corner))
+        answer = json_answer(reply(self.ack(batch["stream"]), "2026-11-22T09:00:00Z", self.corner))
+        return self.signed(request, answer)
+
+    def signed(self, request: requests.PreparedRequest, answer: Answer) -> Answer:
+        status, headers, body = answer
+        signature = sign_reply(
+            self.reply_key, status=status, headers=headers, body=body, request_headers=request.headers, now=NOW
+        )
+        return status, {**headers, **signature}, body
 
     def ack(self, stream: str) -> int:
         ack = 0
@@ -79,7 +88,8 @@ class Inbox:
 class Uplink:
     def __init__(self, directory: Path) -> None:
         self.key = Ed25519PrivateKey.generate()
-        self.inbox = Inbox(self.key)
+        self.inbox = Inbox(self.key, Ed25519PrivateKey.generate())
+        self.known = self.inbox.reply_key.public_key().public_bytes_raw()
         self.line = Line(directory)
         self.line.posts["/sync/v1/up"] = self.inbox
         session = requests.Session()
@@ -96,7 +106,8 @@ class Uplink:
                 outbox.record(database, "demo_checked", {"n": number, "é": "€" * size}, now=NOW)
 
     def push(self) -> Pushed:
-        return push(self.ops, self.client, key=self.key, heartbeat={"publication": 3}, now=NOW)
+        known = {key_id(self.known).hex(): self.known}
+        return push(self.ops, self.client, key=self.key, reply_key=known.get, heartbeat={"publication": 3}, now=NOW)
 
     def settings(self, name: str) -> Any:
         return setting(self.ops.read(), name)

@@ -1,0 +1,70 @@
+"""Announced prices start on the kiosk by themselves: at their moment, by trusted time, with or without a network.
+
+Invariant: from the first page after a start-up, and for every slip, what has started is in force.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime
+
+from kiosk import web
+from pos import clock, prices, trusted_time
+from pos.db import DatabaseError, Store
+from pos.errors import DiskFull
+
+LOG = logging.getLogger("kiosk.prices")
+LONGEST_SLEEP_S = 60.0
+SHORTEST_SLEEP_S = 1.0
+
+
+def trusted_now(ops: Store | None) -> datetime:
+    """Return the time by which prices start; the wall clock's where there are no records."""
+    return clock.now() if ops is None else trusted_time.trusted_now(ops.read(), clock.now())
+
+
+def catch_up(catalog: Store, now: datetime, *, is_verified: bool = False) -> datetime | None:
+    """Put in force what has started by `now` and return when the next price starts; writes only where there is something to do.
+
+    `is_verified` time takes back what a clock far ahead of it started (see `pos.prices.activate`). A catalogue that is missing
+    or cannot be written is left to the rounds that mend it: pages then go on with the prices they have.
+    """
+    try:
+        database = catalog.read()
+        since, due = prices.in_force_since(database), prices.next_start(database)
+        if (due is not None and due <= now) or (is_verified and since is not None and since > now):
+            with catalog.write() as database:
+                moved = prices.activate(database, now, is_verified=is_verified)
+                due = prices.next_start(database)
+            LOG.info("%d announced price(s) brought to %s", moved, clock.to_text(now))
+    except (FileNotFoundError, DatabaseError, DiskFull) as problem:
+        LOG.warning("announced prices could not be brought up to date: %s", problem)
+        return None
+    return due
+
+
+def start_watch(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+    """Put in force what has started, then go on doing so in the background; `call` tells that a round may have brought news."""
+    catch_up(kiosk.catalog, trusted_now(kiosk.ops))
+    threading.Thread(target=_watch, args=(kiosk, call), name="prices", daemon=True).start()
+
+
+def _watch(kiosk: web.Kiosk, call: threading.Event) -> None:
+    while True:
+        try:
+            now = trusted_now(kiosk.ops)
+            wait_s = sleep_s(catch_up(kiosk.catalog, now), now)
+        except Exception:
+            # A bug here must not end the watch: it is logged whole, and a minute later we try again.
+            LOG.exception("announced prices could not be brought up to date")
+            wait_s = LONGEST_SLEEP_S
+        call.wait(wait_s)
+        call.clear()
+
+
+def sleep_s(due: datetime | None, now: datetime) -> float:
+    """Return how long to sleep before the next price starts: a minute at most, since clocks are set and rounds bring prices."""
+    if due is None:
+        return LONGEST_SLEEP_S
+    return min(LONGEST_SLEEP_S, max(SHORTEST_SLEEP_S, (due - now).total_seconds()))

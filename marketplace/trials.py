@@ -1,0 +1,201 @@
+"""Trials at HQ: what the next publication would change, who would get it, how a trial does, and when it is halted by itself.
+
+Invariant: whatever ends a trial, the history of terms follows, so that a slip of a corner on trial is repriced by what its kiosk
+had.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from marketplace.corners import rings
+from marketplace.db import reading, rows
+from marketplace.publishing import markets, place_of, recorded
+from pos import clock
+from pos.errors import Invalid, NotFound
+from sync.errors import Busy
+from sync.heads import RINGS, WHOLE_BP
+from sync.log import TrialState, open_trial
+from sync.previews import Preview, preview
+from sync.publisher import Published
+from sync.trials import NoTrial, halt, promote, reached, roll_back, set_shares, whole_ring
+
+FAILED_SHARE = 5
+"""A trial is halted when one in so many of its corners could not take it in."""
+FAILED_CORNERS = 5
+"""… or as soon as so many could not."""
+JUMPED_SHARE = 5
+"""A trial is halted when one in so many of the prices it changed jumped (`sync.changes.JUMP`) …"""
+JUDGED_PRICES = 20
+"""… of at least so many changed prices."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An open trial as HQ sees it: its corners, those that took it in, those that failed, and how many prices jumped."""
+
+    market: str
+    trial: TrialState
+    corners: int
+    arrived: int
+    failed: tuple[str, ...]
+    changed: int
+    jumped: int
+
+    @property
+    def reason_to_halt(self) -> str:
+        """Why it has to be halted; empty while nothing speaks against it."""
+        failed = len(self.failed)
+        if failed and (failed >= FAILED_CORNERS or failed * FAILED_SHARE >= self.arrived + failed):
+            return f"{failed} of {self.arrived + failed} corners could not take it in: {', '.join(self.failed[:FAILED_CORNERS])}"
+        if self.changed >= JUDGED_PRICES and self.jumped * JUMPED_SHARE >= self.changed:
+            return f"{self.jumped} of {self.changed} changed prices jumped"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a publication would change in a market and how many corners would get it; None before the first publication."""
+
+    market: str
+    preview: Preview | None
+    corners: int
+
+
+def shares_of(ring: str, percent: int) -> dict[str, int] | None:
+    """Return a trial's shares for a ring and a percentage of its corners; None for all of everybody: no trial at all.
+
+    Raises: Invalid.
+    """
+    if ring not in RINGS or not 0 <= percent <= 100:
+        raise Invalid("a ring is canary, early or stable, a percentage 0 to 100", field="ring")
+    share_bp = percent * WHOLE_BP // 100
+    return None if (ring, share_bp) == (RINGS[-1], WHOLE_BP) else whole_ring(ring, share_bp)
+
+
+def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None) -> Outlook:
+    """Return what publishing now would change, and where. Raises: Busy."""
+    seen = preview(place_of(engine, directory, market), is_trial=shares is not None, now=clock.now())
+    with reading(engine) as connection:
+        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares))
+
+
+def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> int:
+    """Return about how many corners a share of each ring is: exactly for whole rings."""
+    if shares is None:
+        return sum(by_ring.values())
+    return sum(corners * shares.get(ring, 0) // WHOLE_BP for ring, corners in by_ring.items())
+
+
+def advance(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Published | None:
+    """Give the open trial to a ring, or a percentage of it; all of the last ring promotes it. Raises: NoTrial, Busy, Invalid."""
+    place, shares = place_of(engine, directory, market), shares_of(ring, percent)
+    if shares is None:
+        return recorded(place, lambda: promote(place, now=clock.now()))
+    set_shares(place, shares=shares, now=clock.now())
+    return None
+
+
+def next_ring(trial: TrialState) -> str:
+    """Return the ring a trial reaches next: the one it has reached in part, or the one after."""
+    furthest = reached(trial.shares)
+    is_whole = trial.shares.get(furthest, 0) >= WHOLE_BP
+    return RINGS[min(RINGS.index(furthest) + is_whole, len(RINGS) - 1)]
+
+
+def halt_trial(engine: Engine, directory: Path, market: str, *, reason: str) -> Published:
+    """End the open trial and lead its corners back. Raises: NoTrial, Busy."""
+    place = place_of(engine, directory, market)
+    return recorded(place, lambda: halt(place, reason=reason, now=clock.now()))
+
+
+def roll_back_all(
+    engine: Engine, directory: Path, number: int, *, chosen: Iterable[str] | None = None
+) -> dict[str, Published | None]:
+    """Publish the rows of publication `number` again in each chosen market that has it, forward; None where nothing differs.
+
+    Raises: NotFound when no market has it, TrialOpen, NotKept, Busy.
+    """
+    done: dict[str, Published | None] = {}
+    missing: list[NotFound] = []
+    for market in chosen or markets(engine):
+        place = place_of(engine, directory, market)
+        try:
+            done[market] = recorded(place, lambda place=place: roll_back(place, number, now=clock.now()))  # type: ignore[misc]
+        except NotFound as problem:
+            missing.append(problem)
+    if missing and not done:
+        raise missing[0]
+    return done
+
+
+def standing(connection: Connection, market: str) -> Standing | None:
+    """Return how the open trial of a market does by what its corners report; None without one."""
+    trial = open_trial(connection, market)
+    if trial is None:
+        return None
+    arrived, failed, jumps = 0, [], [(0, 0)]
+    for corner_id, said in _heartbeats(connection, market, since=trial.opened_at):
+        if said.get("line") == trial.trial_id:
+            arrived += 1
+        failure, movement = said.get("failed"), said.get("jumps")
+        if isinstance(failure, dict) and failure.get("line") == trial.trial_id:
+            failed.append(corner_id)
+        if isinstance(movement, dict) and movement.get("line") == trial.trial_id:
+            jumps.append((_count(movement.get("jumped")), _count(movement.get("changed"))))
+    jumped, changed = max(jumps)
+    return Standing(
+        market=market,
+        trial=trial,
+        corners=corners_in(rings(connection, market), trial.shares),
+        arrived=arrived,
+        failed=tuple(failed),
+        changed=changed,
+        jumped=jumped,
+    )
+
+
+def halt_failing(engine: Engine, directory: Path) -> list[str]:
+    """Halt every open trial that its corners' reports speak against; return the markets."""
+    halted = []
+    for market in markets(engine):
+        with reading(engine) as connection:
+            seen = standing(connection, market)
+        if seen is not None and seen.reason_to_halt:
+            try:
+                halt_trial(engine, directory, market, reason=seen.reason_to_halt)
+            except (Busy, NoTrial) as problem:
+                logger.info("the trial of %s is halted later: %s", market, problem)
+                continue
+            logger.warning("the trial of %s was halted: %s", market, seen.reason_to_halt)
+            halted.append(market)
+    return halted
+
+
+def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    found = rows(
+        connection,
+        """
+        select device.corner_id, device.heartbeat from device
+        join corner on corner.corner_id = device.corner_id
+        where corner.market = :market and device.seen_at >= :since and device.quarantined_at is null
+        """,
+        market=market,
+        since=since,
+    )
+    for each in found:
+        said = json.loads(each["heartbeat"] or "{}")
+        if isinstance(said, dict):
+            yield each["corner_id"], said
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0

@@ -1,0 +1,67 @@
+"""HQ reads a heartbeat without believing it: known fields of known kinds, small, whatever came."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sync.heartbeats import MOST_BYTES, read_heartbeat
+
+NOTHING = read_heartbeat({})
+HUGE = {"epoch": "é" * 10**5, "version": 10**400, "root": "\x00" * 10**5}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        [],
+        "x",
+        7,
+        {},
+        {"unknown": 1},
+        {"faults": [1]},
+        {"clock": "noon"},
+        {"pending": True},
+        {"pending": -1},
+        {"printer": "ok"},
+        {"catalog": {"price": 3}},
+        {"oldest_at": "yesterday"},
+        {"publication": 2**53},
+    ],
+)
+def test_what_makes_no_sense_is_unknown(said: Any) -> None:
+    read = read_heartbeat(said)
+    assert {**read, "clock": None, "printer": None} == {**NOTHING, "clock": None, "printer": None}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"catalog": dict.fromkeys(("content", "price", "stock"), HUGE), "faults": {f"f{n}": "x" for n in range(10**4)}},
+        {"software": "\ud800" * 10**4, "sqlite": "\U0001f600" * 10**4, "line": "<" * 10**4, "ring": "x" * 10**4},
+        {"printer": {"name": "\\" * 10**5, "state": {"deep": []}, "queue": 1.5}, "jumps": {"publication": "1"}},
+    ],
+)
+def test_whatever_comes_is_kept_small_and_can_be_stored(said: Any) -> None:
+    kept = json.dumps(read_heartbeat(said), ensure_ascii=False)
+    assert len(kept.encode("utf-8")) <= MOST_BYTES
+    assert "\x00" not in kept
+
+
+def test_what_makes_sense_is_kept() -> None:
+    said = {
+        "publication": 7,
+        "ring": "early",
+        "faults": {"offline": "2026-11-22T09:00:00Z", "Bad Code": None},
+        "pending": 3,
+        "jumps": {"publication": 7, "changed": 100, "jumped": 2},
+        "clock": {"wall": "2026-11-22T09:00:00Z", "known": True},
+    }
+    read = read_heartbeat(said)
+    assert (read["publication"], read["ring"], read["pending"]) == (7, "early", 3)
+    assert read["faults"] == {"offline": "2026-11-22T09:00:00Z"}
+    assert read["jumps"] == said["jumps"]
+    assert read["clock"] == {"wall": "2026-11-22T09:00:00Z", "up_s": None, "boot": None, "known": True}

@@ -21,7 +21,10 @@ def wider(block: Block | None) -> Block | None:
 
 
 def segment_with_column(segment: Segment) -> Segment:
-    changes = (replace(change, put=wider(change.put), changed=wider(change.changed)) for change in segment.tables)
+    changes = (
+        replace(change, put=wider(change.put), changed=tuple(wider(block) or block for block in change.changed))
+        for change in segment.tables
+    )
     return replace(segment, tables=tuple(changes))
 
 

@@ -76,13 +76,13 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
                 pause.wait(NOT_ENROLLED_S)
                 continue
             if is_called or not is_checked:
-                is_checked = _mend(rounds)
+                is_checked = mend(rounds)
             if url not in clients:
                 clients = {url: Client(url)}
             report = rounds.run(clients[url])
             failures, wait = (failures + 1 if report.problems else 0), report.retry_after_s
             kiosk.faults.pop("sync_failed", None)
-            _tend(rounds.ops)
+            tend(rounds.ops)
         except Busy:
             LOG.info("another process syncs this directory")
         except (PosError, DatabaseError, OSError) as problem:
@@ -101,7 +101,7 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
         is_called = call.wait(delay_s - deaf_s)
 
 
-def _mend(rounds: Rounds) -> bool:
+def mend(rounds: Rounds) -> bool:
     """Set a damaged catalogue aside, so that this round builds a new one, and say that the file was checked."""
     with hold(rounds.directory / LOCK_FILE):
         if drop_damaged(rounds.catalog):
@@ -118,7 +118,7 @@ def _first_delay_s(rounds: Rounds) -> float:
     return schedule.first_delay_s(here.corner_id)
 
 
-def _tend(ops: Store) -> None:
+def tend(ops: Store) -> None:
     """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
     with ops.write() as database:
         wipe_idle_selections(database, before=clock.now() - SELECTIONS_KEPT)

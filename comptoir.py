@@ -19,6 +19,7 @@ from pos.errors import Invalid, PosError
 # Commands are loaded when called, so that a kiosk starts without the central app's libraries.
 PARTS = {
     "demo": "demo.commands:demo",
+    "fleet": "demo.commands:fleet",
     "kiosk": "kiosk.commands:kiosk",
     "marketplace": "marketplace.commands:marketplace",
     "sample": "demo.commands:sample",

@@ -1,4 +1,4 @@
-"""The disk of a machine of the simulated world: it forgets what was not synced at a power cut, fills up, and is where crashes happen.
+"""The disk of a simulated machine: it forgets what was not synced at a power cut, fills up, and is where crashes happen.
 
 Invariant: a crash is the picture of the files at that very moment; whatever the dying code still does afterwards happens to files
 nobody will look at again. Metadata of a directory is kept in the order it was written; data counts from its own fsync on.
@@ -54,7 +54,12 @@ class Machine:
         self.is_power_cut = False
         self.room: int | None = None
         self.picture: Files = {}
-        self._forget()
+        self._names: dict[str, int] = {}
+        self._synced: dict[int, bytes] = {}
+        self._buried: dict[int, bytes] = {}
+        self._unsafe: set[int] = set()
+        self._journal: list[_Change] = []
+        self._levels: dict[str, str] = {}
 
     def start(self, files: Files) -> None:
         """Begin a new life from `files`, everything of which is safely on disk."""
@@ -67,7 +72,7 @@ class Machine:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
-        self._names = {name: inode for name, inode in self._listing()}
+        self._names = dict(self._listing())
         self._synced = {inode: files[name] for name, inode in self._names.items()}
 
     def crash_in(self, operations: int, *, power_cut: bool) -> None:
@@ -221,12 +226,8 @@ class Machine:
         self.place = str(self.directory)
 
     def _forget(self) -> None:
-        self._names: dict[str, int] = {}
-        self._synced: dict[int, bytes] = {}
-        self._buried: dict[int, bytes] = {}
-        self._unsafe: set[int] = set()
-        self._journal: list[_Change] = []
-        self._levels: dict[str, str] = {}
+        for memory in (self._names, self._synced, self._buried, self._unsafe, self._journal, self._levels):
+            memory.clear()
 
     def _own(self, path: Path) -> None:
         """Take the name of a file of SQLite's as lasting: it syncs the directory itself."""

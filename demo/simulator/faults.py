@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from demo.simulator.disk import Crash
 from demo.simulator.kiosk import DEAD, Kiosk
 from demo.simulator.network import KINDS, Weather
-from demo.simulator.restores import restore_hq, restore_records, spoil_catalog
+from demo.simulator.restores import edit_row, restore_hq, restore_records, spoil_catalog
 
 if TYPE_CHECKING:
     from demo.simulator.world import World
@@ -29,7 +29,7 @@ def clerk(world: World) -> None:
     mine = [paper for paper in world.ledger.papers if paper.corner_id == kiosk.name and not paper.is_lost]
     if mine:
         number = world.random.choice(mine).slip.number
-        if world.at_kiosk(kiosk, "void", lambda: kiosk.void(number) or True):
+        if world.at_kiosk(kiosk, "void", lambda: kiosk.void(number)):
             world.say(f"{kiosk.name} voids {number}")
 
 
@@ -72,9 +72,13 @@ def claim(world: World) -> None:
 
 def weather(world: World) -> None:
     """A line gets worse or better."""
-    kiosk = _kiosk(world)
+    set_weather(world, _kiosk(world))
+
+
+def set_weather(world: World, kiosk: Kiosk) -> None:
+    """Draw how a line is from now on."""
     kinds = KINDS if world.random.random() < 0.5 else tuple(world.random.sample(KINDS, 2))
-    kiosk.line.weather = Weather(world.random.choice((0.0, 0.0, 0.1, 0.3, 1.0)), kinds)
+    kiosk.line.weather = Weather(world.random.choice((0.0, 0.1, 0.3, 0.3, 1.0)), kinds)
     world.say(f"{kiosk.name} line {kiosk.line.weather.share:.0%} {'all' if kinds is KINDS else ', '.join(kinds)}")
 
 
@@ -168,6 +172,15 @@ def catalog_lost(world: World) -> None:
     spoil_catalog(world, kiosk, is_deleted=world.random.random() < 0.3)
 
 
+def row_edited(world: World) -> None:
+    """A row of a kiosk's catalogue changes behind its back; HQ changes that row too, which is when the kiosk must notice."""
+    kiosk = _kiosk(world)
+    listing_id = None if world.hq.is_down else edit_row(world, kiosk)
+    if listing_id is not None:
+        world.at_hq("reprice", lambda: world.hq.reprice(listing_id, world.random.randint(100, 900) * 100))
+        world.say(f"hq changes listing {listing_id}")
+
+
 def enrol(world: World) -> None:
     """An operator enrols a kiosk again, perhaps over a bad line."""
     world.enrol(_kiosk(world))
@@ -195,6 +208,7 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (2, hq_restored),
     (2, records_restored),
     (2, catalog_lost),
+    (2, row_edited),
     (1, enrol),
 )
 MEANWHILE: tuple[tuple[int, Action], ...] = ((6, customer), (2, clerk), (4, publish), (3, one_round), (2, claim), (2, hq_crash))

@@ -24,7 +24,9 @@ from marketplace.publishing import publish_market, replica_path, sync_path
 from marketplace.slips import Reading, read_slip
 from marketplace.web import Marketplace
 from pos import clock
+from sync.blobs import BlobRef, ref_of
 from sync.heads import Head, head_path, read_head
+from sync.snapshots import decode_manifest
 
 URL = "http://hq.example"
 MARKET = "fr"
@@ -91,6 +93,15 @@ class Hq:
         """Return the head that HQ serves."""
         return read_head(json.loads((sync_path(self.machine.directory) / head_path(MARKET)).read_bytes()))
 
+    def missing_blobs(self) -> list[str]:
+        """Return the blobs that the head served names and that HQ does not have, manifests' parts included."""
+        refs = []
+        for channel in self.head().channels.values():
+            refs += [channel.snapshot.manifest, *(ref.blob for ref in channel.segments)]
+            manifest = self._blob(channel.snapshot.manifest)
+            refs += decode_manifest(manifest).parts if manifest is not None else ()
+        return [ref.sha256 for ref in refs if self._blob(ref) is None]
+
     def heads(self) -> list[Head]:
         """Return the head of every publication on record, oldest first."""
         found = self.rows("select head from sync_publication where market = 'fr' order by publication")
@@ -110,6 +121,23 @@ class Hq:
         name, work = random.choice(CHANGES)
         marks = run_tx(self.engine, lambda connection: _marked(connection, work, random))
         return f"{name} ({marks})"
+
+    def reprice(self, listing_id: int, price_cents: int) -> None:
+        """Give one listing a new price."""
+
+        def work(connection: Connection) -> None:
+            sql = "update listing set price_cents = :price where listing_id = :listing_id"
+            changed(connection, sql, price=price_cents, listing_id=listing_id)
+            marks = Marks()
+            marks.add(MARKET, "listing", listing_id)
+            marks.write(connection)
+
+        run_tx(self.engine, work)
+
+    def _blob(self, ref: BlobRef) -> bytes | None:
+        path = sync_path(self.machine.directory) / "b" / ref.sha256
+        content = path.read_bytes() if path.exists() else b""
+        return content if ref_of(content) == ref else None
 
     def _app(self) -> Flask:
         """Return the app, made once: it keeps nothing between requests but the place it works on."""

@@ -1,4 +1,4 @@
-"""A corner's kiosk in the simulated world: the product's stores, rounds and slips over a directory that may be lost at any moment."""
+"""A kiosk in the simulated world: the product's stores, rounds and slips over a directory that may be lost at any moment."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ class Position:
 
 
 class Kiosk:
-    """One device. `offset` is how wrong its clock is; a dead one begins in 1970 at every start. `rotten` is the inode of a file in
-    which bytes were spoilt."""
+    """One device. `offset` is how wrong its clock is; `rotten` is the inode of a catalogue in which bytes were spoilt."""
 
     def __init__(self, machine: Machine, line: Line) -> None:
         self.machine = machine
@@ -73,9 +72,10 @@ class Kiosk:
         self.catalog.close()
         self.ops.close()
 
-    def enrol(self, code: str) -> None:
-        """Become the corner's kiosk, again or for the first time."""
+    def enrol(self, code: str) -> str:
+        """Become the corner's kiosk, again or for the first time; return the new key's id."""
         enrol(self.machine.directory, self.ops, self._client, code)
+        return str(self.setting("key_id"))
 
     def round(self, *, is_called: bool = False) -> RoundReport:
         """Do one round as the kiosk's own thread does."""
@@ -112,10 +112,11 @@ class Kiosk:
         except (FileNotFoundError, DatabaseError) as problem:
             raise CatalogMissing(str(problem)) from problem
 
-    def void(self, number: str) -> None:
-        """Let a clerk void a slip. Raises: PosError."""
+    def void(self, number: str) -> str:
+        """Let a clerk void a slip, and return its number. Raises: PosError."""
         with self.ops.write() as ops:
             slips.void_slip(ops, number, clerk_id="camille", reason="mistake", now=clock.now())
+        return number
 
     def look(self) -> Position:
         """Read the catalogue as a page does. Raises: FileNotFoundError, DatabaseError."""

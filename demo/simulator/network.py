@@ -41,10 +41,10 @@ KINDS = (
     "missing",
 )
 """What can happen to a request. `unheard`: HQ did it, the answer was lost. `late`: it arrives in a later step, the kiosk gave up.
-`broken`: the connection ends inside the answer. `short`: it ends there and nobody notices. `stale`: a cache gives an older answer."""
+`broken`: the connection ends inside the answer. `short`: it ends there unnoticed. `stale`: a cache gives an older answer."""
 
 HASHED = ("/sync/v1/b/",)
-"""Below here every byte is checked against a hash. Whatever else comes unsigned is safe only inside TLS, which no byte is changed in."""
+"""Below here every byte is checked against a hash. Other answers are safe only inside TLS, in which no byte is changed."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Cache:
 
 
 class Line(BaseAdapter):
-    """One kiosk's line. `ask` is HQ, `meanwhile` lets others act, `pass_time` moves the clock, `later` takes requests still on their way."""
+    """One kiosk's line. `ask` is HQ, `meanwhile` lets others act, `later` takes the requests that are still on their way."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class _Body:
         self._content = content
         self._breaks = breaks
 
-    def stream(self, amount: int, decode_content: bool = True) -> Iterator[bytes]:  # noqa: ARG002, FBT001, FBT002 - urllib3's signature
+    def stream(self, amount: int, decode_content: bool = True) -> Iterator[bytes]:  # noqa: ARG002, FBT001 - as urllib3's
         for start in range(0, len(self._content), amount):
             yield self._content[start : start + amount]
         if self._breaks:

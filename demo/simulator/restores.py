@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from demo.simulator.disk import Files
 from demo.simulator.kiosk import Kiosk
+from pos.db import connect, write
 
 if TYPE_CHECKING:
     from demo.simulator.world import Backup, World
@@ -61,6 +62,25 @@ def spoil_catalog(world: World, kiosk: Kiosk, *, is_deleted: bool) -> None:
     kiosk.rotten = None if is_deleted else (kiosk.machine.directory / "catalog.db").stat().st_ino
     kiosk.open()
     world.say(f"{kiosk.name} catalogue {'is deleted' if is_deleted else 'rots'}")
+
+
+def edit_row(world: World, kiosk: Kiosk) -> int | None:
+    """Change a price in a kiosk's catalogue behind its back, as rot or a helpful hand may, and return the listing."""
+    if "catalog.db" not in kiosk.machine.files() or kiosk.is_rotten():
+        return None
+    kiosk.close()
+    database = connect(kiosk.machine.directory / "catalog.db", durable=False)
+    try:
+        listings = [row[0] for row in database.execute("select listing_id from listing order by listing_id")]
+        listing_id = int(world.random.choice(listings))
+        with write(database):
+            database.execute("update listing set price_cents = price_cents + 1 where listing_id = ?", [listing_id])
+    finally:
+        database.close()
+        kiosk.open()
+    world.ledger.edited.add(kiosk.name)
+    world.say(f"{kiosk.name} listing {listing_id} is changed by hand")
+    return listing_id
 
 
 def _with_records(files: Files, records: bytes) -> Files:

@@ -1,4 +1,4 @@
-"""The small world every seed starts from: HQ with a published catalogue and enrolled corners, made once a process and kept in memory.
+"""The small world every seed starts from: HQ with a catalogue and enrolled corners, made once a process and kept in memory.
 
 The slow things of a set-up (password hashes, the first import) happen here and nowhere else.
 """
@@ -64,7 +64,7 @@ def _make(root: Path) -> Template:
     hq.open()
     import_feed(hq.engine, _feed(root / "feed"), progress=_quiet)
     hq.publish()
-    kiosks = {}
+    kiosks: dict[str, Files] = {}
     for corner_id in hq.corners()[: len(CORNERS)]:
         kiosks[corner_id] = _enrolled(Machine(corner_id, root / corner_id, Random(0)), hq, has_catalog=len(kiosks) < 3)
     hq.close()

@@ -1,4 +1,4 @@
-"""Where the product touches a disk, the simulated machine is told first: file calls of the standard library, and SQLite's connections.
+"""Where the product touches a disk, the simulated machine is told first: by file calls and by SQLite's connections.
 
 Files outside the machines' directories are not touched by any of this.
 """
@@ -133,7 +133,7 @@ class _ScarceFile:
         self._file.close()
 
 
-class WatchedConnection(sqlite3.Connection):  # type: ignore[misc]  # pysqlite3 has no types
+class WatchedConnection(sqlite3.Connection):
     """A connection that tells its machine of every writing statement, while that machine lives in the same place."""
 
     place: tuple[Machine, str, Path] | None = None
@@ -170,15 +170,19 @@ class WatchedConnection(sqlite3.Connection):  # type: ignore[misc]  # pysqlite3 
                 raise sqlite3.OperationalError(FULL) from problem
 
 
-class WatchedCursor(sqlite3.Cursor):  # type: ignore[misc]  # as above
+class WatchedCursor(sqlite3.Cursor):
     """The cursor of a watched connection."""
 
     def execute(self, sql: str, *values: Any) -> Any:
         """Tell, then execute."""
-        self.connection.tell(sql)
+        self._tell(sql)
         return super().execute(sql, *values)
 
     def executemany(self, sql: str, rows: Any) -> Any:
         """Tell once, then execute for every row."""
-        self.connection.tell(sql)
+        self._tell(sql)
         return super().executemany(sql, rows)
+
+    def _tell(self, sql: str) -> None:
+        connection: Any = self.connection
+        connection.tell(sql)

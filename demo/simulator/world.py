@@ -69,6 +69,7 @@ class Ledger:
     seen: dict[str, list[Position]] = field(default_factory=dict)
     has_hq_forgotten: bool = False
     unheld: set[tuple[str, str, int]] = field(default_factory=set)
+    edited: set[str] = field(default_factory=set)
 
 
 class World:
@@ -95,7 +96,7 @@ class World:
         machine = Machine(name, root / name, Random(self.random.getrandbits(64)))
         line = Line(
             self.random,
-            lambda request: self._ask(request),
+            self._ask,
             meanwhile=lambda: self._meanwhile(kiosk),
             pass_time=self.pass_time,
             later=self.later,
@@ -191,6 +192,7 @@ class World:
             machine.start(machine.picture)
             self.hq.open()
             self.say("hq starts again")
+            invariants.after_hq(self)
             return
         kiosk = next(each for each in self.kiosks if each.machine is machine)
         kiosk.close()
@@ -253,9 +255,9 @@ class World:
         code = self.at_hq("code", lambda: self.hq.start_enrolment(kiosk.name))
         for _ in range(4 if code else 0):
             self.ledger.positions.pop(kiosk.name, None)
-            done = self.at_kiosk(kiosk, "enrol", lambda: kiosk.enrol(code or "") or True)
-            if done:
-                self.say(f"{kiosk.name} enrolled as {kiosk.setting('key_id')}")
+            key_id = self.at_kiosk(kiosk, "enrol", lambda: kiosk.enrol(code or ""))
+            if key_id:
+                self.say(f"{kiosk.name} enrolled as {key_id}")
                 self.ledger.positions.pop(kiosk.name, None)
                 # A copy older than this would not know the device, and nothing signed with its key.
                 self.backups.clear()

@@ -194,7 +194,8 @@ def _held(catalog: Store, market: str) -> _Held | None:
 
 def _is_damage(problem: DatabaseError) -> bool:
     """Whether the file contradicts itself or is no catalogue; a full disk, a lock or a failing read is no reason to drop it."""
-    return any(sign in str(problem) for sign in ("malformed", "not a database", "no such table", "no such column"))
+    signs = ("malformed", "not a database", "no such table", "no such column", "vtable constructor failed")
+    return any(sign in str(problem) for sign in signs)
 
 
 def _set_aside(catalog: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from sqlite_utils import Database
 
-from demo.simulator.disk import Machine
+from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
 from demo.simulator.network import Line
 from kiosk.background import Rounds, mend, tend
@@ -57,6 +57,14 @@ class Kiosk:
     def name(self) -> str:
         """The corner."""
         return self.machine.name
+
+    def begin(self, files: Files) -> None:
+        """End the process and start again from `files`; a rotten catalogue among them is as rotten as before."""
+        was_rotten = self.is_rotten()
+        self.close()
+        self.machine.start(files)
+        path = self.machine.directory / "catalog.db"
+        self.rotten = path.stat().st_ino if was_rotten and path.exists() else None
 
     def open(self) -> None:
         """Start as a new process on the machine's directory."""

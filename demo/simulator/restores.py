@@ -33,9 +33,7 @@ def restore_records(world: World, kiosk: Kiosk, name: str) -> None:
     """Put a copy of a kiosk's records in their place; what they held since is lost, whoever holds it on paper."""
     before = {(key, slip.digits) for key, slip in kiosk.slips().items()}
     copy = kiosk.machine.files()
-    kiosk.machine.picture = _with_records(copy, copy[f"backup/{name}"])
-    kiosk.close()
-    kiosk.machine.start(kiosk.machine.picture)
+    kiosk.begin(_with_records(copy, copy[f"backup/{name}"]))
     kiosk.open()
     lost = before - {(key, slip.digits) for key, slip in kiosk.slips().items()}
     world.say(f"{kiosk.name} records are those of {name}: {len(lost)} slips lost")

@@ -195,8 +195,7 @@ class World:
             invariants.after_hq(self)
             return
         kiosk = next(each for each in self.kiosks if each.machine is machine)
-        kiosk.close()
-        machine.start(machine.picture)
+        kiosk.begin(machine.picture)
         if kiosk.offset and self.random.random() < 0.3:
             kiosk.offset = DEAD - self.time if self.random.random() < 0.5 else timedelta()
         room, machine.room = machine.room, None

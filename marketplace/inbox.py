@@ -302,6 +302,14 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         "difference": _difference(connection, token, device["market"], body["facts"], received_at=event["received_at"]),
     }
     _insert_once(connection, "slip", values)
+    kept = row(
+        connection,
+        "select digits from slip where corner_id = :corner_id and key_id = :key_id and counter = :counter",
+        **{name: values[name] for name in ("corner_id", "key_id", "counter")},
+    )
+    if kept is None or kept["digits"] != body["digits"]:
+        # Records put back from a copy count again from there until the kiosk is enrolled anew: a person has to know.
+        raise Conflict("another slip has this key and counter")
 
 
 def _difference(

@@ -141,6 +141,15 @@ def test_a_slip_another_device_signed_is_set_aside(hq: Hq) -> None:
     assert hq.rows("select state from inbox") == [{"state": "dead"}]
 
 
+def test_a_second_slip_under_one_number_is_set_aside_and_the_first_stays(hq: Hq) -> None:
+    """A kiosk whose records were put back from a copy counts again from there."""
+    first, second = slip_body(hq), slip_body(hq) | {"digits": hq.digits(hours=24)}
+    assert hq.up(hq.event("slip_issued", first), hq.event("slip_issued", second), hq.event("slip_issued", first)).json["ack"] == 3
+    assert hq.rows("select digits from slip") == [{"digits": first["digits"]}]
+    states = [(each["state"], each["reason"]) for each in hq.rows("select state, reason from inbox order by seq")]
+    assert states == [("judged", ""), ("dead", "Conflict: another slip has this key and counter"), ("judged", "")]
+
+
 def test_a_voided_slip_orders_nothing_and_a_later_void_is_flagged(hq: Hq) -> None:
     bodies = [slip_body(hq, counter=counter) for counter in (1, 2)]
     hq.claim(bodies[1]["digits"])

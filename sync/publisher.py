@@ -279,12 +279,12 @@ class Desk:
         finally:
             database.close()
         connection.rollback()
-        self.record([line], marks, also=lambda within: self._lose_trial(within, trial, line))
+        self.record([line], marks, also=lambda within: self._lose_trial(within, trial))
         self.announce(line, None, None)
         install(self.replica, aside)
         return Published(line=line, changed=None)
 
-    def _lose_trial(self, connection: Connection, trial: TrialState | None, line: Line) -> None:
+    def _lose_trial(self, connection: Connection, trial: TrialState | None) -> None:
         if trial is not None:
             close_trial(
                 connection,
@@ -292,21 +292,25 @@ class Desk:
                 trial.trial_id,
                 state="halted",
                 reason="the history was lost",
-                closed_at=line.published_at,
+                closed_at=clock.to_text(self.now),
             )
 
     def _go_on(self, connection: Connection, number: int, marks: list[Mark], line: Line, *, is_behind: bool) -> Published | None:
         """Publish the difference between replicas and marked rows to everybody, on HQ's line and on the trial's.
 
-        Where HQ `is_behind` what kiosks have seen, the numbers go on above that even if nothing differs.
+        Where HQ `is_behind` what kiosks have seen, it was restored from a backup: what they hold under our versions may be
+        something else, so every channel goes on in a new log, which knows the old one's points.
         """
         place = self.place
         held = held_rows(connection, place.market)
         trial = open_trial(connection, place.market)
+        lost, trial = (trial, None) if is_behind else (None, trial)
         trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
         with ExitStack() as transactions:
             database = transactions.enter_context(self.replica.write())
             draft = Draft.of(line, database, self.blobs, self.now)
+            for channel in CHANNELS if is_behind else ():
+                draft.fork(channel, draft.channels[channel])
             differences, free = self.differences(connection, database, marks, held)
             for channel, some in by_channel(differences, CHANNELS).items():
                 draft.change(channel, some)
@@ -319,7 +323,12 @@ class Desk:
             if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
                 self._forget(marks)
                 return None
-            return self.finish(draft, trial_draft, trial, number, marks, also=lambda within: self._free(within, held, free))
+
+            def also(within: Connection) -> None:
+                self._free(within, held, free)
+                self._lose_trial(within, lost)
+
+            return self.finish(draft, trial_draft, trial, number, marks, also)
 
     def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
         """Bring marked rows into the trial's line too; channels that did not fork stand where HQ's own line stands."""

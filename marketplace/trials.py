@@ -23,7 +23,7 @@ from pos.errors import Invalid, NotFound
 from sync.errors import Busy
 from sync.heads import RINGS, WHOLE_BP
 from sync.log import TrialState, open_trial
-from sync.previews import Preview, preview
+from sync.previews import Preview, preview, preview_promotion, preview_rollback
 from sync.publisher import Published
 from sync.trials import NoTrial, halt, promote, reached, roll_back, set_shares, whole_ring
 
@@ -86,6 +86,28 @@ def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str
     seen = preview(place_of(engine, directory, market), is_trial=shares is not None, now=clock.now())
     with reading(engine) as connection:
         return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares))
+
+
+def outlook_of_promotion(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Outlook:
+    """Return what giving the open trial to a ring would change there. Raises: Busy, Invalid."""
+    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    with reading(engine) as connection:
+        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares_of(ring, percent)))
+
+
+def outlook_of_halt(engine: Engine, directory: Path, market: str) -> Outlook:
+    """Return what halting the open trial would take back, and from how many corners. Raises: Busy."""
+    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    with reading(engine) as connection:
+        here = standing(connection, market)
+    return Outlook(market=market, preview=seen, corners=here.corners if here else 0)
+
+
+def outlook_of_rollback(engine: Engine, directory: Path, market: str, number: int) -> Outlook:
+    """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
+    seen = preview_rollback(place_of(engine, directory, market), number, now=clock.now())
+    with reading(engine) as connection:
+        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), None))
 
 
 def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> int:

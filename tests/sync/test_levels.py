@@ -148,8 +148,9 @@ def test_any_version_gets_there_by_any_mix_of_levels(
         else:
             hq.now += timedelta(minutes=key)
             hq.publish()
-            kiosk = Kiosk(directory / f"kiosk{len(kiosks)}", Line(hq.static))
-            kiosk.directory.mkdir()
+            place = directory / f"kiosk{len(kiosks)}"
+            place.mkdir()
+            kiosk = Kiosk(place, Line(hq.static))
             kiosk.follow()
             kiosks.append(kiosk)
     hq.publish()

@@ -42,7 +42,7 @@ def outlooks(market: str) -> str:
     here, act = marketplace(), request.form.get("act", "")
     _known(here.engine, market)
     place, now = place_of(here.engine, here.directory, market), clock.now()
-    about: dict[str, Any] = {"act": act, "market": market}
+    about: dict[str, Any] = {"act": act, "market": market, "currency": place.facts["currency"]}
     if act == "publish":
         about |= _form_share()
         seen = outlook(here.engine, here.directory, market, shares=shares_of(about["ring"], about["percent"]))
@@ -109,7 +109,7 @@ def corner_ring(corner_id: str) -> Response:
     if ring not in RINGS:
         raise Invalid("a ring is canary, early or stable", field="ring")
     set_ring(marketplace().engine, corner_id, ring)
-    return see_other("console.trials.home")
+    return see_other("console.fleet.corner", corner_id=corner_id)
 
 
 def _page(shown: dict[str, Any] | None = None) -> str:

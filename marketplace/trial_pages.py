@@ -51,7 +51,7 @@ def outlooks(market: str) -> str:
     """Show what an act would change, before anybody decides: nothing is published here."""
     here, act = marketplace(), request.form.get("act", "")
     _known(here.engine, market)
-    about: dict[str, Any] = {"act": act}
+    about: dict[str, Any] = {"act": act, "currency": place_of(here.engine, here.directory, market).facts["currency"]}
     if act in ("publish", "promote"):
         about |= _form_share()
     if act == "publish":
@@ -112,7 +112,7 @@ def corner_ring(corner_id: str) -> Response:
     if ring not in RINGS:
         raise Invalid("a ring is canary, early or stable", field="ring")
     set_ring(marketplace().engine, corner_id, ring)
-    return see_other("console.trials.home")
+    return see_other("console.fleet.corner", corner_id=corner_id)
 
 
 def _page(shown: dict[str, Any] | None = None) -> str:

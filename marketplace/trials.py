@@ -25,7 +25,7 @@ from sync.heads import RINGS, WHOLE_BP
 from sync.log import TrialState, open_trial
 from sync.previews import Preview, preview, preview_promotion, preview_rollback
 from sync.publisher import Published
-from sync.trials import NoTrial, halt, promote, reached, roll_back, set_shares, whole_ring
+from sync.trials import NoTrial, TrialOpen, halt, promote, reached, roll_back, set_shares, whole_ring
 
 FAILED_SHARE = 5
 """A trial is halted when one in so many of its corners could not take it in."""
@@ -144,11 +144,17 @@ def roll_back_all(
 ) -> dict[str, Published | None]:
     """Publish the rows of publication `number` again in each chosen market that has it, forward; None where nothing differs.
 
+    A trial that is open in one of them keeps all of them as they are.
     Raises: NotFound when no market has it, TrialOpen, NotKept, Busy.
     """
+    every = list(chosen or markets(engine))
+    with reading(engine) as connection:
+        on_trial = [market for market in every if open_trial(connection, market)]
+    if on_trial:
+        raise TrialOpen(f"promote or halt the open trial of {', '.join(on_trial)} first")
     done: dict[str, Published | None] = {}
     missing: list[NotFound] = []
-    for market in chosen or markets(engine):
+    for market in every:
         place = place_of(engine, directory, market)
         try:
             done[market] = recorded(place, lambda place=place: roll_back(place, number, now=clock.now()))  # type: ignore[misc]
@@ -208,7 +214,8 @@ def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[
         """
         select device.corner_id, device.heartbeat from device
         join corner on corner.corner_id = device.corner_id
-        where corner.market = :market and device.seen_at >= :since and device.quarantined_at is null
+        where corner.market = :market and device.seen_at >= :since
+          and device.quarantined_at is null and device.superseded_at is null
         """,
         market=market,
         since=since,

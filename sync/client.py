@@ -25,6 +25,8 @@ MAX_TIMESTAMP_BYTES = 2**14
 SMALL_FILE_S = 120
 """The longest a small file may take: a trickle that never ends must not hold a round for ever."""
 CHUNK_BYTES = 2**16
+TRICKLE_BYTES = 2**10
+"""What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
 STATIC = "/sync/v1/"
 TIMESTAMP = "metadata/timestamp.json"
 
@@ -141,7 +143,7 @@ class Client:
 
     def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
         try:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(TRICKLE_BYTES):
                 self.received += len(chunk)
                 file.write(chunk)
                 if file.tell() > length:

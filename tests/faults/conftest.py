@@ -55,7 +55,8 @@ class Served:
 
         directory.mkdir()
         store = open_ops(directory / "ops.db")
-        enrol(directory, store, Client(url or self.url), start_enrolment(self.hq.engine, corner, now=clock.now()))
+        code = start_enrolment(self.hq.engine, corner, now=clock.now())
+        enrol(directory, store, Client(url or self.url), code, now=clock.now)
         store.close()
         return directory
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.app import create_app
-from kiosk.background import Rounds
 from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, setting
 from sync.client import Client
-from sync.rounds import RoundReport
+from sync.rounds import RoundReport, run_round
 from tests.faults.conftest import Served, versions
 from tests.sync.conftest import rows_of
 
@@ -31,7 +30,7 @@ class Corner:
 
     def round(self) -> RoundReport:
         """Run one round."""
-        return Rounds(self.directory, self.catalog, self.ops, "0.1.0").run(self.client)
+        return run_round(self.directory, self.catalog, self.ops, self.client, software="0.1.0", printer={"state": "none"})
 
     def make_slips(self, *listings: int) -> list[str]:
         """Issue a slip for each listing as the screens do, and return their numbers."""

@@ -49,13 +49,12 @@ def copy(hq: Path, onto: Path) -> Path:
 
 
 def interesting(steps: list[Step]) -> list[int]:
-    """Return the steps worth dying at: all but most of the page writes, and one of each run of flushes."""
-    watched = [step for step in steps if step.kind != "told" and not step.path.endswith("-shm")]
-    numbers = {id(step): number for number, step in enumerate((s for s in steps if s.kind != "told"), start=1)}
+    """Return the numbers of the steps worth dying at: changes of names and of what the fleet is served, and some page writes."""
+    watched = [step for step in steps if step.kind != "told"]
     return [
-        numbers[id(step)]
-        for at, step in enumerate(watched)
-        if step.kind in ("rename", "unlink", "sync") or "/sync/" in step.path or at % SPARSE == 0
+        number
+        for number, step in enumerate(watched, start=1)
+        if step.kind in ("rename", "unlink") or ("/sync/" in step.path and step.kind == "write") or number % SPARSE == 0
     ]
 
 

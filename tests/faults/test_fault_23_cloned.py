@@ -16,9 +16,9 @@ from tests.faults.corners import Corner, slips_at_hq
 def enrol_again(corner: Corner) -> None:
     from marketplace.enrolments import start_enrolment
 
-    code = start_enrolment(corner.served.hq.engine, "nantes-crebillon", now=clock.now())
+    code = start_enrolment(corner.served.hq.engine, "nantes-crebillon", now=clock.now)
     corner.catalog.close()
-    enrol(corner.directory, corner.ops, Client(corner.url), code)
+    enrol(corner.directory, corner.ops, Client(corner.url), code, now=clock.now)
 
 
 def test_fault_23_a_cloned_disk_is_noticed_and_both_stop_until_enrolled_again(served: Served, tmp_path: Path) -> None:

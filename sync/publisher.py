@@ -132,6 +132,8 @@ class Desk:
         self.blobs = blobs
         self.replica = Store(place.replica, durable=False)
         self.trial_replica = Store(place.trial_replica, durable=False)
+        self.is_trial_lost = False
+        """Whether the open trial cannot be gone on with: its blobs are gone, or its rows do not have the root that was announced."""
 
     def close(self) -> None:
         """Close the replicas."""
@@ -174,6 +176,7 @@ class Desk:
         """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
 
         A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
+        A trial that cannot be brought there is lost, and takes nothing else along.
         """
         market = self.place.market
         trial = open_trial(connection, market)
@@ -181,14 +184,22 @@ class Desk:
             return False
         trial_line = published(connection, market, trial.trial_id) if trial is not None else None
         try:
-            for channel in (*line.channels.values(), *(trial_line.channels.values() if trial_line else ())):
+            for channel in line.channels.values():
                 self.blobs.read(channel.index)
             self.follow(self.replica, line)
-            if trial_line is not None:
-                self.follow(self.trial_replica, whole(line, trial_line))
         except (SyncError, FileNotFoundError):
             return False
+        self.is_trial_lost = trial_line is not None and not self._catch_up_trial(line, trial_line)
         self.announce(line, trial, trial_line)
+        return True
+
+    def _catch_up_trial(self, line: Line, trial_line: Line) -> bool:
+        try:
+            for channel in trial_line.channels.values():
+                self.blobs.read(channel.index)
+            self.follow(self.trial_replica, whole(line, trial_line))
+        except (SyncError, FileNotFoundError):
+            return False
         return True
 
     def follow(self, replica: Store, line: Line) -> None:
@@ -279,12 +290,12 @@ class Desk:
         finally:
             database.close()
         connection.rollback()
-        self.record([line], marks, also=lambda within: self._lose_trial(within, trial, line))
+        self.record([line], marks, also=lambda within: self._lose_trial(within, trial, at=line.published_at))
         self.announce(line, None, None)
         install(self.replica, aside)
         return Published(line=line, changed=None)
 
-    def _lose_trial(self, connection: Connection, trial: TrialState | None, line: Line) -> None:
+    def _lose_trial(self, connection: Connection, trial: TrialState | None, *, at: str) -> None:
         if trial is not None:
             close_trial(
                 connection,
@@ -292,7 +303,7 @@ class Desk:
                 trial.trial_id,
                 state="halted",
                 reason="the history was lost",
-                closed_at=line.published_at,
+                closed_at=at,
             )
 
     def _go_on(self, connection: Connection, number: int, marks: list[Mark], line: Line, *, is_behind: bool) -> Published | None:
@@ -311,7 +322,7 @@ class Desk:
             for channel, some in by_channel(differences, CHANNELS).items():
                 draft.change(channel, some)
             trial_draft = None
-            if trial is not None and trial_line is not None:
+            if trial is not None and trial_line is not None and not self.is_trial_lost:
                 trial_database = transactions.enter_context(self.trial_replica.write())
                 trial_draft = Draft.of(whole(line, trial_line), trial_database, self.blobs, self.now)
                 self.carry(connection, marks, trial, draft, trial_draft)
@@ -319,7 +330,13 @@ class Desk:
             if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
                 self._forget(marks)
                 return None
-            return self.finish(draft, trial_draft, trial, number, marks, also=lambda within: self._free(within, held, free))
+
+            def also(within: Connection) -> None:
+                self._free(within, held, free)
+                if self.is_trial_lost:
+                    self._lose_trial(within, trial, at=clock.to_text(self.now))
+
+            return self.finish(draft, trial_draft, trial, number, marks, also)
 
     def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
         """Bring marked rows into the trial's line too; channels that did not fork stand where HQ's own line stands."""

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from marketplace import overview
 from marketplace.corners import rings, set_ring
 from marketplace.db import reading
-from marketplace.publishing import markets, publish_market
+from marketplace.publishing import markets, place_of, publish_market
 from marketplace.trials import (
     advance,
     halt_trial,

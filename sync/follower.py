@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from sync.blobs import BlobRef, check
 from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
 from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
-from sync.errors import Gap, Malformed, Untrusted, WrongRoot
+from sync.errors import Gap, Malformed, Rejected, Untrusted, WrongRoot
 from sync.hashing import Hashing
 from sync.heads import ChannelHead, Line, decode_head
 from sync.indexes import Index, SegmentRef, decode_index, way
@@ -138,8 +139,30 @@ def follow(
     """Bring `catalog` to the head of what is `wanted`; `rebuild` fetches a snapshot whatever is held.
 
     One at a time may call this for a file (see `sync.rounds`). A damaged file is kept as `catalog.db.damaged` and replaced.
+    A blob that is nowhere any more leads to the head once more, and if the head still names it, to a snapshot.
     Raises: WrongRoot, Untrusted, Malformed, TooLarge, Offline, Rejected; the catalogue then stands where it stood.
     """
+    attempt = partial(_follow, catalog, source, wanted, now=now, progress=progress, rebuild=rebuild, keep_blobs=keep_blobs)
+    try:
+        return attempt(is_second=False)
+    except Rejected as problem:
+        if "blob" not in problem.data:
+            raise
+    # HQ swept it after we read the head, or a cache remembers a time before it was there.
+    return attempt(is_second=True)
+
+
+def _follow(
+    catalog: Store,
+    source: Source,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    progress: Progress | None,
+    rebuild: bool,
+    keep_blobs: bool,
+    is_second: bool,
+) -> Moved:
     received = source.received
     head = decode_head(source.head(wanted.market, wanted.ring))
     if (head.market, head.ring) != (wanted.market, wanted.ring):
@@ -160,7 +183,8 @@ def follow(
     blobs = _Blobs(catalog.path.with_name("blobs"), source)
     facts = _facts(line, wanted.market, source.era)
     try:
-        applied = _apply(catalog, line, None if rebuild else held, blobs, facts, now=now, progress=progress)
+        start = None if rebuild else held
+        applied = _apply(catalog, line, start, blobs, facts, now=now, progress=progress, is_second=is_second)
     except (WrongRoot, Gap, Malformed) as problem:
         problem.data.update(line=line.name, publication=line.publication)
         raise
@@ -199,7 +223,12 @@ class _Blobs:
                 return path
             path.unlink()
         self.fetches += 1
-        self._source.blob(ref, path)
+        try:
+            self._source.blob(ref, path)
+        except Rejected as problem:
+            if problem.data.get("status") == 404:
+                problem.data["blob"] = ref.sha256
+            raise
         return path
 
     def read(self, ref: BlobRef) -> bytes:
@@ -222,12 +251,15 @@ def _apply(
     *,
     now: datetime,
     progress: Progress | None,
+    is_second: bool,
 ) -> _Applied:
     try:
         return _by_segments(catalog, line, held, blobs, facts, now=now)
-    except (Gap, WrongRoot, Malformed, DatabaseError) as problem:
+    except (Gap, WrongRoot, Malformed, Rejected, DatabaseError) as problem:
         # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
         if isinstance(problem, DatabaseError) and not is_damage(problem):
+            raise
+        if isinstance(problem, Rejected) and not ("blob" in problem.data and is_second):
             raise
         if isinstance(problem, DatabaseError):
             set_aside(catalog)
@@ -306,15 +338,20 @@ def _find_way(name: str, there: ChannelHead, here: SyncCursor, blobs: _Blobs) ->
         return _Way(there.version, (), (), 0)
     if here.epoch == there.epoch and (found := _along(there.tail, here.version, there.version)) is not None:
         return found
-    index = decode_index(blobs.read(there.index))
-    if (index.channel, index.epoch) != (name, there.epoch):
-        raise Malformed(f"the index of {index.channel} stands for {name}")
+    index = _index_of(name, there, blobs)
     found = _into(index, there, here)
     if found is None:
         raise Gap(f"no way leads on from {name} {here.version}", channel=name)
     if found.rows * SNAPSHOT_ROW_COST > there.rows and found.length > index.snapshot.length:
         raise Gap(f"a snapshot of {name} is the shorter way", channel=name)
     return found
+
+
+def _index_of(name: str, there: ChannelHead, blobs: _Blobs) -> Index:
+    index = decode_index(blobs.read(there.index))
+    if (index.channel, index.epoch) != (name, there.epoch):
+        raise Malformed(f"the index of {index.channel} stands for {name}")
+    return index
 
 
 def _into(index: Index, there: ChannelHead, here: SyncCursor) -> _Way | None:
@@ -356,7 +393,7 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
 def _by_snapshot(
     catalog: Store, line: Line, blobs: _Blobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
 ) -> _Applied:
-    indexes = {name: decode_index(blobs.read(there.index)) for name, there in line.channels.items()}
+    indexes = {name: _index_of(name, there, blobs) for name, there in line.channels.items()}
     manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
     ways = {name: _after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
     hashing = Hashing()

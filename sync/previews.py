@@ -117,7 +117,8 @@ def _looking(place: Place, now: datetime) -> Iterator[_Look | None]:
             yield None
             return
         trial = open_trial(connection, place.market)
-        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial else None)
+        is_open = trial is not None and not at.is_trial_lost
+        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial and is_open else None)
 
 
 def _sketch(look: _Look, line: Line, replica: Store, find: Callable[[Database], Differences]) -> Preview:

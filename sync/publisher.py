@@ -132,6 +132,8 @@ class Desk:
         self.blobs = blobs
         self.replica = Store(place.replica, durable=False)
         self.trial_replica = Store(place.trial_replica, durable=False)
+        self.is_trial_lost = False
+        """Whether the open trial cannot be gone on with: its blobs are gone, or its rows do not have the root that was announced."""
 
     def close(self) -> None:
         """Close the replicas."""
@@ -174,6 +176,7 @@ class Desk:
         """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
 
         A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
+        A trial that cannot be brought there is lost, and takes nothing else along.
         """
         market = self.place.market
         trial = open_trial(connection, market)
@@ -181,14 +184,22 @@ class Desk:
             return False
         trial_line = published(connection, market, trial.trial_id) if trial is not None else None
         try:
-            for channel in (*line.channels.values(), *(trial_line.channels.values() if trial_line else ())):
+            for channel in line.channels.values():
                 self.blobs.read(channel.index)
             self.follow(self.replica, line)
-            if trial_line is not None:
-                self.follow(self.trial_replica, whole(line, trial_line))
         except (SyncError, FileNotFoundError):
             return False
+        self.is_trial_lost = trial_line is not None and not self._catch_up_trial(line, trial_line)
         self.announce(line, trial, trial_line)
+        return True
+
+    def _catch_up_trial(self, line: Line, trial_line: Line) -> bool:
+        try:
+            for channel in trial_line.channels.values():
+                self.blobs.read(channel.index)
+            self.follow(self.trial_replica, whole(line, trial_line))
+        except (SyncError, FileNotFoundError):
+            return False
         return True
 
     def follow(self, replica: Store, line: Line) -> None:
@@ -304,7 +315,7 @@ class Desk:
         place = self.place
         held = held_rows(connection, place.market)
         trial = open_trial(connection, place.market)
-        lost, trial = (trial, None) if is_behind else (None, trial)
+        lost, trial = (trial, None) if is_behind or self.is_trial_lost else (None, trial)
         trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
         with ExitStack() as transactions:
             database = transactions.enter_context(self.replica.write())

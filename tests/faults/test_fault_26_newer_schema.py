@@ -16,15 +16,15 @@ from sync.segments import Block, Part, Segment, encode_part, encode_segment
 from tests.sync.conftest import Hq, Kiosk
 
 
-def wider(block: Block | None) -> Block | None:
-    return Block((*block.columns, "colour"), [*block.values, ["blue"] * len(block)]) if block else None
+def wider(block: Block) -> Block:
+    return Block((*block.columns, "colour"), [*block.values, ["blue"] * len(block)])
 
 
 def segment_with_column(segment: Segment) -> Segment:
-    changes = (
-        replace(change, put=wider(change.put), changed=tuple(wider(block) or block for block in change.changed))
+    changes = [
+        replace(change, put=wider(change.put) if change.put else None, changed=tuple(map(wider, change.changed)))
         for change in segment.tables
-    )
+    ]
     return replace(segment, tables=tuple(changes))
 
 
@@ -33,7 +33,7 @@ def segment_with_table(segment: Segment) -> Segment:
 
 
 def part_with_column(part: Part) -> Part:
-    return replace(part, tables=tuple((name, wider(block) or block) for name, block in part.tables))
+    return replace(part, tables=tuple((name, wider(block)) for name, block in part.tables))
 
 
 def part_with_table(part: Part) -> Part:

@@ -22,6 +22,8 @@ BACKFILLED_AT = 96
 """Where the shared-memory file says how many frames of the log are in the database: https://sqlite.org/walformat.html §2.1."""
 
 Files = dict[str, bytes]
+FIRST_TIME = 1_795_000_000 * 10**9
+"""The time of a file that was there from the beginning."""
 
 
 class Crash(BaseException):
@@ -54,6 +56,7 @@ class Machine:
         self.is_power_cut = False
         self.room: int | None = None
         self.picture: Files = {}
+        self.times: dict[str, int] = {}
         self._names: dict[str, int] = {}
         self._synced: dict[int, bytes] = {}
         self._buried: dict[int, bytes] = {}
@@ -72,6 +75,7 @@ class Machine:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
+            os.utime(path, ns=(moment := self.times.get(name, FIRST_TIME), moment))
         self._names = dict(self._listing())
         self._synced = {inode: files[name] for name, inode in self._names.items()}
 
@@ -107,6 +111,7 @@ class Machine:
 
     def files(self) -> Files:
         """Return every file as the operating system holds it; shared memory ends with its process."""
+        self._note_times()
         return {name: (self.directory / name).read_bytes() for name, _ in self._listing() if not name.endswith("-shm")}
 
     # What the watched operations tell
@@ -158,6 +163,7 @@ class Machine:
 
     def after_power_cut(self) -> Files:
         """Return the files as they may be found: a prefix of the directories' changes, synced data, and logs cut short."""
+        self._note_times()
         present = dict(self._listing())
         contents = self._buried | {inode: (self.directory / name).read_bytes() for name, inode in present.items()}
         names = self._surviving_names(present)
@@ -228,6 +234,10 @@ class Machine:
     def _forget(self) -> None:
         for memory in (self._names, self._synced, self._buried, self._unsafe, self._journal, self._levels):
             memory.clear()
+
+    def _note_times(self) -> None:
+        """Remember when files were written, which sweeping goes by; a copy put back keeps the times of its files."""
+        self.times.update({name: (self.directory / name).stat().st_mtime_ns for name, _ in self._listing()})
 
     def _own(self, path: Path) -> None:
         """Take the name of a file of SQLite's as lasting: it syncs the directory itself."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from demo.simulator import trials, upkeep
+from demo.simulator.business import change, reprice
 from demo.simulator.disk import Crash
 from demo.simulator.kiosk import DEAD, Kiosk
 from demo.simulator.network import KINDS, Weather
@@ -46,7 +48,7 @@ def every_round(world: World) -> None:
 
 def business(world: World) -> None:
     """HQ changes something, unpublished yet."""
-    if what := world.at_hq("change", lambda: world.hq.change(world.random)):
+    if what := world.at_hq("change", lambda: change(world.hq.engine, world.random)):
         world.say(f"hq changes {what}")
 
 
@@ -112,7 +114,7 @@ def hq_crash(world: World) -> None:
     """HQ ends in the middle of publishing, or of answering somebody."""
     machine = world.hq.machine
     machine.crash_in(world.random.randint(1, MOST_OPERATIONS), power_cut=world.random.random() < 0.5)
-    world.random.choice((publish, publish, claim, one_round))(world)
+    world.random.choice(HQ_ACTS)(world)
     machine.countdown = None
 
 
@@ -151,7 +153,7 @@ def hq_restored(world: World) -> None:
     """HQ's database is replaced by a copy; its static files are what they were, as old as the database, or gone."""
     if world.hq.is_down:
         return
-    how = world.random.choice(("database",))
+    how = world.random.choice(("database", "everything"))
     restore_hq(world, world.random.choice(world.backups), how)
 
 
@@ -177,7 +179,7 @@ def row_edited(world: World) -> None:
     kiosk = _kiosk(world)
     listing_id = None if world.hq.is_down else edit_row(world, kiosk)
     if listing_id is not None:
-        world.at_hq("reprice", lambda: world.hq.reprice(listing_id, world.random.randint(100, 900) * 100))
+        world.at_hq("reprice", lambda: reprice(world.hq.engine, listing_id, world.random.randint(100, 900) * 100))
         world.say(f"hq changes listing {listing_id}")
 
 
@@ -185,6 +187,22 @@ def enrol(world: World) -> None:
     """An operator enrols a kiosk again, perhaps over a bad line."""
     world.enrol(_kiosk(world))
 
+
+HQ_ACTS = (
+    publish,
+    publish,
+    claim,
+    one_round,
+    upkeep.judge,
+    upkeep.keep_house,
+    upkeep.rotate,
+    trials.try_out,
+    trials.try_out,
+    trials.widen,
+    trials.promote,
+    trials.halt,
+    trials.roll_back,
+)
 
 Action = Callable[["World"], None]
 
@@ -210,8 +228,19 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (2, catalog_lost),
     (2, row_edited),
     (1, enrol),
+    (6, upkeep.judge),
+    (3, upkeep.keep_house),
+    (1, upkeep.weeks),
+    (2, upkeep.rotate),
+    (2, upkeep.revoke),
+    (4, trials.ring),
+    (10, trials.try_out),
+    (3, trials.widen),
+    (3, trials.promote),
+    (3, trials.halt),
+    (2, trials.roll_back),
 )
-MEANWHILE: tuple[tuple[int, Action], ...] = ((6, customer), (2, clerk), (4, publish), (3, one_round), (2, claim), (2, hq_crash))
+MEANWHILE: tuple[tuple[int, Action], ...] = ((6, customer), (2, clerk), (4, publish), (3, one_round), (2, claim), (2, hq_crash), (2, upkeep.judge))
 """What may happen while a kiosk waits for an answer; a second round of the same kiosk must find the first one at work."""
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 from random import Random
 from typing import Any
 
@@ -13,23 +19,35 @@ from sqlalchemy import Connection, Engine
 
 from demo.simulator.disk import Machine
 from demo.simulator.network import Answer, call, call_app
-from marketplace import enrolments
-from marketplace.app import create_app
-from marketplace.corners import corner_document
+from demo.simulator.business import MARKET
+from demo.simulator.stand_ins import swapped
+from marketplace import enrolments, housekeeping, trials
+from marketplace.app import UPLINKS, UPLINKS_WAITING, create_app
+from marketplace.bulkhead import Bulkhead
+from marketplace.corners import corner_document, set_ring
 from marketplace.db import changed, database_url, open_engine, reading, rows, run_tx
 from marketplace.inbox import judge
+from marketplace.judging import Judging
 from marketplace.marks import Marks
 from marketplace.places import FILE
-from marketplace.publishing import publish_market, replica_path, sync_path
+from marketplace.publishing import keys_path, publish_market, replica_path, sync_path
+from marketplace.revocations import revoke_device
 from marketplace.slips import Reading, read_slip
 from marketplace.web import Marketplace
 from pos import clock
-from sync.blobs import BlobRef, ref_of
-from sync.heads import Head, head_path, read_head
+from sync.blobs import BlobFolder, BlobRef
+from sync.errors import SyncError
+from sync.garbage import announced_heads
+from sync.heads import RINGS, Head, Line, decode_head, head_name, read_line
+from sync.indexes import decode_index
+from sync.log import OWN_LINE, TrialState, open_trial
+from sync.repository import announced, rotate
 from sync.snapshots import decode_manifest
+from sync.publisher import TRIAL_FILE
+from sync.static_files import StaticFiles
+from sync.trials import whole_ring
 
 URL = "http://hq.example"
-MARKET = "fr"
 CONTACT = "name=Camille+Roux&email=camille%40example.org&address=12+rue+Cr%C3%A9billon%0A44000+Nantes"
 
 
@@ -39,6 +57,7 @@ class Hq:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.is_down = False
+        self._known: dict[str, dict[str, int]] = {}
         self.engine: Engine
 
     def open(self) -> None:
@@ -56,18 +75,66 @@ class Hq:
         """Answer a request that arrived."""
         return call(self._app(), request)
 
-    def publish(self) -> int | None:
-        """Publish what changed; return the publication's number, or None when nothing did."""
-        published = publish_market(self.engine, self.machine.directory, MARKET)
+    def publish(self, *, shares: dict[str, int] | None = None) -> int | None:
+        """Publish what changed, to everybody or as a trial; return the publication's number, or None when nothing did."""
+        published = publish_market(self.engine, self.machine.directory, MARKET, shares=shares)
         return published.publication if published else None
 
-    def judge(self) -> None:
-        """Judge what waits, as the next batch that arrives would."""
-        judge(self.engine)
+    def advance(self, ring: str, percent: int) -> None:
+        """Give the open trial to more or fewer corners, or to all: that promotes it."""
+        trials.advance(self.engine, self.machine.directory, MARKET, ring=ring, percent=percent)
 
-    def start_enrolment(self, corner_id: str) -> str:
+    def halt(self) -> int:
+        """Halt the open trial; return the publication's number."""
+        return trials.halt_trial(self.engine, self.machine.directory, MARKET, reason="somebody said so").publication
+
+    def roll_back(self, number: int) -> int | None:
+        """Publish the rows of an earlier publication again; return the new one's number, or None when nothing differs."""
+        done = trials.roll_back_all(self.engine, self.machine.directory, number, chosen=[MARKET])[MARKET]
+        return done.publication if done else None
+
+    def set_ring(self, corner_id: str, ring: str) -> None:
+        """Put a corner into a ring."""
+        set_ring(self.engine, corner_id, ring)
+
+    def rotate(self, *, new_root_keys: bool) -> int:
+        """Replace the online key and the reply key, perhaps the root keys; return the new root's version."""
+        directory = self.machine.directory
+        return rotate(sync_path(directory), keys_path(directory), new_root_keys=new_root_keys, now=clock.now())
+
+    def revoke(self, key_id: str, *, from_counter: int | None) -> int:
+        """Withdraw a device; return the first counter of it that does not count."""
+        revoked = revoke_device(self.engine, key_id, from_counter=from_counter, now=clock.now())
+        return int(revoked["from_counter"])
+
+    def revocations(self) -> dict[str, int]:
+        """Return the first counter that does not count of every key withdrawn."""
+        return {each["key_id"]: each["from_counter"] for each in self.rows("select key_id, from_counter from revocation")}
+
+    def judge(self) -> int:
+        """Judge what waits, as the thread beside the requests does; return how many events."""
+        return judge(self.engine)
+
+    def keep_house(self) -> None:
+        """Do what is due now, likewise; what it would log and try again later is raised."""
+        failed: list[BaseException | None] = []
+        log = SimpleNamespace(exception=lambda *_: failed.append(sys.exc_info()[1]), info=lambda *_: None)
+        with swapped(housekeeping, "logger", log):
+            housekeeping.keep_house(self.engine, self.machine.directory)
+        for problem in filter(None, failed):
+            raise problem
+
+    def start_enrolment(self, corner_id: str, *, must_confirm: bool = False) -> str:
         """Return a one-time code."""
-        return enrolments.start_enrolment(self.engine, corner_id, now=clock.now())
+        return enrolments.start_enrolment(self.engine, corner_id, must_confirm=must_confirm, now=clock.now())
+
+    def confirm(self, corner_id: str) -> int:
+        """Let somebody compare fingerprints and confirm what waits for a corner; return how many keys."""
+        with reading(self.engine) as connection:
+            waiting = [each for each in enrolments.requests(connection, now=clock.now()) if each["corner_id"] == corner_id]
+        for each in waiting:
+            enrolments.confirm_device(self.engine, each["key_id"], now=clock.now())
+        return len(waiting)
 
     def claim(self, digits: str) -> tuple[int, str]:
         """Claim a slip as a customer's phone does; return the status and where it leads."""
@@ -89,144 +156,97 @@ class Hq:
         with reading(self.engine) as connection:
             return corner_document(connection, corner_id, slip_prefix=f"{URL}/k/")
 
-    def head(self) -> Head:
-        """Return the head that HQ serves."""
-        return read_head(json.loads((sync_path(self.machine.directory) / head_path(MARKET)).read_bytes()))
+    def head(self, ring: str = RINGS[-1]) -> Head:
+        """Return the head of a ring that HQ announces. Raises: FileNotFoundError when it announces none."""
+        content = announced(sync_path(self.machine.directory), head_name(MARKET, ring))
+        if content is None:
+            raise FileNotFoundError(ring)
+        return decode_head(content)
 
     def missing_blobs(self) -> list[str]:
-        """Return the blobs that the head served names and that HQ does not have, manifests' parts included."""
-        refs = []
-        for channel in self.head().channels.values():
-            refs += [channel.snapshot.manifest, *(ref.blob for ref in channel.segments)]
-            manifest = self._blob(channel.snapshot.manifest)
-            refs += decode_manifest(manifest).parts if manifest is not None else ()
-        return [ref.sha256 for ref in refs if self._blob(ref) is None]
+        """Return the blobs that announced heads lead to and that HQ does not have, manifests' parts included."""
+        static = sync_path(self.machine.directory)
+        present = {entry.name: entry.stat().st_size for entry in os.scandir(static / "b")}
+        wanted: dict[str, int] = {}
+        for head in announced_heads(static):
+            for line in (head.line, *((head.trial.line,) if head.trial else ())):
+                for channel in line.channels.values():
+                    wanted[channel.index.sha256] = channel.index.length
+                    wanted |= self._below(channel.index)
+        return [sha256 for sha256, length in wanted.items() if present.get(sha256) != length]
 
-    def heads(self) -> list[Head]:
-        """Return the head of every publication on record, oldest first."""
-        found = self.rows("select head from sync_publication where market = 'fr' order by publication")
-        return [read_head(json.loads(each["head"])) for each in found]
+    def lines(self, name: str = OWN_LINE) -> list[Line]:
+        """Return every publication of a line on record, oldest first."""
+        query = "select body from sync_publication where market = 'fr' and line = :name order by publication"
+        return [read_line(json.loads(each["body"])) for each in self.rows(query, name=name)]
 
-    def replica(self) -> Any:
+    def publications(self) -> list[int]:
+        """Return the numbers of all publications on record, of all lines."""
+        found = self.rows("select publication from sync_publication where market = 'fr' order by publication")
+        return [each["publication"] for each in found]
+
+    def trial(self) -> TrialState | None:
+        """Return the open trial."""
+        with reading(self.engine) as connection:
+            return open_trial(connection, MARKET)
+
+    def replica(self) -> Path:
         """Return where the published catalogue is."""
         return replica_path(self.machine.directory, MARKET)
+
+    def trial_replica(self) -> Path:
+        """Return where the catalogue of the open trial is."""
+        return self.replica().with_name(f"{MARKET}.{TRIAL_FILE}.db")
+
+    def ring(self, corner_id: str) -> str:
+        """Return the ring of a corner."""
+        return str(self.corner_document(corner_id)["ring"])
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database."""
         with reading(self.engine) as connection:
             return rows(connection, sql, **values)
 
-    def change(self, random: Random) -> str:
-        """Let the business change something, as an import does, and mark it in the same transaction; return what it was."""
-        name, work = random.choice(CHANGES)
-        marks = run_tx(self.engine, lambda connection: _marked(connection, work, random))
-        return f"{name} ({marks})"
-
-    def reprice(self, listing_id: int, price_cents: int) -> None:
-        """Give one listing a new price."""
-
-        def work(connection: Connection) -> None:
-            sql = "update listing set price_cents = :price where listing_id = :listing_id"
-            changed(connection, sql, price=price_cents, listing_id=listing_id)
-            marks = Marks()
-            marks.add(MARKET, "listing", listing_id)
-            marks.write(connection)
-
-        run_tx(self.engine, work)
-
-    def _blob(self, ref: BlobRef) -> bytes | None:
-        path = sync_path(self.machine.directory) / "b" / ref.sha256
-        content = path.read_bytes() if path.exists() else b""
-        return content if ref_of(content) == ref else None
+    def _below(self, index: BlobRef) -> dict[str, int]:
+        """Return what an index leads to, with lengths; a blob's name is its content, so it is read once."""
+        if index.sha256 not in self._known:
+            folder = BlobFolder(sync_path(self.machine.directory) / "b")
+            try:
+                decoded = decode_index(folder.read(index))
+                parts = decode_manifest(folder.read(decoded.snapshot.manifest)).parts
+            except (FileNotFoundError, SyncError):
+                return {}
+            self._known[index.sha256] = {ref.sha256: ref.length for ref in (*decoded.blobs(), *parts)}
+        return self._known[index.sha256]
 
     def _app(self) -> Flask:
-        """Return the app, made once: it keeps nothing between requests but the place it works on."""
-        if not APPS:
-            APPS.append(create_app(self.machine.directory))
-            APPS[0].config["PROPAGATE_EXCEPTIONS"] = True
-            APPS[0].extensions["marketplace"].engine.dispose()
-        APPS[0].extensions["marketplace"] = Marketplace(engine=self.engine, directory=self.machine.directory, public_url=URL)
-        return APPS[0]
+        """Return the app with its files in front, made once a process: a new start gives it another place to work on."""
+        directory = self.machine.directory
+        app = _made_app(directory)
+        there: Marketplace = app.extensions["marketplace"]
+        if there.engine is not self.engine:
+            app.extensions["marketplace"] = Marketplace(
+                engine=self.engine,
+                directory=directory,
+                public_url=URL,
+                tallies=there.tallies,
+                judging=Judging(self.engine, directory),
+                uplink_room=there.uplink_room,
+                enrolment_room=there.enrolment_room,
+            )
+            app.wsgi_app = StaticFiles(partial(Flask.wsgi_app, app), sync_path(directory))  # type: ignore[method-assign]
+        return app
 
 
 APPS: list[Flask] = []
-Work = Callable[[Connection, Random, Marks], None]
 
 
-def _marked(connection: Connection, work: Work, random: Random) -> int:
-    marks = Marks()
-    work(connection, random, marks)
-    count = marks.count()
-    marks.write(connection)
-    return count
-
-
-def _listings(connection: Connection, random: Random) -> list[dict[str, Any]]:
-    every = rows(connection, "select * from listing order by listing_id")
-    return random.sample(every, random.randint(1, 3))
-
-
-def _reprice(connection: Connection, random: Random, marks: Marks) -> None:
-    for each in _listings(connection, random):
-        sql = "update listing set price_cents = :price where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, price=random.randint(100, 900) * 100, **_key(each))
-        if each["state"] == "online":
-            marks.add(MARKET, "listing", each["listing_id"])
-
-
-def _restock(connection: Connection, random: Random, marks: Marks) -> None:
-    for each in _listings(connection, random):
-        sql = "update listing set quantity = :quantity where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, quantity=random.randint(0, 9), **_key(each))
-        if each["state"] == "online":
-            marks.add(MARKET, "stock", each["listing_id"])
-
-
-def _withdraw(connection: Connection, random: Random, marks: Marks) -> None:
-    """Take listings offline, or put them online again."""
-    for each in _listings(connection, random):
-        sql = "update listing set state = :state where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, state="offline" if each["state"] == "online" else "online", **_key(each))
-        for table in ("listing", "stock"):
-            marks.add(MARKET, table, each["listing_id"])
-
-
-def _rewrite(connection: Connection, random: Random, marks: Marks) -> None:
-    """Change a text of a SKU and the standing of a seller."""
-    sku = random.choice(rows(connection, "select sku_id, body from sku order by sku_id"))
-    body = json.dumps({**json.loads(sku["body"]), "weight_g": random.randint(100, 300)}, ensure_ascii=False)
-    changed(connection, "update sku set body = :body where sku_id = :sku_id", sku_id=sku["sku_id"], body=body)
-    marks.add(MARKET, "sku", sku["sku_id"])
-    seller = random.choice(rows(connection, "select seller_id from seller order by seller_id"))["seller_id"]
-    sql = "update seller set quality_bp = :quality where seller_id = :seller_id"
-    changed(connection, sql, quality=random.randint(8000, 10000), seller_id=seller)
-    marks.add(MARKET, "seller", seller)
-
-
-def _retariff(connection: Connection, random: Random, marks: Marks) -> None:
-    plan = random.choice(rows(connection, "select plan_id, body from plan order by plan_id"))
-    body = json.dumps({**json.loads(plan["body"]), "monthly_cents": random.randint(10, 40) * 100}, ensure_ascii=False)
-    changed(connection, "update plan set body = :body where plan_id = :plan_id", plan_id=plan["plan_id"], body=body)
-    marks.add(MARKET, "plan", plan["plan_id"])
-
-
-def _move_corner(connection: Connection, random: Random, _: Marks) -> None:
-    """Give a corner another telephone number: its private document changes, the catalogue does not."""
-    corner = random.choice(rows(connection, "select corner_id, body from corner order by corner_id"))
-    body = json.dumps({**json.loads(corner["body"]), "phone": f"02 40 {random.randint(10, 99)} 00 00"}, ensure_ascii=False)
-    changed(connection, "update corner set body = :body where corner_id = :corner_id", body=body, corner_id=corner["corner_id"])
-
-
-def _key(listing: dict[str, Any]) -> dict[str, Any]:
-    return {name: listing[name] for name in ("seller_id", "listing_id")}
-
-
-CHANGES: tuple[tuple[str, Work], ...] = (
-    ("prices", _reprice),
-    ("prices", _reprice),
-    ("stock", _restock),
-    ("supply", _withdraw),
-    ("content", _rewrite),
-    ("tariff", _retariff),
-    ("corner", _move_corner),
-)
+def _made_app(directory: Path) -> Flask:
+    if not APPS:
+        app = create_app(directory)
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        there: Marketplace = app.extensions["marketplace"]
+        there.engine.dispose()
+        app.extensions["marketplace"] = replace(there, uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING))
+        APPS.append(app)
+    return APPS[0]

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.simulator.hq import MARKET
+from demo.simulator.business import MARKET
 from demo.simulator.kiosk import Kiosk, Position
 from marketplace.publishing import current_rows
 from pos import outbox
@@ -16,6 +17,8 @@ from pos.catalog import CHANNELS, TABLES
 from pos.db import DatabaseError, connect
 from sync.channels import damaged_channels
 from sync.enrolment import corner_sha256
+from sync.heads import RINGS
+from sync.log import OWN_LINE, held_rows
 
 if TYPE_CHECKING:
     from demo.simulator.world import World
@@ -37,11 +40,7 @@ def after_step(world: World, kiosk: Kiosk) -> None:
         return
     _know_roots(world, kiosk.name, position)
     if before is not None:
-        for name, (epoch, version, _) in position.channels.items():
-            if before.channels[name][0] == epoch and version < before.channels[name][1]:
-                raise world.fail(f"{kiosk.name} went back in {name} from {before.channels[name][1]} to {version}")
-        if position.publication < before.publication:
-            raise world.fail(f"{kiosk.name} went back from publication {before.publication} to {position.publication}")
+        _must_go_on(world, kiosk.name, before, position)
     world.ledger.positions[kiosk.name] = position
     world.ledger.seen.setdefault(kiosk.name, []).append(position)
 
@@ -71,12 +70,8 @@ def after_restart(world: World, kiosk: Kiosk) -> None:
 
 
 def after_hq(world: World) -> None:
-    """HQ has whatever the head it serves names. Raises: Violation."""
-    try:
-        missing = world.hq.missing_blobs()
-    except FileNotFoundError:
-        return
-    if missing:
+    """HQ has whatever the heads it announces lead to. Raises: Violation."""
+    if missing := world.hq.missing_blobs():
         raise world.fail(f"HQ serves a head that names {len(missing)} blobs it does not have")
 
 
@@ -92,9 +87,22 @@ def at_rest(world: World) -> None:
 
 def _know_roots(world: World, who: str, position: Position) -> None:
     """One version of an epoch has one root, whoever holds it."""
+    if world.ledger.has_hq_branched:
+        return
     for name, (epoch, version, root) in position.channels.items():
         if world.ledger.roots.setdefault((name, epoch, version), root) != root:
             raise world.fail(f"{who} holds {name} {version} with another root than others")
+
+
+def _must_go_on(world: World, who: str, before: Position, position: Position) -> None:
+    """Within an epoch versions rise, and on a line publications do; HQ under other keys than before may count anew."""
+    if position.era != before.era and world.ledger.has_hq_forgotten:
+        return
+    for name, (epoch, version, _) in position.channels.items():
+        if before.channels[name][0] == epoch and version < before.channels[name][1]:
+            raise world.fail(f"{who} went back in {name} from {before.channels[name][1]} to {version}")
+    if (position.line, position.era) == (before.line, before.era) and position.publication < before.publication:
+        raise world.fail(f"{who} went back from publication {before.publication} to {position.publication}")
 
 
 def _problems(world: World) -> Iterator[str]:
@@ -109,44 +117,62 @@ def _problems(world: World) -> Iterator[str]:
 
 def _publication_problems(world: World) -> Iterator[str]:
     """Publications are numbered without gaps but where HQ forgot some, and versions within an epoch too."""
-    heads = world.hq.heads()
-    for before, after in pairwise(heads):
-        began_again = all(before.channels[name].epoch != after.channels[name].epoch for name in CHANNELS)
-        if after.publication != before.publication + 1 and not (world.ledger.has_hq_forgotten and began_again):
-            yield f"publication {before.publication} is followed by {after.publication}"
+    numbers = world.hq.publications()
+    for earlier, later in pairwise(numbers):
+        if later != earlier + 1 and not world.ledger.has_hq_forgotten:
+            yield f"publication {earlier} is followed by {later}"
+    lines = world.hq.lines()
+    for before, after in pairwise(lines):
         for name in CHANNELS:
             here, there = before.channels[name], after.channels[name]
             is_next = there.version == here.version + 1 or (there.version, there.root) == (here.version, here.root)
             if here.epoch == there.epoch and not is_next:
                 yield f"{name} {here.version} is followed by {there.version} in publication {after.publication}"
-    if world.hq.head() != heads[-1]:
-        yield "the head served is not the last publication on record"
+    trial = world.hq.trial()
+    for ring in RINGS:
+        head = world.hq.head(ring)
+        if head.line != lines[-1]:
+            yield f"the head of {ring} is not the last publication on record"
+        share_bp = trial.shares.get(ring, 0) if trial is not None else 0
+        if (head.trial.share_bp if head.trial else 0) != share_bp:
+            yield f"the head of {ring} gives a trial to {head.trial and head.trial.share_bp}, not {share_bp}"
 
 
 def _record_problems(world: World) -> Iterator[str]:
-    """What HQ publishes is what its business tables say."""
-    replica = connect(world.hq.replica(), durable=False)
+    """What HQ publishes is what its business tables say, but for the rows that are held back; a trial has its own of these."""
+    yield from _replica_problems(world, world.hq.replica(), None)
+    if world.hq.trial() is not None:
+        yield from _replica_problems(world, world.hq.trial_replica(), OWN_LINE)
+
+
+def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator[str]:
+    replica = connect(path, durable=False)
     try:
         if damaged := damaged_channels(replica):
-            yield f"HQ's replica is damaged in {damaged}"
+            yield f"HQ's {path.name} is damaged in {damaged}"
         with world.hq.engine.connect() as connection:
             read = current_rows(MARKET)
+            held = held_rows(connection, MARKET, trial_id=held_by)
             for table in TABLES:
-                wanted = sorted(read(connection, table.name, None))
-                query = f'select {", ".join(table.columns)} from "{table.name}" order by {table.columns[0]}'
-                if wanted != replica.execute(query).fetchall():
-                    yield f"a change of {table.name} was never published"
+                apart = held.get(table.name, {})
+                wanted = {row[0]: row for row in read(connection, table.name, None)}
+                query = f'select {", ".join(table.columns)} from "{table.name}"'
+                published = {row[0]: tuple(row) for row in replica.execute(query)}
+                differing = {key for key in wanted.keys() | published.keys() if wanted.get(key) != published.get(key)}
+                if unpublished := {key for key in differing if key not in apart or apart[key] != wanted.get(key)}:
+                    yield f"{path.name}: changes of {table.name} {sorted(unpublished)} were never published"
     finally:
         replica.close()
 
 
 def _catalog_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
-    head = world.hq.head()
+    """A kiosk stands where the line of its ring and share stands."""
+    line = world.hq.head(world.hq.ring(kiosk.name)).line_for(kiosk.name)
     database = kiosk.catalog.read()
-    wanted = {name: (channel.epoch, channel.version, channel.root) for name, channel in head.channels.items()}
+    wanted = {name: (channel.epoch, channel.version, channel.root) for name, channel in line.channels.items()}
     held = kiosk.look()
-    if held.channels != wanted or held.publication != head.publication:
-        yield f"{kiosk.name} stands at {held.publication}, HQ at {head.publication}"
+    if (held.channels, held.publication, held.line) != (wanted, line.publication, line.name):
+        yield f"{kiosk.name} stands at {held.line} {held.publication}, HQ at {line.name} {line.publication}"
     if damaged := damaged_channels(database):
         yield f"{kiosk.name}: rows of {damaged} do not add up to their root"
     if database.execute("pragma quick_check(1)").fetchone()[0] != "ok":
@@ -188,8 +214,12 @@ def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
         for each in world.hq.rows("select body from inbox where corner_id = :c and state = 'dead'", c=kiosk.name)
     }
     excused = set()
+    withdrawn = world.hq.revocations()
     for key, slip in known.items():
         there = at_hq.get(key)
+        if key[1] >= withdrawn.get(key[0], key[1] + 1):
+            excused.add(slip.digits)
+            continue
         if there is not None and there["digits"] == slip.digits:
             is_reckonable = not world.ledger.has_hq_forgotten and kiosk.name not in world.ledger.edited
             if there["difference"] is not None and is_reckonable:
@@ -202,7 +232,8 @@ def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
     for paper in papers:
         if not paper.is_lost and paper.key not in known:
             yield f"{kiosk.name}: slip {paper.slip.number}, which a customer holds, is on no record"
-        if not world.hq.opens(paper.slip.digits):
+        is_withdrawn = paper.slip.counter >= withdrawn.get(paper.slip.key_id, paper.slip.counter + 1)
+        if not is_withdrawn and not world.hq.opens(paper.slip.digits):
             yield f"{kiosk.name}: the address of slip {paper.slip.number} does not open"
     if extra := [key for key in at_hq if key not in known and key not in lost and not _is_of_lost_records(world, kiosk, key)]:
         yield f"{kiosk.name}: HQ holds slips nobody made: {extra}"

@@ -13,7 +13,9 @@ from sqlite_utils import Database
 from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
 from demo.simulator.network import Line
+from kiosk import prices
 from kiosk.background import Rounds, mend, tend
+from kiosk.selections import KioskRevoked
 from pos import clock, selections, slips
 from pos.catalog import publication
 from pos.db import DatabaseError, Store
@@ -24,15 +26,18 @@ from pos.slips import Slip
 from sync.channels import sync_cursors
 from sync.client import Client
 from sync.enrolment import enrol
-from sync.rounds import RoundReport
+from sync.media import MediaStore
+from sync.rounds import REVOKED, RoundReport
 
 DEAD = datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a catalogue stands: its publication, and (epoch, version, root) of each channel."""
+    """Where a catalogue stands: its line and publication under an era of keys, and (epoch, version, root) of each channel."""
 
+    line: str
+    era: str
     publication: int
     channels: dict[str, tuple[str, int, str]]
 
@@ -71,7 +76,7 @@ class Kiosk:
         directory = self.machine.directory
         self.ops = open_ops(directory / "ops.db")
         self.catalog = Store(directory / "catalog.db", durable=False)
-        self._rounds = Rounds(directory, self.catalog, self.ops, "0")
+        self._rounds = Rounds(directory, self.catalog, self.ops, MediaStore(directory / "media"), "0")
         self._client = Client(URL, session=self._session)
         self._is_checked = False
 
@@ -82,14 +87,16 @@ class Kiosk:
 
     def enrol(self, code: str) -> str:
         """Become the corner's kiosk, again or for the first time; return the new key's id."""
-        enrol(self.machine.directory, self.ops, self._client, code)
+        enrol(self.machine.directory, self.ops, self._client, code, now=clock.now, wait=False)
         return str(self.setting("key_id"))
 
     def round(self, *, is_called: bool = False) -> RoundReport:
         """Do one round as the kiosk's own thread does."""
         if is_called or not self._is_checked:
             self._is_checked = mend(self._rounds)
-        report = self._rounds.run(self._client, now=clock.now)
+        report = self._rounds.run(self._client, is_brief=True, now=clock.now)
+        if report.pushed is not None and self.setting("hq_offset_s") is not None:
+            prices.catch_up(self.catalog, prices.trusted_now(self.ops), is_verified=True)
         tend(self.ops)
         return report
 
@@ -102,7 +109,11 @@ class Kiosk:
             listing_id=random.choice(listings) if listings else None,
             plan_id=random.choice(plans) if random.random() < 0.3 or not listings else None,
         )
+        now = prices.trusted_now(self.ops)
+        prices.catch_up(self.catalog, now)
         device = slips.load_device(self.machine.directory)
+        if REVOKED in (self.setting("sync_faults") or {}):
+            raise KioskRevoked("this kiosk was withdrawn at HQ")
         with self.ops.write() as ops:
             selection_id = selections.start_selection(ops, now=clock.now())
         with self.ops.write() as ops:
@@ -110,7 +121,7 @@ class Kiosk:
         for _ in range(random.choice((1, 1, 2))):
             with self.ops.write() as ops:
                 slip = slips.issue_slip(
-                    ops, self._shown(), selection_id, device=device, seen=None, language="fr", now=clock.now()
+                    ops, self._shown(), selection_id, device=device, seen=None, language="fr", now=now
                 )
         return slip
 
@@ -155,4 +166,5 @@ class Kiosk:
 def _position(database: Database) -> Position:
     held = sync_cursors(database)
     channels = {name: (each.epoch, each.version, each.root) for name, each in held.items()}
-    return Position(publication(database), channels)
+    facts = dict(database.execute("select name, value from catalog_fact where name in ('line', 'era')").fetchall())
+    return Position(facts.get("line", ""), facts.get("era", ""), publication(database), channels)

@@ -15,18 +15,18 @@ CENTRAL = ("marketplace.db", "marketplace.json")
 
 
 def restore_hq(world: World, backup: Backup, how: str) -> None:
-    """Put HQ's database back: among the newest static files ("database"), with those of its time ("everything"), or alone."""
+    """Put HQ's database back: among the newest files ("database"), or with the files of its time ("everything")."""
     world.say(f"hq is restored: {how}")
     central = {name: content for name, content in backup.files.items() if name.startswith(CENTRAL)}
     others = {
         "database": {name: content for name, content in world.hq.machine.files().items() if not name.startswith(CENTRAL)},
         "everything": backup.files,
-        "elsewhere": {},
     }[how]
     world.hq.machine.picture = {**others, **central}
     world.restart(world.hq.machine)
     del world.ledger.claims[backup.claims :]
     world.ledger.has_hq_forgotten = True
+    world.ledger.has_hq_branched |= how == "everything"
 
 
 def restore_records(world: World, kiosk: Kiosk, name: str) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing import get_context
 from random import Random
 
-from demo.simulator import faults, invariants
+from demo.simulator import faults, invariants, upkeep
 from demo.simulator.disk import clear
 from demo.simulator.kiosk import Kiosk
 from demo.simulator.network import Weather
@@ -20,7 +20,7 @@ from demo.simulator.stand_ins import standing_in
 from demo.simulator.template import scratch, template
 from demo.simulator.watch import watching
 from demo.simulator.world import Violation, World
-from sync.rounds import RoundReport
+from sync.rounds import NAMED_REFUSALS, RoundReport
 
 STEPS = 10
 FLEET = (2, 2, 2, 3, 3, 4)
@@ -93,8 +93,10 @@ def _rest(world: World) -> None:
         machine.countdown = machine.room = None
     while world.later:
         _deliver(world)
-    for _ in range(PASSES):
-        world.pass_time(timedelta(minutes=15))
+    for number in range(PASSES):
+        world.pass_time(timedelta(minutes=15) if number < PASSES / 2 else timedelta(days=1))
+        upkeep.judge(world)
+        upkeep.keep_house(world)
         world.say(f"hq publishes {world.at_hq('publish', world.hq.publish)}")
         reports = [(kiosk, world.round(kiosk)) for kiosk in world.kiosks]
         _look_around(world)
@@ -105,24 +107,25 @@ def _rest(world: World) -> None:
             break
     else:
         raise world.fail("the world does not come to rest")
+    upkeep.judge(world)
     last = world.round(world.random.choice(world.kiosks))
     if last is None or not _is_well(last) or _has_moved(last):
         raise world.fail("a round after everything has arrived still moves something")
 
 
 def _is_well(report: RoundReport | None) -> bool:
-    return report is not None and not report.problems and report.pushed is not None and not report.pushed.pending
+    return report is not None and not report.problems and (report.pushed is None or not report.pushed.pending)
 
 
 def _has_moved(report: RoundReport) -> bool:
     moved, pushed = report.moved, report.pushed
-    return moved is None or pushed is None or moved.before != moved.publication or pushed.sent > 0
+    return moved is None or moved.has_moved or (pushed is not None and pushed.sent > 0)
 
 
 def _needs_enrolment(report: RoundReport) -> bool:
     """Tell whether HQ's console or the kiosk's counter would send an operator: a stream that forked, a key HQ does not know."""
     said = {(problem.data.get("status"), problem.data.get("code")) for problem in report.problems}
-    return any(status == 401 or code == "stream_forked" for status, code in said)
+    return any(status == 401 or code in NAMED_REFUSALS for status, code in said)
 
 
 def _deliver(world: World) -> None:
@@ -132,6 +135,7 @@ def _deliver(world: World) -> None:
 
 
 def _look_around(world: World) -> None:
+    invariants.after_hq(world)
     for kiosk in world.kiosks:
         _look(world, kiosk)
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import random as random_module
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, tzinfo
+from itertools import count
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -19,6 +22,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import marketplace.db
+import sync.heartbeats
 from pos import clock
 from sync.hashing import Hashing
 from sync.roots import RootState
@@ -66,6 +70,10 @@ def standing_in(random: Random, now: Callable[[], datetime]) -> Iterator[None]:
             # `secrets`, `SystemRandom` and with them every token and code draw from here.
             (random_module, "_urandom", random.randbytes),
             (Ed25519PrivateKey, "generate", staticmethod(new_key)),
+            (tempfile, "_name_sequence", (f"{random.getrandbits(64):016x}" for _ in count())),
+            (sync.heartbeats, "time", SimpleNamespace(monotonic=lambda: 0.0)),
+            # How full the disk of the machine is that runs the seed must not matter.
+            (shutil, "disk_usage", lambda _: SimpleNamespace(total=2**36, used=0, free=2**36)),
             # A writer that finds the database busy waits; alone in the process it would wait for itself.
             (marketplace.db, "time", SimpleNamespace(sleep=lambda _: None, monotonic=time.monotonic)),
             *((Hashing, name, getattr(InlineHashing, name)) for name in ("__init__", "feed", "states", "stop")),

@@ -24,6 +24,7 @@ from demo.simulator.network import Line
 from demo.simulator.stand_ins import standing_in
 from marketplace.feeds import import_feed
 from marketplace.places import start_place
+from marketplace.publishing import sync_path
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LISTINGS = 24
@@ -62,7 +63,7 @@ def _make(root: Path) -> Template:
     start_place(machine.directory, database=None, public_url=URL)
     hq = Hq(machine)
     hq.open()
-    import_feed(hq.engine, _feed(root / "feed"), progress=_quiet)
+    import_feed(hq.engine, _feed(root / "feed"), static=sync_path(machine.directory), progress=_quiet)
     hq.publish()
     kiosks: dict[str, Files] = {}
     for corner_id in hq.corners()[: len(CORNERS)]:
@@ -97,7 +98,8 @@ def _feed(directory: Path) -> Path:
     header = json.loads((directory / "feed.json").read_text("utf-8"))
     header["markets"] = {MARKET: header["markets"][MARKET]}
     (directory / "feed.json").write_text(json.dumps(header), "utf-8")
-    _keep(directory / "skus.jsonl", lambda row: row["sku_id"] in wanted)
+    for name in ("skus", "media"):
+        _keep(directory / f"{name}.jsonl", lambda row: row["sku_id"] in wanted)
     for name in ("laws", "partners", "plans", "options", "corners"):
         _keep(directory / f"{name}.jsonl", lambda row: row["market"] == MARKET, planogram=wanted)
     return directory

@@ -63,11 +63,13 @@ class Ledger:
     """What happened for good, whatever machines remember of it."""
 
     papers: list[Paper] = field(default_factory=list)
+    weeks: int = 0
     claims: list[tuple[tuple[str, int], str]] = field(default_factory=list)
     roots: dict[tuple[str, str, int], str] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
     seen: dict[str, list[Position]] = field(default_factory=dict)
     has_hq_forgotten: bool = False
+    has_hq_branched: bool = False
     unheld: set[tuple[str, str, int]] = field(default_factory=set)
     edited: set[str] = field(default_factory=set)
 
@@ -251,7 +253,8 @@ class World:
 
     def enrol(self, kiosk: Kiosk) -> bool:
         """Let an operator enrol a kiosk again; the same code is tried a few times. Returns whether it worked."""
-        code = self.at_hq("code", lambda: self.hq.start_enrolment(kiosk.name))
+        must_confirm = self.random.random() < 0.3
+        code = self.at_hq("code", lambda: self.hq.start_enrolment(kiosk.name, must_confirm=must_confirm))
         for _ in range(4 if code else 0):
             self.ledger.positions.pop(kiosk.name, None)
             key_id = self.at_kiosk(kiosk, "enrol", lambda: kiosk.enrol(code or ""))
@@ -259,10 +262,16 @@ class World:
                 self.say(f"{kiosk.name} enrolled as {key_id}")
                 self.ledger.positions.pop(kiosk.name, None)
                 # A copy older than this would not know the device, and nothing signed with its key.
-                self.backups.clear()
-                self.keep_backup()
+                self.forget_backups()
                 return True
+            if must_confirm and self.at_hq("confirm", lambda: self.hq.confirm(kiosk.name)):
+                self.say(f"hq confirms {kiosk.name}")
         return False
+
+    def forget_backups(self) -> None:
+        """Let nobody put back a copy from before now."""
+        self.backups.clear()
+        self.keep_backup()
 
     def keep_backup(self) -> None:
         """Keep a copy of HQ's files."""

@@ -28,15 +28,13 @@ from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, s
 from sync.errors import Gap, Malformed, Rejected, Untrusted, WrongRoot
 from sync.hashing import Hashing
 from sync.heads import ChannelHead, Line, decode_head
-from sync.indexes import Index, SegmentRef, decode_index, way
 from sync.roots import RootState
 from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
+from sync.ways import after_snapshot, find_way, index_of
 
 WHOLE_REFRESH_ROWS = 30_000
 """From so many changed rows on, finding every winner again is faster than finding the touched ones."""
-SNAPSHOT_ROW_COST = 3
-"""A row changed costs as much time as so many rows loaded from a snapshot."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -110,20 +108,6 @@ class _Held:
     line: str
     era: str
     cursors: dict[str, SyncCursor]
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How one channel gets to its head: from `version`, which is its own or one with the same root, by blobs in turn."""
-
-    version: int
-    blobs: tuple[BlobRef, ...]
-    goals: tuple[int, ...]
-    rows: int
-
-    @property
-    def length(self) -> int:
-        return sum(blob.length for blob in self.blobs)
 
 
 def follow(
@@ -302,7 +286,7 @@ def _by_segments(
 ) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
-    ways = {name: _find_way(name, there, held.cursors[name], blobs) for name, there in line.channels.items()}
+    ways = {name: find_way(name, there, held.cursors[name], blobs.read) for name, there in line.channels.items()}
     read = {name: [blobs.read(ref) for ref in each.blobs] for name, each in ways.items()}
     started = time.perf_counter()
     touched: Touched = {}
@@ -332,49 +316,6 @@ def _jumps(facts: dict[str, str], movement: Movement) -> dict[str, Any]:
     return {**about, "changed": movement.changed, "jumped": movement.jumped}
 
 
-def _find_way(name: str, there: ChannelHead, here: SyncCursor, blobs: _Blobs) -> _Way:
-    """Return how `name` gets to `there` without a snapshot; a point with our own root costs no bytes. Raises: Gap."""
-    if here.root == there.root:
-        return _Way(there.version, (), (), 0)
-    if here.epoch == there.epoch and (found := _along(there.tail, here.version, there.version)) is not None:
-        return found
-    index = _index_of(name, there, blobs)
-    found = _into(index, there, here)
-    if found is None:
-        raise Gap(f"no way leads on from {name} {here.version}", channel=name)
-    if found.rows * SNAPSHOT_ROW_COST > there.rows and found.length > index.snapshot.length:
-        raise Gap(f"a snapshot of {name} is the shorter way", channel=name)
-    return found
-
-
-def _index_of(name: str, there: ChannelHead, blobs: _Blobs) -> Index:
-    index = decode_index(blobs.read(there.index))
-    if (index.channel, index.epoch) != (name, there.epoch):
-        raise Malformed(f"the index of {index.channel} stands for {name}")
-    return index
-
-
-def _into(index: Index, there: ChannelHead, here: SyncCursor) -> _Way | None:
-    if here.epoch == there.epoch and (found := _along(index.segments, here.version, there.version)) is not None:
-        return found
-    same = index.version_with(here.root)
-    if same is not None and (found := _along(index.segments, same, there.version)) is not None:
-        return found
-    join = index.join_from(here.epoch, here.version)
-    rest = _along(index.segments, join.lands, there.version) if join is not None else None
-    if join is None or rest is None:
-        return None
-    return _Way(here.version, (join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)
-
-
-def _along(segments: tuple[SegmentRef, ...], version: int, goal: int) -> _Way | None:
-    chain = way(segments, version, goal)
-    if chain is None:
-        return None
-    blobs, goals = tuple(ref.blob for ref in chain), tuple(ref.last for ref in chain)
-    return _Way(version, blobs, goals, sum(ref.rows for ref in chain))
-
-
 def _apply_one(
     database: Database, name: str, goal: int, segment: Segment, state: RootState, touched: Touched, movement: Movement
 ) -> None:
@@ -393,9 +334,9 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
 def _by_snapshot(
     catalog: Store, line: Line, blobs: _Blobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
 ) -> _Applied:
-    indexes = {name: _index_of(name, there, blobs) for name, there in line.channels.items()}
+    indexes = {name: index_of(name, there, blobs.read) for name, there in line.channels.items()}
     manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
-    ways = {name: _after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
+    ways = {name: after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
     hashing = Hashing()
     aside = catalog.path.with_name(f"{catalog.path.name}.new")
     try:
@@ -425,13 +366,6 @@ def _by_snapshot(
         hashing.stop()
         aside.unlink(missing_ok=True)
     return _Applied(rows=rows, segments=sum(map(len, segments.values())), parts=len(paths))
-
-
-def _after_snapshot(name: str, index: Index, there: ChannelHead) -> _Way:
-    found = _along(index.segments, index.snapshot.version, there.version)
-    if found is None:
-        raise Gap(f"no way leads on from the snapshot of {name}", channel=name)
-    return found
 
 
 def _fetch(manifests: dict[str, Manifest], blobs: _Blobs, hashing: Hashing, progress: Progress | None) -> list[Path]:

@@ -74,7 +74,7 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
         free: dict[str, set[Value]] = {}
 
         def find(database: Database) -> Differences:
-            differences, freed = look.at.differences(look.connection, database, marks, held)
+            differences, freed = look.at.business(look.connection).differences(database, marks, held)
             free.update(freed)
             return differences
 

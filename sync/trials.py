@@ -128,7 +128,7 @@ class _Trials:
                 database = transactions.enter_context(self._at.trial_replica.write())
                 trial_draft = Draft.of(whole(line, trial_line), database, self._at.blobs, self._at.now)
                 held = held_rows(connection, self._place.market, trial_id=OWN_LINE)
-                differences, free = self._at.differences(connection, database, marks, held)
+                differences, free = self._at.business(connection).differences(database, marks, held)
                 connection.rollback()
                 kept: Held = {}
                 for channel, some in by_channel(differences, CHANNELS).items():

@@ -240,7 +240,15 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (3, trials.halt),
     (2, trials.roll_back),
 )
-MEANWHILE: tuple[tuple[int, Action], ...] = ((6, customer), (2, clerk), (4, publish), (3, one_round), (2, claim), (2, hq_crash), (2, upkeep.judge))
+MEANWHILE: tuple[tuple[int, Action], ...] = (
+    (6, customer),
+    (2, clerk),
+    (4, publish),
+    (3, one_round),
+    (2, claim),
+    (2, hq_crash),
+    (2, upkeep.judge),
+)
 """What may happen while a kiosk waits for an answer; a second round of the same kiosk must find the first one at work."""
 
 

@@ -5,30 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from random import Random
 from typing import Any
 
 import requests
 from flask import Flask
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from demo.simulator.business import MARKET
 from demo.simulator.disk import Machine
 from demo.simulator.network import Answer, call, call_app
-from demo.simulator.business import MARKET
 from demo.simulator.stand_ins import swapped
 from marketplace import enrolments, housekeeping, trials
 from marketplace.app import UPLINKS, UPLINKS_WAITING, create_app
 from marketplace.bulkhead import Bulkhead
 from marketplace.corners import corner_document, set_ring
-from marketplace.db import changed, database_url, open_engine, reading, rows, run_tx
+from marketplace.db import database_url, open_engine, reading, rows
 from marketplace.inbox import judge
 from marketplace.judging import Judging
-from marketplace.marks import Marks
 from marketplace.places import FILE
 from marketplace.publishing import keys_path, publish_market, replica_path, sync_path
 from marketplace.revocations import revoke_device
@@ -41,11 +38,10 @@ from sync.garbage import announced_heads
 from sync.heads import RINGS, Head, Line, decode_head, head_name, read_line
 from sync.indexes import decode_index
 from sync.log import OWN_LINE, TrialState, open_trial
+from sync.publisher import TRIAL_FILE
 from sync.repository import announced, rotate
 from sync.snapshots import decode_manifest
-from sync.publisher import TRIAL_FILE
 from sync.static_files import StaticFiles
-from sync.trials import whole_ring
 
 URL = "http://hq.example"
 CONTACT = "name=Camille+Roux&email=camille%40example.org&address=12+rue+Cr%C3%A9billon%0A44000+Nantes"

@@ -120,9 +120,7 @@ class Kiosk:
             selections.add_line(ops, catalog, selection_id, wish=wish, now=clock.now())
         for _ in range(random.choice((1, 1, 2))):
             with self.ops.write() as ops:
-                slip = slips.issue_slip(
-                    ops, self._shown(), selection_id, device=device, seen=None, language="fr", now=now
-                )
+                slip = slips.issue_slip(ops, self._shown(), selection_id, device=device, seen=None, language="fr", now=now)
         return slip
 
     def _shown(self) -> Database:

@@ -80,7 +80,7 @@ def test_a_part_that_fails_holds_up_none_of_the_others(
 
 
 def test_a_sweep_spares_what_a_head_or_a_replica_leads_to(hq: Hq) -> None:
-    hq.change(l11={"price": "349.00"})
+    hq.change(l12={"price": "380.00"})
     begin(hq)
     blobs = sync_path(hq.directory) / "b"
     before = {path.name for path in blobs.iterdir()}

@@ -302,7 +302,7 @@ def _by_segments(
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
         rows = sum(map(len, touched.values()))
         if movement.changed:
-            facts["jumps"] = json.dumps(_jumps(facts, movement))
+            facts["jumps"] = json.dumps(_jumps(database, facts, movement))
         refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
         store_facts(database, facts)
     apply_ms = round((time.perf_counter() - started) * 1000)
@@ -310,10 +310,17 @@ def _by_segments(
     return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched, movement=movement)
 
 
-def _jumps(facts: dict[str, str], movement: Movement) -> dict[str, Any]:
-    """Return what HQ is told of the prices that moved last: a trial is judged by it."""
-    about = {"line": facts["line"], "publication": int(facts["publication"])}
-    return {**about, "changed": movement.changed, "jumped": movement.jumped}
+def _jumps(database: Database, facts: dict[str, str], movement: Movement) -> dict[str, Any]:
+    """Return what HQ is told of the prices that moved last: a trial is judged by it.
+
+    On a trial's line they add up: an urgent price that passes the trial must not hide what jumped before it.
+    """
+    line, changed, jumped = facts["line"], movement.changed, movement.jumped
+    held = database.execute("select value from catalog_fact where name = 'jumps'").fetchone()
+    before = json.loads(held[0]) if held else None
+    if line and before is not None and before["line"] == line:
+        changed, jumped = changed + before["changed"], jumped + before["jumped"]
+    return {"line": line, "publication": int(facts["publication"]), "changed": changed, "jumped": jumped}
 
 
 def _apply_one(

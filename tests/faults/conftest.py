@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -133,6 +134,30 @@ def serving_hq(hq: CopiedHq) -> Iterator[Served]:
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def serving_folder(static: Path) -> Iterator[tuple[str, list[str]]]:
+    """Serve a folder as a mirror does until the block ends; lend its address and the list of what it is asked."""
+    asked: list[str] = []
+
+    class Files(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            asked.append(path)
+            return str(static / path.removeprefix("/sync/v1/"))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def copy_place(place: Path, onto: Path) -> Path:

@@ -7,7 +7,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
+from comptoir import comptoir
 from marketplace.corners import set_ring
 from marketplace.db import reading
 from marketplace.housekeeping import keep_house
@@ -16,13 +18,12 @@ from marketplace.trials import halt_trial, roll_back_all, standing
 from sync.channels import sync_cursors
 from sync.heads import place_of
 from sync.log import open_trial
-from sync.trials import halt, promote, set_shares, try_out, whole_ring
+from sync.trials import NoTrial, halt, promote, set_shares, try_out, whole_ring
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner
-from tests.processes import comptoir
 from tests.sync.conftest import Hq, Kiosk, Line, listing
 
-CORNERS = [f"corner-{number}" for number in range(12)]
+CORNERS = [f"corner-{number}" for number in range(5)]
 SHARE_BP = 4_000
 WRONG = {f"l{number}": {"price": "1.00"} for number in range(1_000, 1_040)}
 RIGHT = {
@@ -33,7 +34,7 @@ RIGHT = {
 
 @pytest.fixture
 def fleet(hq: Hq, tmp_path: Path) -> Iterator[dict[str, Kiosk]]:
-    """A stable kiosk in each of a dozen corners, all at publication 1."""
+    """A stable kiosk in each of five corners, all at publication 1."""
     hq.publish()
     kiosks = {}
     for name in CORNERS:
@@ -163,7 +164,7 @@ def test_fault_28_reports_of_jumping_prices_halt_the_trial_by_themselves(served:
     assert not is_open(served)
     ended = served.hq.rows("select state, reason from sync_trial")
     assert [each["state"] for each in ended] == ["halted"]
-    assert "40 of 40" in ended[0]["reason"]
+    assert "40 of 41 changed prices jumped" in ended[0]["reason"]
     for corner in canary:
         assert corner.round().faults == ()
         assert (price(corner), price(corner, 11)) == (right, 34_900)
@@ -180,9 +181,9 @@ def test_fault_28_a_halt_by_hand_and_a_rollback_lead_to_the_rows_of_before(serve
     assert seen is not None
     assert (seen.corners, seen.arrived, seen.failed) == (1, 1, ())
 
-    said = comptoir("marketplace", "halt", "--reason", "wrong", "--dir", str(served.hq.directory))
+    ended = CliRunner().invoke(comptoir, ["marketplace", "halt", "--reason", "wrong", "--dir", str(served.hq.directory)])
 
-    assert said.startswith("fr: trial t3 halted")
+    assert (ended.exit_code, ended.output.startswith("fr: trial t3 halted")) == (0, True)
     for corner in canary:
         assert corner.round().faults == ()
         assert price(corner) == right
@@ -195,14 +196,5 @@ def test_fault_28_a_halt_by_hand_and_a_rollback_lead_to_the_rows_of_before(serve
         assert corner.round().faults == ()
         assert price(corner) == right
         assert corner.holds_hq_s_rows()
-    assert halt_is_refused(served)
-
-
-def halt_is_refused(served: Served) -> bool:
-    from sync.trials import NoTrial
-
-    try:
+    with pytest.raises(NoTrial):
         halt_trial(served.hq.engine, served.hq.directory, "fr", reason="again")
-    except NoTrial:
-        return True
-    return False

@@ -42,7 +42,7 @@ def outlooks(market: str) -> str:
     here, act = marketplace(), request.form.get("act", "")
     _known(here.engine, market)
     place, now = place_of(here.engine, here.directory, market), clock.now()
-    about: dict[str, Any] = {"act": act, "market": market}
+    about: dict[str, Any] = {"act": act, "market": market, "currency": place.facts["currency"]}
     if act == "publish":
         about |= _form_share()
         seen = outlook(here.engine, here.directory, market, shares=shares_of(about["ring"], about["percent"]))

@@ -46,8 +46,8 @@ def init_command(directory: Path, database: str | None, public_url: str, root_ke
     """Set a marketplace up; prints the console's password, once."""
     password = start_place(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
     click.echo(f"marketplace ready in {directory}")
-    click.echo(f"console password (shown once): {password}")
     click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
+    click.echo(f"console password (shown once): {password}")
 
 
 @marketplace.command("import")

@@ -133,7 +133,7 @@ class Desk:
         self.replica = Store(place.replica, durable=False)
         self.trial_replica = Store(place.trial_replica, durable=False)
         self.is_trial_lost = False
-        """Whether the open trial cannot be gone on with: its blobs are gone, or its rows do not have the root that was announced."""
+        """Whether the open trial cannot be gone on with: its blobs are gone, or its rows do not have the announced root."""
 
     def close(self) -> None:
         """Close the replicas."""

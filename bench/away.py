@@ -26,7 +26,7 @@ from marketplace.db import open_engine, reading, rows, run_tx
 from marketplace.places import read_place
 from marketplace.publishing import publish_market
 from pos import clock
-from sync.publisher import mark_dirty
+from sync.log import mark_dirty
 
 MARKET = "fr"
 EVERY = timedelta(minutes=10)

@@ -13,6 +13,7 @@ from demo.corners import remove_corners
 from demo.fleet import Load, run_fleet
 from demo.fleet_table import fleet_table
 from demo.sample import write_feed
+from demo.simulator.run import STEPS, run_seeds
 from demo.system import Demo, run_demo
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -100,3 +101,26 @@ class _FleetProgress:
         if self._is_shown and (stage, done) != self._last:
             self._last = (stage, done)
             click.echo(f"\r{stage} {done:,} of {of:,}   ", nl=False, err=True)
+
+
+@fleet.command("simulate")
+@click.option("--seeds", default=100, show_default=True, type=click.IntRange(1), help="How many histories to run.")
+@click.option("--from", "first", default=0, show_default=True, type=click.IntRange(0), help="The first seed.")
+@click.option("--steps", default=STEPS, show_default=True, type=click.IntRange(1), help="How long faults go on in each.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes side by side.")
+def simulate(seeds: int, first: int, steps: int, jobs: int) -> None:
+    """Run kiosks and HQ through faults, one seed a history; a seed that breaks a promise is printed and replays exactly."""
+    failed = 0
+    with click.progressbar(length=seeds, label="seeds", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        for outcome in run_seeds(range(first, first + seeds), steps=steps, jobs=jobs):
+            bar.update(1)
+            if outcome.violation is None:
+                continue
+            failed += 1
+            if failed == 1:
+                click.echo("\n".join(outcome.trace))
+            again = f"comptoir fleet simulate --from {outcome.seed} --seeds 1 --steps {steps}"
+            click.echo(f"seed {outcome.seed}: {outcome.violation}\n  again: {again}")
+    click.echo(f"{seeds:,} seeds from {first:,}: {failed or 'none'} failed")
+    if failed:
+        sys.exit(1)

@@ -13,8 +13,9 @@ from demo.wire import Wire
 from sync.blobs import BlobRef, check
 from sync.errors import Malformed
 from sync.heads import RINGS, ChannelHead, Line, decode_head, head_name
-from sync.indexes import SegmentRef, decode_index, way
+from sync.indexes import SegmentRef, decode_index
 from sync.snapshots import decode_manifest
+from sync.ways import chain_of
 
 BASE = "/sync/v1/"
 RING = RINGS[-1]
@@ -76,7 +77,7 @@ def _signed(content: bytes) -> Any:
 def _fetch(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> None:
     if held is not None and held.root == there.root:
         return
-    chain = way(there.tail, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+    chain = chain_of(there.tail, held.version, there.version) if held is not None and held.epoch == there.epoch else None
     if chain is None:
         chain = _by_index(wire, there, held)
     for ref in chain:
@@ -85,13 +86,13 @@ def _fetch(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> None:
 
 def _by_index(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> list[SegmentRef]:
     index = decode_index(_blob(wire, "index", there.index))
-    chain = way(index.segments, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+    chain = chain_of(index.segments, held.version, there.version) if held is not None and held.epoch == there.epoch else None
     if chain is not None:
         return chain
     manifest = decode_manifest(_blob(wire, "snapshot", index.snapshot.manifest))
     for part in manifest.parts:
         _blob(wire, "snapshot", part)
-    return way(index.segments, index.snapshot.version, there.version) or []
+    return chain_of(index.segments, index.snapshot.version, there.version) or []
 
 
 def _blob(wire: Wire, kind: str, ref: BlobRef) -> bytes:

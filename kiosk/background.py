@@ -111,7 +111,7 @@ def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool
         if url is None:
             return False
         if is_called or not pace.is_checked:
-            pace.is_checked = _mend(rounds)
+            pace.is_checked = mend(rounds)
         if pace.client is None or pace.client.base_url != url:
             pace.client = Client(url)
         _run_round(rounds, kiosk, pace, pace.client)
@@ -130,7 +130,8 @@ def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool
 
 
 def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) -> None:
-    report = rounds.run(client)
+    own_faults = {code: since for code, since in list(kiosk.faults.items()) if code != "records_damaged"}
+    report = rounds.run(client, own_faults=own_faults, is_brief=True)
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
         prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
@@ -138,14 +139,14 @@ def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) ->
     pace.failures = pace.failures + 1 if report.problems else 0
     pace.retry_after_s = report.retry_after_s
     kiosk.faults.pop("sync_failed", None)
-    _tend(rounds.ops)
+    tend(rounds.ops)
     if keep_reserve(rounds.directory):
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
         _fetch_media(rounds, kiosk, client)
 
 
-def _mend(rounds: Rounds) -> bool:
+def mend(rounds: Rounds) -> bool:
     """Set a damaged catalogue aside, so that this round builds a new one, and say that the file was checked."""
     with hold(rounds.directory / LOCK_FILE):
         if drop_damaged(rounds.catalog):
@@ -178,7 +179,7 @@ def _first_delay_s(rounds: Rounds) -> float:
     return schedule.first_delay_s(here.corner_id)
 
 
-def _tend(ops: Store) -> None:
+def tend(ops: Store) -> None:
     """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
     with ops.write() as database:
         wipe_idle_selections(database, before=clock.now() - SELECTIONS_KEPT)

@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, text
 
-from marketplace.db import reading, rows
+from marketplace.db import reading, row, rows
 from marketplace.media import media_blobs, present_only
 from marketplace.prices import start_due_prices
 from marketplace.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
 from pos.db import connect
+from pos.errors import NotFound
 from sync.garbage import sweep_blobs
 from sync.log import last_number
 from sync.publisher import Place, Published, publish
@@ -60,7 +61,7 @@ def markets(engine: Engine) -> list[str]:
 
 
 def place_of(engine: Engine, directory: Path, market: str) -> Place:
-    """Return where a market is published."""
+    """Return where a market is published. Raises: NotFound."""
     return Place(
         engine=engine,
         market=market,
@@ -148,7 +149,9 @@ def _highest_seen(engine: Engine, market: str) -> int:
 
 def _facts(engine: Engine, market: str) -> dict[str, str]:
     with reading(engine) as connection:
-        (found,) = rows(connection, "select body from market where market = :market", market=market)
+        found = row(connection, "select body from market where market = :market", market=market)
+    if found is None:
+        raise NotFound(f"no market {market}")
     return {"currency": json.loads(found["body"])["currency"]}
 
 

@@ -85,7 +85,9 @@ def watch(app: Flask, tallies: Tallies) -> None:
 
     def count(response: Response) -> Response:
         if request.blueprint == "sync":
-            _count(tallies, response, int((perf_counter() - g.get("started", perf_counter())) * 1_000_000))
+            # A request that was refused before it began took no time.
+            ended = perf_counter()
+            _count(tallies, response, int((ended - g.get("started", ended)) * 1_000_000))
         return response
 
     app.before_request(start)

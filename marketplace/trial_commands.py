@@ -21,6 +21,9 @@ from marketplace.trials import (
     halt_trial,
     next_ring,
     outlook,
+    outlook_of_halt,
+    outlook_of_promotion,
+    outlook_of_rollback,
     roll_back_all,
     shares_of,
     standing,
@@ -30,6 +33,7 @@ from sync.publisher import Published
 from sync.trials import NoTrial, reached
 
 market_option = click.option("--market", metavar="M", help="One market only; all by default.")
+preview_option = click.option("--preview", "is_preview", is_flag=True, help="Only say what it would change.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 percent_option = click.option(
     "--percent", default=100, show_default=True, type=click.IntRange(0, 100), help="How many of that ring's corners."
@@ -41,7 +45,7 @@ percent_option = click.option(
 @click.option("--ring", default=RINGS[-1], show_default=True, type=click.Choice(RINGS), help="How far it goes at first.")
 @percent_option
 @market_option
-@click.option("--preview", "is_preview", is_flag=True, help="Only say what it would change.")
+@preview_option
 @json_option
 def publish_command(directory: Path, ring: str, percent: int, market: str | None, *, is_preview: bool, as_json: bool) -> None:
     """Publish what changed to the fleet, or to a ring of it as a trial."""
@@ -77,11 +81,15 @@ def trial_command(directory: Path, market: str | None, *, as_json: bool) -> None
 @click.option("--ring", type=click.Choice(RINGS), help="Where to; the next ring by default.")
 @percent_option
 @market_option
-def promote_command(directory: Path, ring: str | None, percent: int, market: str | None) -> None:
+@preview_option
+def promote_command(directory: Path, ring: str | None, percent: int, market: str | None, *, is_preview: bool) -> None:
     """Give the open trial to the next ring; all of the last ring ends it, and everybody has it."""
     with opened(directory) as engine:
         for each in _on_trial(engine, market):
             goal = ring or next_ring(each.trial)
+            if is_preview:
+                click.echo(_say_outlook(outlook_of_promotion(engine, directory, each.market, ring=goal, percent=percent)))
+                continue
             done = advance(engine, directory, each.market, ring=goal, percent=percent)
             said = f"promoted, publication {done.publication}" if done else f"{percent} % of {goal}"
             click.echo(f"{each.market}: trial {each.trial.trial_id}: {said}")
@@ -91,10 +99,14 @@ def promote_command(directory: Path, ring: str | None, percent: int, market: str
 @directory_option
 @click.option("--reason", default="by hand", show_default=True, help="Kept with the trial.")
 @market_option
-def halt_command(directory: Path, reason: str, market: str | None) -> None:
+@preview_option
+def halt_command(directory: Path, reason: str, market: str | None, *, is_preview: bool) -> None:
     """End the open trial and lead its corners back; its rows stay back until the feed says something else."""
     with opened(directory) as engine:
         for each in _on_trial(engine, market):
+            if is_preview:
+                click.echo(_say_outlook(outlook_of_halt(engine, directory, each.market)))
+                continue
             done = halt_trial(engine, directory, each.market, reason=reason)
             click.echo(f"{each.market}: trial {each.trial.trial_id} halted, publication {done.publication}")
 
@@ -103,9 +115,14 @@ def halt_command(directory: Path, reason: str, market: str | None) -> None:
 @click.argument("version", type=click.IntRange(1))
 @directory_option
 @market_option
-def rollback_command(version: int, directory: Path, market: str | None) -> None:
+@preview_option
+def rollback_command(version: int, directory: Path, market: str | None, *, is_preview: bool) -> None:
     """Publish the rows of publication VERSION again; what replaced them stays back until the feed says something else."""
     with opened(directory) as engine:
+        if is_preview:
+            for each in [market] if market else markets(engine):
+                click.echo(_say_outlook(outlook_of_rollback(engine, directory, each, version)))
+            return
         done = roll_back_all(engine, directory, version, chosen=[market] if market else None)
     _say_published(done, as_json=False)
 

@@ -15,13 +15,23 @@ from marketplace import overview
 from marketplace.corners import rings, set_ring
 from marketplace.db import reading
 from marketplace.publishing import markets, place_of, publish_market
-from marketplace.trials import advance, corners_in, halt_trial, next_ring, outlook, roll_back_all, shares_of, standing
+from marketplace.trials import (
+    advance,
+    halt_trial,
+    next_ring,
+    outlook,
+    outlook_of_halt,
+    outlook_of_promotion,
+    outlook_of_rollback,
+    roll_back_all,
+    shares_of,
+    standing,
+)
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.errors import Invalid, NotFound
 from sync.heads import RINGS, WHOLE_BP
 from sync.log import trials
-from sync.previews import preview_promotion, preview_rollback
 from sync.trials import reached
 
 ZONE = "Europe/Paris"
@@ -41,28 +51,21 @@ def outlooks(market: str) -> str:
     """Show what an act would change, before anybody decides: nothing is published here."""
     here, act = marketplace(), request.form.get("act", "")
     _known(here.engine, market)
-    place, now = place_of(here.engine, here.directory, market), clock.now()
-    about: dict[str, Any] = {"act": act, "market": market, "currency": place.facts["currency"]}
+    about: dict[str, Any] = {"act": act, "currency": place_of(here.engine, here.directory, market).facts["currency"]}
+    if act in ("publish", "promote"):
+        about |= _form_share()
     if act == "publish":
-        about |= _form_share()
         seen = outlook(here.engine, here.directory, market, shares=shares_of(about["ring"], about["percent"]))
-        return _page(shown={**about, "preview": seen.preview, "corners": seen.corners})
+        return _page(shown={**about, "outlook": seen})
     if act == "promote":
-        about |= _form_share()
-        shares = shares_of(about["ring"], about["percent"])
-        with reading(here.engine) as connection:
-            about["corners"] = corners_in(rings(connection, market), shares)
-        return _page(shown={**about, "preview": preview_promotion(place, now=now)})
+        seen = outlook_of_promotion(here.engine, here.directory, market, ring=about["ring"], percent=about["percent"])
+        return _page(shown={**about, "outlook": seen})
     if act == "halt":
-        with reading(here.engine) as connection:
-            seen_trial = standing(connection, market)
-        corners = seen_trial.corners if seen_trial else 0
-        return _page(shown={**about, "corners": corners, "preview": preview_promotion(place, now=now)})
+        return _page(shown={**about, "outlook": outlook_of_halt(here.engine, here.directory, market)})
     if act == "rollback":
         number = _number(request.form.get("publication"))
-        with reading(here.engine) as connection:
-            about["corners"] = corners_in(rings(connection, market), None)
-        return _page(shown={**about, "publication": number, "preview": preview_rollback(place, number, now=now)})
+        seen = outlook_of_rollback(here.engine, here.directory, market, number)
+        return _page(shown={**about, "publication": number, "outlook": seen})
     raise Invalid("an act is publish, promote, halt or rollback", field="act")
 
 
@@ -109,7 +112,7 @@ def corner_ring(corner_id: str) -> Response:
     if ring not in RINGS:
         raise Invalid("a ring is canary, early or stable", field="ring")
     set_ring(marketplace().engine, corner_id, ring)
-    return see_other("console.trials.home")
+    return see_other("console.fleet.corner", corner_id=corner_id)
 
 
 def _page(shown: dict[str, Any] | None = None) -> str:

@@ -23,9 +23,9 @@ from pos.errors import Invalid, NotFound
 from sync.errors import Busy
 from sync.heads import RINGS, WHOLE_BP
 from sync.log import TrialState, open_trial
-from sync.previews import Preview, preview
+from sync.previews import Preview, preview, preview_promotion, preview_rollback
 from sync.publisher import Published
-from sync.trials import NoTrial, halt, promote, reached, roll_back, set_shares, whole_ring
+from sync.trials import NoTrial, TrialOpen, halt, promote, reached, roll_back, set_shares, whole_ring
 
 FAILED_SHARE = 5
 """A trial is halted when one in so many of its corners could not take it in."""
@@ -88,6 +88,28 @@ def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str
         return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares))
 
 
+def outlook_of_promotion(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Outlook:
+    """Return what giving the open trial to a ring would change there. Raises: Busy, Invalid."""
+    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    with reading(engine) as connection:
+        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares_of(ring, percent)))
+
+
+def outlook_of_halt(engine: Engine, directory: Path, market: str) -> Outlook:
+    """Return what halting the open trial would take back, and from how many corners. Raises: Busy."""
+    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    with reading(engine) as connection:
+        here = standing(connection, market)
+    return Outlook(market=market, preview=seen, corners=here.corners if here else 0)
+
+
+def outlook_of_rollback(engine: Engine, directory: Path, market: str, number: int) -> Outlook:
+    """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
+    seen = preview_rollback(place_of(engine, directory, market), number, now=clock.now())
+    with reading(engine) as connection:
+        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), None))
+
+
 def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> int:
     """Return about how many corners a share of each ring is: exactly for whole rings."""
     if shares is None:
@@ -122,11 +144,17 @@ def roll_back_all(
 ) -> dict[str, Published | None]:
     """Publish the rows of publication `number` again in each chosen market that has it, forward; None where nothing differs.
 
+    A trial that is open in one of them keeps all of them as they are.
     Raises: NotFound when no market has it, TrialOpen, NotKept, Busy.
     """
+    every = list(chosen or markets(engine))
+    with reading(engine) as connection:
+        on_trial = [market for market in every if open_trial(connection, market)]
+    if on_trial:
+        raise TrialOpen(f"promote or halt the open trial of {', '.join(on_trial)} first")
     done: dict[str, Published | None] = {}
     missing: list[NotFound] = []
-    for market in chosen or markets(engine):
+    for market in every:
         place = place_of(engine, directory, market)
         try:
             done[market] = recorded(place, lambda place=place: roll_back(place, number, now=clock.now()))  # type: ignore[misc]
@@ -186,7 +214,8 @@ def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[
         """
         select device.corner_id, device.heartbeat from device
         join corner on corner.corner_id = device.corner_id
-        where corner.market = :market and device.seen_at >= :since and device.quarantined_at is null
+        where corner.market = :market and device.seen_at >= :since
+          and device.quarantined_at is null and device.superseded_at is null
         """,
         market=market,
         since=since,

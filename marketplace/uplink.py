@@ -18,9 +18,9 @@ from marketplace.bulkhead import spread_s
 from marketplace.corners import corner_document
 from marketplace.db import reading, row
 from marketplace.enrolments import WaitingDevice, enrol_device
-from marketplace.inbox import MalformedEvents, read_events, store_events
+from marketplace.inbox import MalformedEvents, StreamForked, read_events, store_events
 from marketplace.publishing import keys_path, sync_path
-from marketplace.revocations import check_admitted
+from marketplace.revocations import Revoked, check_admitted
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.errors import Unavailable
@@ -48,7 +48,13 @@ def up() -> Response:
     """Store a batch of events and answer what is held; what they mean is judged later, elsewhere."""
     here = marketplace()
     with here.uplink_room.admitted():
-        return _up(here)
+        device = _signed_device()
+        try:
+            return _up(here, device)
+        except (Revoked, StreamForked) as refusal:
+            # A kiosk issues no more slips at this word, so it must be able to tell that it is ours.
+            answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
+            return _signed(answer, status=refusal.status, now=clock.now())
 
 
 @sync.errorhandler(OperationalError)
@@ -82,9 +88,8 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace) -> Response:
+def _up(here: Marketplace, device: dict[str, Any]) -> Response:
     now = clock.now()
-    device = _signed_device()
     with reading(here.engine) as connection:
         check_admitted(connection, device, now=now)
     document = _document()
@@ -103,10 +108,11 @@ def _up(here: Marketplace) -> Response:
     return _signed(reply(acked, clock.to_text(now), newer), now=now)
 
 
-def _signed(document: dict[str, Any], *, now: datetime) -> Response:
+def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Response:
     """Return the answer, signed for this request alone."""
     here = marketplace()
     response = jsonify(document)
+    response.status_code = status
     response.headers.update(
         sign_reply(
             read_key(keys_path(here.directory) / REPLY),

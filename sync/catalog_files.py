@@ -77,7 +77,8 @@ def set_aside(catalog: Store) -> None:
 
 def is_damage(problem: DatabaseError) -> bool:
     """Whether the file contradicts itself or is no catalogue; a full disk, a lock or a failing read is no reason to drop it."""
-    return any(sign in str(problem) for sign in ("malformed", "not a database", "no such table", "no such column"))
+    signs = ("malformed", "not a database", "no such table", "no such column", "vtable constructor failed")
+    return any(sign in str(problem) for sign in signs)
 
 
 def drop_damaged(catalog: Store) -> bool:

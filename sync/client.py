@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 from sync.blobs import BlobRef, sync_directory
-from sync.errors import Malformed, Offline, Rejected, TooLarge, Untrusted
+from sync.errors import Malformed, Offline, Rejected, SyncError, TooLarge, Untrusted
 
 CONNECT_S = 5
 READ_S = 20
@@ -25,6 +25,8 @@ MAX_TIMESTAMP_BYTES = 2**14
 SMALL_FILE_S = 120
 """The longest a small file may take: a trickle that never ends must not hold a round for ever."""
 CHUNK_BYTES = 2**16
+TRICKLE_BYTES = 2**10
+"""What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
 STATIC = "/sync/v1/"
 TIMESTAMP = "metadata/timestamp.json"
 
@@ -96,17 +98,19 @@ class Client:
     ) -> dict[str, Any]:
         """Send a JSON document and return the answer's, once `judge` has found nothing wrong with it.
 
-        Raises: Offline, Rejected, Malformed, TooLarge, and what `judge` raises.
+        Raises: Offline, Rejected (`data["is_signed"]` tells whether `judge` found nothing wrong with that), Malformed, TooLarge,
+        and what `judge` raises.
         """
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        with self._send("POST", path, headers={"Content-Type": "application/json"}, data=body, auth=signer) as response:
+        headers = {"Content-Type": "application/json"}
+        with self._send("POST", path, judge=judge, headers=headers, data=body, auth=signer) as response:
             content = self._read(response, MAX_DOCUMENT_BYTES)
             answer = _parse(content)
             if judge is not None:
                 judge(response, content)
             return answer
 
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+    def _send(self, method: str, path: str, *, judge: Judge | None = None, **options: Any) -> requests.Response:
         options["headers"] = {"Accept-Encoding": "identity", **options.get("headers", {})}
         try:
             response = self._session.request(
@@ -124,7 +128,7 @@ class Client:
             raise Offline(f"{self.base_url} answers {response.status_code}", retry_after_s=_retry_after_s(response))
         if response.status_code >= 300 and response.status_code != 304:
             with response:
-                raise Rejected(f"{path}: {response.status_code}", status=response.status_code, code=self._code(response))
+                raise self._rejection(path, response, judge)
         return response
 
     def _read(self, response: requests.Response, limit: int) -> bytes:
@@ -141,7 +145,7 @@ class Client:
 
     def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
         try:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(TRICKLE_BYTES):
                 self.received += len(chunk)
                 file.write(chunk)
                 if file.tell() > length:
@@ -152,11 +156,18 @@ class Client:
         finally:
             file.flush()
 
-    def _code(self, response: requests.Response) -> str:
+    def _rejection(self, path: str, response: requests.Response, judge: Judge | None) -> Rejected:
+        code, is_signed = "", False
         try:
-            return str(_parse(self._read(response, MAX_DOCUMENT_BYTES)).get("code", ""))
-        except (Malformed, TooLarge, Offline):
-            return ""
+            content = self._read(response, MAX_DOCUMENT_BYTES)
+            code = str(_parse(content).get("code", ""))
+            if judge is not None:
+                judge(response, content)
+                is_signed = True
+        except SyncError:
+            # An answer from who knows whom: it is a refusal all the same, but nobody's word.
+            is_signed = False
+        return Rejected(f"{path}: {response.status_code}", status=response.status_code, code=code, is_signed=is_signed)
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -21,11 +21,12 @@ from sync.changes import Movement, Touched, change_of, replace_rows, stored_rows
 from sync.channels import root_of, store_sync_cursor, sync_cursors, tables_of
 from sync.errors import SyncError
 from sync.heads import ChannelHead, Line
-from sync.indexes import Index, JoinRef, SegmentRef, SnapshotRef, decode_index, encode_index, way
+from sync.indexes import Index, JoinRef, SegmentRef, SnapshotRef, decode_index, encode_index
 from sync.levels import compact, keys_of
 from sync.roots import RootState, Row, Value
 from sync.segments import Block, Segment, TableChange, decode_segment, encode_segment
 from sync.snapshots import encode_manifest, write_snapshot
+from sync.ways import chain_of
 
 MAX_SEGMENT_ROWS = 200_000
 MAX_JOIN_ROWS = 100_000
@@ -122,7 +123,7 @@ class Draft:
     def keys_since(self, channel: str, version: int) -> dict[str, set[Value]] | None:
         """Return the keys a channel's log touched after `version`; None when its segments no longer tell."""
         there = self.channels[channel]
-        chain = way(self.index(channel).segments, version, there.version)
+        chain = chain_of(self.index(channel).segments, version, there.version)
         return keys_of(self._load(ref.blob) for ref in chain) if chain is not None else None
 
     def index(self, channel: str) -> Index:
@@ -231,7 +232,7 @@ def _put(database: Database, table: Table, keys: Iterable[Value]) -> TableChange
 
 def _is_worn(snapshot: SnapshotRef, segments: tuple[SegmentRef, ...], version: int, now_s: int) -> bool:
     """Tell whether a fresh snapshot is due: no way leads on, the way weighs half a snapshot, or a week went by."""
-    chain = way(segments, snapshot.version, version)
+    chain = chain_of(segments, snapshot.version, version)
     if chain is None:
         return True
     return sum(ref.blob.length for ref in chain) > snapshot.length // 2 or now_s - snapshot.at > SNAPSHOT_AGE_S

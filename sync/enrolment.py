@@ -28,6 +28,7 @@ from pos.trusted_time import learn_time
 from sync.blobs import sync_directory
 from sync.client import Client
 from sync.errors import Malformed, NotConfirmed, Offline, Rejected, Untrusted
+from sync.heartbeats import TOLD
 from sync.locks import LOCK_FILE, hold
 from sync.trust import pin_root
 
@@ -168,6 +169,7 @@ def _store(
         store_setting(database, "acked", 0)
         store_setting(database, "sync_faults", {})
         store_setting(database, "enrolment", None)
+        store_setting(database, TOLD, None)
         pin_root(database, answer["root"])
         learn_time(database, clock.from_text(answer["time"]), wall=now)
     for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,18 +25,16 @@ from sync.blobs import BlobRef, check
 from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
 from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
-from sync.errors import Gap, Malformed, Untrusted, WrongRoot
+from sync.errors import Gap, Malformed, Rejected, Untrusted, WrongRoot
 from sync.hashing import Hashing
 from sync.heads import ChannelHead, Line, decode_head
-from sync.indexes import Index, SegmentRef, decode_index, way
 from sync.roots import RootState
 from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
+from sync.ways import after_snapshot, find_way, index_of
 
 WHOLE_REFRESH_ROWS = 30_000
 """From so many changed rows on, finding every winner again is faster than finding the touched ones."""
-SNAPSHOT_ROW_COST = 3
-"""A row changed costs as much time as so many rows loaded from a snapshot."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -111,20 +110,6 @@ class _Held:
     cursors: dict[str, SyncCursor]
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How one channel gets to its head: from `version`, which is its own or one with the same root, by blobs in turn."""
-
-    version: int
-    blobs: tuple[BlobRef, ...]
-    goals: tuple[int, ...]
-    rows: int
-
-    @property
-    def length(self) -> int:
-        return sum(blob.length for blob in self.blobs)
-
-
 def follow(
     catalog: Store,
     source: Source,
@@ -138,8 +123,30 @@ def follow(
     """Bring `catalog` to the head of what is `wanted`; `rebuild` fetches a snapshot whatever is held.
 
     One at a time may call this for a file (see `sync.rounds`). A damaged file is kept as `catalog.db.damaged` and replaced.
+    A blob that is nowhere any more leads to the head once more, and if the head still names it, to a snapshot.
     Raises: WrongRoot, Untrusted, Malformed, TooLarge, Offline, Rejected; the catalogue then stands where it stood.
     """
+    attempt = partial(_follow, catalog, source, wanted, now=now, progress=progress, rebuild=rebuild, keep_blobs=keep_blobs)
+    try:
+        return attempt(is_second=False)
+    except Rejected as problem:
+        if "blob" not in problem.data:
+            raise
+    # HQ swept it after we read the head, or a cache remembers a time before it was there.
+    return attempt(is_second=True)
+
+
+def _follow(
+    catalog: Store,
+    source: Source,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    progress: Progress | None,
+    rebuild: bool,
+    keep_blobs: bool,
+    is_second: bool,
+) -> Moved:
     received = source.received
     head = decode_head(source.head(wanted.market, wanted.ring))
     if (head.market, head.ring) != (wanted.market, wanted.ring):
@@ -160,7 +167,8 @@ def follow(
     blobs = _Blobs(catalog.path.with_name("blobs"), source)
     facts = _facts(line, wanted.market, source.era)
     try:
-        applied = _apply(catalog, line, None if rebuild else held, blobs, facts, now=now, progress=progress)
+        start = None if rebuild else held
+        applied = _apply(catalog, line, start, blobs, facts, now=now, progress=progress, is_second=is_second)
     except (WrongRoot, Gap, Malformed) as problem:
         problem.data.update(line=line.name, publication=line.publication)
         raise
@@ -199,7 +207,12 @@ class _Blobs:
                 return path
             path.unlink()
         self.fetches += 1
-        self._source.blob(ref, path)
+        try:
+            self._source.blob(ref, path)
+        except Rejected as problem:
+            if problem.data.get("status") == 404:
+                problem.data["blob"] = ref.sha256
+            raise
         return path
 
     def read(self, ref: BlobRef) -> bytes:
@@ -222,12 +235,15 @@ def _apply(
     *,
     now: datetime,
     progress: Progress | None,
+    is_second: bool,
 ) -> _Applied:
     try:
         return _by_segments(catalog, line, held, blobs, facts, now=now)
-    except (Gap, WrongRoot, Malformed, DatabaseError) as problem:
+    except (Gap, WrongRoot, Malformed, Rejected, DatabaseError) as problem:
         # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
         if isinstance(problem, DatabaseError) and not is_damage(problem):
+            raise
+        if isinstance(problem, Rejected) and not ("blob" in problem.data and is_second):
             raise
         if isinstance(problem, DatabaseError):
             set_aside(catalog)
@@ -270,7 +286,7 @@ def _by_segments(
 ) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
-    ways = {name: _find_way(name, there, held.cursors[name], blobs) for name, there in line.channels.items()}
+    ways = {name: find_way(name, there, held.cursors[name], blobs.read) for name, there in line.channels.items()}
     read = {name: [blobs.read(ref) for ref in each.blobs] for name, each in ways.items()}
     started = time.perf_counter()
     touched: Touched = {}
@@ -286,7 +302,7 @@ def _by_segments(
                 store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
         rows = sum(map(len, touched.values()))
         if movement.changed:
-            facts["jumps"] = json.dumps(_jumps(facts, movement))
+            facts["jumps"] = json.dumps(_jumps(database, facts, movement))
         refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
         store_facts(database, facts)
     apply_ms = round((time.perf_counter() - started) * 1000)
@@ -294,48 +310,17 @@ def _by_segments(
     return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched, movement=movement)
 
 
-def _jumps(facts: dict[str, str], movement: Movement) -> dict[str, Any]:
-    """Return what HQ is told of the prices that moved last: a trial is judged by it."""
-    about = {"line": facts["line"], "publication": int(facts["publication"])}
-    return {**about, "changed": movement.changed, "jumped": movement.jumped}
+def _jumps(database: Database, facts: dict[str, str], movement: Movement) -> dict[str, Any]:
+    """Return what HQ is told of the prices that moved last: a trial is judged by it.
 
-
-def _find_way(name: str, there: ChannelHead, here: SyncCursor, blobs: _Blobs) -> _Way:
-    """Return how `name` gets to `there` without a snapshot; a point with our own root costs no bytes. Raises: Gap."""
-    if here.root == there.root:
-        return _Way(there.version, (), (), 0)
-    if here.epoch == there.epoch and (found := _along(there.tail, here.version, there.version)) is not None:
-        return found
-    index = decode_index(blobs.read(there.index))
-    if (index.channel, index.epoch) != (name, there.epoch):
-        raise Malformed(f"the index of {index.channel} stands for {name}")
-    found = _into(index, there, here)
-    if found is None:
-        raise Gap(f"no way leads on from {name} {here.version}", channel=name)
-    if found.rows * SNAPSHOT_ROW_COST > there.rows and found.length > index.snapshot.length:
-        raise Gap(f"a snapshot of {name} is the shorter way", channel=name)
-    return found
-
-
-def _into(index: Index, there: ChannelHead, here: SyncCursor) -> _Way | None:
-    if here.epoch == there.epoch and (found := _along(index.segments, here.version, there.version)) is not None:
-        return found
-    same = index.version_with(here.root)
-    if same is not None and (found := _along(index.segments, same, there.version)) is not None:
-        return found
-    join = index.join_from(here.epoch, here.version)
-    rest = _along(index.segments, join.lands, there.version) if join is not None else None
-    if join is None or rest is None:
-        return None
-    return _Way(here.version, (join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)
-
-
-def _along(segments: tuple[SegmentRef, ...], version: int, goal: int) -> _Way | None:
-    chain = way(segments, version, goal)
-    if chain is None:
-        return None
-    blobs, goals = tuple(ref.blob for ref in chain), tuple(ref.last for ref in chain)
-    return _Way(version, blobs, goals, sum(ref.rows for ref in chain))
+    On a trial's line they add up: an urgent price that passes the trial must not hide what jumped before it.
+    """
+    line, changed, jumped = facts["line"], movement.changed, movement.jumped
+    held = database.execute("select value from catalog_fact where name = 'jumps'").fetchone()
+    before = json.loads(held[0]) if held else None
+    if line and before is not None and before["line"] == line:
+        changed, jumped = changed + before["changed"], jumped + before["jumped"]
+    return {"line": line, "publication": int(facts["publication"]), "changed": changed, "jumped": jumped}
 
 
 def _apply_one(
@@ -356,9 +341,9 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
 def _by_snapshot(
     catalog: Store, line: Line, blobs: _Blobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
 ) -> _Applied:
-    indexes = {name: decode_index(blobs.read(there.index)) for name, there in line.channels.items()}
+    indexes = {name: index_of(name, there, blobs.read) for name, there in line.channels.items()}
     manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
-    ways = {name: _after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
+    ways = {name: after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
     hashing = Hashing()
     aside = catalog.path.with_name(f"{catalog.path.name}.new")
     try:
@@ -388,13 +373,6 @@ def _by_snapshot(
         hashing.stop()
         aside.unlink(missing_ok=True)
     return _Applied(rows=rows, segments=sum(map(len, segments.values())), parts=len(paths))
-
-
-def _after_snapshot(name: str, index: Index, there: ChannelHead) -> _Way:
-    found = _along(index.segments, index.snapshot.version, there.version)
-    if found is None:
-        raise Gap(f"no way leads on from the snapshot of {name}", channel=name)
-    return found
 
 
 def _fetch(manifests: dict[str, Manifest], blobs: _Blobs, hashing: Hashing, progress: Progress | None) -> list[Path]:

@@ -5,6 +5,7 @@ Invariant: what `read_heartbeat` returns has known fields of known kinds and nev
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -12,7 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from sqlite_utils import Database
 
 from pos import clock, outbox
 from pos.catalog import CHANNELS, publication
@@ -23,6 +27,9 @@ from sync.channels import SyncCursor, sync_cursors
 from sync.heads import RINGS
 
 MOST_BYTES = 4096
+SILENT_S = 600
+TOLD = "told"
+"""The setting that keeps what HQ was last told of our state, and when."""
 MOST_FAULTS = 12
 LONGEST_TEXT = 64
 MOST = 2**53
@@ -35,8 +42,19 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 Heartbeat = dict[str, Any]
 
 
-def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str, Any], now: datetime) -> Heartbeat:
-    """Return what HQ is told about this kiosk with every message; epochs and roots are cut to what tells them apart."""
+def heartbeat_of(
+    catalog: Store,
+    ops: Store,
+    *,
+    software: str,
+    printer: dict[str, Any],
+    own_faults: Mapping[str, str] = MappingProxyType({}),
+    now: datetime,
+) -> Heartbeat:
+    """Return what HQ is told about this kiosk with every message; epochs and roots are cut to what tells them apart.
+
+    `own_faults` are those of the running app (code and since when), beside what rounds have met.
+    """
     database = ops.read()
     pending, oldest_at = outbox.depth(database, acked=setting(database, "acked") or 0)
     return {
@@ -49,7 +67,7 @@ def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str
         "pending": pending,
         "oldest_at": oldest_at,
         "next_counter": next_counter(database, setting(database, "key_id") or ""),
-        "faults": setting(database, "sync_faults") or {},
+        "faults": {**own_faults, **(setting(database, "sync_faults") or {})},
         "clock": {
             "wall": clock.to_text(now),
             "up_s": int(time.monotonic()),
@@ -60,6 +78,29 @@ def heartbeat_of(catalog: Store, ops: Store, *, software: str, printer: dict[str
         "disk_free": shutil.disk_usage(ops.path.parent).free,
         "media_bytes": _bytes_in(ops.path.parent / "media"),
     }
+
+
+def state_of(heartbeat: Heartbeat) -> str:
+    """Return a hash of what HQ should hear of at once when it changes.
+
+    What moves with every publication or minute is left out, or each of them would bring a message from every kiosk.
+    """
+    printer = heartbeat["printer"] or {}
+    told = {
+        **{name: heartbeat[name] for name in ("line", "failed", "ring", "software", "corner_sha256")},
+        "jumps": heartbeat["jumps"] if heartbeat["line"] else None,
+        "printer": [printer.get("name"), printer.get("state")],
+        "faults": sorted(heartbeat["faults"]),
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_told(ops: Database, heartbeat: Heartbeat, *, now: datetime) -> bool:
+    """Tell whether HQ heard this state from us, and within the last ten minutes by either direction of a clock that was set."""
+    told = setting(ops, TOLD)
+    if told is None or told["state"] != state_of(heartbeat):
+        return False
+    return abs((now - clock.from_text(told["at"])).total_seconds()) < SILENT_S
 
 
 def read_heartbeat(said: Any) -> Heartbeat:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any
 
 from sync.blobs import BlobRef
@@ -17,8 +16,6 @@ from sync.segments import pack, unpack
 
 FORMAT = "comptoir-log/1"
 PACK_LEVEL = 12
-FETCH_BYTES = 4_000
-"""What one more fetch is worth in bytes when a way is chosen: a round trip on a shop's line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,33 +79,6 @@ class Index:
         """Return the join that leads here from another log's version."""
         fitting = (ref for ref in self.joins if ref.epoch == epoch and ref.first - 1 <= version <= ref.last)
         return max(fitting, key=lambda ref: ref.lands, default=None)
-
-
-def way(segments: tuple[SegmentRef, ...], version: int, goal: int) -> list[SegmentRef] | None:
-    """Return the cheapest chain of segments from `version` to `goal` by bytes and fetches; None when there is none."""
-    best = {version: 0}
-    came: dict[int, tuple[int, SegmentRef]] = {}
-    reached = [(0, version)]
-    while reached:
-        cost, here = heappop(reached)
-        if here == goal:
-            break
-        if cost > best[here]:
-            continue
-        for ref in segments:
-            if ref.first <= here + 1 <= ref.last <= goal:
-                next_cost = cost + ref.blob.length + FETCH_BYTES
-                if next_cost < best.get(ref.last, 2**62):
-                    best[ref.last] = next_cost
-                    came[ref.last] = (here, ref)
-                    heappush(reached, (next_cost, ref.last))
-    if goal not in best:
-        return None
-    chain: list[SegmentRef] = []
-    while goal != version:
-        goal, ref = came[goal]
-        chain.append(ref)
-    return chain[::-1]
 
 
 def encode_index(index: Index) -> bytes:

@@ -74,7 +74,7 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
         free: dict[str, set[Value]] = {}
 
         def find(database: Database) -> Differences:
-            differences, freed = look.at.differences(look.connection, database, marks, held)
+            differences, freed = look.at.business(look.connection).differences(database, marks, held)
             free.update(freed)
             return differences
 
@@ -117,7 +117,8 @@ def _looking(place: Place, now: datetime) -> Iterator[_Look | None]:
             yield None
             return
         trial = open_trial(connection, place.market)
-        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial else None)
+        is_open = trial is not None and not at.is_trial_lost
+        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial and is_open else None)
 
 
 def _sketch(look: _Look, line: Line, replica: Store, find: Callable[[Database], Differences]) -> Preview:

@@ -7,25 +7,23 @@ makes good.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import IntegrityError
-from sqlite_utils import Database
 
 from pos import clock
 from pos.catalog import CHANNELS, TABLES, Table, create_indexes, publication, refresh
 from pos.db import DatabaseError, Store, write
 from sync.blobs import BlobFolder, BlobRef
+from sync.business import Business, CurrentRows, Mark
 from sync.catalog_files import finish_catalog, install, new_catalog, remove_logs
-from sync.changes import Movement, Touched, insert_rows, stored_rows
+from sync.changes import Movement, Touched, stored_rows
 from sync.channels import store_facts, tables_of
 from sync.drafts import Draft, begin_channel, by_channel
 from sync.errors import Busy, SyncError
@@ -35,7 +33,6 @@ from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_
 from sync.locks import hold
 from sync.log import (
     OWN_LINE,
-    WHOLE_TABLE,
     Held,
     TrialState,
     close_trial,
@@ -50,11 +47,8 @@ from sync.log import (
 from sync.repository import announce, announced
 from sync.roots import RootState, Row, Value
 
-COMPARED_ROWS = 5_000
 TRIAL_FILE = "trial"
 
-CurrentRows = Callable[[Connection, str, list[Value] | None], Iterable[Row]]
-Mark = tuple[str, str, int]
 Also = Callable[[Connection], None]
 
 
@@ -132,6 +126,8 @@ class Desk:
         self.blobs = blobs
         self.replica = Store(place.replica, durable=False)
         self.trial_replica = Store(place.trial_replica, durable=False)
+        self.is_trial_lost = False
+        """Whether the open trial cannot go on: its blobs are gone, or its rows do not have the root that was announced."""
 
     def close(self) -> None:
         """Close the replicas."""
@@ -174,6 +170,7 @@ class Desk:
         """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
 
         A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
+        A trial that cannot be brought there is lost, and takes nothing else along.
         """
         market = self.place.market
         trial = open_trial(connection, market)
@@ -181,14 +178,22 @@ class Desk:
             return False
         trial_line = published(connection, market, trial.trial_id) if trial is not None else None
         try:
-            for channel in (*line.channels.values(), *(trial_line.channels.values() if trial_line else ())):
+            for channel in line.channels.values():
                 self.blobs.read(channel.index)
             self.follow(self.replica, line)
-            if trial_line is not None:
-                self.follow(self.trial_replica, whole(line, trial_line))
         except (SyncError, FileNotFoundError):
             return False
+        self.is_trial_lost = trial_line is not None and not self._catch_up_trial(line, trial_line)
         self.announce(line, trial, trial_line)
+        return True
+
+    def _catch_up_trial(self, line: Line, trial_line: Line) -> bool:
+        try:
+            for channel in trial_line.channels.values():
+                self.blobs.read(channel.index)
+            self.follow(self.trial_replica, whole(line, trial_line))
+        except (SyncError, FileNotFoundError):
+            return False
         return True
 
     def follow(self, replica: Store, line: Line) -> None:
@@ -200,22 +205,9 @@ class Desk:
             remove_logs(replica.path)
         follow(replica, source, Wanted(market=self.place.market), now=self.now)
 
-    def differences(
-        self, connection: Connection, database: Database, marks: list[Mark], held: Held
-    ) -> tuple[dict[str, tuple[dict[Value, Row], list[Row]]], dict[str, set[Value]]]:
-        """Return how each marked table gets to what business says, and the keys that are held back no longer.
-
-        A held row stays out until business says something else than what is held back.
-        """
-        found: dict[str, tuple[dict[Value, Row], list[Row]]] = {}
-        free: dict[str, set[Value]] = {}
-        for table in TABLES:
-            keys = [row_key for name, row_key, _ in marks if name == table.name]
-            if keys:
-                kept = held.get(table.name, {})
-                free[table.name] = set()
-                found[table.name] = self._compare(connection, database, table, keys, kept, free[table.name])
-        return found, free
+    def business(self, connection: Connection) -> Business:
+        """Return what business says in the snapshot of `connection`."""
+        return Business(connection, self.place.current_rows)
 
     def record(self, lines: Iterable[Line], marks: list[Mark], also: Also | None = None) -> None:
         """Commit publications, the end of the marks they answer, and what belongs to them, in one transaction."""
@@ -253,13 +245,15 @@ class Desk:
         place = self.place
         trial = open_trial(connection, place.market)
         held = held_rows(connection, place.market)
+        business = self.business(connection)
         aside = place.replica.with_name(f"{place.replica.name}.new")
         database = new_catalog(aside)
         try:
             states = {name: RootState() for name in CHANNELS}
             with write(database):
                 for table in TABLES:
-                    self._insert_all(connection, database, table, states[table.channel], held.get(table.name, {}))
+                    kept = held.get(table.name, {})
+                    business.insert_all(database, table, states[table.channel], kept, stored=self._stored)
             create_indexes(database)
             with write(database):
                 channels = {
@@ -279,12 +273,12 @@ class Desk:
         finally:
             database.close()
         connection.rollback()
-        self.record([line], marks, also=lambda within: self._lose_trial(within, trial, line))
+        self.record([line], marks, also=lambda within: self._lose_trial(within, trial))
         self.announce(line, None, None)
         install(self.replica, aside)
         return Published(line=line, changed=None)
 
-    def _lose_trial(self, connection: Connection, trial: TrialState | None, line: Line) -> None:
+    def _lose_trial(self, connection: Connection, trial: TrialState | None) -> None:
         if trial is not None:
             close_trial(
                 connection,
@@ -292,22 +286,26 @@ class Desk:
                 trial.trial_id,
                 state="halted",
                 reason="the history was lost",
-                closed_at=line.published_at,
+                closed_at=clock.to_text(self.now),
             )
 
     def _go_on(self, connection: Connection, number: int, marks: list[Mark], line: Line, *, is_behind: bool) -> Published | None:
         """Publish the difference between replicas and marked rows to everybody, on HQ's line and on the trial's.
 
-        Where HQ `is_behind` what kiosks have seen, the numbers go on above that even if nothing differs.
+        Where HQ `is_behind` what kiosks have seen, it was restored from a backup: what they hold under our versions may be
+        something else, so every channel goes on in a new log, which knows the old one's points.
         """
         place = self.place
         held = held_rows(connection, place.market)
         trial = open_trial(connection, place.market)
+        lost, trial = (trial, None) if is_behind or self.is_trial_lost else (None, trial)
         trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
         with ExitStack() as transactions:
             database = transactions.enter_context(self.replica.write())
             draft = Draft.of(line, database, self.blobs, self.now)
-            differences, free = self.differences(connection, database, marks, held)
+            for channel in CHANNELS if is_behind else ():
+                draft.fork(channel, draft.channels[channel])
+            differences, free = self.business(connection).differences(database, marks, held)
             for channel, some in by_channel(differences, CHANNELS).items():
                 draft.change(channel, some)
             trial_draft = None
@@ -319,12 +317,17 @@ class Desk:
             if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
                 self._forget(marks)
                 return None
-            return self.finish(draft, trial_draft, trial, number, marks, also=lambda within: self._free(within, held, free))
+
+            def also(within: Connection) -> None:
+                self._free(within, held, free)
+                self._lose_trial(within, lost)
+
+            return self.finish(draft, trial_draft, trial, number, marks, also)
 
     def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
         """Bring marked rows into the trial's line too; channels that did not fork stand where HQ's own line stands."""
         held = held_rows(connection, self.place.market, trial_id=OWN_LINE)
-        differences, _ = self.differences(connection, trial_draft.database, marks, held)
+        differences, _ = self.business(connection).differences(trial_draft.database, marks, held)
         for channel, some in by_channel(differences, CHANNELS).items():
             if channel in trial.forks:
                 trial_draft.change(channel, some)
@@ -364,60 +367,9 @@ class Desk:
     def _free(self, connection: Connection, held: Held, free: Mapping[str, Iterable[Value]]) -> None:
         set_free(connection, self.place.market, {table: keys for table, keys in free.items() if table in held})
 
-    def _compare(
-        self,
-        connection: Connection,
-        database: Database,
-        table: Table,
-        keys: list[str],
-        held: Mapping[Value, Row | None],
-        free: set[Value],
-    ) -> tuple[dict[Value, Row], list[Row]]:
-        """Return the stored rows that go or change, and the rows that come in their place or anew."""
-        before: dict[Value, Row] = {}
-        after: list[Row] = []
-        wanted = None if WHOLE_TABLE in keys else [json.loads(key) for key in keys]
-        seen: set[Value] = set()
-        for rows in _batches(self._rows(connection, table, wanted)):
-            stored = stored_rows(database, table, [row[0] for row in rows])
-            seen.update(row[0] for row in rows)
-            for row in rows:
-                if row[0] in held and not _is_free(row[0], row, held, free):
-                    continue
-                if stored.get(row[0]) != row:
-                    after.append(row)
-                    if row[0] in stored:
-                        before[row[0]] = stored[row[0]]
-        if wanted is None:
-            wanted = [key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')]
-        gone = [key for key in wanted if key not in seen and (key not in held or _is_free(key, None, held, free))]
-        before.update(stored_rows(database, table, gone))
-        return before, after
-
-    def _rows(self, connection: Connection, table: Table, keys: list[Value] | None) -> Iterator[Row]:
-        if keys is None:
-            yield from map(tuple, self.place.current_rows(connection, table.name, None))
-            return
-        for start in range(0, len(keys), COMPARED_ROWS):
-            yield from map(tuple, self.place.current_rows(connection, table.name, keys[start : start + COMPARED_ROWS]))
-
-    def _insert_all(
-        self, connection: Connection, database: Database, table: Table, state: RootState, held: Mapping[Value, Row | None]
-    ) -> None:
-        """Insert every row of a table but those held back: of these, what the fleet has, or nothing where that is lost."""
-        for rows in _batches(self._rows(connection, table, None)):
-            some = [row for row in rows if row[0] not in held or held[row[0]] != row]
-            insert_rows(database, table, some)
-            state.add(table.name, some)
-        if held:
-            with_ours = {key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')}
-            kept = [row for key, row in self._stored(table, held).items() if key not in with_ours]
-            insert_rows(database, table, kept)
-            state.add(table.name, kept)
-
-    def _stored(self, table: Table, keys: Iterable[Value]) -> dict[Value, Row]:
+    def _stored(self, table: Table, keys: list[Value]) -> dict[Value, Row]:
         try:
-            return stored_rows(self.replica.read(), table, list(keys))
+            return stored_rows(self.replica.read(), table, keys)
         except (DatabaseError, FileNotFoundError):
             return {}
 
@@ -494,15 +446,3 @@ def _publication_of(replica: Store) -> int:
         return publication(replica.read()) if replica.path.exists() else 0
     except DatabaseError:
         return 0
-
-
-def _is_free(key: Value, row: Row | None, held: Mapping[Value, Row | None], free: set[Value]) -> bool:
-    if held[key] == row:
-        return False
-    free.add(key)
-    return True
-
-
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while some := list(islice(rows, COMPARED_ROWS)):
-        yield some

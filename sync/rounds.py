@@ -5,11 +5,12 @@ One process a directory does this at a time. A round that fails changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pos import clock, outbox
@@ -21,7 +22,7 @@ from pos.trusted_time import is_clock_wrong, trusted_now
 from sync.client import Client
 from sync.errors import MetadataExpired, Rejected, SyncError
 from sync.follower import Moved, Progress, Wanted, follow
-from sync.heartbeats import FAILED, heartbeat_of
+from sync.heartbeats import FAILED, TOLD, Heartbeat, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, hold
 from sync.mirrors import is_shared, open_trust, share
 from sync.room import check_room
@@ -68,11 +69,14 @@ def run_round(
     *,
     software: str,
     printer: dict[str, Any],
+    own_faults: Mapping[str, str] = MappingProxyType({}),
+    is_brief: bool = False,
     now: Callable[[], datetime] = clock.now,
     progress: Progress | None = None,
 ) -> RoundReport:
     """Send what waits, fetch what is new, and report how we stand.
 
+    A round that `is_brief` says nothing where there is nothing to say: no event waits, HQ knows our state, and heard it lately.
     Network and trust failures are in the report. Raises: Busy when another process syncs this directory, NotFound before
     enrolment, DatabaseError and DiskFull for the kiosk's own disk.
     """
@@ -82,10 +86,16 @@ def run_round(
         problems: list[SyncError] = []
         trust = open_trust(directory, ops, client, now=now)
 
+        def describe() -> Heartbeat:
+            return heartbeat_of(catalog, ops, software=software, printer=printer, own_faults=own_faults, now=now())
+
         def send() -> Pushed | None:
-            heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer, now=now())
+            heartbeat = describe()
             pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
-            return _tried(problems, pushing)
+            pushed = _tried(problems, pushing)
+            if pushed is not None:
+                _remember(ops, heartbeat, now=now())
+            return pushed
 
         def bring() -> Moved:
             check_room(catalog)
@@ -100,7 +110,8 @@ def run_round(
         pushed = send() if waiting else None
         believed = trusted_now(ops.read(), now())
         moved = fetch()
-        if pushed is None or (moved is not None and moved.publication > moved.before):
+        _record(ops, RoundReport(moved=moved, pushed=pushed, problems=tuple(problems)), now=now())
+        if _has_run_out(problems) or not is_brief or not is_told(ops.read(), describe(), now=now()):
             pushed = send() or pushed
         if _has_run_out(problems) and trusted_now(ops.read(), now()) < believed:
             # Our clock was ahead, and the signed reply has put it right: what seemed to have run out has not.
@@ -113,8 +124,14 @@ def run_round(
         return report
 
 
+def _remember(ops: Store, heartbeat: Heartbeat, *, now: datetime) -> None:
+    with ops.write() as database:
+        store_setting(database, TOLD, {"at": clock.to_text(now), "state": state_of(heartbeat)})
+
+
 def _fault(problem: SyncError) -> str:
-    said = problem.data.get("code") if isinstance(problem, Rejected) else None
+    """Return the fault's code: HQ's own word for a refusal that stops slips counts only under HQ's signature."""
+    said = problem.data.get("code") if isinstance(problem, Rejected) and problem.data.get("is_signed") else None
     return said if said in NAMED_REFUSALS else problem.code
 
 

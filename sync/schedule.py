@@ -23,9 +23,11 @@ def first_delay_s(corner_id: str) -> float:
 def next_delay_s(failures: int, *, random: Random, retry_after_s: int | None = None) -> float:
     """Return the wait before the next round, after `failures` rounds in a row that failed (0: the last one went well).
 
-    Full jitter: a fleet that lost HQ together does not come back together. `retry_after_s` is HQ's wish and a lower bound.
+    Full jitter: a fleet that lost HQ together does not come back together. `retry_after_s` is HQ's wish and a lower bound; an HQ
+    that names it is alive, and whoever was sent away comes back within a minute after that, so that a full HQ drains the fleet.
     """
     if failures == 0:
         return POLL_S * random.uniform(1 - JITTER, 1 + JITTER)
-    longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 16))
+    most = LONGEST_RETRY_S if retry_after_s is None else POLL_S
+    longest = min(most, FIRST_RETRY_S * 2.0 ** min(failures, 16))
     return max(1.0, random.uniform(0, longest)) + (retry_after_s or 0)

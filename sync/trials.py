@@ -56,7 +56,8 @@ class NotKept(NotFound):
 def try_out(place: Place, *, shares: Mapping[str, int], now: datetime, at_least: int = 0) -> Published | None:
     """Publish what was marked to the corners of `shares` (basis points by ring) alone; None when nothing differs.
 
-    With a trial open, the rows join it and the shares become these. Raises: Busy, NotFound before the first publication.
+    With a trial open, the rows join it and the shares become these.
+    Raises: Busy, NotFound before the first publication, TrialOpen when the open one is lost.
     """
     with desk(place, now=now) as at:
         return _Trials(at).try_out(dict(shares), at_least=at_least)
@@ -119,13 +120,15 @@ class _Trials:
             number = self._at.next_number(connection, at_least)
             if trial is None or trial_line is None:
                 trial, trial_line = self._open(line, number, shares)
+            elif self._at.is_trial_lost:
+                raise TrialOpen("the open trial cannot be gone on with: halt it first")
             trial = replace(trial, shares=shares)
             with ExitStack() as transactions:
                 draft = Draft.of(line, transactions.enter_context(self._at.replica.write()), self._at.blobs, self._at.now)
                 database = transactions.enter_context(self._at.trial_replica.write())
                 trial_draft = Draft.of(whole(line, trial_line), database, self._at.blobs, self._at.now)
                 held = held_rows(connection, self._place.market, trial_id=OWN_LINE)
-                differences, free = self._at.differences(connection, database, marks, held)
+                differences, free = self._at.business(connection).differences(database, marks, held)
                 connection.rollback()
                 kept: Held = {}
                 for channel, some in by_channel(differences, CHANNELS).items():

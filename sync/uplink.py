@@ -125,7 +125,10 @@ def _accept(ops: Store, answer: dict[str, Any], *, now: datetime) -> int:
         (last,) = database.execute("select coalesce(max(seq), 0) from outbox").fetchone()
         if ack > last:
             raise Rejected(
-                f"HQ holds {ack} events, we have {last}: ops.db was restored or copied", status=409, code="stream_forked"
+                f"HQ holds {ack} events, we have {last}: ops.db was restored or copied",
+                status=409,
+                code="stream_forked",
+                is_signed=True,
             )
         store_setting(database, "acked", ack)
         store_setting(database, "hq_time", answer["time"])

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -15,6 +16,11 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from cheroot.wsgi import Server
 
+from marketplace.app import create_app
+from marketplace.db import open_engine
+from marketplace.enrolments import start_enrolment
+from marketplace.places import FILE, read_place
+from pos import clock
 from pos.db import connect
 from pos.ops import open_ops
 from sync.channels import damaged_channels, sync_cursors
@@ -34,11 +40,35 @@ def lacking(what: str) -> None:
     pytest.fail(what) if os.environ.get("COMPTOIR_REQUIRE_ALL") == "1" else pytest.skip(what)
 
 
+class CopiedHq(Hq):
+    """A marketplace as another one's directory was copied: founding one, with its keys and its world, takes a second."""
+
+    def __init__(self, first: Hq, directory: Path) -> None:
+        copy_place(first.directory, directory)
+        self.directory = directory
+        self.password, self.feeds = first.password, first.feeds
+        self.key, self.key_id, self.stream = first.key, first.key_id, first.stream
+        self.sent = []
+        self.start()
+
+    def start(self) -> None:
+        """Open what the directory holds, as a new process would."""
+        self.engine = open_engine(read_place(self.directory).database)
+        self.app = create_app(self.directory)
+        self.app.testing = True
+        self.client = self.app.test_client()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+        self.app.extensions["marketplace"].engine.dispose()
+
+
 class Served:
     """A marketplace on a port of this machine, and every request it was asked."""
 
-    def __init__(self, directory: Path) -> None:
-        self.hq = Hq(directory, None)
+    def __init__(self, hq: CopiedHq) -> None:
+        self.hq = hq
         self.asked: list[str] = []
         self.before: Callable[[str], tuple[str, bytes] | None] = lambda path: None
         self._server = Server(("127.0.0.1", 0), self._answer, numthreads=8)
@@ -50,20 +80,17 @@ class Served:
 
     def enrol(self, directory: Path, *, corner: str = "nantes-crebillon", url: str | None = None) -> Path:
         """Make `directory` a kiosk of a corner that reaches us at `url`."""
-        from marketplace.enrolments import start_enrolment
-        from pos import clock
-
         directory.mkdir()
         store = open_ops(directory / "ops.db")
-        enrol(directory, store, Client(url or self.url), start_enrolment(self.hq.engine, corner, now=clock.now()))
+        code = start_enrolment(self.hq.engine, corner, now=clock.now())
+        enrol(directory, store, Client(url or self.url), code, now=clock.now)
         store.close()
         return directory
 
     def close(self) -> None:
         self._server.stop()
         self._thread.join()
-        self.hq.app.extensions["marketplace"].engine.dispose()
-        self.hq.engine.dispose()
+        self.hq.close()
 
     def _answer(self, environment: WSGIEnvironment, start_response: StartResponse) -> Any:
         path = environment["PATH_INFO"]
@@ -75,21 +102,70 @@ class Served:
         return [instead[1]]
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """A marketplace with the small world published, for tests to copy."""
+    made = Hq(tmp_path_factory.mktemp("founded") / "hq", None)
+    made.engine.dispose()
+    made.app.extensions["marketplace"].engine.dispose()
+    return made
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def copied(founded: Hq, tmp_path: Path) -> Iterator[CopiedHq]:
+    """A marketplace with the small world published."""
+    made = CopiedHq(founded, tmp_path / "hq")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def served(founded: Hq, tmp_path: Path) -> Iterator[Served]:
     """A marketplace with the small world published, listening."""
-    with serving_hq(tmp_path / "hq") as made:
+    with serving_hq(CopiedHq(founded, tmp_path / "hq")) as made:
         yield made
 
 
 @contextmanager
-def serving_hq(directory: Path) -> Iterator[Served]:
+def serving_hq(hq: CopiedHq) -> Iterator[Served]:
     """Serve a marketplace until the block ends."""
-    made = Served(directory)
+    made = Served(hq)
     try:
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def serving_folder(static: Path) -> Iterator[tuple[str, list[str]]]:
+    """Serve a folder as a mirror does until the block ends; lend its address and the list of what it is asked."""
+    asked: list[str] = []
+
+    class Files(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            asked.append(path)
+            return str(static / path.removeprefix("/sync/v1/"))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def copy_place(place: Path, onto: Path) -> Path:
+    """Copy HQ's directory; its settings name the database by its place."""
+    shutil.copytree(place, onto)
+    settings = onto / FILE
+    settings.write_text(settings.read_text(encoding="utf-8").replace(str(place), str(onto)), encoding="utf-8")
+    return onto
 
 
 @pytest.fixture(scope="session")

@@ -8,22 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.app import create_app
-from kiosk.background import Rounds
+from marketplace.inbox import judge
 from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, setting
 from sync.client import Client
-from sync.rounds import RoundReport
+from sync.rounds import RoundReport, run_round
 from tests.faults.conftest import Served, versions
 from tests.sync.conftest import rows_of
 
 
 class Corner:
-    """A kiosk of the Nantes corner that reaches HQ at `url`."""
+    """A kiosk of a corner, Nantes unless it is another, that reaches HQ at `url`."""
 
-    def __init__(self, directory: Path, served: Served, *, url: str | None = None, is_enrolled: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        served: Served,
+        *,
+        url: str | None = None,
+        is_enrolled: bool = False,
+        corner: str = "nantes-crebillon",
+    ) -> None:
         self.url = url or served.url
-        self.directory = directory if is_enrolled else served.enrol(directory, url=self.url)
+        self.directory = directory if is_enrolled else served.enrol(directory, corner=corner, url=self.url)
         self.served = served
         self.catalog = Store(directory / "catalog.db", durable=False)
         self.ops = open_ops(directory / "ops.db")
@@ -31,7 +39,7 @@ class Corner:
 
     def round(self) -> RoundReport:
         """Run one round."""
-        return Rounds(self.directory, self.catalog, self.ops, "0.1.0").run(self.client)
+        return run_round(self.directory, self.catalog, self.ops, self.client, software="0.1.0", printer={"state": "none"})
 
     def make_slips(self, *listings: int) -> list[str]:
         """Issue a slip for each listing as the screens do, and return their numbers."""
@@ -72,10 +80,12 @@ def start_sync(directory: Path) -> subprocess.Popen[str]:
 
 
 def slips_at_hq(served: Served) -> list[str]:
-    """Return the numbers of the slips HQ holds, in order."""
+    """Return the numbers of the slips HQ holds once it has judged what arrived, in order."""
+    judge(served.hq.engine)
     return [each["number"] for each in served.hq.rows("select number from slip order by number")]
 
 
 def inbox_states(served: Served) -> list[tuple[int, str]]:
-    """Return each stored event and what became of it."""
+    """Return each stored event and what became of it once judged."""
+    judge(served.hq.engine)
     return [(each["seq"], each["state"]) for each in served.hq.rows("select seq, state from inbox order by stream, seq")]

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from sync.locks import hold
+from tests.faults.conftest import CopiedHq
 from tests.faults.test_fault_14_publisher_killed import publications
-from tests.marketplace.hq import Hq
 from tests.processes import comptoir
 
-PUBLISHERS = 4
+PUBLISHERS = 3
 
 
-def test_fault_15_publishers_at_once_give_one_publication(tmp_path: Path) -> None:
-    hq = Hq(tmp_path / "hq", None)
-    hq.import_world(l11={"price": "349.00"})
-    command = [sys.executable, "-m", "comptoir", "marketplace", "publish", "--dir", str(hq.directory)]
+def test_fault_15_publishers_at_once_give_one_publication(copied: CopiedHq) -> None:
+    copied.import_world(l11={"price": "349.00"})
+    command = [sys.executable, "-m", "comptoir", "marketplace", "publish", "--dir", str(copied.directory)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(PUBLISHERS)]
     said = [process.communicate(timeout=90) for process in started]
 
     assert {process.returncode for process in started} <= {0, 1}
     assert sum("fr: publication 2" in output for output, _ in said) == 1
-    assert all(
-        errors.startswith("comptoir: busy") for process, (_, errors) in zip(started, said, strict=True) if process.returncode
-    )
-    assert publications(hq.directory) == [1, 2]
-    assert hq.publish() is None
-    hq.engine.dispose()
-    hq.app.extensions["marketplace"].engine.dispose()
+    refused = [errors for process, (_, errors) in zip(started, said, strict=True) if process.returncode]
+    assert all(errors.startswith("comptoir: busy") for errors in refused)
+    assert publications(copied.directory) == [1, 2]
+    assert copied.publish() is None
 
 
-def test_fault_15_a_second_publisher_exits_with_a_line_that_says_why(tmp_path: Path) -> None:
-    hq = Hq(tmp_path / "hq", None)
-    hq.import_world(l11={"price": "349.00"})
-    with hold(hq.directory / "replica" / "publish.lock"):
-        said = comptoir("marketplace", "publish", "--dir", str(hq.directory), expect=1)
+def test_fault_15_a_second_publisher_exits_with_a_line_that_says_why(copied: CopiedHq) -> None:
+    copied.import_world(l11={"price": "349.00"})
+    with hold(copied.directory / "replica" / "publish.lock"):
+        said = comptoir("marketplace", "publish", "--dir", str(copied.directory), expect=1)
     assert said.startswith("comptoir: busy")
-    assert publications(hq.directory) == [1]
-    hq.engine.dispose()
-    hq.app.extensions["marketplace"].engine.dispose()
+    assert publications(copied.directory) == [1]

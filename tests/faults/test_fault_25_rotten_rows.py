@@ -12,10 +12,11 @@ from kiosk import web
 from kiosk.rescan import rescan
 from pos import clock
 from pos.db import Store, connect
-from pos.ops import open_ops, setting
+from pos.ops import setting
 from sync.channels import damaged_channels, sync_cursors
 from sync.errors import Busy
 from sync.locks import hold
+from sync.media import MediaStore
 from sync.rescan import MARK, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 from tests.faults.test_kiosk_files import scribble
 from tests.sync.conftest import Hq, Kiosk, listing, rows_of
@@ -25,7 +26,8 @@ NIGHT = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 
 @pytest.fixture
 def corner(follower: Kiosk) -> web.Kiosk:
-    return web.Kiosk(follower.directory, follower.catalog, open_ops(follower.directory / "ops.db"), "0.1.0")
+    media = MediaStore(follower.directory / "media")
+    return web.Kiosk(follower.directory, follower.catalog, follower.ops, "0.1.0", media)
 
 
 def night(corner: web.Kiosk, now: datetime = NIGHT) -> list[str]:

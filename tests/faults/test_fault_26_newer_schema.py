@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-import sync.publisher
+import sync.drafts
+import sync.heads
+import sync.snapshots
 from sync.errors import Malformed
-from sync.segments import Block, Segment, encode_segment
-from tests.sync.conftest import Hq, Kiosk, Line
+from sync.heads import encode_head, head_name
+from sync.repository import announce
+from sync.segments import Block, Part, Segment, encode_part, encode_segment
+from tests.sync.conftest import Hq, Kiosk
 
 
-def with_column(segment: Segment) -> Segment:
-    changes = []
-    for change in segment.tables:
-        block = change.put or change.changed
-        assert block is not None
-        wider = Block((*block.columns, "colour"), [*block.values, ["blue"] * len(block)])
-        changes.append(replace(change, put=wider if change.put else None, changed=wider if change.changed else None))
+def wider(block: Block) -> Block:
+    return Block((*block.columns, "colour"), [*block.values, ["blue"] * len(block)])
+
+
+def segment_with_column(segment: Segment) -> Segment:
+    changes = [
+        replace(change, put=wider(change.put) if change.put else None, changed=tuple(map(wider, change.changed)))
+        for change in segment.tables
+    ]
     return replace(segment, tables=tuple(changes))
 
 
-def with_table(segment: Segment) -> Segment:
-    table = replace(segment.tables[0], table="loyalty")
-    return replace(segment, tables=(*segment.tables, table))
+def segment_with_table(segment: Segment) -> Segment:
+    return replace(segment, tables=(*segment.tables, replace(segment.tables[0], table="loyalty")))
 
 
-NEWER: dict[str, Callable[[Segment], Segment]] = {"a column": with_column, "a table": with_table}
+def part_with_column(part: Part) -> Part:
+    return replace(part, tables=tuple((name, wider(block)) for name, block in part.tables))
+
+
+def part_with_table(part: Part) -> Part:
+    return replace(part, tables=(*part.tables, ("loyalty", part.tables[0][1])))
+
+
+NEWER = {"a column": (segment_with_column, part_with_column), "a table": (segment_with_table, part_with_table)}
 
 
 @pytest.mark.parametrize("newer", NEWER)
@@ -40,7 +51,9 @@ def test_fault_26_a_column_or_table_of_the_future_is_never_applied_in_part(
     follower.follow()
     before = follower.rows()
     with monkeypatch.context() as patch:
-        patch.setattr(sync.publisher, "encode_segment", lambda segment: encode_segment(NEWER[newer](segment)))
+        segment_of_the_future, part_of_the_future = NEWER[newer]
+        patch.setattr(sync.drafts, "encode_segment", lambda segment: encode_segment(segment_of_the_future(segment)))
+        patch.setattr(sync.snapshots, "encode_part", lambda part: encode_part(part_of_the_future(part)))
         hq.put("stock", (1, 0))
         hq.put("stock", (999, 1))
         hq.publish()
@@ -52,17 +65,17 @@ def test_fault_26_a_column_or_table_of_the_future_is_never_applied_in_part(
         assert follower.is_sound()
 
 
-def test_fault_26_a_head_of_the_future_is_left_alone(hq: Hq, follower: Kiosk, line: Line) -> None:
+def test_fault_26_a_head_of_the_future_is_left_alone(hq: Hq, follower: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
     hq.publish()
     follower.follow()
     before = follower.rows()
-
-    def newer(request: Any, answer: Any) -> Any:
-        return (answer[0], {}, answer[2].replace(b"comptoir-head/", b"comptoir-head/9")) if answer[0] == 200 else answer
-
-    line.after = newer
     hq.put("stock", (1, 0))
     hq.publish()
+    head = hq.head()
+    with monkeypatch.context() as patch:
+        patch.setattr(sync.heads, "FORMAT", "comptoir-head/99")
+        newer = encode_head(head)
+    announce(hq.static, hq.keys, {head_name("fr", "stable"): newer}, now=hq.now)
     with pytest.raises(Malformed):
         follower.follow()
     assert follower.rows() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,12 +19,15 @@ from marketplace.app import UPLINKS, UPLINKS_WAITING
 from marketplace.db import reading, row
 from marketplace.inbox import judge
 from marketplace.judging import Backlog, Judging
+from marketplace.publishing import sync_path
 from marketplace.web import marketplace_of
 from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, store_setting
 from sync.client import Client
 from sync.errors import Offline
+from sync.repository import announced
+from sync.signatures import HQ_TARGET
 from sync.uplink import push
 from tests.marketplace.hq import URL, Hq
 
@@ -65,7 +69,9 @@ class Kiosk:
 
     def push(self) -> int:
         heartbeat = {"corner_sha256": self.hq.corner_sha256()}
-        return push(self.ops, self.client, key=self.hq.key, heartbeat=heartbeat, now=clock.now()).acked
+        hq_keys = json.loads(announced(sync_path(self.hq.directory), HQ_TARGET) or b"{}")["keys"]
+        known = {key_id: bytes.fromhex(public_key) for key_id, public_key in hq_keys.items()}
+        return push(self.ops, self.client, key=self.hq.key, reply_key=known.get, heartbeat=heartbeat, now=clock.now()).acked
 
 
 @pytest.fixture

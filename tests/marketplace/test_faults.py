@@ -28,7 +28,8 @@ def test_every_fault_has_its_own_words_and_a_remedy(hq: Hq, language: str) -> No
 
 
 def test_whatever_a_round_can_leave_behind_is_a_known_fault() -> None:
-    left = {kind("").code for kind in sync.errors.SyncError.__subclasses__()}
+    elsewhere = {"not_confirmed", "not_enough_keys"}  # said by `kiosk enrol` and by `marketplace keys rotate`: no round begins
+    left = {kind("").code for kind in sync.errors.SyncError.__subclasses__()} - elsewhere
     assert left - set(FAULTS) == set()
     assert severity(UNKNOWN) == Severity.ACT
 

@@ -18,7 +18,7 @@ from marketplace.db import reading
 from marketplace.feeds import Imported, import_feed
 from marketplace.price_starts import HEADER
 from marketplace.prices import start_due_prices
-from marketplace.publishing import replica_path
+from marketplace.publishing import replica_path, sync_path
 from marketplace.repricing import Priced, price_wish
 from pos import clock, offers, prices
 from pos.db import connect, write
@@ -50,7 +50,7 @@ def feed_of(hq: Hq, *lines: str, **listings: dict[str, str] | None) -> Path:
 
 
 def announce(hq: Hq, *lines: str, **listings: dict[str, str] | None) -> Imported:
-    return import_feed(hq.engine, feed_of(hq, *lines, **listings), progress=quiet)
+    return import_feed(hq.engine, feed_of(hq, *lines, **listings), static=sync_path(hq.directory), progress=quiet)
 
 
 def announced(hq: Hq) -> list[tuple[Any, ...]]:

@@ -46,6 +46,8 @@ PARTS = {
     "path": "tokens.css",
     "version": "0",
     "name": "phone",
+    "market": "fr",
+    "sha256": "a" * 64,
 }
 
 

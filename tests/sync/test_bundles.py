@@ -11,7 +11,7 @@ from pos.errors import NotFound
 from sync.bundles import write_bundle
 from sync.errors import SyncError
 from sync.folder import Folder
-from sync.follower import Moved, follow
+from sync.follower import Moved, Wanted, follow
 from sync.trust import Trust
 from tests.sync.conftest import NOW, Hq, Kiosk
 
@@ -22,7 +22,7 @@ def write(hq: Hq, out: Path) -> tuple[int, int]:
 
 def read(kiosk: Kiosk, bundle: Path) -> Moved:
     trust = Trust(kiosk.directory / "trust", kiosk.ops, [Folder(bundle)], now=lambda: NOW)
-    return follow(kiosk.catalog, trust, "fr", now=NOW)
+    return follow(kiosk.catalog, trust, Wanted(market="fr"), now=NOW)
 
 
 def test_a_kiosk_with_nothing_gets_everything(hq: Hq, kiosk: Kiosk, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Desk:
             return json_answer({"code": "device_refused", "detail": "", "status": 403}, 403)
         if self.waits:
             self.waits -= 1
-            return json_answer({"state": "waiting", "root": "", "stream": f"stream-{code}", **self.spoil}, 202)
+            return json_answer({"state": "waiting", "root": self.root, "stream": f"stream-{code}", **self.spoil}, 202)
         answer = {
             "corner": CORNER,
             "corner_sha256": corner_sha256(CORNER),
@@ -122,7 +122,7 @@ def test_a_lost_answer_is_asked_for_again(place: Place) -> None:
 def test_a_refused_code_says_so_and_changes_nothing(place: Place) -> None:
     with pytest.raises(Rejected) as refused:
         place.enrol("WRONG")
-    assert refused.value.data == {"status": 422, "code": "code_refused"}
+    assert refused.value.data == {"status": 422, "code": "code_refused", "is_signed": False}
     assert place.settings()["corner_sha256"] is None
 
 
@@ -168,7 +168,7 @@ def test_a_kiosk_that_has_to_wait_shows_its_fingerprint_and_asks_until_it_is_con
     place.desk.waits = 3
     assert place.enrol() == CORNER
     raw = load_device(place.directory).private_key.public_key().public_bytes_raw()
-    assert place.shown == [fingerprint_of(raw, root="", code="7K4M-2Q9T", stream="stream-7K4M-2Q9T")]
+    assert place.shown == [fingerprint_of(raw, root=place.desk.root, code="7K4M-2Q9T", stream="stream-7K4M-2Q9T")]
     assert len(place.slept) == 3
     assert setting(place.ops.read(), "enrolment") is None
 

@@ -57,7 +57,7 @@ def test_what_makes_sense_is_kept() -> None:
         "ring": "early",
         "faults": {"offline": "2026-11-22T09:00:00Z", "Bad Code": None},
         "pending": 3,
-        "jumps": {"publication": 7, "changed": 100, "jumped": 2},
+        "jumps": {"line": "t6", "publication": 7, "changed": 100, "jumped": 2},
         "clock": {"wall": "2026-11-22T09:00:00Z", "known": True},
     }
     read = read_heartbeat(said)

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.blobs import BlobRef
-from sync.indexes import Index, SegmentRef, SnapshotRef, decode_index, encode_index, way
+from sync.indexes import Index, SegmentRef, SnapshotRef, decode_index, encode_index
 from sync.levels import keys_of, merge
 from sync.segments import Block, Segment, TableChange, decode_segment
+from sync.ways import chain_of
 from tests.sync.conftest import Hq, Kiosk, Line, listing
 
 LISTING = ("listing_id", "sku_id", "grade_id", "seller_id", "price_cents", "shipping_cents", "delivery_days",
@@ -148,8 +149,9 @@ def test_any_version_gets_there_by_any_mix_of_levels(
         else:
             hq.now += timedelta(minutes=key)
             hq.publish()
-            kiosk = Kiosk(directory / f"kiosk{len(kiosks)}", Line(hq.static))
-            kiosk.directory.mkdir()
+            place = directory / f"kiosk{len(kiosks)}"
+            place.mkdir()
+            kiosk = Kiosk(place, Line(hq.static))
             kiosk.follow()
             kiosks.append(kiosk)
     hq.publish()
@@ -169,12 +171,12 @@ def ref(first: int, last: int, length: int = 100) -> SegmentRef:
 
 def test_a_way_weighs_bytes_against_fetches() -> None:
     steps = tuple(ref(number, number) for number in range(1, 11))
-    assert way(steps, 10, 10) == []
-    assert way(steps, 3, 5) == [ref(4, 4), ref(5, 5)]
-    assert way((*steps, ref(1, 10, 9_000)), 0, 10) == [ref(1, 10, 9_000)]
-    assert way((*steps, ref(1, 10, 90_000)), 8, 10) == [ref(9, 9), ref(10, 10)]
-    assert way(steps[2:], 0, 10) is None
-    assert way((ref(1, 12),), 0, 10) is None
+    assert chain_of(steps, 10, 10) == []
+    assert chain_of(steps, 3, 5) == [ref(4, 4), ref(5, 5)]
+    assert chain_of((*steps, ref(1, 10, 9_000)), 0, 10) == [ref(1, 10, 9_000)]
+    assert chain_of((*steps, ref(1, 10, 90_000)), 8, 10) == [ref(9, 9), ref(10, 10)]
+    assert chain_of(steps[2:], 0, 10) is None
+    assert chain_of((ref(1, 12),), 0, 10) is None
 
 
 def test_an_index_round_trips() -> None:

@@ -259,3 +259,19 @@ def test_pages_that_read_the_replica_see_each_publication(hq: Hq) -> None:
     hq.publish()
     assert pages.read().execute("select quantity from stock where listing_id = 1").fetchone() == (2,)
     pages.close()
+
+
+def test_an_hq_behind_its_kiosks_goes_on_in_new_logs_above_what_they_saw(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    epochs = {each.epoch for each in hq.head().line.channels.values()}
+    done = hq.publish(at_least=7)
+    assert done is not None
+    assert done.publication == 8
+    assert epochs.isdisjoint(each.epoch for each in hq.head().line.channels.values())
+    moved = kiosk.follow()
+    assert (moved.publication, moved.segments, moved.parts) == (8, 0, 0)
+    hq.put("stock", (1, 0))
+    hq.publish(at_least=7)
+    assert (kiosk.follow().publication, publications(hq)) == (9, [1, 8, 9])
+    assert rows_of(hq.replica) == kiosk.rows() == hq.rows

@@ -37,14 +37,14 @@ class Repository:
 
     def announce(self, **documents: str) -> bool:
         return announce(
-            self.static, self.keys, {f"fr/{ring}.json": text.encode() for ring, text in documents.items()}, now=self.now
+            self.static, self.keys, {f"fr/{ring}.head": text.encode() for ring, text in documents.items()}, now=self.now
         )
 
     def rotate(self, **options: Any) -> int:
         return rotate(self.static, self.keys, now=self.now, **options)
 
     def head(self, ring: str = "stable") -> bytes | None:
-        return announced(self.static, f"fr/{ring}.json")
+        return announced(self.static, f"fr/{ring}.head")
 
     def versions(self) -> dict[str, int]:
         return {name: role["version"] for name, role in status(self.static, self.keys, now=self.now)["roles"].items()}
@@ -214,15 +214,15 @@ def test_a_lost_or_spoilt_file_is_put_back(hq: Repository) -> None:
 def test_publishing_two_markets_at_once_is_fine(hq: Repository) -> None:
     def publish(market: str) -> None:
         for number in range(10):
-            announce(hq.static, hq.keys, {f"{market}/stable.json": f"{market} {number}".encode()}, now=NOW)
+            announce(hq.static, hq.keys, {f"{market}/stable.head": f"{market} {number}".encode()}, now=NOW)
 
     threads = [threading.Thread(target=publish, args=(market,)) for market in ("fr", "us")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(targets_of(hq.static)) == {"fr/stable.json", "us/stable.json", "hq.json"}
-    assert (announced(hq.static, "fr/stable.json"), announced(hq.static, "us/stable.json")) == (b"fr 9", b"us 9")
+    assert set(targets_of(hq.static)) == {"fr/stable.head", "us/stable.head", "hq.json"}
+    assert (announced(hq.static, "fr/stable.head"), announced(hq.static, "us/stable.head")) == (b"fr 9", b"us 9")
 
 
 def test_rotation_takes_the_old_online_key_away(hq: Repository) -> None:

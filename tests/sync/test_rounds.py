@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -42,15 +43,16 @@ class Corner:
         with self.ops.write() as database:
             outbox.record(database, "demo_checked", {"position": "A1"}, now=NOW)
 
-    def round(self) -> RoundReport:
+    def round(self, *, printer: dict[str, Any] | None = None, **options: Any) -> RoundReport:
         return run_round(
             self.kiosk.directory,
             self.kiosk.catalog,
             self.ops,
             self.kiosk.client,
             software="0.1.0",
-            printer={"state": "unknown"},
+            printer=printer or {"state": "unknown"},
             now=lambda: NOW + self.off,
+            **options,
         )
 
 
@@ -68,8 +70,8 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
     assert (report.faults, report.moved and report.moved.publication, report.pushed and report.pushed.acked) == ((), 1, 1)
     assert [request.path_url for request in line.asked[:2]] == ["/sync/v1/up", "/sync/v1/metadata/timestamp.json"]
     last = corner.inbox.heartbeats[-1]
-    held = hq.head()["channels"]
-    shown = {name: {"epoch": held[name]["epoch"][:8], "version": 1, "root": held[name]["root"][:16]} for name in held}
+    held = hq.head().line.channels
+    shown = {name: {"epoch": there.epoch[:8], "version": 1, "root": there.root[:16]} for name, there in held.items()}
     assert last == {
         **read_heartbeat(last),
         "catalog": shown,
@@ -96,6 +98,31 @@ def test_a_quiet_round_is_one_head_and_one_heartbeat(hq: Hq, corner: Corner, lin
     line.asked.clear()
     corner.round()
     assert [request.path_url for request in line.asked] == ["/sync/v1/metadata/timestamp.json", "/sync/v1/up"]
+
+
+def test_a_brief_round_says_nothing_where_hq_knows(hq: Hq, corner: Corner, line: Line) -> None:
+    hq.publish()
+    corner.round(is_brief=True)
+    line.asked.clear()
+    corner.round(is_brief=True)
+    assert [request.path_url for request in line.asked] == ["/sync/v1/metadata/timestamp.json"]
+    hq.put("stock", (1, 0))
+    hq.publish()
+    corner.round(is_brief=True)
+    assert "/sync/v1/up" not in [request.path_url for request in line.asked], "a publication is no news to HQ"
+
+
+@pytest.mark.parametrize("news", ["event", "printer", "fault", "silence", "clock set back"])
+def test_a_brief_round_tells_what_hq_should_hear(hq: Hq, corner: Corner, line: Line, news: str) -> None:
+    hq.publish()
+    corner.round(is_brief=True)
+    line.asked.clear()
+    if news == "event":
+        corner.record()
+    corner.off = {"silence": timedelta(minutes=10), "clock set back": -timedelta(days=400)}.get(news, timedelta())
+    printer = {"state": "fault" if news == "printer" else "unknown"}
+    corner.round(is_brief=True, printer=printer, own_faults={"disk_full": "2026-11-22T09:00:00Z"} if news == "fault" else {})
+    assert [request.path_url for request in line.asked].count("/sync/v1/up") == 1
 
 
 def test_without_network_the_report_says_so_and_since_when(hq: Hq, corner: Corner, line: Line) -> None:
@@ -125,7 +152,10 @@ def test_a_catalogue_that_fails_does_not_hold_back_slips(hq: Hq, corner: Corner,
 def test_a_refusal_a_person_must_act_upon_is_a_fault_by_its_own_name(hq: Hq, corner: Corner, line: Line, code: str) -> None:
     hq.publish()
     accepted = line.posts["/sync/v1/up"]
-    line.posts["/sync/v1/up"] = lambda request: json_answer({"code": code, "detail": "", "status": 403}, 403)
+    said = json_answer({"code": code, "detail": "", "status": 403}, 403)
+    line.posts["/sync/v1/up"] = lambda request: said
+    assert corner.round().faults == ("rejected",), "anybody can say so: only HQ's signature makes it HQ's word"
+    line.posts["/sync/v1/up"] = lambda request: corner.inbox.signed(request, said)
     assert corner.round().faults == (code,)
     line.before = lambda request: json_answer({}, 503)
     corner.round()

@@ -22,7 +22,7 @@ class Web:
     def __init__(self, directory: Path) -> None:
         self.static = directory / "sync"
         create(self.static, directory / "keys", now=NOW)
-        announce(self.static, directory / "keys", {"fr/stable.json": b"{}"}, now=NOW)
+        announce(self.static, directory / "keys", {"fr/stable.head": b"{}"}, now=NOW)
         (self.static / "b").mkdir()
         (self.static / "b" / SHA256).write_bytes(BLOB)
         (directory / "secret.json").write_text("secret")
@@ -59,7 +59,7 @@ def test_every_file_is_served_as_it_is_for_its_time(web: Web) -> None:
 
 def test_an_etag_is_the_bytes_own(web: Web) -> None:
     first = web.get("metadata/timestamp.json").headers["ETag"]
-    announce(web.static, web.static.with_name("keys"), {"fr/stable.json": b"[]"}, now=NOW)
+    announce(web.static, web.static.with_name("keys"), {"fr/stable.head": b"[]"}, now=NOW)
     answer = web.get("metadata/timestamp.json", If_None_Match=first)
     assert answer.status_code == 200
     tags = {web.get(path.relative_to(web.static).as_posix()).headers["ETag"] for path in web.static.rglob("*") if path.is_file()}

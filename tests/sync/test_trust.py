@@ -21,7 +21,7 @@ from pos.errors import NotFound
 from pos.ops import open_ops, setting, store_setting
 from pos.tokens import key_id
 from pos.trusted_time import learn_time
-from sync.blobs import BlobRef, ref_of, store_blob
+from sync.blobs import BlobFolder, BlobRef, ref_of
 from sync.client import Client
 from sync.errors import Malformed, MetadataExpired, Offline, Rejected, Stale, SyncError, TooLarge, Untrusted
 from sync.folder import Folder
@@ -73,7 +73,7 @@ class Place:
 
     def publication(self, ring: str = "stable") -> int:
         self.trust = self.again()
-        number: int = self.trust.head("fr", ring)["publication"]
+        number: int = json.loads(self.trust.head("fr", ring))["publication"]
         return number
 
     def asked(self) -> list[str]:
@@ -134,7 +134,7 @@ def test_news_costs_what_is_new(place: Place) -> None:
         "root.json",
         "snapshot.json",
         "targets.json",
-        "stable.json",
+        "stable.head",
     ]
     assert version == place.hq.versions()["snapshot"]
 
@@ -148,7 +148,7 @@ def test_a_name_that_is_none_asks_nobody(place: Place, market: str, ring: str) -
 
 def test_a_head_nobody_announced_is_not_there(place: Place) -> None:
     with pytest.raises(Rejected) as problem:
-        place.trust.head("us")
+        place.trust.head("us", "stable")
     assert problem.value.data["code"] == "not_announced"
 
 
@@ -156,7 +156,7 @@ def test_without_a_root_nothing_is_believed(place: Place) -> None:
     with place.ops.write() as database:
         store_setting(database, "trusted_root", None)
     with pytest.raises(NotFound):
-        place.trust.head("fr")
+        place.trust.head("fr", "stable")
 
 
 def test_python_tuf_still_keeps_its_trusted_set_where_we_reach_for_it(place: Place) -> None:
@@ -176,7 +176,7 @@ def spoilt(place: Place, match: str, spoil: Callable[[bytes], bytes]) -> None:
     place.line.after = after
 
 
-@pytest.mark.parametrize("file", ["timestamp.json", "snapshot.json", "targets.json", "stable.json", "hq.json"])
+@pytest.mark.parametrize("file", ["timestamp.json", "snapshot.json", "targets.json", "stable.head", "hq.json"])
 @pytest.mark.parametrize(
     ("spoil", "errors"),
     [
@@ -207,7 +207,7 @@ def test_spoilt_files_are_refused_and_the_old_head_stays(
 
 def test_a_head_of_another_ring_in_its_place_is_refused(place: Place) -> None:
     place.publish(1, canary='{"publication": 2}')
-    (canary,) = (place.hq.static / "targets" / "fr").glob("*.canary.json")
+    (canary,) = (place.hq.static / "targets" / "fr").glob("*.canary.head")
     place.line.before = lambda request: (200, {}, canary.read_bytes()) if "stable" in request.path_url else None
     with pytest.raises(Untrusted):
         place.publication()
@@ -275,7 +275,7 @@ def test_every_half_written_file_is_made_good(place: Place) -> None:
     for path in files:
         path.write_bytes(path.read_bytes()[:50])
         assert place.publication() == 1
-        assert place.start().head("fr")["publication"] == 1
+        assert json.loads(place.start().head("fr", "stable"))["publication"] == 1
 
 
 def test_any_older_root_leads_to_the_newest(place: Place) -> None:
@@ -286,7 +286,7 @@ def test_any_older_root_leads_to_the_newest(place: Place) -> None:
     for pinned in range(1, 6):
         shutil.rmtree(place.directory / "trust", ignore_errors=True)
         place.pin(pinned)
-        assert place.start().head("fr")["publication"] == 4
+        assert json.loads(place.start().head("fr", "stable"))["publication"] == 4
         assert json.loads(place.settings("trusted_root"))["signed"]["version"] == 5
 
 
@@ -313,10 +313,10 @@ class Thief:
 
     def publish(self, number: int, *, version: int) -> None:
         content = json.dumps({"publication": number}).encode()
-        head = TargetFile.from_data("fr/stable.json", content, ["sha256"])
+        head = TargetFile.from_data("fr/stable.head", content, ["sha256"])
         held = Metadata[Targets].from_file(str(sorted((self.static / "metadata").glob("*.targets.json"))[-1]))
         expires = NOW + timedelta(days=7)
-        targets = Targets(version=version, expires=expires, targets={**held.signed.targets, "fr/stable.json": head})
+        targets = Targets(version=version, expires=expires, targets={**held.signed.targets, "fr/stable.head": head})
         self.write(f"{version}.targets.json", targets)
         self.write(
             f"{version}.snapshot.json", Snapshot(version=version, expires=expires, meta={"targets.json": MetaFile(version)})
@@ -336,17 +336,17 @@ def test_a_stolen_online_key_is_taken_away_for_good(place: Place) -> None:
     """Even after the thief published under huge version numbers (TUF 5.3.11, fast-forward recovery)."""
     place.publish(1)
     place.publication()
-    era = place.trust.key_era
+    era = place.trust.era
     thief = Thief(place)
     thief.publish(666, version=2**40)
     place.line.static = thief.static
     assert place.publication() == 666, "nothing tells the thief from HQ yet"
-    assert place.trust.key_era == era
+    assert place.trust.era == era
     place.hq.rotate()
     place.publish(2)
     place.line.static = place.hq.static
     assert place.publication() == 2
-    assert place.trust.key_era != era
+    assert place.trust.era != era
     thief.publish(667, version=2**41)
     place.line.static = thief.static
     for _ in range(2):
@@ -486,7 +486,7 @@ class Neighbour:
 
 def test_a_neighbour_is_asked_first_and_carries_the_load(place: Place, neighbour: Neighbour) -> None:
     place.publish(1)
-    ref = store_blob(place.hq.static / "b", b"rows")
+    ref = BlobFolder(place.hq.static / "b").store(b"rows")
     assert place.publication() == 1
     place.trust.blob(ref, place.directory / "blob")
     hosts = neighbour.asked()
@@ -534,7 +534,7 @@ def test_a_neighbour_with_a_stolen_key_does_not_outlive_the_rotation(place: Plac
 
 
 def test_a_spoilt_blob_of_a_neighbour_comes_from_hq(place: Place, neighbour: Neighbour) -> None:
-    ref = store_blob(place.hq.static / "b", b"rows")
+    ref = BlobFolder(place.hq.static / "b").store(b"rows")
     neighbour.spoil = lambda path, body: b"wars" if "/b/" in path else body
     place.again().blob(ref, place.directory / "blob")
     assert (place.directory / "blob").read_bytes() == b"rows"
@@ -547,14 +547,14 @@ def test_what_a_kiosk_shares_another_believes(place: Place, tmp_path: Path) -> N
     place.hq.rotate()
     place.publish(2)
     assert place.publication() == 2
-    store_blob(place.directory / "blobs", b"rows")
+    BlobFolder(place.directory / "blobs").store(b"rows")
     share(place.directory)
     share(place.directory)
     other = Place(tmp_path / "other")
     with other.ops.write() as database:
         pin_root(database, (place.hq.static / "metadata" / "1.root.json").read_text())
     trust = Trust(other.directory / "trust", other.ops, [Folder(place.directory / "mirror")], now=lambda: NOW)
-    assert trust.head("fr")["publication"] == 2
+    assert json.loads(trust.head("fr", "stable"))["publication"] == 2
     trust.blob(ref_of(b"rows"), other.directory / "blob")
     with pytest.raises(Rejected):
         trust.head("fr", "canary")
@@ -574,12 +574,12 @@ def test_sharing_does_not_grow_for_ever(place: Place) -> None:
 def test_a_folder_is_checked_like_the_network(place: Place) -> None:
     place.publish(1)
     stick = place.copy()
-    ref = store_blob(stick / "b", b"rows")
+    ref = BlobFolder(stick / "b").store(b"rows")
 
     def read() -> int:
         trust = Trust(place.directory / "trust", place.ops, [Folder(stick)], now=lambda: place.now)
         trust.blob(ref, place.directory / "blob")
-        number: int = trust.head("fr")["publication"]
+        number: int = json.loads(trust.head("fr", "stable"))["publication"]
         return number
 
     assert read() == 1

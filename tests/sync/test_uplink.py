@@ -138,7 +138,7 @@ def test_big_events_make_smaller_batches(uplink: Uplink) -> None:
 
 def test_without_events_the_heartbeat_goes_alone(uplink: Uplink) -> None:
     assert uplink.push().sent == 0
-    assert uplink.inbox.heartbeats == [{"publication": 3, "pending": 0}]
+    assert uplink.inbox.heartbeats == [{"publication": 3, "pending": 0, "oldest_at": None}]
 
 
 def test_an_answer_lost_after_hq_stored_leads_to_one_effect(uplink: Uplink) -> None:
@@ -191,7 +191,7 @@ def test_the_same_number_with_another_hash_is_refused(uplink: Uplink) -> None:
     uplink.record(3)
     with pytest.raises(Rejected) as refused:
         uplink.push()
-    assert refused.value.data == {"status": 409, "code": "stream_forked"}
+    assert refused.value.data == {"status": 409, "code": "stream_forked", "is_signed": False}
     assert uplink.settings("acked") == 0
 
 

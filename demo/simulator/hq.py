@@ -1,0 +1,248 @@
+"""HQ in the simulated world: the marketplace's own app and publisher over a directory that may be lost at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import requests
+from flask import Flask
+from sqlalchemy import Engine
+
+from demo.simulator.business import MARKET
+from demo.simulator.disk import Machine
+from demo.simulator.network import Answer, call, call_app
+from demo.simulator.stand_ins import swapped
+from marketplace import enrolments, housekeeping, trials
+from marketplace.app import UPLINKS, UPLINKS_WAITING, create_app
+from marketplace.bulkhead import Bulkhead
+from marketplace.corners import corner_document, set_ring
+from marketplace.db import database_url, open_engine, reading, rows
+from marketplace.inbox import judge
+from marketplace.judging import Judging
+from marketplace.places import FILE
+from marketplace.publishing import keys_path, publish_market, replica_path, sync_path
+from marketplace.revocations import revoke_device
+from marketplace.slips import Reading, read_slip
+from marketplace.web import Marketplace
+from pos import clock
+from sync.blobs import BlobFolder, BlobRef
+from sync.errors import SyncError
+from sync.garbage import announced_heads
+from sync.heads import RINGS, Head, Line, decode_head, head_name, read_line
+from sync.indexes import decode_index
+from sync.log import OWN_LINE, TrialState, open_trial
+from sync.publisher import TRIAL_FILE
+from sync.repository import announced, rotate
+from sync.snapshots import decode_manifest
+from sync.static_files import StaticFiles
+
+URL = "http://hq.example"
+CONTACT = "name=Camille+Roux&email=camille%40example.org&address=12+rue+Cr%C3%A9billon%0A44000+Nantes"
+
+
+class Hq:
+    """The marketplace of one world. What it does runs the product's code; only the directory under it comes and goes."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.is_down = False
+        self._known: dict[str, dict[str, int]] = {}
+        self.engine: Engine
+
+    def open(self) -> None:
+        """Start as a new process on the machine's directory."""
+        directory = self.machine.directory
+        place = {"database": database_url(directory), "public_url": URL}
+        (directory / FILE).write_text(json.dumps(place), encoding="utf-8")
+        self.engine = open_engine(place["database"])
+
+    def close(self) -> None:
+        """End the process."""
+        self.engine.dispose()
+
+    def answer(self, request: requests.PreparedRequest) -> Answer:
+        """Answer a request that arrived."""
+        return call(self._app(), request)
+
+    def publish(self, *, shares: dict[str, int] | None = None) -> int | None:
+        """Publish what changed, to everybody or as a trial; return the publication's number, or None when nothing did."""
+        published = publish_market(self.engine, self.machine.directory, MARKET, shares=shares)
+        return published.publication if published else None
+
+    def advance(self, ring: str, percent: int) -> None:
+        """Give the open trial to more or fewer corners, or to all: that promotes it."""
+        trials.advance(self.engine, self.machine.directory, MARKET, ring=ring, percent=percent)
+
+    def halt(self) -> int:
+        """Halt the open trial; return the publication's number."""
+        return trials.halt_trial(self.engine, self.machine.directory, MARKET, reason="somebody said so").publication
+
+    def roll_back(self, number: int) -> int | None:
+        """Publish the rows of an earlier publication again; return the new one's number, or None when nothing differs."""
+        done = trials.roll_back_all(self.engine, self.machine.directory, number, chosen=[MARKET])[MARKET]
+        return done.publication if done else None
+
+    def set_ring(self, corner_id: str, ring: str) -> None:
+        """Put a corner into a ring."""
+        set_ring(self.engine, corner_id, ring)
+
+    def rotate(self, *, new_root_keys: bool) -> int:
+        """Replace the online key and the reply key, perhaps the root keys; return the new root's version."""
+        directory = self.machine.directory
+        return rotate(sync_path(directory), keys_path(directory), new_root_keys=new_root_keys, now=clock.now())
+
+    def revoke(self, key_id: str, *, from_counter: int | None) -> int:
+        """Withdraw a device; return the first counter of it that does not count."""
+        revoked = revoke_device(self.engine, key_id, from_counter=from_counter, now=clock.now())
+        return int(revoked["from_counter"])
+
+    def revocations(self) -> dict[str, int]:
+        """Return the first counter that does not count of every key withdrawn."""
+        return {each["key_id"]: each["from_counter"] for each in self.rows("select key_id, from_counter from revocation")}
+
+    def judge(self) -> int:
+        """Judge what waits, as the thread beside the requests does; return how many events."""
+        return judge(self.engine)
+
+    def keep_house(self) -> None:
+        """Do what is due now, likewise; what it would log and try again later is raised."""
+        failed: list[BaseException | None] = []
+        log = SimpleNamespace(exception=lambda *_: failed.append(sys.exc_info()[1]), info=lambda *_: None)
+        with swapped(housekeeping, "logger", log):
+            housekeeping.keep_house(self.engine, self.machine.directory)
+        for problem in filter(None, failed):
+            raise problem
+
+    def start_enrolment(self, corner_id: str, *, must_confirm: bool = False) -> str:
+        """Return a one-time code."""
+        return enrolments.start_enrolment(self.engine, corner_id, must_confirm=must_confirm, now=clock.now())
+
+    def confirm(self, corner_id: str) -> int:
+        """Let somebody compare fingerprints and confirm what waits for a corner; return how many keys."""
+        with reading(self.engine) as connection:
+            waiting = [each for each in enrolments.requests(connection, now=clock.now()) if each["corner_id"] == corner_id]
+        for each in waiting:
+            enrolments.confirm_device(self.engine, each["key_id"], now=clock.now())
+        return len(waiting)
+
+    def claim(self, digits: str) -> tuple[int, str]:
+        """Claim a slip as a customer's phone does; return the status and where it leads."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, fields, _ = call_app(self._app(), "POST", f"{URL}/k/{digits}/claim", headers, CONTACT)
+        return status, fields.get("Location", "").rpartition("/")[2]
+
+    def opens(self, digits: str) -> bool:
+        """Tell whether a slip's address can be read: by whom it was issued, and each of its lines then and now."""
+        with reading(self.engine) as connection:
+            return isinstance(read_slip(connection, digits, now=clock.now()), Reading)
+
+    def corners(self) -> list[str]:
+        """Return the corners of the fleet."""
+        return [each["corner_id"] for each in self.rows("select corner_id from corner order by corner_no")]
+
+    def corner_document(self, corner_id: str) -> dict[str, Any]:
+        """Return what a corner is told about itself."""
+        with reading(self.engine) as connection:
+            return corner_document(connection, corner_id, slip_prefix=f"{URL}/k/")
+
+    def head(self, ring: str = RINGS[-1]) -> Head:
+        """Return the head of a ring that HQ announces. Raises: FileNotFoundError when it announces none."""
+        content = announced(sync_path(self.machine.directory), head_name(MARKET, ring))
+        if content is None:
+            raise FileNotFoundError(ring)
+        return decode_head(content)
+
+    def missing_blobs(self) -> list[str]:
+        """Return the blobs that announced heads lead to and that HQ does not have, manifests' parts included."""
+        static = sync_path(self.machine.directory)
+        present = {entry.name: entry.stat().st_size for entry in os.scandir(static / "b")}
+        wanted: dict[str, int] = {}
+        for head in announced_heads(static):
+            for line in (head.line, *((head.trial.line,) if head.trial else ())):
+                for channel in line.channels.values():
+                    wanted[channel.index.sha256] = channel.index.length
+                    wanted |= self._below(channel.index)
+        return [sha256 for sha256, length in wanted.items() if present.get(sha256) != length]
+
+    def lines(self, name: str = OWN_LINE) -> list[Line]:
+        """Return every publication of a line on record, oldest first."""
+        query = "select body from sync_publication where market = 'fr' and line = :name order by publication"
+        return [read_line(json.loads(each["body"])) for each in self.rows(query, name=name)]
+
+    def publications(self) -> list[int]:
+        """Return the numbers of all publications on record, of all lines."""
+        found = self.rows("select publication from sync_publication where market = 'fr' order by publication")
+        return [each["publication"] for each in found]
+
+    def trial(self) -> TrialState | None:
+        """Return the open trial."""
+        with reading(self.engine) as connection:
+            return open_trial(connection, MARKET)
+
+    def replica(self) -> Path:
+        """Return where the published catalogue is."""
+        return replica_path(self.machine.directory, MARKET)
+
+    def trial_replica(self) -> Path:
+        """Return where the catalogue of the open trial is."""
+        return self.replica().with_name(f"{MARKET}.{TRIAL_FILE}.db")
+
+    def ring(self, corner_id: str) -> str:
+        """Return the ring of a corner."""
+        return str(self.corner_document(corner_id)["ring"])
+
+    def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
+        """Read the database."""
+        with reading(self.engine) as connection:
+            return rows(connection, sql, **values)
+
+    def _below(self, index: BlobRef) -> dict[str, int]:
+        """Return what an index leads to, with lengths; a blob's name is its content, so it is read once."""
+        if index.sha256 not in self._known:
+            folder = BlobFolder(sync_path(self.machine.directory) / "b")
+            try:
+                decoded = decode_index(folder.read(index))
+                parts = decode_manifest(folder.read(decoded.snapshot.manifest)).parts
+            except (FileNotFoundError, SyncError):
+                return {}
+            self._known[index.sha256] = {ref.sha256: ref.length for ref in (*decoded.blobs(), *parts)}
+        return self._known[index.sha256]
+
+    def _app(self) -> Flask:
+        """Return the app with its files in front, made once a process: a new start gives it another place to work on."""
+        directory = self.machine.directory
+        app = _made_app(directory)
+        there: Marketplace = app.extensions["marketplace"]
+        if there.engine is not self.engine:
+            app.extensions["marketplace"] = Marketplace(
+                engine=self.engine,
+                directory=directory,
+                public_url=URL,
+                tallies=there.tallies,
+                judging=Judging(self.engine, directory),
+                uplink_room=there.uplink_room,
+                enrolment_room=there.enrolment_room,
+            )
+            app.wsgi_app = StaticFiles(partial(Flask.wsgi_app, app), sync_path(directory))  # type: ignore[method-assign]
+        return app
+
+
+APPS: list[Flask] = []
+
+
+def _made_app(directory: Path) -> Flask:
+    if not APPS:
+        app = create_app(directory)
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        there: Marketplace = app.extensions["marketplace"]
+        there.engine.dispose()
+        app.extensions["marketplace"] = replace(there, uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING))
+        APPS.append(app)
+    return APPS[0]

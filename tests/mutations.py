@@ -1,0 +1,106 @@
+"""Three planted bugs that the simulator must find: `python -m tests.mutations` plants each and prints the seed that shows it.
+
+A mutation that no longer fits the code fails loudly, so that it is carried along when the code changes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import marketplace.inbox
+import sync.follower
+import sync.publisher
+from demo.simulator.run import Outcome, run_seed
+from sync.blobs import BlobRef, ref_of
+
+MOST_SEEDS = 150
+ROOT_CHECK = """    if root_of(name, state) != segment.post_root:
+        raise WrongRoot(f"{name} does not add up after version {segment.last}", channel=name)
+"""
+LAST_ROOT_CHECK = """    if root_of(name, state) != there.root:
+        raise WrongRoot(f"{name} does not add up to the head's root", channel=name)
+"""
+
+
+@contextmanager
+def inbox_without_dedupe() -> Iterator[None]:
+    """HQ stores an event as often as it arrives."""
+    with rewritten(marketplace.inbox, "_insert", '"on conflict (corner_id, key_id, stream, seq) do nothing"', '""'):
+        yield
+
+
+@contextmanager
+def follower_without_root_check() -> Iterator[None]:
+    """A kiosk commits whatever the rows add up to."""
+    with (
+        rewritten(sync.follower, "_apply", ROOT_CHECK, ""),
+        rewritten(sync.follower, "_must_be", LAST_ROOT_CHECK, "    return\n"),
+    ):
+        yield
+
+
+@contextmanager
+def head_before_blobs() -> Iterator[None]:
+    """The publisher moves the head first, and writes the blobs it names after that."""
+    store, replace = sync.publisher.store_blob, sync.publisher.replace_file
+    waiting: list[tuple[Path, bytes]] = []
+
+    def store_later(directory: Path, blob: bytes) -> BlobRef:
+        waiting.append((directory, blob))
+        return ref_of(blob)
+
+    def replace_first(path: Path, content: bytes) -> None:
+        replace(path, content)
+        while waiting:
+            store(*waiting.pop(0))
+
+    sync.publisher.store_blob, sync.publisher.replace_file = store_later, replace_first
+    try:
+        yield
+    finally:
+        sync.publisher.store_blob, sync.publisher.replace_file = store, replace
+
+
+Mutation = Callable[[], AbstractContextManager[None]]
+MUTATIONS: tuple[Mutation, ...] = (inbox_without_dedupe, follower_without_root_check, head_before_blobs)
+
+
+@contextmanager
+def rewritten(module: ModuleType, function: str, old: str, new: str) -> Iterator[None]:
+    """Replace a piece of a function's source during the block."""
+    original = getattr(module, function)
+    source = inspect.getsource(original)
+    assert source.count(old) == 1, f"{module.__name__}.{function} no longer reads as the mutation expects"
+    exec(compile(source.replace(old, new), f"<mutated {function}>", "exec"), module.__dict__)
+    try:
+        yield
+    finally:
+        setattr(module, function, original)
+
+
+def first_failure(*, seeds: int = MOST_SEEDS) -> Outcome | None:
+    """Run seeds until one shows a violation; None when none does."""
+    return next((outcome for outcome in map(run_seed, range(seeds)) if outcome.violation), None)
+
+
+def main() -> int:
+    """Plant each bug and say which seed finds it; the status is 1 when one stays hidden."""
+    missed = 0
+    for mutation in MUTATIONS:
+        with mutation():
+            outcome = first_failure()
+        if outcome is None:
+            missed += 1
+            sys.stdout.write(f"{mutation.__name__}: not found within {MOST_SEEDS} seeds\n")
+        else:
+            sys.stdout.write(f"{mutation.__name__}: seed {outcome.seed}: {outcome.violation}\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -72,6 +72,21 @@ def claim(world: World) -> None:
             world.ledger.claims.append((paper.key, order_id))
 
 
+def night(world: World) -> None:
+    """A kiosk reads its catalogue through."""
+    read_through(world, _kiosk(world))
+
+
+def read_through(world: World, kiosk: Kiosk) -> bool:
+    """Let a kiosk read its catalogue through; return whether something was wrong, which only rot and hands can do."""
+    found = world.at_kiosk(kiosk, "rescan", kiosk.rescan)
+    if found:
+        world.say(f"{kiosk.name} finds {', '.join(found)} wrong")
+        if kiosk.name not in world.ledger.edited and kiosk.rotten is None:
+            raise world.fail(f"{kiosk.name} holds rows that do not add up")
+    return bool(found)
+
+
 def weather(world: World) -> None:
     """A line gets worse or better."""
     set_weather(world, _kiosk(world))
@@ -226,8 +241,9 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (2, hq_restored),
     (2, records_restored),
     (2, catalog_lost),
-    (2, row_edited),
+    (4, row_edited),
     (1, enrol),
+    (2, night),
     (6, upkeep.judge),
     (3, upkeep.keep_house),
     (1, upkeep.weeks),
@@ -240,7 +256,15 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (3, trials.halt),
     (2, trials.roll_back),
 )
-MEANWHILE: tuple[tuple[int, Action], ...] = ((6, customer), (2, clerk), (4, publish), (3, one_round), (2, claim), (2, hq_crash), (2, upkeep.judge))
+MEANWHILE: tuple[tuple[int, Action], ...] = (
+    (6, customer),
+    (2, clerk),
+    (4, publish),
+    (3, one_round),
+    (2, claim),
+    (2, hq_crash),
+    (2, upkeep.judge),
+)
 """What may happen while a kiosk waits for an answer; a second round of the same kiosk must find the first one at work."""
 
 

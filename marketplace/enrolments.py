@@ -21,7 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 
-from marketplace import tables
+from marketplace import standings, tables
 from marketplace.corners import corner_document
 from marketplace.db import changed, reading, row, rows, run_tx
 from pos import clock
@@ -345,6 +345,7 @@ def _admit(connection: Connection, request: dict[str, Any], now: str) -> dict[st
         "acked": 0,
     }
     connection.execute(tables.device.insert(), values)
+    standings.enrol(connection, request["corner_id"], key_id=values["key_id"], now=now)
     return values
 
 

@@ -16,7 +16,7 @@ from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError
 from sync.heads import Head, decode_head
 from sync.indexes import decode_index
-from sync.repository import announced, targets_of
+from sync.repository import announced_all, targets_of
 from sync.snapshots import decode_manifest
 
 KEPT = timedelta(days=30)
@@ -25,7 +25,7 @@ KEPT = timedelta(days=30)
 def announced_heads(static: Path) -> list[Head]:
     """Return every head that is announced now."""
     names = [name for name in targets_of(static) if name.endswith(".head")]
-    return [decode_head(content) for name in names if (content := announced(static, name)) is not None]
+    return [decode_head(content) for content in announced_all(static, names).values()]
 
 
 def named_blobs(static: Path, heads: Iterable[Head]) -> set[str]:

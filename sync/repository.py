@@ -109,16 +109,19 @@ def is_renewal_due(static: Path, *, now: datetime) -> bool:
 
 def announced(static: Path, name: str) -> bytes | None:
     """Return the announced content of a target, or None when there is none or its file is not what was announced."""
-    state = _state(static)
-    info = state.targets.signed.targets.get(name) if state is not None else None
-    if info is None:
-        return None
-    try:
-        content = _target_path(static, info).read_bytes()
-        info.verify_length_and_hashes(content)
-    except (OSError, RepositoryError):
-        return None
-    return content
+    return announced_all(static, [name]).get(name)
+
+
+def announced_all(static: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the announced content of several targets after one look at the metadata; what `announced` has not is left out."""
+    targets = targets_of(static)
+    found: dict[str, bytes] = {}
+    for name in names:
+        with suppress(KeyError, OSError, RepositoryError):
+            content = _target_path(static, targets[name]).read_bytes()
+            targets[name].verify_length_and_hashes(content)
+            found[name] = content
+    return found
 
 
 def targets_of(static: Path) -> dict[str, TargetFile]:

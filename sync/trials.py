@@ -122,6 +122,7 @@ class _Trials:
                 trial, trial_line = self._open(line, number, shares)
             elif self._at.is_trial_lost:
                 raise TrialOpen("the open trial cannot be gone on with: halt it first")
+            is_open = bool(trial_line.channels)
             trial = replace(trial, shares=shares)
             with ExitStack() as transactions:
                 draft = Draft.of(line, transactions.enter_context(self._at.replica.write()), self._at.blobs, self._at.now)
@@ -139,6 +140,8 @@ class _Trials:
                     for table, (before, rows) in some.items():
                         kept[table] = dict.fromkeys(before) | {row[0]: row for row in rows}
                 if not trial_draft.touched:
+                    if is_open:
+                        self._store_shares(line, trial, trial_line)
                     return None
 
                 def also(within: Connection) -> None:
@@ -152,10 +155,12 @@ class _Trials:
         with self._at.reading() as connection:
             standing = self._standing(connection)
             connection.rollback()
-        trial = replace(standing.trial, shares=shares)
+        self._store_shares(standing.line, replace(standing.trial, shares=shares), standing.trial_line)
+
+    def _store_shares(self, line: Line, trial: TrialState, trial_line: Line) -> None:
         with self._place.engine.begin() as connection:
             store_trial(connection, self._place.market, trial)
-        self._at.announce(standing.line, trial, standing.trial_line)
+        self._at.announce(line, trial, trial_line)
 
     def promote(self) -> Published:
         with self._at.reading() as connection:

@@ -9,14 +9,15 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import marketplace.inbox
 import sync.follower
 import sync.publisher
 from demo.simulator.run import Outcome, run_seed
-from sync.blobs import BlobRef, ref_of
+from demo.simulator.stand_ins import swapped
+from sync.blobs import BlobFolder, BlobRef, ref_of
 
 MOST_SEEDS = 150
 ROOT_CHECK = """    if root_of(name, state) != segment.post_root:
@@ -38,7 +39,7 @@ def inbox_without_dedupe() -> Iterator[None]:
 def follower_without_root_check() -> Iterator[None]:
     """A kiosk commits whatever the rows add up to."""
     with (
-        rewritten(sync.follower, "_apply", ROOT_CHECK, ""),
+        rewritten(sync.follower, "_apply_one", ROOT_CHECK, ""),
         rewritten(sync.follower, "_must_be", LAST_ROOT_CHECK, "    return\n"),
     ):
         yield
@@ -46,24 +47,30 @@ def follower_without_root_check() -> Iterator[None]:
 
 @contextmanager
 def head_before_blobs() -> Iterator[None]:
-    """The publisher moves the head first, and writes the blobs it names after that."""
-    store, replace = sync.publisher.store_blob, sync.publisher.replace_file
-    waiting: list[tuple[Path, bytes]] = []
+    """The publisher announces heads first, and writes the blobs they lead to after that."""
+    store, read, announce = BlobFolder.store, BlobFolder.read, sync.publisher.announce
+    waiting: dict[str, tuple[BlobFolder, bytes]] = {}
 
-    def store_later(directory: Path, blob: bytes) -> BlobRef:
-        waiting.append((directory, blob))
-        return ref_of(blob)
+    def store_later(folder: BlobFolder, blob: bytes) -> BlobRef:
+        ref = ref_of(blob)
+        waiting[ref.sha256] = (folder, blob)
+        return ref
 
-    def replace_first(path: Path, content: bytes) -> None:
-        replace(path, content)
+    def read_waiting(folder: BlobFolder, ref: BlobRef) -> bytes:
+        return waiting[ref.sha256][1] if ref.sha256 in waiting else read(folder, ref)
+
+    def announce_first(*place: Any, **about: Any) -> bool:
+        has_written = announce(*place, **about)
         while waiting:
-            store(*waiting.pop(0))
+            store(*waiting.popitem()[1])
+        return has_written
 
-    sync.publisher.store_blob, sync.publisher.replace_file = store_later, replace_first
-    try:
+    with (
+        swapped(BlobFolder, "store", store_later),
+        swapped(BlobFolder, "read", read_waiting),
+        swapped(sync.publisher, "announce", announce_first),
+    ):
         yield
-    finally:
-        sync.publisher.store_blob, sync.publisher.replace_file = store, replace
 
 
 Mutation = Callable[[], AbstractContextManager[None]]

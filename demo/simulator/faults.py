@@ -72,6 +72,21 @@ def claim(world: World) -> None:
             world.ledger.claims.append((paper.key, order_id))
 
 
+def night(world: World) -> None:
+    """A kiosk reads its catalogue through."""
+    read_through(world, _kiosk(world))
+
+
+def read_through(world: World, kiosk: Kiosk) -> bool:
+    """Let a kiosk read its catalogue through; return whether something was wrong, which only rot and hands can do."""
+    found = world.at_kiosk(kiosk, "rescan", kiosk.rescan)
+    if found:
+        world.say(f"{kiosk.name} finds {', '.join(found)} wrong")
+        if kiosk.name not in world.ledger.edited and kiosk.rotten is None:
+            raise world.fail(f"{kiosk.name} holds rows that do not add up")
+    return bool(found)
+
+
 def weather(world: World) -> None:
     """A line gets worse or better."""
     set_weather(world, _kiosk(world))
@@ -226,8 +241,9 @@ ACTIONS: tuple[tuple[int, Action], ...] = (
     (2, hq_restored),
     (2, records_restored),
     (2, catalog_lost),
-    (2, row_edited),
+    (4, row_edited),
     (1, enrol),
+    (2, night),
     (6, upkeep.judge),
     (3, upkeep.keep_house),
     (1, upkeep.weeks),

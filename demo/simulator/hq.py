@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import requests
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, make_url
 
 from demo.simulator.business import MARKET
 from demo.simulator.disk import Machine
@@ -34,12 +35,11 @@ from marketplace.web import Marketplace
 from pos import clock
 from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError
-from sync.garbage import announced_heads
-from sync.heads import RINGS, Head, Line, decode_head, head_name, read_line
+from sync.heads import Head, Line, decode_head, read_line
 from sync.indexes import decode_index
 from sync.log import OWN_LINE, TrialState, open_trial
 from sync.publisher import TRIAL_FILE
-from sync.repository import announced, rotate
+from sync.repository import rotate
 from sync.snapshots import decode_manifest
 from sync.static_files import StaticFiles
 
@@ -54,6 +54,7 @@ class Hq:
         self.machine = machine
         self.is_down = False
         self._known: dict[str, dict[str, int]] = {}
+        self._complete: tuple[bytes, dict[str, int]] | None = None
         self.engine: Engine
 
     def open(self) -> None:
@@ -61,7 +62,7 @@ class Hq:
         directory = self.machine.directory
         place = {"database": database_url(directory), "public_url": URL}
         (directory / FILE).write_text(json.dumps(place), encoding="utf-8")
-        self.engine = open_engine(place["database"])
+        self.engine = _engine_at(place["database"])
 
     def close(self) -> None:
         """End the process."""
@@ -76,9 +77,10 @@ class Hq:
         published = publish_market(self.engine, self.machine.directory, MARKET, shares=shares)
         return published.publication if published else None
 
-    def advance(self, ring: str, percent: int) -> None:
-        """Give the open trial to more or fewer corners, or to all: that promotes it."""
+    def advance(self, ring: str, percent: int) -> str:
+        """Give the open trial to more or fewer corners, or to all, which promotes it; return the ring."""
         trials.advance(self.engine, self.machine.directory, MARKET, ring=ring, percent=percent)
+        return ring
 
     def halt(self) -> int:
         """Halt the open trial; return the publication's number."""
@@ -89,9 +91,10 @@ class Hq:
         done = trials.roll_back_all(self.engine, self.machine.directory, number, chosen=[MARKET])[MARKET]
         return done.publication if done else None
 
-    def set_ring(self, corner_id: str, ring: str) -> None:
-        """Put a corner into a ring."""
+    def set_ring(self, corner_id: str, ring: str) -> str:
+        """Put a corner into a ring, and return that."""
         set_ring(self.engine, corner_id, ring)
+        return ring
 
     def rotate(self, *, new_root_keys: bool) -> int:
         """Replace the online key and the reply key, perhaps the root keys; return the new root's version."""
@@ -152,24 +155,27 @@ class Hq:
         with reading(self.engine) as connection:
             return corner_document(connection, corner_id, slip_prefix=f"{URL}/k/")
 
-    def head(self, ring: str = RINGS[-1]) -> Head:
-        """Return the head of a ring that HQ announces. Raises: FileNotFoundError when it announces none."""
-        content = announced(sync_path(self.machine.directory), head_name(MARKET, ring))
-        if content is None:
-            raise FileNotFoundError(ring)
-        return decode_head(content)
+    def heads(self) -> dict[str, Head]:
+        """Return the head of every ring that HQ announces."""
+        return {head.ring: head for head in _plain_heads(sync_path(self.machine.directory))}
 
     def missing_blobs(self) -> list[str]:
         """Return the blobs that announced heads lead to and that HQ does not have, manifests' parts included."""
         static = sync_path(self.machine.directory)
+        timestamp = (static / "metadata" / "timestamp.json").read_bytes()
         present = {entry.name: entry.stat().st_size for entry in os.scandir(static / "b")}
+        if (timestamp, present) == self._complete:
+            return []
         wanted: dict[str, int] = {}
-        for head in announced_heads(static):
+        for head in _plain_heads(static):
             for line in (head.line, *((head.trial.line,) if head.trial else ())):
                 for channel in line.channels.values():
                     wanted[channel.index.sha256] = channel.index.length
                     wanted |= self._below(channel.index)
-        return [sha256 for sha256, length in wanted.items() if present.get(sha256) != length]
+        missing = [sha256 for sha256, length in wanted.items() if present.get(sha256) != length]
+        if not missing:
+            self._complete = (timestamp, present)
+        return missing
 
     def lines(self, name: str = OWN_LINE) -> list[Line]:
         """Return every publication of a line on record, oldest first."""
@@ -220,7 +226,7 @@ class Hq:
         directory = self.machine.directory
         app = _made_app(directory)
         there: Marketplace = app.extensions["marketplace"]
-        if there.engine is not self.engine:
+        if there.directory != directory:
             app.extensions["marketplace"] = Marketplace(
                 engine=self.engine,
                 directory=directory,
@@ -235,6 +241,39 @@ class Hq:
 
 
 APPS: list[Flask] = []
+ENGINES: list[Engine] = []
+
+
+def _engine_at(url: str) -> Engine:
+    """Return the process's one engine, whose connections lead to `url` from now on: what it compiled of SQL is kept."""
+    if not ENGINES:
+        ENGINES.append(open_engine(url))
+    engine = ENGINES[0]
+    address = make_url(url).database
+
+    def lead(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+        arguments[0] = address
+
+    for earlier in LEADS:
+        event.remove(engine, "do_connect", earlier)
+    LEADS[:] = [lead]
+    event.listen(engine, "do_connect", lead)
+    return engine
+
+
+LEADS: list[Callable[..., None]] = []
+
+
+def _plain_heads(static: Path) -> Iterator[Head]:
+    """Yield the heads that `timestamp.json` leads to, as whoever trusts it would find them."""
+    metadata = static / "metadata"
+    timestamp = json.loads((metadata / "timestamp.json").read_bytes())["signed"]
+    snapshot = json.loads((metadata / f"{timestamp['meta']['snapshot.json']['version']}.snapshot.json").read_bytes())["signed"]
+    targets = json.loads((metadata / f"{snapshot['meta']['targets.json']['version']}.targets.json").read_bytes())["signed"]
+    for name, info in targets["targets"].items():
+        if name.endswith(".head"):
+            folder, _, plain = name.rpartition("/")
+            yield decode_head((static / "targets" / folder / f"{info['hashes']['sha256']}.{plain}").read_bytes())
 
 
 def _made_app(directory: Path) -> Flask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,17 @@ from marketplace.publishing import current_rows
 from pos import outbox
 from pos.catalog import CHANNELS, TABLES
 from pos.db import DatabaseError, connect
+from pos.slips import Slip
 from sync.channels import damaged_channels
 from sync.enrolment import corner_sha256
 from sync.heads import RINGS
 from sync.log import OWN_LINE, held_rows
 
 if TYPE_CHECKING:
-    from demo.simulator.world import World
+    from demo.simulator.world import Paper, World
+
+
+Key = tuple[str, int]
 
 
 def after_step(world: World, kiosk: Kiosk) -> None:
@@ -128,9 +132,9 @@ def _publication_problems(world: World) -> Iterator[str]:
             is_next = there.version == here.version + 1 or (there.version, there.root) == (here.version, here.root)
             if here.epoch == there.epoch and not is_next:
                 yield f"{name} {here.version} is followed by {there.version} in publication {after.publication}"
-    trial = world.hq.trial()
+    trial, heads = world.hq.trial(), world.hq.heads()
     for ring in RINGS:
-        head = world.hq.head(ring)
+        head = heads[ring]
         if head.line != lines[-1]:
             yield f"the head of {ring} is not the last publication on record"
         share_bp = trial.shares.get(ring, 0) if trial is not None else 0
@@ -167,7 +171,7 @@ def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator
 
 def _catalog_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
     """A kiosk stands where the line of its ring and share stands."""
-    line = world.hq.head(world.hq.ring(kiosk.name)).line_for(kiosk.name)
+    line = world.hq.heads()[world.hq.ring(kiosk.name)].line_for(kiosk.name)
     database = kiosk.catalog.read()
     wanted = {name: (channel.epoch, channel.version, channel.root) for name, channel in line.channels.items()}
     held = kiosk.look()
@@ -213,32 +217,41 @@ def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
         json.loads(each["body"]).get("digits")
         for each in world.hq.rows("select body from inbox where corner_id = :c and state = 'dead'", c=kiosk.name)
     }
-    excused = set()
-    withdrawn = world.hq.revocations()
+    cut_offs = world.hq.revocations()
+    withdrawn = {key for key in known if key[1] >= cut_offs.get(key[0], key[1] + 1)}
+    excused = {known[key].digits for key in withdrawn}
     for key, slip in known.items():
         there = at_hq.get(key)
-        if key[1] >= withdrawn.get(key[0], key[1] + 1):
-            excused.add(slip.digits)
-            continue
         if there is not None and there["digits"] == slip.digits:
-            is_reckonable = not world.ledger.has_hq_forgotten and kiosk.name not in world.ledger.edited
-            if there["difference"] is not None and is_reckonable:
-                yield f"{kiosk.name}: HQ reckons slip {slip.number} otherwise"
+            if there["difference"] is not None and _is_reckonable(world, kiosk, slip):
+                yield f"{kiosk.name}: HQ reckons slip {slip.number} otherwise: {there['difference']}"
         elif key in lost and lost[key].slip.digits != slip.digits and slip.digits in dead:
             # Two slips under one number, made on records that were put back and not enrolled again: HQ says so.
             excused.add(slip.digits)
-        else:
+        elif key not in withdrawn:
             yield f"{kiosk.name}: slip {slip.number} is not at HQ"
-    for paper in papers:
-        if not paper.is_lost and paper.key not in known:
-            yield f"{kiosk.name}: slip {paper.slip.number}, which a customer holds, is on no record"
-        is_withdrawn = paper.slip.counter >= withdrawn.get(paper.slip.key_id, paper.slip.counter + 1)
-        if not is_withdrawn and not world.hq.opens(paper.slip.digits):
-            yield f"{kiosk.name}: the address of slip {paper.slip.number} does not open"
+    yield from _paper_problems(world, kiosk, papers, known, withdrawn)
     if extra := [key for key in at_hq if key not in known and key not in lost and not _is_of_lost_records(world, kiosk, key)]:
         yield f"{kiosk.name}: HQ holds slips nobody made: {extra}"
     if unexplained := dead - excused:
         yield f"{kiosk.name}: {len(unexplained)} events are set aside at HQ: {_reasons(world, kiosk)}"
+
+
+def _paper_problems(
+    world: World, kiosk: Kiosk, papers: list[Paper], known: Mapping[Key, Slip], withdrawn: Set[Key]
+) -> Iterator[str]:
+    """What customers hold is on record and opens; a slip of a withdrawn key does not, unless it was ordered before."""
+    for paper in papers:
+        if not paper.is_lost and paper.key not in known:
+            yield f"{kiosk.name}: slip {paper.slip.number}, which a customer holds, is on no record"
+        if paper.key not in withdrawn and not paper.is_lost and not world.hq.opens(paper.slip.digits):
+            yield f"{kiosk.name}: the address of slip {paper.slip.number} does not open"
+
+
+def _is_reckonable(world: World, kiosk: Kiosk, slip: Slip) -> bool:
+    """Tell whether HQ can know the prices of a slip's moment: its history is whole, and the kiosk knew the time."""
+    is_known = not world.ledger.has_hq_forgotten and kiosk.name not in world.ledger.edited
+    return is_known and (slip.key_id, slip.counter) in world.ledger.dated
 
 
 def _is_of_lost_records(world: World, kiosk: Kiosk, key: tuple[str, int]) -> bool:

@@ -7,19 +7,18 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-import requests
 from sqlite_utils import Database
 
 from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
-from demo.simulator.network import Line
-from kiosk import prices
+from demo.simulator.network import Line, LineSession
+from kiosk import prices, web
 from kiosk.background import Rounds, mend, tend
-from kiosk.selections import KioskRevoked
+from kiosk.rescan import rescan
 from pos import clock, selections, slips
 from pos.catalog import publication
 from pos.db import DatabaseError, Store
-from pos.errors import CatalogMissing
+from pos.errors import CatalogMissing, KioskRevoked
 from pos.ops import open_ops, setting
 from pos.selections import Wish
 from pos.slips import Slip
@@ -50,10 +49,7 @@ class Kiosk:
         self.line = line
         self.offset = timedelta()
         self.rotten: int | None = None
-        session = requests.Session()
-        session.trust_env = False
-        session.mount("http://", line)
-        self._session = session
+        self._session = LineSession(line)
         self.catalog: Store
         self.ops: Store
         self._rounds: Rounds
@@ -76,7 +72,9 @@ class Kiosk:
         directory = self.machine.directory
         self.ops = open_ops(directory / "ops.db")
         self.catalog = Store(directory / "catalog.db", durable=False)
-        self._rounds = Rounds(directory, self.catalog, self.ops, MediaStore(directory / "media"), "0")
+        media = MediaStore(directory / "media")
+        self._web = web.Kiosk(directory=directory, catalog=self.catalog, ops=self.ops, version="0", media=media)
+        self._rounds = Rounds(directory, self.catalog, self.ops, media, "0")
         self._client = Client(URL, session=self._session)
         self._is_checked = False
 
@@ -99,6 +97,10 @@ class Kiosk:
             prices.catch_up(self.catalog, prices.trusted_now(self.ops), is_verified=True)
         tend(self.ops)
         return report
+
+    def rescan(self) -> list[str]:
+        """Read the catalogue through as the kiosk does at night; return what is wrong, which the next round fetches anew."""
+        return rescan(self._web, self.ops, pause=lambda: None, now=clock.now())
 
     def issue(self, random: Random) -> Slip:
         """Let a customer choose something and take a slip. Raises: PosError."""

@@ -1,4 +1,4 @@
-"""What HQ does with rings: trials opened, widened, promoted and halted, urgent publications meanwhile, publications taken back."""
+"""What HQ does with rings: trials opened, widened, promoted and halted, and publications taken back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PERCENTS = (10, 50, 100)
 def ring(world: World) -> None:
     """A corner is put into a ring; it hears of it with its next message."""
     kiosk, name = world.random.choice(world.kiosks), world.random.choice(RINGS)
-    if world.at_hq("ring", lambda: world.hq.set_ring(kiosk.name, name) or name):
+    if world.at_hq("ring", lambda: world.hq.set_ring(kiosk.name, name)):
         world.say(f"hq puts {kiosk.name} into {name}")
 
 
@@ -33,13 +33,13 @@ def try_out(world: World) -> None:
 def widen(world: World) -> None:
     """HQ gives the trial to others: more, fewer, or everybody, which promotes it."""
     name, percent = world.random.choice((*RINGS, RINGS[-1])), world.random.choice((0, *PERCENTS))
-    if world.at_hq("widen", lambda: world.hq.advance(name, percent) or name):
+    if world.at_hq("widen", lambda: world.hq.advance(name, percent)):
         world.say(f"hq gives the trial to {percent} % of {name}")
 
 
 def promote(world: World) -> None:
     """HQ gives everybody what is on trial."""
-    if world.at_hq("promote", lambda: world.hq.advance(RINGS[-1], 100) or RINGS):
+    if world.at_hq("promote", lambda: world.hq.advance(RINGS[-1], 100)):
         world.say("hq promotes the trial")
 
 

@@ -1,4 +1,4 @@
-"""What people and threads at HQ do to keep it going: judging, housekeeping, keys replaced, devices withdrawn, weeks without news."""
+"""What keeps HQ going: judging, housekeeping, keys replaced, devices withdrawn, and weeks without news."""
 
 from __future__ import annotations
 

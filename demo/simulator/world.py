@@ -24,12 +24,18 @@ from demo.simulator.hq import Hq
 from demo.simulator.kiosk import DEAD, Kiosk, Position
 from demo.simulator.network import Answer, Line
 from demo.simulator.template import START, Template
+from pos import clock
 from pos.db import DatabaseError
 from pos.errors import PosError
 from pos.slips import Slip
 from sync.rounds import RoundReport
 
 T = TypeVar("T")
+
+WELL_DATED = timedelta(seconds=90)
+"""A slip says the minute of its issue; a kiosk that knows the time says the right one."""
+LOOKS = 0.4
+"""The share of requests under way during which a page is read."""
 
 
 class Violation(BaseException):
@@ -63,6 +69,7 @@ class Ledger:
     """What happened for good, whatever machines remember of it."""
 
     papers: list[Paper] = field(default_factory=list)
+    dated: set[tuple[str, int]] = field(default_factory=set)
     weeks: int = 0
     claims: list[tuple[tuple[str, int], str]] = field(default_factory=list)
     roots: dict[tuple[str, str, int], str] = field(default_factory=dict)
@@ -227,7 +234,8 @@ class World:
     def _meanwhile(self, kiosk: Kiosk) -> None:
         """Let a page be read and others act while a kiosk waits for HQ; the kiosk may also end here."""
         kiosk.machine.operate(writes=False)
-        invariants.after_step(self, kiosk)
+        if self.random.random() < LOOKS:
+            invariants.after_step(self, kiosk)
         if len(self.running) == 1:
             self.meanwhile()
 
@@ -238,6 +246,8 @@ class World:
         is_second = kiosk.machine in self.running
         report = self.at_kiosk(kiosk, "round", lambda: kiosk.round(is_called=kiosk.name not in self.ledger.positions))
         told, kiosk.line.told = kiosk.line.told, []
+        if report is not None:
+            invariants.after_step(self, kiosk)
         if report is not None and is_second:
             raise self.fail(f"{kiosk.name} did a second round while the first was under way")
         if report is not None:
@@ -249,6 +259,8 @@ class World:
         slip = self.at_kiosk(kiosk, "slip", lambda: kiosk.issue(self.random))
         if slip is not None:
             self.ledger.papers.append(Paper(kiosk.name, slip))
+            if timedelta() <= self.time - clock.from_text(slip.issued_at) < WELL_DATED:
+                self.ledger.dated.add((slip.key_id, slip.counter))
             self.say(f"{kiosk.name} slip {slip.number} of {slip.key_id} from publication {slip.facts['publication']}")
 
     def enrol(self, kiosk: Kiosk) -> bool:
@@ -264,7 +276,8 @@ class World:
                 # A copy older than this would not know the device, and nothing signed with its key.
                 self.forget_backups()
                 return True
-            if must_confirm and self.at_hq("confirm", lambda: self.hq.confirm(kiosk.name)):
+            confirmed = self.at_hq("confirm", lambda: self.hq.confirm(kiosk.name)) if must_confirm else None
+            if confirmed:
                 self.say(f"hq confirms {kiosk.name}")
         return False
 

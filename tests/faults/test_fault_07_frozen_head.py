@@ -1,4 +1,4 @@
-"""Fault 7: a mirror freezes: it serves the same files for ever. The kiosk sells on, says so once they have run out, and HQ sees it."""
+"""Fault 7: a mirror freezes: it serves the same files for ever. The kiosk sells on and says so once they ran out; HQ sees it."""
 
 from __future__ import annotations
 

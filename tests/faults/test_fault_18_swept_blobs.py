@@ -1,4 +1,4 @@
-"""Fault 18: HQ compacts and sweeps while a kiosk downloads. What a head named stays 30 days; what is gone is found another way."""
+"""Fault 18: HQ sweeps while a kiosk downloads. What a head named stays 30 days; what is gone is found another way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fault 28: wrong prices go on trial while an urgent one goes to everybody. The trial reaches its share alone and is taken back."""
+"""Fault 28: wrong prices are on trial while an urgent one goes to all. The trial reaches its share alone and is taken back."""
 
 from __future__ import annotations
 

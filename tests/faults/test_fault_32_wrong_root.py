@@ -1,4 +1,4 @@
-"""Fault 32: a bug makes HQ announce a root its rows do not have. The canary refuses and says so; the trial ends, stable never sees."""
+"""Fault 32: HQ announces a root its rows do not have. The canary refuses and says so, the trial ends, stable never sees."""
 
 from __future__ import annotations
 

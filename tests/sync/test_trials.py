@@ -217,3 +217,10 @@ def test_a_trial_s_reach_is_said_by_its_furthest_ring() -> None:
     assert reached(whole_ring("canary", 500)) == "canary"
     assert whole_ring("early", 2_500) == {"canary": 10_000, "early": 2_500, "stable": 0}
     assert reached(whole_ring("early", 2_500)) == "early"
+
+
+def test_publishing_nothing_new_to_more_corners_gives_them_the_trial(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
+    begin(hq, kiosk, canary)
+    assert try_out(hq.place, shares=whole_ring("stable", 10_000), now=hq.tick()) is None
+    kiosk.follow("stable")
+    assert price(kiosk) == 100

@@ -1,6 +1,7 @@
 """Three planted bugs that the simulator must find: `python -m tests.mutations` plants each and prints the seed that shows it.
 
-A mutation that no longer fits the code fails loudly, so that it is carried along when the code changes.
+A mutation that no longer fits the code fails loudly, so that it is carried along when the code changes. The world that every
+history starts from is made before a bug is planted, since it is kept for those that follow.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sync.follower
 import sync.publisher
 from demo.simulator.run import Outcome, run_seed
 from demo.simulator.stand_ins import swapped
+from demo.simulator.template import template
 from sync.blobs import BlobFolder, BlobRef, ref_of
 
 MOST_SEEDS = 150
@@ -31,6 +33,7 @@ LAST_ROOT_CHECK = """    if root_of(name, state) != there.root:
 @contextmanager
 def inbox_without_dedupe() -> Iterator[None]:
     """HQ stores an event as often as it arrives."""
+    template()
     with rewritten(marketplace.inbox, "_insert", '"on conflict (corner_id, key_id, stream, seq) do nothing"', '""'):
         yield
 
@@ -38,6 +41,7 @@ def inbox_without_dedupe() -> Iterator[None]:
 @contextmanager
 def follower_without_root_check() -> Iterator[None]:
     """A kiosk commits whatever the rows add up to."""
+    template()
     with (
         rewritten(sync.follower, "_apply_one", ROOT_CHECK, ""),
         rewritten(sync.follower, "_must_be", LAST_ROOT_CHECK, "    return\n"),
@@ -48,6 +52,7 @@ def follower_without_root_check() -> Iterator[None]:
 @contextmanager
 def head_before_blobs() -> Iterator[None]:
     """The publisher announces heads first, and writes the blobs they lead to after that."""
+    template()
     store, read, announce = BlobFolder.store, BlobFolder.read, sync.publisher.announce
     waiting: dict[str, tuple[BlobFolder, bytes]] = {}
 

@@ -70,9 +70,10 @@ class Machine:
         self._move()
         self.countdown = None
         self._forget()
+        for folder in {_folder(name) for name in files}:
+            os.makedirs(f"{self.place}/{folder}", exist_ok=True)
         for name, content in files.items():
-            path = self.directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = f"{self.place}/{name}"
             with open(path, "wb") as file:
                 file.write(content)
             os.utime(path, ns=(moment := self.times.get(name, FIRST_TIME), moment))
@@ -112,17 +113,15 @@ class Machine:
     def files(self) -> Files:
         """Return every file as the operating system holds it; shared memory ends with its process."""
         self._note_times()
-        return {name: (self.directory / name).read_bytes() for name, _ in self._listing() if not name.endswith("-shm")}
+        return {name: _content_of(f"{self.place}/{name}") for name, _ in self._listing() if not name.endswith("-shm")}
 
     # What the watched operations tell
 
-    def synced(self, descriptor: int) -> None:
-        """A file's data, or a directory's names, are on disk now."""
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
+    def synced(self, descriptor: int, path: str) -> None:
+        """The data of the file at `path`, or a directory's names, are on disk now."""
         status = os.fstat(descriptor)
         if not stat.S_ISDIR(status.st_mode):
-            with open(path, "rb") as file:
-                self._synced[status.st_ino] = file.read()
+            self._synced[status.st_ino] = _content_of(path)
             self._unsafe.discard(status.st_ino)
             return
         folder = path[len(self.place) + 1 :]
@@ -173,7 +172,7 @@ class Machine:
                 continue
             content = contents[inode]
             if name.endswith("-wal"):
-                content = self._cut_log(name, content)
+                content = self._cut_log(name, content, self._synced.get(inode, b""))
             elif not _is_database(name) or inode in self._unsafe:
                 content = self._surviving_data(content, self._synced.get(inode, b""))
             found[name] = content
@@ -204,9 +203,9 @@ class Machine:
             return content
         return self.random.choice((synced, content, content[: self.random.randint(0, len(content))]))
 
-    def _cut_log(self, name: str, content: bytes) -> bytes:
-        """Return a log up to a commit that may have been the last to reach the disk: any since the last checkpoint."""
-        if self._levels.get(name.removesuffix("-wal")) == "full" or len(content) < WAL_HEADER:
+    def _cut_log(self, name: str, content: bytes, synced: bytes) -> bytes:
+        """Return a log up to a commit that may have been the last to reach the disk: any since the last checkpoint or sync."""
+        if content == synced or self._levels.get(name.removesuffix("-wal")) == "full" or len(content) < WAL_HEADER:
             return content
         page_bytes = struct.unpack(">I", content[8:12])[0]
         frame_bytes = FRAME_HEADER + page_bytes
@@ -218,6 +217,8 @@ class Machine:
             if pages != b"\0\0\0\0":
                 ends.append((at - WAL_HEADER) // frame_bytes + 1)
         least = self._backfilled(name)
+        if len(synced) > WAL_HEADER and content.startswith(synced):
+            least = max(least, (len(synced) - WAL_HEADER) // frame_bytes)
         frames = self.random.choice([least, *(end for end in ends if end >= least)])
         return content[: WAL_HEADER + frames * frame_bytes + self.random.choice((0, 0, 100))]
 
@@ -237,7 +238,7 @@ class Machine:
 
     def _note_times(self) -> None:
         """Remember when files were written, which sweeping goes by; a copy put back keeps the times of its files."""
-        self.times.update({name: (self.directory / name).stat().st_mtime_ns for name, _ in self._listing()})
+        self.times.update({name: os.stat(f"{self.place}/{name}").st_mtime_ns for name, _ in self._listing()})
 
     def _own(self, path: Path) -> None:
         """Take the name of a file of SQLite's as lasting: it syncs the directory itself."""
@@ -272,6 +273,11 @@ def _folder(name: str) -> str:
 
 def _is_database(name: str) -> bool:
     return name.endswith((".db", ".db.new"))
+
+
+def _content_of(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def copy_files(source: Path) -> Files:

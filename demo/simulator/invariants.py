@@ -152,8 +152,6 @@ def _record_problems(world: World) -> Iterator[str]:
 def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator[str]:
     replica = connect(path, durable=False)
     try:
-        if damaged := damaged_channels(replica):
-            yield f"HQ's {path.name} is damaged in {damaged}"
         with world.hq.engine.connect() as connection:
             read = current_rows(MARKET)
             held = held_rows(connection, MARKET, trial_id=held_by)

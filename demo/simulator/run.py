@@ -106,6 +106,7 @@ def _rest(world: World) -> None:
         upkeep.judge(world)
         upkeep.keep_house(world)
         world.say(f"hq publishes {world.at_hq('publish', world.hq.publish)}")
+        documents = _corner_documents(world)
         reports = [(kiosk, world.round(kiosk)) for kiosk in world.kiosks]
         _look_around(world)
         for kiosk, report in reports:
@@ -113,7 +114,9 @@ def _rest(world: World) -> None:
                 world.enrol(kiosk)
         # What rounds did not notice the first night does; the rounds after it make that good.
         wrong = [faults.read_through(world, kiosk) for kiosk in world.kiosks] if number == 0 else []
-        if all(_is_well(report) for _, report in reports) and not any(wrong):
+        # A new corner document, and the ring in it, counts from the next round on.
+        is_told = documents == _corner_documents(world)
+        if all(_is_well(report) for _, report in reports) and is_told and not any(wrong):
             break
     else:
         raise world.fail("the world does not come to rest")
@@ -130,6 +133,10 @@ def _must_rest(world: World) -> None:
 
 def _is_well(report: RoundReport | None) -> bool:
     return report is not None and not report.problems and (report.pushed is None or not report.pushed.pending)
+
+
+def _corner_documents(world: World) -> list[str]:
+    return [str(kiosk.setting("corner_sha256")) for kiosk in world.kiosks]
 
 
 def _has_moved(report: RoundReport) -> bool:

@@ -34,10 +34,15 @@ MARKET = "fr"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The files of HQ, and of each corner's kiosk: enrolled, all but the last with the first catalogue."""
+    """The files of HQ, and of each corner's kiosk: enrolled, all with the first catalogue but the last, which is `new`."""
 
     hq: Files
     kiosks: dict[str, Files]
+
+    @property
+    def new(self) -> str:
+        """The corner whose kiosk has no catalogue yet."""
+        return list(self.kiosks)[-1]
 
 
 @cache
@@ -65,6 +70,7 @@ def _make(root: Path) -> Template:
     hq.open()
     import_feed(hq.engine, _feed(root / "feed"), static=sync_path(machine.directory), progress=_quiet)
     hq.publish()
+    hq.keep_house()
     kiosks: dict[str, Files] = {}
     for corner_id in hq.corners()[: len(CORNERS)]:
         kiosks[corner_id] = _enrolled(Machine(corner_id, root / corner_id, Random(0)), hq, has_catalog=len(kiosks) < 3)

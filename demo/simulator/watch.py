@@ -66,10 +66,11 @@ class _Disks:
         return None
 
     def fsync(self, descriptor: int) -> None:
-        machine = self.of(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        machine = self.of(path)
         if machine is not None:
             machine.operate(writes=False)
-            machine.synced(descriptor)
+            machine.synced(descriptor, path)
 
     def replace(self, source: Any, target: Any, **options: Any) -> None:
         machine = self.of(target)

@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 WELL_DATED = timedelta(seconds=90)
 """A slip says the minute of its issue; a kiosk that knows the time says the right one."""
-LOOKS = 0.4
+NEW_KIOSKS = 0.2
+"""The share of histories that begin with a kiosk without a catalogue."""
+LOOKS = 0.3
 """The share of requests under way during which a page is read."""
 
 
@@ -95,8 +97,10 @@ class World:
         self.meanwhile: Callable[[], None] = lambda: None
         self.hq = Hq(Machine("hq", root / "hq", Random(random.getrandbits(64))))
         self.hq.machine.start(template.hq)
-        corners = sorted(template.kiosks)
-        self.kiosks = [self._kiosk(name, root) for name in random.sample(corners, kiosks)]
+        corners = random.sample([name for name in template.kiosks if name != template.new], kiosks)
+        if random.random() < NEW_KIOSKS:
+            corners[0] = template.new
+        self.kiosks = [self._kiosk(name, root) for name in corners]
         for kiosk in self.kiosks:
             kiosk.machine.start(template.kiosks[kiosk.name])
         self.backups = [Backup(template.hq, 0)]

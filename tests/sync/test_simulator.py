@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from demo.commands import fleet
-from demo.simulator.run import run_seed
+from demo.simulator.run import Outcome, run_seed
 from demo.simulator.stand_ins import InlineHashing, standing_in
 from pos import clock
 from sync.hashing import Hashing
@@ -21,6 +22,13 @@ from tests import mutations
 
 SEEDS = 2_000
 AT_ONCE = 50
+
+
+@cache
+def first_failure(mutation: mutations.Mutation) -> Outcome | None:
+    """Return the first history that shows a planted bug."""
+    with mutation():
+        return mutations.first_failure()
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
@@ -46,8 +54,7 @@ def test_other_steps_make_another_history() -> None:
 
 @pytest.mark.parametrize("mutation", mutations.MUTATIONS)
 def test_a_planted_bug_is_found(mutation: mutations.Mutation) -> None:
-    with mutation():
-        outcome = mutations.first_failure()
+    outcome = first_failure(mutation)
     assert outcome is not None
     assert outcome.violation
     assert outcome.violation in outcome.trace[-1]
@@ -59,9 +66,9 @@ def test_the_command_says_what_it_ran() -> None:
 
 
 def test_the_command_prints_a_failing_seed_with_its_history_and_how_to_replay_it() -> None:
-    with mutations.head_before_blobs():
-        failing = mutations.first_failure()
-        assert failing is not None
+    failing = first_failure(mutations.inbox_without_dedupe)
+    assert failing is not None
+    with mutations.inbox_without_dedupe():
         said = CliRunner().invoke(fleet, ["simulate", "--from", str(failing.seed), "--seeds", "1"])
     assert said.exit_code == 1
     assert f"seed {failing.seed}: {failing.violation}" in said.output

@@ -162,6 +162,8 @@ def status_command(directory: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(state, ensure_ascii=False, indent=2))
         return
     click.echo(f"corner    {state['corner'] or 'not enrolled'}")
+    if state.get("publication"):
+        click.echo(f"catalogue publication {state['publication']}, ring {state['ring']}")
     for name, channel in state["catalog"].items():
         click.echo(f"{name:<9} version {channel['version']}, {channel['age_s']} s old")
     click.echo(f"outbox    {state['outbox']['pending']} waiting, {state['outbox']['acked']} at HQ")

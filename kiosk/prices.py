@@ -38,7 +38,9 @@ def catch_up(catalog: Store, now: datetime, *, is_verified: bool = False) -> dat
                 moved = prices.activate(database, now, is_verified=is_verified)
                 due = prices.next_start(database)
             LOG.info("%d announced price(s) brought to %s", moved, clock.to_text(now))
-    except (FileNotFoundError, DatabaseError, DiskFull) as problem:
+    except FileNotFoundError:
+        return None
+    except (DatabaseError, DiskFull) as problem:
         LOG.warning("announced prices could not be brought up to date: %s", problem)
         return None
     return due

@@ -167,7 +167,9 @@ class Client:
         except SyncError:
             # An answer from who knows whom: it is a refusal all the same, but nobody's word.
             is_signed = False
-        return Rejected(f"{path}: {response.status_code}", status=response.status_code, code=code, is_signed=is_signed)
+        return Rejected(
+            f"{path}: {response.status_code} {code}".rstrip(), status=response.status_code, code=code, is_signed=is_signed
+        )
 
 
 def _parse(content: bytes) -> dict[str, Any]:

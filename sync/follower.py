@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,11 +21,11 @@ from sqlite_utils import Database
 from pos.catalog import CHANNELS, create_indexes, publication, refresh
 from pos.corners import Corner
 from pos.db import DatabaseError, Store, write
-from sync.blobs import BlobRef, check
+from sync.blobs import BlobRef, check, replace_file
 from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
 from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
-from sync.errors import Gap, Malformed, Rejected, Untrusted, WrongRoot
+from sync.errors import Gap, Malformed, Rejected, SyncError, Untrusted, WrongRoot
 from sync.hashing import Hashing
 from sync.heads import ChannelHead, Line, decode_head
 from sync.roots import RootState
@@ -35,6 +35,9 @@ from sync.ways import after_snapshot, find_way, index_of
 
 WHOLE_REFRESH_ROWS = 30_000
 """From so many changed rows on, finding every winner again is faster than finding the touched ones."""
+
+LAID_IN = "laid_in"
+"""The file among the blobs that names the publication all of which is here for neighbours."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -159,12 +162,14 @@ def _follow(
         published_at=line.published_at,
         line=line.name,
     )
+    blobs = _Blobs(catalog.path.with_name("blobs"), source)
     if held is not None and not rebuild:
         if _is_older(line, held, source.era):
             return replace(seen, is_stale=True)
         if line.publication == held.publication and _is_level(line, held):
+            if keep_blobs:
+                _lay_in(line, blobs)
             return seen
-    blobs = _Blobs(catalog.path.with_name("blobs"), source)
     facts = _facts(line, wanted.market, source.era)
     try:
         start = None if rebuild else held
@@ -172,7 +177,10 @@ def _follow(
     except (WrongRoot, Gap, Malformed) as problem:
         problem.data.update(line=line.name, publication=line.publication)
         raise
-    blobs.clear(keep=keep_blobs)
+    if keep_blobs:
+        _lay_in(line, blobs)
+    else:
+        blobs.clear()
     return replace(
         seen,
         fetches=blobs.fetches,
@@ -194,12 +202,10 @@ class _Blobs:
         self.fetches = 0
         self._directory = directory
         self._source = source
-        self._named: set[str] = set()
 
     def path(self, ref: BlobRef) -> Path:
         if ref.length > MAX_BLOB_BYTES:
             raise Malformed(f"blob {ref.sha256} is announced with {ref.length} bytes")
-        self._named.add(ref.sha256)
         path = self._directory / ref.sha256
         if path.exists():
             with suppress(Untrusted):
@@ -218,12 +224,38 @@ class _Blobs:
     def read(self, ref: BlobRef) -> bytes:
         return check(self.path(ref).read_bytes(), ref)
 
-    def clear(self, *, keep: bool) -> None:
-        """Delete the blobs; those of the way just gone stay for neighbours when `keep` says so."""
-        if self._directory.exists():
-            for path in self._directory.iterdir():
-                if not (keep and path.name in self._named):
-                    path.unlink()
+    def clear(self, *, keep: Iterable[str] = ()) -> None:
+        """Delete the blobs, but those to `keep`."""
+        kept = set(keep)
+        for path in self._directory.iterdir() if self._directory.exists() else ():
+            if path.name not in kept:
+                path.unlink()
+
+    def holds_all_of(self, name: str) -> bool:
+        """Tell whether everything that leads to `name` was laid in."""
+        mark = self._directory / LAID_IN
+        return mark.exists() and mark.read_text(encoding="utf-8") == name
+
+    def note_all_of(self, name: str) -> None:
+        """Note that everything that leads to `name` is laid in."""
+        replace_file(self._directory / LAID_IN, name.encode())
+
+
+def _lay_in(line: Line, blobs: _Blobs) -> None:
+    """Fetch what leads anybody to this line and is not here yet, for neighbours; what fails waits for the next round."""
+    name = f"{line.name} {line.publication}"
+    if blobs.holds_all_of(name):
+        return
+    with suppress(SyncError):
+        named: set[str] = set()
+        for channel, there in line.channels.items():
+            index = index_of(channel, there, blobs.read)
+            refs = {there.index, *index.blobs(), *decode_manifest(blobs.read(index.snapshot.manifest)).parts}
+            for ref in refs:
+                blobs.path(ref)
+            named |= {ref.sha256 for ref in refs}
+        blobs.clear(keep=named)
+        blobs.note_all_of(name)
 
 
 def _apply(

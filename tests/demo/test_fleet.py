@@ -98,7 +98,8 @@ def test_a_later_run_goes_on_with_the_same_corners_and_their_chains(hq: Hq) -> N
 def test_a_quiet_corner_polls_unchanged_heads_and_says_once_that_it_is_there(hq: Hq) -> None:
     requests = hq.fleet(directory=hq.directory)["requests"]
 
-    assert set(requests) == {"poll", "heartbeat"}
+    assert set(requests) == {"poll", "metadata", "head", "heartbeat"}
+    assert requests["head"]["requests"] == 6
     assert requests["heartbeat"]["requests"] == 6
     assert requests["poll"]["requests"] > 6
     assert requests["poll"]["not_modified_share"] == pytest.approx(1 - 6 / requests["poll"]["requests"], abs=0.001)
@@ -106,7 +107,7 @@ def test_a_quiet_corner_polls_unchanged_heads_and_says_once_that_it_is_there(hq:
 
 def test_nameless_corners_only_follow(hq: Hq) -> None:
     before = hq.rows("select count(*) as events from inbox")
-    assert set(hq.fleet()["requests"]) == {"poll"}
+    assert set(hq.fleet()["requests"]) == {"poll", "metadata", "head"}
     assert hq.rows("select count(*) as events from inbox") == before
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pos.catalog import publication
 from pos.db import OperationalError, connect
 from sync.errors import Malformed, Offline, TooLarge, Untrusted, WrongRoot
+from sync.garbage import named_blobs
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
 
 
@@ -404,4 +405,23 @@ def test_a_thousand_changes_stay_under_nine_kilobytes(hq: Hq, kiosk: Kiosk) -> N
 def test_the_blob_directory_is_empty_after_a_good_round(hq: Hq, kiosk: Kiosk) -> None:
     hq.publish()
     kiosk.follow()
+    assert list((kiosk.directory / "blobs").iterdir()) == []
+
+
+def test_a_neighbour_lays_in_all_that_leads_to_its_head(hq: Hq, kiosk: Kiosk, line: Line, tmp_path: Path) -> None:
+    hq.publish()
+    kiosk.follow()
+    for quantity in (1, 2):
+        hq.put("stock", (1, quantity))
+        hq.publish()
+    kiosk.follow(keep_blobs=True)
+    laid_in = {path.name for path in (kiosk.directory / "blobs").iterdir()} - {"laid_in"}
+    assert laid_in == named_blobs(hq.static, [hq.head()])
+    asked = len(line.asked)
+    kiosk.follow(keep_blobs=True)
+    assert len(line.asked) == asked + 1
+    (kiosk.directory / "blobs" / "laid_in").unlink()
+    kiosk.follow(keep_blobs=True)
+    assert len(line.asked) == asked + 2, "what is here is not fetched again"
+    kiosk.follow(rebuild=True)
     assert list((kiosk.directory / "blobs").iterdir()) == []

@@ -12,7 +12,7 @@ from marketplace.enrolments import MOST_TRIES, start_enrolment
 from pos import clock
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
-from sync.repository import announce, announced, is_renewal_due, rotate
+from sync.repository import announced, rotate
 from sync.signatures import HQ_TARGET, verify_reply
 from tests.marketplace.hq import URL, Hq
 
@@ -90,19 +90,6 @@ def test_a_rotation_counts_from_the_next_answer_on(hq: Hq) -> None:
     before = hq.up().headers["Signature-Input"]
     rotate(hq.directory / "sync", hq.directory / "keys", now=clock.now())
     assert hq.up().headers["Signature-Input"].split("keyid=")[1][:10] != before.split("keyid=")[1][:10]
-
-
-def test_while_kiosks_call_nothing_runs_out(hq: Hq) -> None:
-    static, keys = hq.directory / "sync", hq.directory / "keys"
-    timestamp = static / "metadata" / "timestamp.json"
-    document = timestamp.read_bytes()
-    hq.up()
-    assert timestamp.read_bytes() == document
-    announce(static, keys, {"fr/canary.json": b"{}"}, now=clock.now() - timedelta(days=4))
-    old = timestamp.read_bytes()
-    hq.up()
-    assert timestamp.read_bytes() != old
-    assert not is_renewal_due(static, now=clock.now())
 
 
 def test_the_answer_to_an_enrolment_carries_the_newest_root_and_the_time(hq: Hq) -> None:

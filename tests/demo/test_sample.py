@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from demo.sample import COLUMNS, grow_skus, write_feed
+from demo.sample import COLUMNS, SAMPLE, grow_skus, write_feed
 
 FILES = {
     "categories.jsonl",
@@ -25,13 +25,13 @@ FILES = {
     "grades.jsonl",
     "laws.jsonl",
     "listings.csv",
-    "media",
     "media.jsonl",
     "options.jsonl",
     "partners.jsonl",
     "plans.jsonl",
     "sellers.jsonl",
     "skus.jsonl",
+    *(f"media/{path.name}" for path in (SAMPLE / "media").glob("*.svg")),
 }
 SHAPES: dict[str, dict[str, type | UnionType]] = {
     "categories": {
@@ -82,9 +82,9 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
         "sku_id": int,
         "kind": str,
         "rank": int,
+        "credit": str,
         "file": str,
         "alt": dict,
-        "credit": str,
         "sha256": str,
     },
     "options": {

@@ -8,11 +8,12 @@ back after a crash.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, bindparam, insert, select, text
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, bindparam, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from sync.heads import Line, read_line
 from sync.roots import Row, Value
@@ -78,6 +79,13 @@ _MARK = text(
 )
 
 
+TRIES = 8
+RETRIED_STATES = frozenset({"40001", "40P01"})
+"""Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialState:
     """The open trial of a market: the shares of each ring's corners in basis points, and where each channel forked."""
@@ -86,6 +94,21 @@ class TrialState:
     opened_at: str
     shares: Mapping[str, int]
     forks: Mapping[str, int]
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction, again where a writer of business rows got in between: its marks then wait for next time.
+
+    Raises: DBAPIError when it still cannot be done after several tries.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as problem:
+            if not left or getattr(problem.orig, "sqlstate", None) not in RETRIED_STATES:
+                raise
+    raise AssertionError("unreachable: the last try raises")
 
 
 def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None) -> None:

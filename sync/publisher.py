@@ -37,6 +37,7 @@ from sync.log import (
     TrialState,
     close_trial,
     held_rows,
+    in_transaction,
     last_number,
     open_trial,
     published,
@@ -211,15 +212,19 @@ class Desk:
 
     def record(self, lines: Iterable[Line], marks: list[Mark], also: Also | None = None) -> None:
         """Commit publications, the end of the marks they answer, and what belongs to them, in one transaction."""
-        numbers = [line.publication for line in lines]
+        every = list(lines)
+
+        def work(connection: Connection) -> None:
+            for line in every:
+                record_publication(connection, self.place.market, line)
+            delete_marks(connection, self.place.market, marks)
+            if also is not None:
+                also(connection)
+
         try:
-            with self.place.engine.begin() as connection:
-                for line in lines:
-                    record_publication(connection, self.place.market, line)
-                delete_marks(connection, self.place.market, marks)
-                if also is not None:
-                    also(connection)
+            in_transaction(self.place.engine, work)
         except IntegrityError as problem:
+            numbers = [line.publication for line in every]
             raise Busy(f"publication {numbers} of {self.place.market} was made by another publisher") from problem
 
     def announce(self, line: Line, trial: TrialState | None, trial_line: Line | None) -> None:
@@ -374,8 +379,7 @@ class Desk:
             return {}
 
     def _forget(self, marks: list[Mark]) -> None:
-        with self.place.engine.begin() as connection:
-            delete_marks(connection, self.place.market, marks)
+        in_transaction(self.place.engine, lambda connection: delete_marks(connection, self.place.market, marks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def test_fault_29_an_hq_too_small_for_the_herd_refuses_some_and_still_hears_all(
     came_back = simulate_return(Herd(**{**_fields(THREE_HOURS), "uplinks_per_s": 12}))
 
     assert 0 < came_back.refused_share < 0.2
+    assert came_back.drained_s < 600
     assert came_back.peak_uplinks_rps < 0.5 * USUAL_RPS
     assert sum(batches for _, _, batches, _ in came_back.series) == KIOSKS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -35,6 +36,9 @@ def unheard(stage: str, done: int, of: int) -> None:
     """Hear how far a fleet is and say nothing."""
 
 
+JUDGED_S = 30
+
+
 class Hq:
     """A served marketplace, and what its database holds."""
 
@@ -54,7 +58,13 @@ class Hq:
         return run_fleet(Load(**{**QUIET, "url": self.url, **changes}), progress=unheard)
 
     def busy_fleet(self, **changes: Any) -> dict[str, Any]:
-        return self.fleet(directory=self.directory, slips_per_hour=100.0, **changes)
+        """Run a fleet that sends slips, and return once HQ, which judges beside its answers, has judged them all."""
+        report = self.fleet(directory=self.directory, slips_per_hour=100.0, **changes)
+        deadline = time.monotonic() + JUDGED_S
+        while self.rows("select 1 as one from inbox where state = 'new' limit 1"):
+            assert time.monotonic() < deadline, "events wait to be judged for ever"
+            time.sleep(0.05)
+        return report
 
 
 @pytest.fixture(scope="module")

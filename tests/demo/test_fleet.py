@@ -145,7 +145,7 @@ def test_bytes_that_are_not_what_the_head_names_are_counted_as_such(hq: Hq) -> N
 
 
 def test_after_an_outage_every_corner_comes_back(hq: Hq) -> None:
-    report = hq.busy_fleet(outage_s=1.0)
+    report = hq.busy_fleet(outage_s=1.0, minutes=0.1)
 
     assert report["outage"]["corners_not_back"] == 0
     assert report["outage"]["drained_after_s"] > 0

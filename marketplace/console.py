@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response
 from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, trial_pages
 from marketplace.db import changed, reading, row, run_tx
 from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
-from marketplace.publishing import publish_all
 from marketplace.settings import setting
 from marketplace.web import ZONE, marketplace, see_other
 from pos import clock
@@ -116,13 +115,6 @@ def enrolments(corner_id: str) -> str:
     code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
     until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
     return _page("console_code", code=code, corner_id=corner_id, until=until)
-
-
-@console.post("/publications")
-def publications() -> Response:
-    """Publish what changed, in every market."""
-    publish_all(marketplace().engine, marketplace().directory)
-    return see_other("console.home")
 
 
 def _page(name: str, **values: Any) -> str:

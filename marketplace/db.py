@@ -10,26 +10,22 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from marketplace.tables import metadata
 from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
 from pos.errors import Unavailable
-from sync.log import sync_metadata
+from sync.log import RETRIED_STATES, sync_metadata
 
 T = TypeVar("T")
 
 TRIES = 8
-RETRIED_STATES = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
-
 DISK_FULL = "53100"
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
@@ -95,24 +91,18 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
-    return [dict(row) for row in connection.execute(statement(sql), values).mappings()]
+    return [dict(row) for row in connection.execute(text(sql), values).mappings()]
 
 
 def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | None:
     """Return the first row of a query, or None."""
-    found = connection.execute(statement(sql), values).mappings().first()
+    found = connection.execute(text(sql), values).mappings().first()
     return dict(found) if found is not None else None
 
 
 def changed(connection: Connection, sql: str, **values: Any) -> int:
     """Run one writing statement and return how many rows it changed."""
-    return connection.execute(statement(sql), values).rowcount
-
-
-@lru_cache(maxsize=1024)
-def statement(sql: str) -> TextClause:
-    """Return `sql` as a statement; finding its parameters anew at each call would cost as much as some of the queries."""
-    return text(sql)
+    return connection.execute(text(sql), values).rowcount
 
 
 def new_id() -> str:

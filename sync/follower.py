@@ -170,7 +170,7 @@ def _follow(
             if keep_blobs:
                 _lay_in(line, blobs)
             return seen
-    facts = _facts(line, wanted.market, source.era)
+    facts = facts_of(line, wanted.market, era=source.era)
     try:
         start = None if rebuild else held
         applied = _apply(catalog, line, start, blobs, facts, now=now, progress=progress, is_second=is_second)
@@ -429,10 +429,7 @@ def _load(database: Database, paths: list[Path], progress: Progress | None) -> i
     return rows
 
 
-def _facts(line: Line, market: str, era: str) -> dict[str, str]:
-    return {**line_facts(line), "market": market, "era": era}
-
-
-def line_facts(line: Line) -> dict[str, str]:
-    """Return what a catalogue keeps of the publication it stands at."""
-    return {**line.facts, "line": line.name, "publication": str(line.publication), "published_at": line.published_at}
+def facts_of(line: Line, market: str, *, era: str) -> dict[str, str]:
+    """Return what a catalogue keeps of the publication it stands at; HQ's own replicas know no `era`."""
+    about = {"line": line.name, "publication": str(line.publication), "published_at": line.published_at}
+    return {**line.facts, **about, "market": market, "era": era}

@@ -27,7 +27,7 @@ from sync.changes import Movement, Touched, stored_rows
 from sync.channels import store_facts, tables_of
 from sync.drafts import Draft, begin_channel, by_channel
 from sync.errors import Busy, SyncError
-from sync.follower import Wanted, follow, line_facts
+from sync.follower import Wanted, facts_of, follow
 from sync.garbage import named_blobs, touch
 from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name
 from sync.locks import hold
@@ -273,7 +273,7 @@ class Desk:
                     channels=channels,
                 )
                 refresh(database, None, now=self.now)
-                store_facts(database, stored_facts(line, place.market))
+                store_facts(database, facts_of(line, place.market, era=""))
             finish_catalog(database)
         finally:
             database.close()
@@ -410,11 +410,6 @@ def whole(line: Line, trial_line: Line) -> Line:
     )
 
 
-def stored_facts(line: Line, market: str) -> dict[str, str]:
-    """Return what a replica keeps of the publication it stands at."""
-    return {**line_facts(line), "market": market, "era": ""}
-
-
 def join_lines(draft: Draft, trial_draft: Draft, trial: TrialState) -> None:
     """Lead kiosks from each line into the other, wherever they are since the fork: shares move and trials end."""
     for channel, since in trial.forks.items():
@@ -442,7 +437,7 @@ def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None
 def _settle(draft: Draft, line: Line, market: str) -> None:
     if draft.touched:
         refresh(draft.database, draft.touched, now=draft.now)
-    store_facts(draft.database, stored_facts(line, market))
+    store_facts(draft.database, facts_of(line, market, era=""))
 
 
 def _publication_of(replica: Store) -> int:

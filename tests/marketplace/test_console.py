@@ -18,7 +18,7 @@ def log_in(hq: Hq) -> None:
 def test_every_page_asks_for_the_password(hq: Hq, path: str) -> None:
     answer = hq.client.get(f"/console/{path}")
     assert (answer.status_code, answer.location) == (303, "/console/login")
-    assert hq.client.post("/console/publications").location == "/console/login"
+    assert hq.client.post("/console/trials/fr/publications").location == "/console/login"
     log_in(hq)
     assert hq.client.get(f"/console/{path}").status_code == 200
 
@@ -59,7 +59,7 @@ def test_publishing_and_enrolling_from_the_console(hq: Hq) -> None:
     log_in(hq)
     hq.import_world(l11={"price": "349.00"})
     assert "marque attend" in hq.client.get("/console/").text
-    assert hq.client.post("/console/publications").status_code == 303
+    assert hq.client.post("/console/trials/fr/publications").status_code == 303
     assert "tout est publié" in hq.client.get("/console/").text
     page = hq.client.post("/console/corners/paris-beaubourg/enrolments").text
     code = page.split('class="code">')[1].split("<")[0]

@@ -28,6 +28,7 @@ class Table:
 
 CHANNELS = ("content", "price", "stock")
 FORMER_PAIRS = "listing.former"
+TURNED_STOCK = "stock.turned"
 
 # The order is the order of application: what others refer to comes first.
 TABLES = (
@@ -145,8 +146,9 @@ def publication(database: Database) -> int:
 def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: datetime) -> None:
     """Bring the derived tables up to date; runs inside the transaction that changed the rows.
 
-    `touched` names the changed keys of each table, and under `FORMER_PAIRS` the (SKU, grade) that changed listings stood for
-    before, since a listing deleted or moved tells it no more; None means everything is new. Announced prices that have started
+    `touched` names the changed keys of each table, under `FORMER_PAIRS` the (SKU, grade) that changed listings stood for
+    before, since a listing deleted or moved tells it no more, and under `TURNED_STOCK` the listings that sold out or came back:
+    other quantities change no offer. None means everything is new. Announced prices that have started
     by `now` are in force afterwards. Texts are indexed again only when a SKU or category changed, and a change of grade or
     seller touches every offer.
     """
@@ -157,7 +159,7 @@ def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: 
     if touched is None or touched.keys() & {"grade", "seller"}:
         offers.refresh(database, pairs=None)
     else:
-        listing_ids = touched.get("listing", set()) | touched.get("stock", set()) | repriced
+        listing_ids = touched.get("listing", set()) | touched.get(TURNED_STOCK, set()) | repriced
         pairs = offers.pairs_of(database, listing_ids) | touched.get(FORMER_PAIRS, set())
         offers.refresh(database, pairs=pairs, sku_ids=touched.get("sku", set()))
     if touched is None or touched.keys() & {"sku", "category"}:

@@ -134,9 +134,15 @@ class Store:
         return held[1]
 
     @contextmanager
+    def writer(self) -> Iterator[Database]:
+        """Lend the writer outside of a transaction, to this thread alone."""
+        with self._lock:
+            yield self._current_writer()
+
+    @contextmanager
     def write(self) -> Iterator[Database]:
         """Lend the writer inside one transaction (see `write`)."""
-        with self._lock, write(self._current_writer()) as database:
+        with self.writer() as database, write(database):
             yield database
 
     def close(self) -> None:

@@ -109,15 +109,27 @@ def remove_logs(path: Path) -> None:
 
 
 @contextmanager
-def roomy_cache(database: Database) -> Iterator[None]:
-    """Give changes spread over the whole file room in memory, and give the memory back: it makes them twice as fast."""
-    (usual,) = database.execute("pragma cache_size").fetchone()
-    database.execute(f"pragma cache_size={ROOMY_CACHE}").fetchall()
-    try:
-        yield
-    finally:
-        database.execute(f"pragma cache_size={usual}").fetchall()
-        database.execute("pragma shrink_memory").fetchall()
+def roomy_writes(catalog: Store) -> Iterator[None]:
+    """Let the block's transactions change rows all over the file: with room in memory, which makes them twice as fast.
+
+    Readers see a transaction when it commits. That the file itself takes the pages in (a checkpoint, as long again) comes after
+    the block, beside readers, and the memory is given back.
+    """
+    with catalog.writer() as database:
+        pragmas = {"cache_size": ROOMY_CACHE, "wal_autocheckpoint": 0}
+        usual = {name: database.execute(f"pragma {name}").fetchone()[0] for name in pragmas}
+        try:
+            _set(database, pragmas)
+            yield
+        finally:
+            _set(database, usual)
+            database.execute("pragma shrink_memory").fetchall()
+        database.execute("pragma wal_checkpoint(passive)").fetchall()
+
+
+def _set(database: Database, pragmas: dict[str, int]) -> None:
+    for name, value in pragmas.items():
+        database.execute(f"pragma {name}={value}").fetchall()
 
 
 def _is_checkpointed(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pos.catalog import FORMER_PAIRS, Table
+from pos.catalog import FORMER_PAIRS, TURNED_STOCK, Table
 from pos.db import IntegrityError
 from sync.channels import tables_of
 from sync.errors import Malformed
@@ -94,6 +94,10 @@ def replace_rows(
         # A listing that left its SKU or grade no longer leads there, and the offer it may have won has to be found again.
         sku, grade = table.columns.index("sku_id"), table.columns.index("grade_id")
         touched.setdefault(FORMER_PAIRS, set()).update((row[sku], row[grade]) for row in before.values())
+    if table.name == "stock":
+        quantity = table.columns.index("quantity")
+        had, has = ({row[0] for row in some if row[quantity]} for some in (before.values(), rows))
+        touched.setdefault(TURNED_STOCK, set()).update(had ^ has)
 
 
 def apply_segment(

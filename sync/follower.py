@@ -18,11 +18,11 @@ from typing import Any, Protocol
 
 from sqlite_utils import Database
 
-from pos.catalog import CHANNELS, create_indexes, publication, refresh
+from pos.catalog import CHANNELS, TABLES, create_indexes, publication, refresh
 from pos.corners import Corner
 from pos.db import DatabaseError, Store, write
 from sync.blobs import BlobRef, check, replace_file
-from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_cache, set_aside
+from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_writes, set_aside
 from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
 from sync.errors import Gap, Malformed, Rejected, SyncError, Untrusted, WrongRoot
@@ -323,21 +323,22 @@ def _by_segments(
     started = time.perf_counter()
     touched: Touched = {}
     movement = Movement()
-    with catalog.write() as database, roomy_cache(database):
-        for name, there in line.channels.items():
-            here = sync_cursors(database)[name]
-            state = here.state.copy()
-            for blob, goal in zip(read[name], ways[name].goals, strict=True):
-                _apply_one(database, name, goal, decode_segment(blob), state, touched, movement)
-            _must_be(name, there, state)
-            if (here.epoch, here.version) != (there.epoch, there.version):
-                store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
-        rows = sum(map(len, touched.values()))
-        if movement.changed:
-            facts["jumps"] = json.dumps(_jumps(database, facts, movement))
-        refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
-        store_facts(database, facts)
-    apply_ms = round((time.perf_counter() - started) * 1000)
+    with roomy_writes(catalog):
+        with catalog.write() as database:
+            for name, there in line.channels.items():
+                here = sync_cursors(database)[name]
+                state = here.state.copy()
+                for blob, goal in zip(read[name], ways[name].goals, strict=True):
+                    _apply_one(database, name, goal, decode_segment(blob), state, touched, movement)
+                _must_be(name, there, state)
+                if (here.epoch, here.version) != (there.epoch, there.version):
+                    store_sync_cursor(database, name, epoch=there.epoch, version=there.version, state=state, now=now)
+            rows = sum(len(touched.get(table.name, ())) for table in TABLES)
+            if movement.changed:
+                facts["jumps"] = json.dumps(_jumps(database, facts, movement))
+            refresh(database, touched if rows < WHOLE_REFRESH_ROWS else None, now=now)
+            store_facts(database, facts)
+        apply_ms = round((time.perf_counter() - started) * 1000)
     segments = sum(len(each.blobs) for each in ways.values())
     return _Applied(rows=rows, segments=segments, apply_ms=apply_ms, touched=touched, movement=movement)
 

@@ -52,10 +52,35 @@ def test_changes_come_as_one_segment_a_channel(hq: Hq, kiosk: Kiosk) -> None:
     hq.publish()
     moved = kiosk.follow()
     assert (moved.segments, moved.parts, moved.publication) == (2, 0, 2)
-    assert moved.touched == {"listing": {7, 9, 300}, "listing.former": {(1, 9)}, "stock": {300}}
+    assert moved.touched == {"listing": {7, 9, 300}, "listing.former": {(1, 9)}, "stock": {300}, "stock.turned": {300}}
+    assert moved.rows == 4
     assert kiosk.rows() == hq.rows
     assert kiosk.is_sound()
     assert kiosk.catalog.read().execute("select listing_id, all_in_cents from offer").fetchall() == [(7, 20_399)]
+
+
+def test_only_what_sells_out_or_comes_back_is_weighed_again(hq: Hq, kiosk: Kiosk) -> None:
+    """A quantity that stays above nothing changes no offer, and most changes of stock are of that kind."""
+    hq.put("stock", (7, 2), (8, 1))
+    hq.publish()
+    kiosk.follow()
+    hq.put("stock", (7, 5), (8, 0))
+    hq.publish()
+    moved = kiosk.follow()
+    assert moved.touched == {"stock": {7, 8}, "stock.turned": {8}}
+    assert kiosk.rows() == hq.rows
+
+
+def test_what_changed_is_taken_into_the_file_after_readers_have_it(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    kiosk.follow()
+    hq.put("listing", listing(7, price_cents=19_900))
+    hq.publish()
+    assert kiosk.follow().has_moved
+    with kiosk.catalog.writer() as database:
+        busy, pages, taken_in = database.execute("pragma wal_checkpoint(noop)").fetchone()
+        assert database.execute("pragma wal_autocheckpoint").fetchone() == (1000,)
+    assert (busy, taken_in) == (0, pages)
 
 
 def test_nothing_new_costs_one_small_answer(hq: Hq, kiosk: Kiosk, line: Line) -> None:

@@ -22,23 +22,22 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     found = row(
         connection,
         """
-        select corner.body as corner, partner.body as partner, market.body as market, corner_ring.ring
+        select corner.body as corner, market.body as market, corner_ring.ring
         from corner
         left join corner_ring on corner_ring.corner_id = corner.corner_id
         join market on market.market = corner.market
-        left join partner on partner.partner_id = :partner_id
         where corner.corner_id = :corner_id
         """,
         corner_id=corner_id,
-        partner_id=_partner_id(connection, corner_id),
     )
     if found is None:
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
-    market = json.loads(found["market"])
+    corner, market = json.loads(found["corner"]), json.loads(found["market"])
+    partner = row(connection, "select body from partner where partner_id = :partner_id", partner_id=corner["partner_id"])
     return {
-        **json.loads(found["corner"]),
+        **corner,
         "ring": found["ring"] or DEFAULT_RING,
-        "partner": json.loads(found["partner"] or "{}"),
+        "partner": json.loads(partner["body"]) if partner else {},
         "currency": market["currency"],
         "tax_included": market["tax_included"],
         "slip_prefix": slip_prefix,
@@ -84,8 +83,3 @@ def rings(connection: Connection, market: str) -> dict[str, int]:
     )
     counts = {each["ring"]: int(each["corners"]) for each in found}
     return {ring: counts.get(ring, 0) for ring in RINGS}
-
-
-def _partner_id(connection: Connection, corner_id: str) -> str:
-    found = row(connection, "select body from corner where corner_id = :corner_id", corner_id=corner_id)
-    return str(json.loads(found["body"])["partner_id"]) if found else ""

@@ -10,11 +10,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from marketplace.tables import metadata
@@ -89,20 +90,26 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@cache
+def statement(sql: str) -> TextClause:
+    """Return SQL as SQLAlchemy runs it, made once: the texts are those of this code, so there are not many."""
+    return text(sql)
+
+
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
-    return [dict(row) for row in connection.execute(text(sql), values).mappings()]
+    return [dict(row) for row in connection.execute(statement(sql), values).mappings()]
 
 
 def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | None:
     """Return the first row of a query, or None."""
-    found = connection.execute(text(sql), values).mappings().first()
+    found = connection.execute(statement(sql), values).mappings().first()
     return dict(found) if found is not None else None
 
 
 def changed(connection: Connection, sql: str, **values: Any) -> int:
     """Run one writing statement and return how many rows it changed."""
-    return connection.execute(text(sql), values).rowcount
+    return connection.execute(statement(sql), values).rowcount
 
 
 def new_id() -> str:

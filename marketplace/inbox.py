@@ -69,8 +69,10 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
         if found is None or found["quarantined_at"] is not None or _is_fork(connection, device, events):
             _quarantine(connection, device, clock.to_text(now))
             return None
-        _insert(connection, device, events, clock.to_text(now))
-        acked = _acked(connection, device, int(found["acked"]))
+        acked = int(found["acked"])
+        if events:
+            _insert(connection, device, events, clock.to_text(now))
+            acked = _acked(connection, device, acked)
         about = {"seen_at": clock.to_text(now), "heartbeat": json.dumps(said, ensure_ascii=False)}
         _note(connection, device, acked=acked, next_counter=_next_counter(found, said), **about)
         standings.note(connection, device, said, now=now)
@@ -213,8 +215,6 @@ def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]
 
 
 def _insert(connection: Connection, device: dict[str, Any], events: list[Event], now: str) -> None:
-    if not events:
-        return
     owner = {**_key(device), "stream": device["stream"], "received_at": now, "state": "new", "reason": "", "note": ""}
     columns = [column.name for column in tables.inbox.columns]
     connection.execute(

@@ -65,9 +65,23 @@ def revocation(connection: Connection, corner_id: str, key_id: str) -> dict[str,
     )
 
 
-def check_admitted(connection: Connection, device: dict[str, Any], *, now: datetime) -> None:
-    """Let a device deliver that is neither revoked nor replaced for long. Raises: Revoked."""
-    if revocation(connection, device["corner_id"], device["key_id"]) is not None:
+def sender(connection: Connection, key_id: str) -> dict[str, Any] | None:
+    """Return the device of a key, and as `revoked_at` whether it was withdrawn; None for an unknown key."""
+    return row(
+        connection,
+        """
+        select device.*, revocation.revoked_at
+        from device
+        left join revocation on revocation.corner_id = device.corner_id and revocation.key_id = device.key_id
+        where device.key_id = :key_id
+        """,
+        key_id=key_id,
+    )
+
+
+def check_admitted(device: dict[str, Any], *, now: datetime) -> None:
+    """Let a `sender` deliver that is neither revoked nor replaced for long. Raises: Revoked."""
+    if device["revoked_at"] is not None:
         raise Revoked("this kiosk's key was withdrawn at HQ: enrol it again", key_id=device["key_id"])
     since = device["superseded_at"]
     if since is not None and now > clock.from_text(since) + timedelta(days=DELIVERS_DAYS):

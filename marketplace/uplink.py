@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Blueprint, Response, jsonify, request
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from marketplace.bulkhead import spread_s
 from marketplace.corners import corner_document
-from marketplace.db import reading, row
+from marketplace.db import reading
 from marketplace.enrolments import WaitingDevice, enrol_device
 from marketplace.inbox import MalformedEvents, StreamForked, read_events, store_events
 from marketplace.publishing import keys_path, sync_path
-from marketplace.revocations import Revoked, check_admitted
+from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.errors import Unavailable
@@ -48,13 +52,18 @@ def up() -> Response:
     """Store a batch of events and answer what is held; what they mean is judged later, elsewhere."""
     here = marketplace()
     with here.uplink_room.admitted():
-        device = _signed_device()
+        now = clock.now()
+        # One look at the database for all that is known of the sender before its events are stored.
+        with reading(here.engine) as connection:
+            device = _signed_device(connection)
+            corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
         try:
-            return _up(here, device)
+            check_admitted(device, now=now)
+            return _up(here, device, corner, now=now)
         except (Revoked, StreamForked) as refusal:
             # A kiosk issues no more slips at this word, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
-            return _signed(answer, status=refusal.status, now=clock.now())
+            return _signed(answer, status=refusal.status, now=now)
 
 
 @sync.errorhandler(OperationalError)
@@ -88,10 +97,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace, device: dict[str, Any]) -> Response:
-    now = clock.now()
-    with reading(here.engine) as connection:
-        check_admitted(connection, device, now=now)
+def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any], *, now: datetime) -> Response:
     document = _document()
     if document.get("format") != FORMAT:
         raise MalformedEvents(f"format is {FORMAT}")
@@ -99,10 +105,10 @@ def _up(here: Marketplace, device: dict[str, Any]) -> Response:
         raise Untrusted("corner_id or stream is not this key's")
     said = document.get("heartbeat")
     heartbeat = said if isinstance(said, dict) else {}
-    acked = store_events(here.engine, device, read_events(document), heartbeat=heartbeat, now=now)
-    here.judging.wake()
-    with reading(here.engine) as connection:
-        corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
+    events = read_events(document)
+    acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
+    if events:
+        here.judging.wake()
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
     return _signed(reply(acked, clock.to_text(now), newer), now=now)
@@ -115,7 +121,7 @@ def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Re
     response.status_code = status
     response.headers.update(
         sign_reply(
-            read_key(keys_path(here.directory) / REPLY),
+            _reply_key(keys_path(here.directory) / REPLY),
             status=response.status_code,
             headers=dict(response.headers.items()),
             body=response.get_data(),
@@ -124,6 +130,17 @@ def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Re
         )
     )
     return response
+
+
+def _reply_key(path: Path) -> Ed25519PrivateKey:
+    """Return the key HQ answers with, read anew when the file is another. Raises: NotFound, Invalid."""
+    found = path.stat() if path.exists() else None
+    return _read_key(path, found and (found.st_ino, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _read_key(path: Path, _version: object) -> Ed25519PrivateKey:
+    return read_key(path)
 
 
 def _document() -> dict[str, Any]:
@@ -136,13 +153,12 @@ def _document() -> dict[str, Any]:
     return document
 
 
-def _signed_device() -> dict[str, Any]:
+def _signed_device(connection: Connection) -> dict[str, Any]:
     """Return the device whose key signed this request. Raises: Untrusted."""
     found: dict[str, dict[str, Any]] = {}
 
     def public_key(key_id: str) -> bytes | None:
-        with reading(marketplace().engine) as connection:
-            device = row(connection, "select * from device where key_id = :key_id", key_id=key_id)
+        device = sender(connection, key_id)
         if device is None:
             return None
         found[key_id] = device

@@ -7,6 +7,7 @@ request adds no event because events are stored once by (key, stream, seq), thou
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from http_message_signatures import (
     HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureKeyResolver,
+    PreparedSignature,
 )
 from http_message_signatures.algorithms import ED25519
 
@@ -27,6 +29,8 @@ from sync.errors import SyncError, Untrusted
 TAG = "comptoir-sync"
 LABEL = "kiosk"
 COVERED = ("@method", "@authority", "@path", "content-type", "content-digest")
+READ = frozenset({"content-type", "content-digest", "signature", "signature-input"})
+"""The fields of a request that a signature may say something about, by lower-case name."""
 
 REPLY_TAG = "comptoir-reply"
 REPLY_LABEL = "hq"
@@ -71,11 +75,11 @@ def signer(private_key: Ed25519PrivateKey, *, now: datetime, nonce: str | None =
     A `nonce` makes two requests of one second and content differ, and so the answers that fit them.
     """
     name = key_id(private_key.public_key().public_bytes_raw()).hex()
-    machine = HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=_OwnKey(private_key))
+    machine = HTTPMessageSigner(signature_algorithm=ED25519)
 
     def sign(request: R) -> R:
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        machine.sign(
+        prepared = machine.prepare(
             request,
             key_id=name,
             created=now,
@@ -85,6 +89,7 @@ def signer(private_key: Ed25519PrivateKey, *, now: datetime, nonce: str | None =
             covered_component_ids=COVERED[:-1],
             body=body,
         )
+        request.headers.update(_signature(private_key, prepared))
         return request
 
     return sign
@@ -97,7 +102,7 @@ def verify(method: str, url: str, headers: Mapping[str, str], body: bytes, *, pu
     Raises: Untrusted.
     """
     machine = _Verifier(signature_algorithm=ED25519, key_resolver=_KnownKeys(public_key))
-    message = _Message(method.upper(), url, dict(headers.items()))
+    message = _Message(method.upper(), url, {name: value for name, value in headers.items() if name.lower() in READ})
     try:
         (result,) = machine.verify(message, max_age=None, expect_tag=TAG, require_components=COVERED, body=body)
     except (HTTPMessageSignaturesException, ValueError) as problem:
@@ -116,11 +121,11 @@ def sign_reply(
 ) -> dict[str, str]:
     """Return the header fields to add to an answer so that it holds for this signed request alone."""
     name = key_id(private_key.public_key().public_bytes_raw()).hex()
-    machine = HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=_OwnKey(private_key))
+    machine = HTTPMessageSigner(signature_algorithm=ED25519)
     # Of the request only its signature is covered, which covers the rest; the address stands for any.
-    request = _Message("POST", "http://hq.invalid/", dict(request_headers.items()))
-    reply = _Reply(status, {"content-type": headers["Content-Type"]}, request)
-    machine.sign(
+    signed = {name: value for name, value in request_headers.items() if name.lower() == "signature"}
+    reply = _Reply(status, {"content-type": headers["Content-Type"]}, _Message("POST", "http://hq.invalid/", signed))
+    prepared = machine.prepare(
         reply,
         key_id=name,
         created=now,
@@ -129,7 +134,8 @@ def sign_reply(
         covered_component_ids=REPLY_COVERED[:-1],
         body=body,
     )
-    return {field: value for field, value in reply.headers.items() if field != "content-type"}
+    digest = {field: value for field, value in reply.headers.items() if field != "content-type"}
+    return digest | _signature(private_key, prepared)
 
 
 def verify_reply(reply: Reply, body: bytes, *, public_key: Callable[[str], bytes | None]) -> None:
@@ -144,6 +150,15 @@ def verify_reply(reply: Reply, body: bytes, *, public_key: Callable[[str], bytes
         if problem.args and isinstance(problem.args[0], SyncError):
             raise problem.args[0] from None
         raise Untrusted(f"the reply's signature does not hold: {problem}") from problem
+
+
+def _signature(private_key: Ed25519PrivateKey, prepared: PreparedSignature) -> dict[str, str]:
+    """Return the two fields of a signature over what was prepared just now, in place of any that were there.
+
+    The library's own last step resolves everything a second time, in case the message changed meanwhile: as much work again.
+    """
+    value = b64encode(private_key.sign(prepared.signature_base)).decode()
+    return {"Signature-Input": f"{prepared.label}={prepared.signature_params}", "Signature": f"{prepared.label}=:{value}:"}
 
 
 class _Verifier(HTTPMessageVerifier):
@@ -163,14 +178,6 @@ class _Reply:
     status_code: int
     headers: dict[str, str]
     request: _Message
-
-
-class _OwnKey(HTTPSignatureKeyResolver):
-    def __init__(self, private_key: Ed25519PrivateKey) -> None:
-        self._private_key = private_key
-
-    def resolve_private_key(self, key_id: str) -> Ed25519PrivateKey:  # noqa: ARG002 - the only key there is
-        return self._private_key
 
 
 class _KnownKeys(HTTPSignatureKeyResolver):

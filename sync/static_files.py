@@ -71,7 +71,7 @@ def _send(environ: dict[str, Any], start_response: StartResponse, name: str, fil
     if _is_known(environ.get("HTTP_IF_NONE_MATCH", ""), tag):
         file.close()
         start_response("304 Not Modified", headers)
-        return ()
+        return []
     headers.append(("Content-Type", "application/json" if name.endswith(".json") else "application/octet-stream"))
     first, last = 0, length - 1
     status = "200 OK"
@@ -82,21 +82,21 @@ def _send(environ: dict[str, Any], start_response: StartResponse, name: str, fil
             start_response(
                 "416 Range Not Satisfiable", [*headers, ("Content-Range", f"bytes */{length}"), ("Content-Length", "0")]
             )
-            return ()
+            return []
         status = "206 Partial Content"
         headers.append(("Content-Range", f"bytes {first}-{last}/{length}"))
     headers.append(("Content-Length", str(last - first + 1)))
     start_response(status, headers)
     if environ["REQUEST_METHOD"] == "HEAD":
         file.close()
-        return ()
+        return []
     if content is not None:
         file.close()
-        return (content[first : last + 1],)
+        return [content[first : last + 1]]
     file.seek(first)
     if last - first < SMALL_BYTES:
         with file:
-            return (file.read(last - first + 1),)
+            return [file.read(last - first + 1)]
     return _chunks(file, last - first + 1)
 
 
@@ -134,4 +134,4 @@ def _missing(environ: dict[str, Any], start_response: StartResponse, name: str) 
         ("X-Content-Type-Options", "nosniff"),
     ]
     start_response("404 Not Found", headers)
-    return () if environ["REQUEST_METHOD"] == "HEAD" else (content,)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -127,12 +128,15 @@ def _judged(engine: Engine, some: list[Event]) -> bool:
 
 
 def _judge_some(connection: Connection, some: list[Event]) -> None:
-    """Judge each event behind its own savepoint, so that one that fails takes nothing else along, and mark them all."""
+    """Judge each event that changes something behind its own savepoint, so that one that fails takes nothing else along.
+
+    All are marked with what became of them.
+    """
     verdicts = []
     for event in some:
         state, reason = "judged", ""
         try:
-            with connection.begin_nested():
+            with nullcontext() if JUDGES.get(event["kind"]) is _judge_nothing else connection.begin_nested():
                 _judge(connection, event)
         except (OperationalError, InterfaceError, Unavailable):
             raise
@@ -172,21 +176,13 @@ def _read_event(event: Any) -> Event:
         **{name: event[name] for name in ("seq", "sha256", "prev")},
         "kind": _storable(event["kind"])[:LONGEST_KIND],
         "body": _storable(event["body"]),
-        "recorded_at": recorded_at if _is_time(recorded_at) else None,
+        "recorded_at": recorded_at if clock.is_text(recorded_at) else None,
     }
 
 
 def _storable(text: str) -> str:
     """PostgreSQL's text holds no NUL, and no encoding half a pair; the hash then no longer fits, and the event ends as dead."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _is_time(value: Any) -> bool:
-    """Tell whether this is a moment in the one form in which times are written and sort."""
-    try:
-        return isinstance(value, str) and clock.to_text(clock.from_text(value)) == value
-    except (ValueError, OverflowError):
-        return False
 
 
 def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]) -> bool:
@@ -342,7 +338,7 @@ def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> N
     """Void a slip of the corner itself, whichever of its devices issued it, whether or not the slip has arrived."""
     values = {"corner_id": event["corner_id"], "key_id": str(body["key_id"]), "counter": int(body["counter"])}
     said = {"reason": str(body["reason"])[:200], "voided_at": body["voided_at"]}
-    if not _is_time(said["voided_at"]):
+    if not clock.is_text(said["voided_at"]):
         raise Invalid("voided_at is not a time")
     _insert_once(connection, "slip_void", {**values, **said})
 

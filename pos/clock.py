@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
 
 def now() -> datetime:
@@ -12,9 +15,19 @@ def now() -> datetime:
 
 def to_text(at: datetime) -> str:
     """Return `at` as `YYYY-MM-DDTHH:MM:SSZ`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def from_text(text: str) -> datetime:
-    """Read what `to_text` wrote. Raises: ValueError."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    """Read what `to_text` wrote, and no other form. Raises: ValueError."""
+    if not _FORM.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a time as we write it")
+    return datetime.fromisoformat(text)
+
+
+def is_text(value: object) -> bool:
+    """Tell whether this is a moment as `to_text` writes it: whatever came, nothing is raised."""
+    try:
+        return isinstance(value, str) and bool(from_text(value))
+    except ValueError:
+        return False

@@ -164,10 +164,7 @@ def _text(value: Any) -> str | None:
 
 def _moment(value: Any) -> str | None:
     """Return a moment in the one form in which times are written and sort."""
-    try:
-        return value if isinstance(value, str) and clock.to_text(clock.from_text(value)) == value else None
-    except (ValueError, OverflowError):
-        return None
+    return value if clock.is_text(value) else None
 
 
 def _ring(value: Any) -> str:

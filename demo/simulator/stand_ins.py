@@ -75,7 +75,7 @@ def standing_in(random: Random, now: Callable[[], datetime]) -> Iterator[None]:
     with ExitStack() as swaps:
         swaps.callback(random_module.setstate, state)
         for target, name, stand_in in (
-            (clock, "datetime", SimpleNamespace(now=time_now, strptime=datetime.strptime)),
+            (clock, "datetime", SimpleNamespace(now=time_now, fromisoformat=datetime.fromisoformat)),
             (os, "urandom", random.randbytes),
             # `secrets`, `SystemRandom` and with them every token and code draw from here.
             (random_module, "_urandom", random.randbytes),

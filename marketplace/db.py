@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -90,9 +90,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@cache
+@lru_cache(maxsize=1024)
 def statement(sql: str) -> TextClause:
-    """Return SQL as SQLAlchemy runs it, made once: the texts are those of this code, so there are not many."""
+    """Return SQL as SQLAlchemy runs it, made once: reading its text costs as much as running it."""
     return text(sql)
 
 

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from pos.errors import ListingGone
 
 # A price that was announced and has started comes before the one the listing was published with (`pos.prices`).
+STARTED = "left join price_now on price_now.listing_id = listing.listing_id"
 PRICE = "coalesce(price_now.price_cents, listing.price_cents)"
 PRIOR = "case when price_now.listing_id is null then listing.prior_cents else price_now.prior_cents end"
 # Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
@@ -29,7 +30,7 @@ ON_OFFER = """
   from listing
   join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
   join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
-  left join price_now on price_now.listing_id = listing.listing_id
+  {started}
   where coalesce(listing.battery_pct, 100) >= {floor}
 """
 SOME_PAIRS = """
@@ -151,19 +152,22 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
         given["pairs"] = json.dumps([f"{sku_id}.{grade_id}" for sku_id, grade_id in sorted(pairs)])
         given["skus"] = json.dumps(sorted({sku_id for sku_id, _ in pairs} | set(sku_ids)))
     every_pair = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
+    # Most of the time no announced price is in force: not looking for one saves a quarter.
+    is_any = database.execute("select exists(select 1 from price_now)").fetchone()[0]
+    price, started = (PRICE, STARTED) if is_any else ("listing.price_cents", "")
     winners = f"""
-        select best.sku_id, best.grade_id, best.listing_id, {PRICE} + listing.shipping_cents
+        select best.sku_id, best.grade_id, best.listing_id, {price} + listing.shipping_cents
         from (
           select pair.sku_id, pair.grade_id, (
             select listing.listing_id
-            {_on_offer(database)} and listing.sku_id = pair.sku_id and listing.grade_id = pair.grade_id
-            order by {best_first(PRICE)}
+            {_on_offer(database, started)} and listing.sku_id = pair.sku_id and listing.grade_id = pair.grade_id
+            order by {best_first(price)}
             limit 1
           ) as listing_id
           from ({SOME_PAIRS if given else every_pair}) as pair
         ) as best
         join listing on listing.listing_id = best.listing_id
-        left join price_now on price_now.listing_id = best.listing_id
+        {started}
     """
     held = f"select sku_id, grade_id, listing_id, all_in_cents from offer where (sku_id, grade_id) in ({SOME_PAIRS})"
     _settle(database, "offer", winners, held if given else None, given, key_length=2)
@@ -201,14 +205,14 @@ def _settle(database: Database, table: str, wanted: str, held: str | None, given
     return keys_before != keys_after or {row[:4] for row in before} != {row[:4] for row in after}
 
 
-def _on_offer(database: Database) -> str:
+def _on_offer(database: Database, started: str = STARTED) -> str:
     """Return the tables and the condition of what can be offered, the battery floors of the grades written into it.
 
     Reading a floor out of its grade's JSON for every listing would cost more than all the rest of a refresh.
     """
     floors = database.execute("select grade_id, coalesce(body ->> '$.battery_min_pct', 0) from grade")
     cases = " ".join(f"when {int(grade_id)} then {int(floor)}" for grade_id, floor in floors)
-    return ON_OFFER.format(floor=f"case listing.grade_id {cases} end" if cases else "null")
+    return ON_OFFER.format(started=started, floor=f"case listing.grade_id {cases} end" if cases else "null")
 
 
 def _rows(database: Database, where: str, values: list[int]) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ MAX_SEGMENT_ROWS = 200_000
 MAX_JOIN_ROWS = 100_000
 TAIL = 2
 SNAPSHOT_AGE_S = 7 * 86_400
+SMALL_WAY_BYTES = 65_536
+"""A way of this weight is no reason for a snapshot, unless that is hardly larger."""
 JOIN_KEPT_S = 30 * 86_400
 
 Differences = Mapping[str, tuple[dict[Value, Row], list[Row]]]
@@ -231,11 +233,15 @@ def _put(database: Database, table: Table, keys: Iterable[Value]) -> TableChange
 
 
 def _is_worn(snapshot: SnapshotRef, segments: tuple[SegmentRef, ...], version: int, now_s: int) -> bool:
-    """Tell whether a fresh snapshot is due: no way leads on, the way weighs half a snapshot, or a week went by."""
+    """Tell whether a fresh snapshot is due: no way leads on, the way weighs too much beside it, or a week went by.
+
+    Changing rows takes a kiosk far longer than loading them: who comes back late should find few changes after the snapshot.
+    """
     chain = chain_of(segments, snapshot.version, version)
     if chain is None:
         return True
-    return sum(ref.blob.length for ref in chain) > snapshot.length // 2 or now_s - snapshot.at > SNAPSHOT_AGE_S
+    most = min(snapshot.length // 2, snapshot.length // 8 + SMALL_WAY_BYTES)
+    return sum(ref.blob.length for ref in chain) > most or now_s - snapshot.at > SNAPSHOT_AGE_S
 
 
 def _key(value: Value) -> Any:

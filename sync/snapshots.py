@@ -1,6 +1,7 @@
 """A snapshot: all rows of one channel at one version, as parts that are fetched, checked and loaded one by one.
 
-A manifest names the parts; it is a blob itself, so that a head stays small. Parts hold at most 25,000 rows, about 2 MB of text.
+A manifest names the parts; it is a blob itself, so that a head stays small. A part is as large as a kiosk's memory allows, since
+each costs a fetch: 400,000 values or 2 MB of text, no more than 50,000 rows, and small tables together.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from sync.roots import Row
 from sync.segments import Block, Part, encode_part
 
 FORMAT = "comptoir-snapshot/1"
-PART_ROWS = 25_000
+PART_ROWS = 50_000
+PART_VALUES = 400_000
 PART_CHARACTERS = 2_000_000
 FETCH_ROWS = 2_000
 MAX_PARTS = 1_000
@@ -68,13 +70,23 @@ def decode_manifest(blob: bytes) -> Manifest:
 
 def write_snapshot(database: Database, channel: str, *, version: int, store: Callable[[bytes], BlobRef]) -> Manifest:
     """Write all rows of `channel` as parts through `store`, and return their manifest."""
-    parts = []
-    rows = 0
+    parts: list[BlobRef] = []
+    waiting: list[tuple[str, Block]] = []
+    rows, filled = 0, 0.0
+
+    def write_part() -> None:
+        parts.append(store(encode_part(Part(channel, tuple(waiting)))))
+        waiting.clear()
+
     for table in tables_of(channel):
-        for some in _portions(database, table):
-            block = Block(table.columns, [list(column) for column in zip(*some, strict=True)])
-            parts.append(store(encode_part(Part(channel, ((table.name, block),)))))
-            rows += len(some)
+        for some, share in _portions(database, table):
+            if waiting and filled + share > 1:
+                write_part()
+                filled = 0.0
+            waiting.append((table.name, Block(table.columns, [list(column) for column in zip(*some, strict=True)])))
+            rows, filled = rows + len(some), filled + share
+    if waiting:
+        write_part()
     return Manifest(channel, version, rows, tuple(parts))
 
 
@@ -90,15 +102,17 @@ def load_part(database: Database, part: Part) -> int:
     return rows
 
 
-def _portions(database: Database, table: Table) -> Iterator[list[Row]]:
+def _portions(database: Database, table: Table) -> Iterator[tuple[list[Row], float]]:
+    """Yield the rows of a table in portions that fit into a part, each with the share of a part that it fills."""
+    most = min(PART_ROWS, PART_VALUES // len(table.columns))
     rows: list[Row] = []
     characters = 0
     cursor = database.execute(select_all(table))
     while some := cursor.fetchmany(FETCH_ROWS):
         rows += some
         characters += sum(len(value) for row in some for value in row if isinstance(value, str))
-        if len(rows) + FETCH_ROWS > PART_ROWS or characters > PART_CHARACTERS:
-            yield rows
+        if len(rows) + FETCH_ROWS > most or characters > PART_CHARACTERS:
+            yield rows, 1.0
             rows, characters = [], 0
     if rows:
-        yield rows
+        yield rows, max(len(rows) / most, characters / PART_CHARACTERS)

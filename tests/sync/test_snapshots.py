@@ -62,3 +62,12 @@ def test_a_name_that_is_no_hash_never_becomes_a_path(part: object) -> None:
     document = {"format": "comptoir-snapshot/1", "channel": "price", "version": 1, "rows": 1, "parts": [part]}
     with pytest.raises(Malformed):
         decode_manifest(json.dumps(document).encode())
+
+
+def test_small_tables_share_a_part(hq: Hq) -> None:
+    hq.publish()
+    manifest = decode_manifest(hq.blob(hq.index("content").snapshot.manifest))
+    (part,) = [decode_part(hq.blob(ref)) for ref in manifest.parts]
+    tables = [name for name, _ in part.tables]
+    assert len(set(tables)) == len(tables) > 1
+    assert sum(len(block) for _, block in part.tables) == manifest.rows

@@ -303,7 +303,7 @@ def test_facets_are_what_the_shelf_holds(kiosk: Kiosk, wide: Database) -> None:
 def test_a_sku_off_the_shelf_keeps_its_page(kiosk: Kiosk) -> None:
     with kiosk.catalog.write() as database:
         database.execute("update stock set quantity = 0 where listing_id = 110")
-        catalog.refresh(database, {"stock": {110}}, now=world.NOW)
+        catalog.refresh(database, {catalog.TURNED_STOCK: {110}}, now=world.NOW)
     catalogue = kiosk.catalog.read()
 
     item = skus.sku(catalogue, "DYSON-V11-PURPLE")

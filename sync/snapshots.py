@@ -1,7 +1,7 @@
 """A snapshot: all rows of one channel at one version, as parts that are fetched, checked and loaded one by one.
 
 A manifest names the parts; it is a blob itself, so that a head stays small. A part is as large as a kiosk's memory allows, since
-each costs a fetch: 400,000 values or 2 MB of text, no more than 50,000 rows, and small tables together.
+each costs a fetch: 432,000 values or 2 MB of text, no more than 50,000 rows, and small tables together.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sync.segments import Block, Part, encode_part
 
 FORMAT = "comptoir-snapshot/1"
 PART_ROWS = 50_000
-PART_VALUES = 400_000
+PART_VALUES = 432_000
 PART_CHARACTERS = 2_000_000
 FETCH_ROWS = 2_000
 MAX_PARTS = 1_000

@@ -53,13 +53,11 @@ def up() -> Response:
     here = marketplace()
     with here.uplink_room.admitted():
         now = clock.now()
-        # One look at the database for all that is known of the sender before its events are stored.
         with reading(here.engine) as connection:
             device = _signed_device(connection)
-            corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
         try:
             check_admitted(device, now=now)
-            return _up(here, device, corner, now=now)
+            return _up(here, device, now=now)
         except (Revoked, StreamForked) as refusal:
             # A kiosk issues no more slips at this word, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
@@ -97,7 +95,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any], *, now: datetime) -> Response:
+def _up(here: Marketplace, device: dict[str, Any], *, now: datetime) -> Response:
     document = _document()
     if document.get("format") != FORMAT:
         raise MalformedEvents(f"format is {FORMAT}")
@@ -109,6 +107,9 @@ def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any], *, no
     acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
     if events:
         here.judging.wake()
+    # Only now: of a corner that left the feed there is no document, but what its kiosk has to deliver is stored.
+    with reading(here.engine) as connection:
+        corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
     return _signed(reply(acked, clock.to_text(now), newer), now=now)
@@ -134,8 +135,11 @@ def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Re
 
 def _reply_key(path: Path) -> Ed25519PrivateKey:
     """Return the key HQ answers with, read anew when the file is another. Raises: NotFound, Invalid."""
-    found = path.stat() if path.exists() else None
-    return _read_key(path, found and (found.st_ino, found.st_mtime_ns))
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return read_key(path)
+    return _read_key(path, (found.st_ino, found.st_mtime_ns))
 
 
 @lru_cache(maxsize=1)

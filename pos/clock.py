@@ -26,8 +26,8 @@ def from_text(text: str) -> datetime:
 
 
 def is_text(value: object) -> bool:
-    """Tell whether this is a moment as `to_text` writes it: whatever came, nothing is raised."""
+    """Tell whether this is a moment as `to_text` writes it, of a year that any time zone can show; never raises."""
     try:
-        return isinstance(value, str) and bool(from_text(value))
+        return isinstance(value, str) and 1900 <= from_text(value).year < 3000
     except ValueError:
         return False

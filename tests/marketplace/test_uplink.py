@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from marketplace.enrolments import MOST_TRIES, start_enrolment
@@ -23,6 +24,13 @@ def test_the_answer_carries_the_corner_document_when_the_kiosks_is_older(hq: Hq)
     assert answer["corner"]["document"]["partner"]["name"] == "Loire Mobile"
     assert corner_sha256(answer["corner"]["document"]) == answer["corner"]["sha256"]
     assert hq.up(heartbeat={"corner_sha256": answer["corner"]["sha256"]}).json["corner"] is None
+
+
+def test_what_a_corner_that_left_the_feed_still_delivers_is_stored(hq: Hq) -> None:
+    with hq.engine.begin() as connection:
+        connection.execute(text("delete from corner where corner_id = 'nantes-crebillon'"))
+    assert hq.up(hq.event("demo_checked", {"position": "A1"})).status_code == 404
+    assert [each["seq"] for each in hq.rows("select seq from inbox")] == [1]
 
 
 def test_the_console_sees_what_the_heartbeat_said(hq: Hq) -> None:

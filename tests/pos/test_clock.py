@@ -53,3 +53,8 @@ def test_no_other_form_is_a_moment(text: str) -> None:
 @pytest.mark.parametrize("value", [None, 3, True, [], {"at": 1}, b"2026-11-22T09:00:00Z"])
 def test_what_is_no_text_is_no_moment(value: object) -> None:
     assert not clock.is_text(value)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_year_that_some_time_zone_cannot_show_is_not_believed(text: str) -> None:
+    assert not clock.is_text(text)

@@ -28,7 +28,7 @@ from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
-from sync.heartbeats import read_heartbeat
+from sync.heartbeats import Heartbeat, read_heartbeat
 
 MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
@@ -66,16 +66,13 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
     said = read_heartbeat(heartbeat)
 
     def work(connection: Connection) -> int | None:
-        found = row(connection, "select * from device where corner_id = :corner_id and key_id = :key_id", **_key(device))
-        if found is None or found["quarantined_at"] is not None or _is_fork(connection, device, events):
+        acked = None if _is_fork(connection, device, events) else _note(connection, device, said, now=now)
+        if acked is None:
             _quarantine(connection, device, clock.to_text(now))
             return None
-        acked = int(found["acked"])
         if events:
             _insert(connection, device, events, clock.to_text(now))
-            acked = _acked(connection, device, acked)
-        about = {"seen_at": clock.to_text(now), "heartbeat": json.dumps(said, ensure_ascii=False)}
-        _note(connection, device, acked=acked, next_counter=_next_counter(found, said), **about)
+            acked = _advance(connection, device, acked)
         standings.note(connection, device, said, now=now)
         return acked
 
@@ -222,7 +219,8 @@ def _insert(connection: Connection, device: dict[str, Any], events: list[Event],
     )
 
 
-def _acked(connection: Connection, device: dict[str, Any], acked: int) -> int:
+def _advance(connection: Connection, device: dict[str, Any], acked: int) -> int:
+    """Store and return the highest seq up to which nothing is missing; `acked` is what it was."""
     found = rows(
         connection,
         """
@@ -238,15 +236,9 @@ def _acked(connection: Connection, device: dict[str, Any], acked: int) -> int:
         if each["seq"] != acked + 1:
             break
         acked += 1
+    sql = "update device set acked = :acked where corner_id = :corner_id and key_id = :key_id"
+    changed(connection, sql, **_key(device), acked=acked)
     return acked
-
-
-def _next_counter(device: dict[str, Any], heartbeat: dict[str, Any]) -> int | None:
-    """Return the highest counter the device has ever said comes next: an old heartbeat sent again takes nothing back."""
-    known, said = device["next_counter"], heartbeat.get("next_counter")
-    if type(said) is not int or not 1 <= said < MOST_COUNTER:
-        return known if known is None else int(known)
-    return max(said, known or 0)
 
 
 def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> None:
@@ -263,9 +255,27 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
     standings.quarantine(connection, device)
 
 
-def _note(connection: Connection, device: dict[str, Any], **values: Any) -> None:
-    sets = ", ".join(f"{name} = :{name}" for name in values)
-    changed(connection, f"update device set {sets} where corner_id = :corner_id and key_id = :key_id", **_key(device), **values)
+def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, now: datetime) -> int | None:
+    """Keep what a device says of itself and return the seq acknowledged so far; None for one that is not believed any more.
+
+    The highest counter it ever said comes next is kept: an old heartbeat sent again takes nothing back.
+    """
+    counter = heartbeat["next_counter"]
+    found = row(
+        connection,
+        """
+        update device
+        set seen_at = :seen_at, heartbeat = :heartbeat,
+          next_counter = case when :counter > coalesce(next_counter, 0) then :counter else next_counter end
+        where corner_id = :corner_id and key_id = :key_id and quarantined_at is null
+        returning acked
+        """,
+        **_key(device),
+        seen_at=clock.to_text(now),
+        heartbeat=json.dumps(heartbeat, ensure_ascii=False),
+        counter=counter if counter is not None and 1 <= counter < MOST_COUNTER else None,
+    )
+    return None if found is None else int(found["acked"])
 
 
 def _judge(connection: Connection, event: Event) -> None:

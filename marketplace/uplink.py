@@ -27,7 +27,7 @@ from marketplace.publishing import keys_path, sync_path
 from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
 from pos import clock
-from pos.errors import Unavailable
+from pos.errors import NotFound, Unavailable
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
 from sync.keys import REPLY, read_key
@@ -55,9 +55,10 @@ def up() -> Response:
         now = clock.now()
         with reading(here.engine) as connection:
             device = _signed_device(connection)
+            corner = _corner(connection, device["corner_id"])
         try:
             check_admitted(device, now=now)
-            return _up(here, device, now=now)
+            return _up(here, device, corner, now=now)
         except (Revoked, StreamForked) as refusal:
             # A kiosk issues no more slips at this word, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
@@ -95,7 +96,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace, device: dict[str, Any], *, now: datetime) -> Response:
+def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None, *, now: datetime) -> Response:
     document = _document()
     if document.get("format") != FORMAT:
         raise MalformedEvents(f"format is {FORMAT}")
@@ -107,9 +108,8 @@ def _up(here: Marketplace, device: dict[str, Any], *, now: datetime) -> Response
     acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
     if events:
         here.judging.wake()
-    # Only now: of a corner that left the feed there is no document, but what its kiosk has to deliver is stored.
-    with reading(here.engine) as connection:
-        corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
+    if corner is None:
+        raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
     return _signed(reply(acked, clock.to_text(now), newer), now=now)
@@ -145,6 +145,14 @@ def _reply_key(path: Path) -> Ed25519PrivateKey:
 @lru_cache(maxsize=1)
 def _read_key(path: Path, _version: object) -> Ed25519PrivateKey:
     return read_key(path)
+
+
+def _corner(connection: Connection, corner_id: str) -> dict[str, Any] | None:
+    """Return a corner's document, or None for one that left the feed: its kiosk may still deliver what it has."""
+    try:
+        return corner_document(connection, corner_id, slip_prefix=f"{marketplace().public_url}/k/")
+    except NotFound:
+        return None
 
 
 def _document() -> dict[str, Any]:

@@ -98,13 +98,16 @@ def statement(sql: str) -> TextClause:
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
-    return [dict(row) for row in connection.execute(statement(sql), values).mappings()]
+    found = connection.execute(statement(sql), values)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | None:
     """Return the first row of a query, or None."""
-    found = connection.execute(statement(sql), values).mappings().first()
-    return dict(found) if found is not None else None
+    found = connection.execute(statement(sql), values)
+    names, first = tuple(found.keys()), found.first()
+    return dict(zip(names, first, strict=True)) if first is not None else None
 
 
 def changed(connection: Connection, sql: str, **values: Any) -> int:
@@ -128,7 +131,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing can be refused at once, whatever the timeout: writers lock first.
     is_read = connection.get_execution_options().get(READS_ONLY)
-    connection.exec_driver_sql("begin" if is_read else "begin immediate")
+    connection.connection.cursor().execute("begin" if is_read else "begin immediate")
 
 
 def _may_retry(problem: DBAPIError) -> bool:

@@ -45,7 +45,7 @@ from sync.log import (
     set_free,
     sync_dirty,
 )
-from sync.repository import announce, announced_all
+from sync.repository import announce
 from sync.roots import RootState, Row, Value
 
 TRIAL_FILE = "trial"
@@ -232,11 +232,12 @@ class Desk:
         heads = {ring: self._head(ring, line, trial, trial_line) for ring in RINGS}
         documents = {head_name(self.place.market, ring): encode_head(head) for ring, head in heads.items()}
         static = self.place.static
-        before = announced_all(static, documents)
-        if before != documents:
+
+        def keep(before: Iterable[bytes]) -> None:
             # What the heads of now lead to can be asked for a while yet, by whoever has read them.
-            touch(static, named_blobs(static, [decode_head(head) for head in before.values()]), now=self.now)
-        announce(static, self.place.keys, documents, now=self.now)
+            touch(static, named_blobs(static, map(decode_head, before)), now=self.now)
+
+        announce(static, self.place.keys, documents, replaces=keep, now=self.now)
 
     def _head(self, ring: str, line: Line, trial: TrialState | None, trial_line: Line | None) -> Head:
         share_bp = trial.shares.get(ring, 0) if trial is not None else 0

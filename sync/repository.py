@@ -11,7 +11,7 @@ import copy
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +51,9 @@ LATEST_FILE_TIME = 2**32
 _VERSIONED = re.compile(r"([1-9][0-9]{0,17})\.(root|snapshot|targets)\.json", re.ASCII)
 
 
+Replaces = Callable[[Iterable[bytes]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """What is announced now. `is_current` tells whether the newest root's keys signed it."""
@@ -82,14 +85,17 @@ def create(static: Path, keys: Path, *, threshold: int = THRESHOLD, root_keys: i
         _announce(static, keys, {}, now=now)
 
 
-def announce(static: Path, keys: Path, documents: Mapping[str, bytes], *, now: datetime) -> bool:
+def announce(
+    static: Path, keys: Path, documents: Mapping[str, bytes], *, replaces: Replaces | None = None, now: datetime
+) -> bool:
     """Make `documents`, by target path, what kiosks find; return whether anything had to be written.
 
-    Others stay announced. What nears its expiry is signed anew. Waits for another announcement under way.
+    Others stay announced. What nears its expiry is signed anew. `replaces` is told, before anything is written, what was
+    announced until now under the names whose content changes. Waits for another announcement under way.
     Raises: NotFound without keys, Conflict when the online key is not the newest root's.
     """
     with wait_for(_lock(static)):
-        return _announce(static, keys, documents, now=now)
+        return _announce(static, keys, documents, replaces=replaces, now=now)
 
 
 def renew(static: Path, keys: Path, *, now: datetime) -> bool:
@@ -114,14 +120,7 @@ def announced(static: Path, name: str) -> bytes | None:
 
 def announced_all(static: Path, names: Iterable[str]) -> dict[str, bytes]:
     """Return the announced content of several targets after one look at the metadata; what `announced` has not is left out."""
-    targets = targets_of(static)
-    found: dict[str, bytes] = {}
-    for name in names:
-        with suppress(KeyError, OSError, RepositoryError):
-            content = _target_path(static, targets[name]).read_bytes()
-            targets[name].verify_length_and_hashes(content)
-            found[name] = content
-    return found
+    return _contents(static, targets_of(static), names)
 
 
 def targets_of(static: Path) -> dict[str, TargetFile]:
@@ -281,13 +280,26 @@ def _targets(state: _State | None) -> dict[str, TargetFile]:
     return dict(state.targets.signed.targets) if state is not None else {}
 
 
-def _announce(static: Path, keys: Path, documents: Mapping[str, bytes], *, now: datetime) -> bool:
+def _contents(static: Path, targets: Mapping[str, TargetFile], names: Iterable[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in names:
+        with suppress(KeyError, OSError, RepositoryError):
+            content = _target_path(static, targets[name]).read_bytes()
+            targets[name].verify_length_and_hashes(content)
+            found[name] = content
+    return found
+
+
+def _announce(
+    static: Path, keys: Path, documents: Mapping[str, bytes], *, replaces: Replaces | None = None, now: datetime
+) -> bool:
     root = _read_root(static, _newest(static)).signed
     _settle(keys, root)
     state = _state(static)
     held = _targets(state)
     wanted = {**documents, HQ_TARGET: _hq_document(keys)}
-    differing = {name: content for name, content in wanted.items() if not _stands(static, held.get(name), content)}
+    standing = _contents(static, held, wanted)
+    differing = {name: content for name, content in wanted.items() if standing.get(name) != content}
     if not differing and state is not None and state.is_current:
         roles = (state.targets.signed, state.snapshot.signed, state.timestamp.signed)
         ageing = {signed.type for signed in roles if signed.expires - now < LIFE[signed.type] / 2}
@@ -296,19 +308,10 @@ def _announce(static: Path, keys: Path, documents: Mapping[str, bytes], *, now: 
         if Targets.type not in ageing:
             _sign_above(static, keys, state, renews_snapshot=Snapshot.type in ageing, now=now)
             return True
+    if replaces is not None:
+        replaces([standing[name] for name in differing if name in documents and name in standing])
     _sign(static, keys, root, held, differing, now=now)
     return True
-
-
-def _stands(static: Path, info: TargetFile | None, content: bytes) -> bool:
-    """Whether `content` is what is announced, in the metadata and in its file."""
-    if info is None:
-        return False
-    try:
-        info.verify_length_and_hashes(content)
-        return _target_path(static, info).read_bytes() == content
-    except (OSError, RepositoryError):
-        return False
 
 
 def _sign(

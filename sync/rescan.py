@@ -109,7 +109,7 @@ def _slices(catalog: Store, table: Table) -> Iterator[list[Row]]:
         with snapshot(catalog.read()) as database:
             query = f'select {columns} from "{table.name}" {where} order by {key} limit ?'
             rows = database.execute(query, [*values, SLICE_ROWS]).fetchall()
-        if not rows:
-            return
         yield rows
+        if len(rows) < SLICE_ROWS:
+            return
         where, values = f"where {key} > ?", [rows[-1][0]]

@@ -168,7 +168,7 @@ class Trust:
         changes: dict[str, Any] = {}
         if highest != {"era": era, "version": version}:
             changes[HIGHEST] = {"era": era, "version": version}
-        if trusted.root.version > Metadata[Root].from_bytes(setting(self._ops.read(), PINNED).encode()).signed.version:
+        if trusted.root.version > json.loads(setting(self._ops.read(), PINNED))["signed"]["version"]:
             path = self._directory / "root_history" / f"{trusted.root.version}.root.json"
             changes[PINNED] = path.read_text(encoding="utf-8")
         self._store(changes)

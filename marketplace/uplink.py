@@ -31,8 +31,8 @@ from pos.errors import NotFound, Unavailable
 from sync.enrolment import corner_sha256
 from sync.errors import Untrusted
 from sync.keys import REPLY, read_key
-from sync.repository import newest_root
 from sync.signatures import sign_reply, verify
+from sync.trusted_roots import newest_root
 from sync.uplink import FORMAT, reply
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sync.errors import Malformed, Untrusted
+from sync.errors import Malformed, Rejected, Untrusted
+
+MAX_BLOB_BYTES = 16 * 2**20
+LAID_IN = "laid_in"
+"""The file among fetched blobs that names the publication all of which is here for neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,61 @@ class BlobSketch(BlobFolder):
     def read(self, ref: BlobRef) -> bytes:
         """Return a remembered blob or a stored one."""
         return self._sketched[ref.sha256] if ref.sha256 in self._sketched else super().read(ref)
+
+
+class BlobSource(Protocol):
+    """Where blobs come from."""
+
+    def blob(self, ref: BlobRef, into: Path) -> None:
+        """Bring a blob to `into`, checked against `ref`."""
+
+
+class FetchedBlobs:
+    """The blobs a kiosk fetched; they outlast a failure, so that the next attempt goes on. `fetches` counts those asked for."""
+
+    def __init__(self, directory: Path, source: BlobSource) -> None:
+        self.fetches = 0
+        self._directory = directory
+        self._source = source
+
+    def path(self, ref: BlobRef) -> Path:
+        """Return where a blob is, fetched first if need be. Raises: Malformed for one too large, and what the source raises."""
+        if ref.length > MAX_BLOB_BYTES:
+            raise Malformed(f"blob {ref.sha256} is announced with {ref.length} bytes")
+        path = self._directory / ref.sha256
+        if path.exists():
+            with suppress(Untrusted):
+                check(path.read_bytes(), ref)
+                return path
+            path.unlink()
+        self.fetches += 1
+        try:
+            self._source.blob(ref, path)
+        except Rejected as problem:
+            if problem.data.get("status") == 404:
+                problem.data["blob"] = ref.sha256
+            raise
+        return path
+
+    def read(self, ref: BlobRef) -> bytes:
+        """Return the bytes of a blob, likewise."""
+        return check(self.path(ref).read_bytes(), ref)
+
+    def clear(self, *, keep: Iterable[str] = ()) -> None:
+        """Delete the blobs, but those to `keep`."""
+        kept = set(keep)
+        for path in self._directory.iterdir() if self._directory.exists() else ():
+            if path.name not in kept:
+                path.unlink()
+
+    def holds_all_of(self, name: str) -> bool:
+        """Tell whether everything that leads to `name` was laid in."""
+        mark = self._directory / LAID_IN
+        return mark.exists() and mark.read_text(encoding="utf-8") == name
+
+    def note_all_of(self, name: str) -> None:
+        """Note that everything that leads to `name` is laid in."""
+        replace_file(self._directory / LAID_IN, name.encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -16,13 +16,12 @@ from sqlite_utils import Database
 from pos.catalog import TABLES, Table
 from sync.changes import insert_rows, stored_rows
 from sync.drafts import Differences
-from sync.log import WHOLE_TABLE, Held
+from sync.log import WHOLE_TABLE, Held, Mark
 from sync.roots import RootState, Row, Value
 
 COMPARED_ROWS = 5_000
 
 CurrentRows = Callable[[Connection, str, list[Value] | None], Iterable[Row]]
-Mark = tuple[str, str, int]
 Stored = Callable[[Table, list[Value]], dict[Value, Row]]
 
 

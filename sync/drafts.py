@@ -176,6 +176,18 @@ class Draft:
         return int(self.now.timestamp())
 
 
+def join_lines(draft: Draft, trial_draft: Draft, forks: Mapping[str, int]) -> None:
+    """Lead kiosks from each line into the other, wherever they are since the fork: shares move and trials end."""
+    for channel, since in forks.items():
+        ours, theirs = draft.keys_since(channel, since), trial_draft.keys_since(channel, since)
+        if ours is None or theirs is None:
+            continue
+        keys = {table.name: ours.get(table.name, set()) | theirs.get(table.name, set()) for table in tables_of(channel)}
+        base, fork = draft.channels[channel], trial_draft.channels[channel]
+        draft.join(channel, fork, keys, since=since)
+        trial_draft.join(channel, base, keys, since=since)
+
+
 def begin_channel(
     database: Database, channel: str, state: RootState, *, version: int, blobs: BlobFolder, now: datetime
 ) -> ChannelHead:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from pos.catalog import CHANNELS, TABLES, create_indexes, publication, refresh
 from pos.corners import Corner
 from pos.db import DatabaseError, Store, write
-from sync.blobs import BlobRef, check, replace_file
+from sync.blobs import BlobSource, FetchedBlobs
 from sync.catalog_files import finish_catalog, install, is_damage, new_catalog, roomy_writes, set_aside
 from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
@@ -29,20 +29,17 @@ from sync.errors import Gap, Malformed, Rejected, SyncError, Untrusted, WrongRoo
 from sync.hashing import Hashing
 from sync.heads import ChannelHead, Line, decode_head
 from sync.roots import RootState
-from sync.segments import MAX_BLOB_BYTES, Segment, decode_part, decode_segment
+from sync.segments import Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
 from sync.ways import after_snapshot, find_way, index_of
 
 WHOLE_REFRESH_ROWS = 30_000
 """From so many changed rows on, finding every winner again is faster than finding the touched ones."""
 
-LAID_IN = "laid_in"
-"""The file among the blobs that names the publication all of which is here for neighbours."""
-
 Progress = Callable[[str, int, int], None]
 
 
-class Source(Protocol):
+class Source(BlobSource, Protocol):
     """Where heads and blobs come from: the network, a stick, a neighbour or HQ's own directory."""
 
     @property
@@ -55,9 +52,6 @@ class Source(Protocol):
 
     def head(self, market: str, ring: str) -> bytes:
         """Return the verified head of a ring."""
-
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        """Bring a blob to `into`, checked against `ref`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +156,7 @@ def _follow(
         published_at=line.published_at,
         line=line.name,
     )
-    blobs = _Blobs(catalog.path.with_name("blobs"), source)
+    blobs = FetchedBlobs(catalog.path.with_name("blobs"), source)
     if held is not None and not rebuild:
         if _is_older(line, held, source.era):
             return replace(seen, is_stale=True)
@@ -195,53 +189,7 @@ def _follow(
     )
 
 
-class _Blobs:
-    """The blobs fetched so far; they outlast a failure, so that the next attempt goes on from there."""
-
-    def __init__(self, directory: Path, source: Source) -> None:
-        self.fetches = 0
-        self._directory = directory
-        self._source = source
-
-    def path(self, ref: BlobRef) -> Path:
-        if ref.length > MAX_BLOB_BYTES:
-            raise Malformed(f"blob {ref.sha256} is announced with {ref.length} bytes")
-        path = self._directory / ref.sha256
-        if path.exists():
-            with suppress(Untrusted):
-                check(path.read_bytes(), ref)
-                return path
-            path.unlink()
-        self.fetches += 1
-        try:
-            self._source.blob(ref, path)
-        except Rejected as problem:
-            if problem.data.get("status") == 404:
-                problem.data["blob"] = ref.sha256
-            raise
-        return path
-
-    def read(self, ref: BlobRef) -> bytes:
-        return check(self.path(ref).read_bytes(), ref)
-
-    def clear(self, *, keep: Iterable[str] = ()) -> None:
-        """Delete the blobs, but those to `keep`."""
-        kept = set(keep)
-        for path in self._directory.iterdir() if self._directory.exists() else ():
-            if path.name not in kept:
-                path.unlink()
-
-    def holds_all_of(self, name: str) -> bool:
-        """Tell whether everything that leads to `name` was laid in."""
-        mark = self._directory / LAID_IN
-        return mark.exists() and mark.read_text(encoding="utf-8") == name
-
-    def note_all_of(self, name: str) -> None:
-        """Note that everything that leads to `name` is laid in."""
-        replace_file(self._directory / LAID_IN, name.encode())
-
-
-def _lay_in(line: Line, blobs: _Blobs) -> None:
+def _lay_in(line: Line, blobs: FetchedBlobs) -> None:
     """Fetch what leads anybody to this line and is not here yet, for neighbours; what fails waits for the next round."""
     name = f"{line.name} {line.publication}"
     if blobs.holds_all_of(name):
@@ -262,7 +210,7 @@ def _apply(
     catalog: Store,
     line: Line,
     held: _Held | None,
-    blobs: _Blobs,
+    blobs: FetchedBlobs,
     facts: dict[str, str],
     *,
     now: datetime,
@@ -314,7 +262,7 @@ def _is_level(line: Line, held: _Held) -> bool:
 
 
 def _by_segments(
-    catalog: Store, line: Line, held: _Held | None, blobs: _Blobs, facts: dict[str, str], *, now: datetime
+    catalog: Store, line: Line, held: _Held | None, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime
 ) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
@@ -372,7 +320,7 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
 
 
 def _by_snapshot(
-    catalog: Store, line: Line, blobs: _Blobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
+    catalog: Store, line: Line, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
 ) -> _Applied:
     indexes = {name: index_of(name, there, blobs.read) for name, there in line.channels.items()}
     manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
@@ -408,7 +356,7 @@ def _by_snapshot(
     return _Applied(rows=rows, segments=sum(map(len, segments.values())), parts=len(paths))
 
 
-def _fetch(manifests: dict[str, Manifest], blobs: _Blobs, hashing: Hashing, progress: Progress | None) -> list[Path]:
+def _fetch(manifests: dict[str, Manifest], blobs: FetchedBlobs, hashing: Hashing, progress: Progress | None) -> list[Path]:
     refs = [ref for manifest in manifests.values() for ref in manifest.parts]
     paths = []
     for done, ref in enumerate(refs):

@@ -146,6 +146,17 @@ def read_line(document: Mapping[str, Any]) -> Line:
     )
 
 
+def whole(line: Line, trial_line: Line) -> Line:
+    """Return a trial's publication with the channels it shares with HQ's line."""
+    return Line(
+        name=trial_line.name,
+        publication=trial_line.publication,
+        published_at=trial_line.published_at,
+        facts=trial_line.facts,
+        channels={**line.channels, **trial_line.channels},
+    )
+
+
 def head_name(market: str, ring: str) -> str:
     """Return the name under which a head is announced. Raises: Malformed for a market or ring that is none."""
     if not MARKET.fullmatch(market) or ring not in RINGS:

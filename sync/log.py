@@ -71,6 +71,7 @@ WHOLE_TABLE = ""
 OWN_LINE = ""
 
 Held = dict[str, dict[Value, Row | None]]
+Mark = tuple[str, str, int]
 """Rows held back, by table and key; None where it is a deletion that is held back."""
 
 _MARK = text(
@@ -119,6 +120,18 @@ def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[V
     texts = [WHOLE_TABLE] if keys is None else [json.dumps(key, ensure_ascii=False) for key in keys]
     if texts:
         connection.execute(_MARK, [{"market": market, "table_name": table, "row_key": row_key} for row_key in texts])
+
+
+def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None:
+    """Delete marks as they were read: one renewed since has a higher `gen` and stays for the next publication."""
+    if marks:
+        statement = sync_dirty.delete().where(
+            sync_dirty.c.market == market,
+            sync_dirty.c.table_name == bindparam("at_table"),
+            sync_dirty.c.row_key == bindparam("at_key"),
+            sync_dirty.c.gen == bindparam("at_gen"),
+        )
+        connection.execute(statement, [{"at_table": table, "at_key": key, "at_gen": gen} for table, key, gen in marks])
 
 
 def published(connection: Connection, market: str, line: str = OWN_LINE) -> Line | None:

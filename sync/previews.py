@@ -15,9 +15,9 @@ from pos.db import Store
 from sync.blobs import BlobSketch
 from sync.changes import Movement
 from sync.drafts import Differences, Draft, by_channel
-from sync.heads import Line
+from sync.heads import Line, whole
 from sync.log import OWN_LINE, held_rows, open_trial, published
-from sync.publisher import Desk, Place, desk, whole
+from sync.publisher import Desk, Place, desk
 from sync.roots import Value
 from sync.trials import rows_at, towards
 

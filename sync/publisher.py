@@ -7,35 +7,36 @@ makes good.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from pos import clock
-from pos.catalog import CHANNELS, TABLES, Table, create_indexes, publication, refresh
+from pos.catalog import CHANNELS, TABLES, Table, create_indexes, refresh
 from pos.db import DatabaseError, Store, write
-from sync.blobs import BlobFolder, BlobRef
-from sync.business import Business, CurrentRows, Mark
-from sync.catalog_files import finish_catalog, install, new_catalog, remove_logs
+from sync.blobs import BlobFolder
+from sync.business import Business, CurrentRows
+from sync.catalog_files import finish_catalog, install, new_catalog
 from sync.changes import Movement, Touched, stored_rows
-from sync.channels import store_facts, tables_of
-from sync.drafts import Draft, begin_channel, by_channel
+from sync.channels import store_facts
+from sync.drafts import Draft, begin_channel, by_channel, join_lines
 from sync.errors import Busy, SyncError
-from sync.follower import Wanted, facts_of, follow
+from sync.follower import facts_of
 from sync.garbage import named_blobs, touch
-from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name
+from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name, whole
 from sync.locks import hold
 from sync.log import (
     OWN_LINE,
     Held,
+    Mark,
     TrialState,
     close_trial,
+    delete_marks,
     held_rows,
     in_transaction,
     last_number,
@@ -45,6 +46,7 @@ from sync.log import (
     set_free,
     sync_dirty,
 )
+from sync.replicas import bring_replica, publication_of
 from sync.repository import announce
 from sync.roots import RootState, Row, Value
 
@@ -164,7 +166,7 @@ class Desk:
 
     def next_number(self, connection: Connection, at_least: int = 0) -> int:
         """Return the number of the next publication: above every one that anybody knows of."""
-        seen = [_publication_of(store) for store in (self.replica, self.trial_replica)]
+        seen = [publication_of(store) for store in (self.replica, self.trial_replica)]
         return max(last_number(connection, self.place.market), at_least, *seen) + 1
 
     def catch_up(self, connection: Connection, line: Line) -> bool:
@@ -175,13 +177,13 @@ class Desk:
         """
         market = self.place.market
         trial = open_trial(connection, market)
-        if _publication_of(self.replica) > line.publication:
+        if publication_of(self.replica) > line.publication:
             return False
         trial_line = published(connection, market, trial.trial_id) if trial is not None else None
         try:
             for channel in line.channels.values():
                 self.blobs.read(channel.index)
-            self.follow(self.replica, line)
+            self.bring(self.replica, line)
         except (SyncError, FileNotFoundError):
             return False
         self.is_trial_lost = trial_line is not None and not self._catch_up_trial(line, trial_line)
@@ -192,19 +194,14 @@ class Desk:
         try:
             for channel in trial_line.channels.values():
                 self.blobs.read(channel.index)
-            self.follow(self.trial_replica, whole(line, trial_line))
+            self.bring(self.trial_replica, whole(line, trial_line))
         except (SyncError, FileNotFoundError):
             return False
         return True
 
-    def follow(self, replica: Store, line: Line) -> None:
+    def bring(self, replica: Store, line: Line) -> None:
         """Bring a replica to a line's publication from HQ's own blobs. Raises: SyncError, FileNotFoundError."""
-        source = _Local(encode_head(Head(market=self.place.market, ring=RINGS[-1], line=line)), self.place.static)
-        if replica.path.exists() and _publication_of(replica) > line.publication:
-            replica.close()
-            replica.path.unlink()
-            remove_logs(replica.path)
-        follow(replica, source, Wanted(market=self.place.market), now=self.now)
+        bring_replica(replica, line, market=self.place.market, static=self.place.static, now=self.now)
 
     def business(self, connection: Connection) -> Business:
         """Return what business says in the snapshot of `connection`."""
@@ -353,7 +350,7 @@ class Desk:
         """Record and announce the drafts; their replicas commit when the caller's transactions end."""
         place = self.place
         if trial_draft is not None and trial is not None:
-            join_lines(draft, trial_draft, trial)
+            join_lines(draft, trial_draft, trial.forks)
         line = draft.publication(number, place.facts)
         _settle(draft, line, place.market)
         trial_line = None
@@ -383,66 +380,7 @@ class Desk:
         in_transaction(self.place.engine, lambda connection: delete_marks(connection, self.place.market, marks))
 
 
-@dataclass(frozen=True, slots=True)
-class _Local:
-    """HQ's own files as a source, so that a replica follows like any kiosk."""
-
-    content: bytes
-    static: Path
-    received: int = 0
-    era: str = ""
-
-    def head(self, market: str, ring: str) -> bytes:  # noqa: ARG002 - one head is all it has
-        return self.content
-
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.static / "b" / ref.sha256, into)
-
-
-def whole(line: Line, trial_line: Line) -> Line:
-    """Return a trial's publication with the channels it shares with HQ's line."""
-    return Line(
-        name=trial_line.name,
-        publication=trial_line.publication,
-        published_at=trial_line.published_at,
-        facts=trial_line.facts,
-        channels={**line.channels, **trial_line.channels},
-    )
-
-
-def join_lines(draft: Draft, trial_draft: Draft, trial: TrialState) -> None:
-    """Lead kiosks from each line into the other, wherever they are since the fork: shares move and trials end."""
-    for channel, since in trial.forks.items():
-        ours, theirs = draft.keys_since(channel, since), trial_draft.keys_since(channel, since)
-        if ours is None or theirs is None:
-            continue
-        keys = {table.name: ours.get(table.name, set()) | theirs.get(table.name, set()) for table in tables_of(channel)}
-        base, fork = draft.channels[channel], trial_draft.channels[channel]
-        draft.join(channel, fork, keys, since=since)
-        trial_draft.join(channel, base, keys, since=since)
-
-
-def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None:
-    """Delete marks as they were read: one renewed since has a higher `gen` and stays for the next publication."""
-    if marks:
-        statement = sync_dirty.delete().where(
-            sync_dirty.c.market == market,
-            sync_dirty.c.table_name == bindparam("at_table"),
-            sync_dirty.c.row_key == bindparam("at_key"),
-            sync_dirty.c.gen == bindparam("at_gen"),
-        )
-        connection.execute(statement, [{"at_table": table, "at_key": key, "at_gen": gen} for table, key, gen in marks])
-
-
 def _settle(draft: Draft, line: Line, market: str) -> None:
     if draft.touched:
         refresh(draft.database, draft.touched, now=draft.now)
     store_facts(draft.database, facts_of(line, market, era=""))
-
-
-def _publication_of(replica: Store) -> int:
-    try:
-        return publication(replica.read()) if replica.path.exists() else 0
-    except DatabaseError:
-        return 0

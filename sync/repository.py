@@ -28,10 +28,19 @@ from pos import clock
 from pos.errors import Conflict, Invalid, NotFound
 from pos.tokens import key_id
 from sync.blobs import replace_file, sync_directory
-from sync.errors import NotEnoughKeys
 from sync.keys import ONLINE, REPLY, ROOT, make_key, read_key, signer_at, signers_in
 from sync.locks import wait_for
 from sync.signatures import HQ_FORMAT, HQ_TARGET
+from sync.trusted_roots import (
+    keys_at_hand,
+    make_root_keys,
+    name_online_key,
+    name_root_keys,
+    newest_version,
+    read_root,
+    root_path,
+    write_root,
+)
 
 LIFE = {
     Root.type: timedelta(days=730),
@@ -39,7 +48,6 @@ LIFE = {
     Snapshot.type: timedelta(days=90),
     Timestamp.type: timedelta(days=7),
 }
-ONLINE_ROLES = (Targets.type, Snapshot.type, Timestamp.type)
 ROOT_KEYS, THRESHOLD = 3, 2
 KEPT = timedelta(days=30)
 """How long what was replaced can still be fetched by those who began before."""
@@ -72,16 +80,16 @@ def create(static: Path, keys: Path, *, threshold: int = THRESHOLD, root_keys: i
     if not 1 <= threshold <= root_keys:
         raise Invalid(f"a threshold of {threshold} does not fit {root_keys} root keys")
     with wait_for(_lock(static)):
-        if _root_path(static, 1).exists():
+        if root_path(static, 1).exists():
             raise Conflict(f"there are keys already: {static / 'metadata'} has a root")
         for path in (keys / ONLINE, keys / REPLY):
             if not path.exists():
                 make_key(path)
-        own = _new_root_keys(keys / ROOT, 1, root_keys)
+        own = make_root_keys(keys / ROOT, 1, root_keys)
         root = Root(version=1, expires=now + LIFE[Root.type], consistent_snapshot=True)
-        _name_root_keys(root, own, threshold)
-        _name_online_key(root, signer_at(keys / ONLINE))
-        _write_root(static, root, own)
+        name_root_keys(root, own, threshold)
+        name_online_key(root, signer_at(keys / ONLINE))
+        write_root(static, root, own)
         _announce(static, keys, {}, now=now)
 
 
@@ -129,11 +137,6 @@ def targets_of(static: Path) -> dict[str, TargetFile]:
     return dict(state.targets.signed.targets) if state is not None else {}
 
 
-def newest_root(static: Path) -> str:
-    """Return the newest root as text, for kiosks to pin. Raises: NotFound."""
-    return _root_path(static, _newest(static)).read_text(encoding="utf-8")
-
-
 def rotate(
     static: Path,
     keys: Path,
@@ -150,11 +153,11 @@ def rotate(
     Raises: NotEnoughKeys, NotFound, Invalid.
     """
     with wait_for(_lock(static)):
-        before = _read_root(static, _newest(static))
+        before = read_root(static, newest_version(static))
         _settle(keys, before.signed)
         state = _state(static)
         folder = root_keys or keys / ROOT
-        old = _at_hand(folder, before.signed)
+        old = keys_at_hand(folder, before.signed)
         root = copy.deepcopy(before.signed)
         root.version += 1
         root.expires = now + LIFE[Root.type]
@@ -162,13 +165,13 @@ def rotate(
         threshold = threshold or root.roles[Root.type].threshold
         if not 1 <= threshold <= most:
             raise Invalid(f"a threshold of {threshold} does not fit {most} root keys")
-        own = _new_root_keys(folder, root.version, most) if new_root_keys else old
+        own = make_root_keys(folder, root.version, most) if new_root_keys else old
         if new_root_keys:
-            _name_root_keys(root, own, threshold)
+            name_root_keys(root, own, threshold)
         root.roles[Root.type].threshold = threshold
         make_key(keys / NEWER)
-        _name_online_key(root, signer_at(keys / NEWER))
-        _write_root(static, root, [*old, *own], before=before.signed)
+        name_online_key(root, signer_at(keys / NEWER))
+        write_root(static, root, [*old, *own], before=before.signed)
         _settle(keys, root)
         make_key(keys / REPLY)
         _sign(static, keys, root, _targets(state), {HQ_TARGET: _hq_document(keys)}, now=now)
@@ -177,7 +180,7 @@ def rotate(
 
 def status(static: Path, keys: Path, *, now: datetime) -> dict[str, Any]:
     """Describe every role: version, threshold, key ids, and until when it holds; and which root keys are at hand."""
-    root = _read_root(static, _newest(static)).signed
+    root = read_root(static, newest_version(static)).signed
     state = _state(static)
     signed: dict[str, Signed] = {Root.type: root}
     if state is not None:
@@ -227,35 +230,18 @@ def _lock(static: Path) -> Path:
     return static.with_name(f"{static.name}.lock")
 
 
-def _root_path(static: Path, version: int) -> Path:
-    return static / "metadata" / f"{version}.root.json"
-
-
 def _target_path(static: Path, info: TargetFile) -> Path:
     return static / "targets" / info.get_prefixed_paths()[0]
-
-
-def _newest(static: Path) -> int:
-    version = 0
-    while _root_path(static, version + 1).exists():
-        version += 1
-    if not version:
-        raise NotFound(f"no root in {static / 'metadata'}: run `comptoir marketplace keys init` first")
-    return version
-
-
-def _read_root(static: Path, version: int) -> Metadata[Root]:
-    return Metadata[Root].from_bytes(_root_path(static, version).read_bytes())
 
 
 def _state(static: Path) -> _State | None:
     """Return what the newest root's keys signed; a rotation cut short leaves what the root before it allowed."""
     try:
-        newest = _newest(static)
+        newest = newest_version(static)
     except NotFound:
         return None
     for version in (newest, newest - 1):
-        if version and (state := _read(static, _read_root(static, version).signed, is_current=version == newest)) is not None:
+        if version and (state := _read(static, read_root(static, version).signed, is_current=version == newest)) is not None:
             return state
     return None
 
@@ -293,7 +279,7 @@ def _contents(static: Path, targets: Mapping[str, TargetFile], names: Iterable[s
 def _announce(
     static: Path, keys: Path, documents: Mapping[str, bytes], *, replaces: Replaces | None = None, now: datetime
 ) -> bool:
-    root = _read_root(static, _newest(static)).signed
+    root = read_root(static, newest_version(static)).signed
     _settle(keys, root)
     state = _state(static)
     held = _targets(state)
@@ -373,51 +359,6 @@ def _next_version(static: Path, role: str, now: datetime) -> int:
         if found := _VERSIONED.fullmatch(path.name):
             used.append(int(found[1]))
     return max(max(used) + 1, int(now.timestamp()))
-
-
-def _write_root(static: Path, root: Root, signers: Iterable[CryptoSigner], *, before: Root | None = None) -> None:
-    metadata = Metadata(root)
-    for signer in {signer.public_key.keyid: signer for signer in signers}.values():
-        metadata.sign(signer, append=True)
-    for judge in (root, before or root):
-        judge.verify_delegate(Root.type, metadata.signed_bytes, metadata.signatures)
-    replace_file(_root_path(static, root.version), metadata.to_bytes(JSONSerializer(compact=True)))
-
-
-def _new_root_keys(folder: Path, version: int, count: int) -> list[CryptoSigner]:
-    paths = [folder / f"{version}.{number}.pem" for number in range(1, count + 1)]
-    for path in paths:
-        if not path.exists():
-            make_key(path)
-    return [signer_at(path) for path in paths]
-
-
-def _at_hand(folder: Path, root: Root) -> list[CryptoSigner]:
-    role = root.roles[Root.type]
-    found = [signer for signer in signers_in(folder) if signer.public_key.keyid in role.keyids]
-    if len(found) < role.threshold:
-        raise NotEnoughKeys(
-            f"{len(found)} of the {role.threshold} root keys needed are in {folder}", found=len(found), needed=role.threshold
-        )
-    return found
-
-
-def _name_root_keys(root: Root, signers: Iterable[CryptoSigner], threshold: int) -> None:
-    _forget_keys(root, Root.type)
-    for signer in signers:
-        root.add_key(signer.public_key, Root.type)
-    root.roles[Root.type].threshold = threshold
-
-
-def _name_online_key(root: Root, signer: CryptoSigner) -> None:
-    for role in ONLINE_ROLES:
-        _forget_keys(root, role)
-        root.add_key(signer.public_key, role)
-
-
-def _forget_keys(root: Root, role: str) -> None:
-    for keyid in list(root.roles[role].keyids):
-        root.revoke_key(keyid, role)
 
 
 def _settle(keys: Path, root: Root) -> None:

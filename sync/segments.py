@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from sync.blobs import MAX_BLOB_BYTES
 from sync.errors import Malformed, TooLarge
 from sync.roots import Row, Value
 
@@ -23,7 +24,6 @@ else:
 
 SEGMENT_FORMAT = "comptoir-segment/2"
 PART_FORMAT = "comptoir-part/1"
-MAX_BLOB_BYTES = 16 * 2**20
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_WINDOW_LOG = 23
 SEGMENT_LEVEL = 19

@@ -23,7 +23,7 @@ from pos.errors import Conflict, NotFound
 from sync.catalog_files import copy_catalog, remove_logs
 from sync.drafts import Draft, by_channel, differences_to
 from sync.errors import SyncError
-from sync.heads import RINGS, WHOLE_BP, Line
+from sync.heads import RINGS, WHOLE_BP, Line, whole
 from sync.log import (
     OWN_LINE,
     Held,
@@ -37,7 +37,7 @@ from sync.log import (
     set_free,
     store_trial,
 )
-from sync.publisher import Desk, Place, Published, desk, whole
+from sync.publisher import Desk, Place, Published, desk
 from sync.roots import Row, Value
 
 
@@ -265,7 +265,7 @@ def rows_at(at: Desk, connection: Connection, number: int) -> Held:
     then = Store(at.place.replica.with_name(f"{market}.then{at.place.replica.suffix}"), durable=False)
     _remove(then)
     try:
-        at.follow(then, line)
+        at.bring(then, line)
         return _rows_that_differ(then, at.replica)
     except (SyncError, FileNotFoundError) as problem:
         raise NotKept(f"publication {number} is no longer kept: {problem}") from problem

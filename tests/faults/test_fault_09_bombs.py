@@ -12,10 +12,10 @@ from threading import Thread
 
 import pytest
 
-from sync.blobs import BlobRef
+from sync.blobs import MAX_BLOB_BYTES, BlobRef
 from sync.client import MAX_DOCUMENT_BYTES, Client
 from sync.errors import Malformed, SyncError, TooLarge
-from sync.segments import MAX_BLOB_BYTES, decode_part, decode_segment, zstd
+from sync.segments import decode_part, decode_segment, zstd
 
 MOST_MEMORY_KB = 200_000
 

@@ -16,8 +16,9 @@ from pos.db import Store
 from pos.ops import open_ops, setting, store_setting
 from sync.errors import SyncError
 from sync.mirrors import MIRRORS, SHARED, share
-from sync.repository import announce, create, newest_root
+from sync.repository import announce, create
 from sync.trust import pin_root
+from sync.trusted_roots import newest_root
 from tests.marketplace import world as marketplace_world
 
 

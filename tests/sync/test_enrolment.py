@@ -18,7 +18,8 @@ from pos.tokens import key_id
 from sync.client import Client
 from sync.enrolment import corner_sha256, enrol, fingerprint_of
 from sync.errors import Malformed, NotConfirmed, Offline, Rejected, Untrusted
-from sync.repository import create, newest_root
+from sync.repository import create
+from sync.trusted_roots import newest_root
 from tests.sync.conftest import NOW, Answer, Line, json_answer
 from tests.sync.test_uplink import CORNER
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 import sync.repository
+import sync.trusted_roots
 from pos.errors import Conflict, Invalid, NotFound
 from sync.errors import NotEnoughKeys
 from sync.keys import make_key, signers_in
-from sync.repository import announce, announced, create, newest_root, renew, rotate, status, sweep, targets_of
+from sync.repository import announce, announced, create, renew, rotate, status, sweep, targets_of
+from sync.trusted_roots import newest_root
 from tests.sync.conftest import NOW
 
 DAY = timedelta(days=1)
@@ -132,7 +134,9 @@ def crash_at(patch: pytest.MonkeyPatch, name: str, call: int, *, after: bool) ->
             raise Crash
         return result
 
-    patch.setattr(sync.repository, name, crashing)
+    for module in (sync.repository, sync.trusted_roots):
+        if name in vars(module):
+            patch.setattr(module, name, crashing)
 
 
 def crashes(act: Callable[[], Any], name: str, call: int, *, after: bool) -> bool:

@@ -16,10 +16,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from cheroot.wsgi import Server
 
-from marketplace.app import create_app
-from marketplace.db import open_engine
 from marketplace.enrolments import start_enrolment
-from marketplace.places import FILE, read_place
 from pos import clock
 from pos.db import connect
 from pos.ops import open_ops
@@ -27,41 +24,17 @@ from sync.channels import damaged_channels, sync_cursors
 from sync.client import Client
 from sync.enrolment import enrol
 from tests.faults.deaths import CannotTrace, Workshop
-from tests.marketplace.conftest import cluster
-from tests.marketplace.hq import Hq
+from tests.marketplace.conftest import cluster, founded
+from tests.marketplace.hq import CopiedHq, Hq
 from tests.sync.conftest import hq, line
 from tests.sync.conftest import kiosk as follower
 
-__all__ = ["cluster", "follower", "hq", "line"]
+__all__ = ["cluster", "follower", "founded", "hq", "line"]
 
 
 def lacking(what: str) -> None:
     """Skip the test, or fail it where everything is required."""
     pytest.fail(what) if os.environ.get("COMPTOIR_REQUIRE_ALL") == "1" else pytest.skip(what)
-
-
-class CopiedHq(Hq):
-    """A marketplace as another one's directory was copied: founding one, with its keys and its world, takes a second."""
-
-    def __init__(self, first: Hq, directory: Path) -> None:
-        copy_place(first.directory, directory)
-        self.directory = directory
-        self.password, self.feeds = first.password, first.feeds
-        self.key, self.key_id, self.stream = first.key, first.key_id, first.stream
-        self.sent = []
-        self.start()
-
-    def start(self) -> None:
-        """Open what the directory holds, as a new process would."""
-        self.engine = open_engine(read_place(self.directory).database)
-        self.app = create_app(self.directory)
-        self.app.testing = True
-        self.client = self.app.test_client()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self.engine.dispose()
-        self.app.extensions["marketplace"].engine.dispose()
 
 
 class Served:
@@ -100,15 +73,6 @@ class Served:
             return self.hq.app.wsgi_app(environment, start_response)
         start_response(instead[0], [("Content-Length", str(len(instead[1])))])
         return [instead[1]]
-
-
-@pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
-    """A marketplace with the small world published, for tests to copy."""
-    made = Hq(tmp_path_factory.mktemp("founded") / "hq", None)
-    made.engine.dispose()
-    made.app.extensions["marketplace"].engine.dispose()
-    return made
 
 
 @pytest.fixture
@@ -158,14 +122,6 @@ def serving_folder(static: Path) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def copy_place(place: Path, onto: Path) -> Path:
-    """Copy HQ's directory; its settings name the database by its place."""
-    shutil.copytree(place, onto)
-    settings = onto / FILE
-    settings.write_text(settings.read_text(encoding="utf-8").replace(str(place), str(onto)), encoding="utf-8")
-    return onto
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,9 @@ from sync.follower import Wanted, follow
 from sync.log import mark_dirty
 from sync.mirrors import open_trust
 from sync.repository import announce, announced
-from tests.faults.conftest import copy_place, serving_folder
+from tests.faults.conftest import serving_folder
 from tests.faults.test_fault_31_price_starts import kiosk_at
-from tests.marketplace.hq import Hq
+from tests.marketplace.hq import Hq, copy_place
 from tests.processes import free_port, get_json, serving
 
 DECADE = timedelta(days=3653)

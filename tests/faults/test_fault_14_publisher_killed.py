@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from marketplace.db import open_engine
 from marketplace.places import read_place
-from tests.faults.conftest import CopiedHq, copy_place, versions
+from tests.faults.conftest import versions
 from tests.faults.deaths import Step, Workshop
+from tests.marketplace.hq import CopiedHq, copy_place
 from tests.sync.conftest import rows_of
 
 HQ_FILES = ("marketplace.db*", "replica/*", "sync/*")

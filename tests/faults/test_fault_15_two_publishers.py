@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 from sync.locks import hold
-from tests.faults.conftest import CopiedHq
 from tests.faults.test_fault_14_publisher_killed import publications
+from tests.marketplace.hq import CopiedHq
 from tests.processes import comptoir
 
 PUBLISHERS = 3

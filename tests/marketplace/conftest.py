@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pytest
+import time_machine
 from sqlalchemy import create_engine
 
 from marketplace.db import create_tables
-from tests.marketplace.hq import Hq
+from pos import clock
+from tests.marketplace.hq import CopiedHq, Hq
 from tests.marketplace.postgres import Cluster, PostgresMissing
 
 
@@ -33,19 +36,51 @@ def cluster() -> Iterator[Cluster]:
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """A marketplace on SQLite with the small world imported and published, for tests to copy."""
+    return _found(tmp_path_factory.mktemp("founded") / "hq", None)
+
+
+@pytest.fixture(scope="session")
+def founded_on_postgres(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Hq:
+    """The same on PostgreSQL."""
+    return _found(tmp_path_factory.mktemp("founded") / "hq", cluster.url(cluster.new_database("postgres")))
+
+
+def _found(directory: Path, database: str | None) -> Hq:
+    # Whichever test asks first may have moved the clock; those after it must not find a world of that time.
+    hatch = time_machine.escape_hatch
+    now = hatch.datetime.datetime.now(tz=UTC) if hatch.is_travelling() else clock.now()
+    with time_machine.travel(now):
+        made = Hq(directory, database)
+    made.close()
+    return made
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> str | None:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest) -> str | None:
     """The address of an empty database; None for SQLite's own place."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         return None
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.url(cluster.new_database("postgres"))
 
 
 @pytest.fixture
-def hq(tmp_path: Path, database: str | None) -> Iterator[Hq]:
+def hq(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Iterator[Hq]:
     """A marketplace with the small world imported and published, and a device enrolled at Nantes."""
-    made = Hq(tmp_path / "hq", database)
+    if kind == "sqlite":
+        made = CopiedHq(request.getfixturevalue("founded"), tmp_path / "hq")
+    else:
+        first: Hq = request.getfixturevalue("founded_on_postgres")
+        cluster: Cluster = request.getfixturevalue("cluster")
+        made = CopiedHq(first, tmp_path / "hq", cluster.url(cluster.new_database(str(first.engine.url.database))))
     yield made
-    made.engine.dispose()
-    made.app.extensions["marketplace"].engine.dispose()
+    made.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from marketplace.db import changed, open_engine, reading, rows, run_tx
 from marketplace.enrolments import Enrolment, enrol_device, start_enrolment
 from marketplace.feeds import Imported, import_feed
 from marketplace.inbox import judge
-from marketplace.places import read_place, start_place
+from marketplace.places import FILE, read_place, start_place
 from marketplace.publishing import publish_all, sync_path
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
@@ -153,7 +154,45 @@ class Hq:
         """Change the database behind HQ's back."""
         run_tx(self.engine, lambda connection: changed(connection, sql, **values))
 
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+        self.app.extensions["marketplace"].engine.dispose()
+
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database."""
         with reading(self.engine) as connection:
             return rows(connection, sql, **values)
+
+
+class CopiedHq(Hq):
+    """A marketplace as another one was copied: founding one, with its keys and its world, takes a second.
+
+    `database` is the address of a copy of the first one's, where that is not a file of its directory.
+    """
+
+    def __init__(self, first: Hq, directory: Path, database: str | None = None) -> None:
+        copy_place(first.directory, directory)
+        if database is not None:
+            settings = directory / FILE
+            settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "database": database}), "utf-8")
+        self.directory = directory
+        self.password, self.feeds = first.password, first.feeds
+        self.key, self.key_id, self.stream = first.key, first.key_id, first.stream
+        self.sent = []
+        self.start()
+
+    def start(self) -> None:
+        """Open what the directory holds, as a new process would."""
+        self.engine = open_engine(read_place(self.directory).database)
+        self.app = create_app(self.directory)
+        self.app.testing = True
+        self.client = self.app.test_client()
+
+
+def copy_place(place: Path, onto: Path) -> Path:
+    """Copy HQ's directory; its settings name the database by its place."""
+    shutil.copytree(place, onto)
+    settings = onto / FILE
+    settings.write_text(settings.read_text(encoding="utf-8").replace(str(place), str(onto)), encoding="utf-8")
+    return onto

@@ -38,6 +38,14 @@ def clock_at_nine() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
+@pytest.fixture
+def hq(tmp_path: Path, database: str | None, clock_at_nine: time_machine.Traveller) -> Iterator[Hq]:
+    """A marketplace founded at nine of this day."""
+    made = Hq(tmp_path / "hq", database)
+    yield made
+    made.close()
+
+
 def line(listing_id: int = 11, at: datetime | str = START, price: str = "349.00", prior: str = "", urgent: str = "0") -> str:
     return ";".join((str(listing_id), at if isinstance(at, str) else clock.to_text(at), price, prior, urgent))
 

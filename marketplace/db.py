@@ -98,7 +98,9 @@ def statement(sql: str) -> TextClause:
 
 def rows(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
-    return [dict(row) for row in connection.execute(statement(sql), values).mappings()]
+    found = connection.execute(statement(sql), values)
+    names = tuple(found.keys())
+    return [dict(zip(names, each, strict=True)) for each in found.all()]
 
 
 def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | None:

@@ -291,6 +291,19 @@ def test_a_large_fleet_is_drawn_in_blocks_that_lead_to_their_corners(hq: Hq, mon
     assert MOST_CELLS > 500, "a fleet of today is drawn corner by corner"
 
 
+def test_the_tally_and_the_blocks_count_as_the_single_cells_do(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_corners(hq, 120)
+    hq.up(heartbeat=beat(faults={"wrong_root": None}))
+    hq.write("update standing set seen_at = '2026-01-01T00:00:00Z' where corner_no % 3 = 0")
+    hq.write("update standing set trouble = 4, ring = 'canary' where corner_no between 1010 and 1019")
+    with reading(hq.engine) as connection:
+        single = [(group.market, group.ring, group.counts) for group in fleet.picture(connection, clock.now())]
+        monkeypatch.setattr(fleet, "MOST_CELLS", 10)
+        blocks = [(group.market, group.ring, group.counts) for group in fleet.picture(connection, clock.now())]
+        assert single == blocks == fleet.tally(connection, clock.now())
+    assert [(ring, sum(counts.values())) for _, ring, counts in single] == [("canary", 10), ("stable", 112)]
+
+
 def test_the_list_and_the_picture_read_indexes_alone(hq: Hq) -> None:
     if hq.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL reads a table of two rows whole, whatever its indexes")

@@ -112,7 +112,7 @@ def _up(here: Marketplace, device: dict[str, Any], *, now: datetime) -> Response
         corner = corner_document(connection, device["corner_id"], slip_prefix=f"{here.public_url}/k/")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
-    return _signed(reply(acked, clock.to_text(now), newer), now=now)
+    return _signed(reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
 
 
 def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Response:

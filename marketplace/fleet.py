@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from marketplace.corners import DEFAULT_RING
 from marketplace.db import row, rows
 from marketplace.standings import BLOCK_NUMBERS, QUARANTINED
 from pos import clock
@@ -36,6 +37,8 @@ BITS = 10
 MASK = (1 << BITS) - 1
 MOST_IN_A_CELL = MASK - BLOCK_NUMBERS
 """A cell that holds so many takes no further block, so none of its counts runs over."""
+
+_GIVEN_RING = "(select corner_ring.ring from corner_ring where corner_ring.corner_id = standing.corner_id) as given_ring"
 
 SORTS = {
     "trouble": ("trouble", "desc"),
@@ -156,8 +159,8 @@ def tally(connection: Connection, now: datetime) -> list[tuple[str, str, dict[st
 def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dict[str, Any]], bool]:
     """Return a page of the corners that `view` asks for, and whether more follow.
 
-    Each row of `standing` comes with `state`, `behind` (publications, None while unknown) and `missed_at`, when the first
-    publication that it lacks came out.
+    Each row of `standing` comes with `state`, `behind` (publications, None while unknown), `missed_at`, when the first
+    publication that it lacks came out, and `given_ring`, HQ's word where `ring` is the one that the kiosk follows.
     """
     known = heads(connection, now)
     state, values = _state_sql(known, now)
@@ -172,7 +175,7 @@ def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dic
     found = rows(
         connection,
         f"""
-        select *, {state} as state_no from standing {where}
+        select *, {state} as state_no, {_GIVEN_RING} from standing {where}
         order by {column} {way}, corner_id {way} limit {PAGE_ROWS + 1}
         """,
         **values,
@@ -202,7 +205,7 @@ def corner(connection: Connection, corner_id: str, now: datetime) -> dict[str, A
     """Return how one corner stands, as a row of `corners`. Raises: NotFound."""
     known = heads(connection, now)
     state, values = _state_sql(known, now)
-    query = f"select *, {state} as state_no from standing where corner_id = :corner_id"
+    query = f"select *, {state} as state_no, {_GIVEN_RING} from standing where corner_id = :corner_id"
     found = row(connection, query, corner_id=corner_id, **values)
     if found is None:
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
@@ -343,6 +346,7 @@ def _literal(words: str) -> str:
 def _complete(connection: Connection, each: dict[str, Any], known: Heads, missed: dict[tuple[str, int], str | None]) -> None:
     each["state"] = STATES[each["state_no"]]
     each["faults"] = json.loads(each["faults"] or "{}")
+    each["given_ring"] = each["given_ring"] or DEFAULT_RING
     each["behind"] = _behind(each, known) if each["seen_at"] else None
     key = (each["market"], each["publication"])
     if each["behind"] and key not in missed:

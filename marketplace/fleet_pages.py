@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, render_template, request
 
 from marketplace import fleet
-from marketplace.corners import ring_of
 from marketplace.db import reading
 from marketplace.fleet import SORTS, STATES, Group, View
 from marketplace.standings import KEPT, fold
@@ -81,7 +80,6 @@ def corner(corner_id: str) -> str:
             now=now,
             since=lambda at: _seconds(now, at),
             corner=standing,
-            given_ring=ring_of(connection, corner_id),
             ring_names=RINGS,
             said=next((each["heartbeat"] for each in devices if each["key_id"] == standing["key_id"]), {}),
             devices=devices,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from marketplace import fleet
+from marketplace.corners import set_ring
 from marketplace.db import changed, reading, rows, run_tx
 from marketplace.fleet import MOST_CELLS, PAGE_ROWS, View
 from marketplace.standings import BLOCK_NUMBERS, fold, line_up
@@ -147,6 +148,20 @@ def test_a_corner_is_in_the_worst_state_that_holds(hq: Hq, values: dict[str, Any
         (group,) = [group for group in fleet.picture(connection, clock.now()) if group.market == "fr"]
     assert [cell.state for cell in group.cells if cell.corner_id == NANTES] == [state]
     assert NANTES in seen(hq, state=state)
+
+
+def test_the_ring_shown_is_hq_s_and_a_kiosk_that_follows_another_is_said(hq: Hq) -> None:
+    log_in(hq)
+    set_ring(hq.engine, NANTES, "canary")
+    still = "la borne suit encore l’anneau stable"
+    for path in ("/console/fleet", f"/console/corners/{NANTES}"):
+        assert ("éclaireur" in words(hq.client.get(path)), still in words(hq.client.get(path))) == (True, False), "not heard yet"
+    hq.up(heartbeat=beat(ring="stable"))
+    assert "FR · éclaireur · la borne suit encore l’anneau stable" in words(hq.client.get("/console/fleet"))
+    assert "anneau éclaireur · la borne suit encore l’anneau stable" in words(hq.client.get(f"/console/corners/{NANTES}"))
+    hq.up(heartbeat=beat(ring="canary"))
+    for path in ("/console/fleet", f"/console/corners/{NANTES}"):
+        assert still not in words(hq.client.get(path))
 
 
 def test_a_publication_is_news_for_ten_minutes_before_anybody_is_behind(hq: Hq) -> None:

@@ -118,7 +118,7 @@ def test_a_code_that_ran_out_is_said_where_the_fingerprint_stood(kiosk: world.Ki
         assert "Le code a expiré" in page
         assert "Demandez un nouveau code au siège" in page
         client.post("/language", data={"language": "en"})
-        assert "The code ran out before it was confirmed." in client.get("/").text
+        assert "The code ran out before the confirmation." in client.get("/").text
 
 
 def test_a_withdrawn_kiosk_shows_its_pages_and_makes_no_slip(kiosk: world.Kiosk) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 from cheroot.wsgi import Server
+from sqlite_utils import Database
 
 from kiosk import printers
 from kiosk.app import create_app
@@ -34,14 +35,22 @@ from sync.enrolment import enrol
 from sync.follower import Wanted
 from sync.heads import decode_head
 from sync.locks import LOCK_FILE, hold
-from sync.media import Fetched, MediaStore
+from sync.media import BUDGET_BYTES, Fetched, MediaStore
 from sync.mirrors import MIRRORS, SHARED, open_trust
-from sync.rounds import RoundReport
+from sync.rounds import REPLACED, REVOKED, RoundReport
 
 THREADS = 8
 PROGRESS_FROM_S = 1.0
 LEAST_FREE_BYTES = 200 * 2**20
 CLOCK_TOLERANCE = timedelta(minutes=5)
+
+HQ_SAID = {
+    REVOKED: "HQ withdrew this device, it makes no more slips; enrol it again",
+    "stream_forked": "HQ holds other events under our numbers, the records were copied or restored; enrol it again",
+    REPLACED: "another device was enrolled in its place; enrol this one again, or take it away",
+    "rejected": "HQ refuses its rounds; see `comptoir kiosk sync`",
+}
+"""What HQ said of this device that a person has to know, in the order of weight."""
 
 directory_option = click.option(
     "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
@@ -99,8 +108,8 @@ def set_command(
     with store.write() as ops:
         for name, value in wishes.items():
             store_setting(ops, name, value)
-    for name in ("marketplace_url", "printer", MIRRORS, SHARED, "media_budget_bytes"):
-        click.echo(f"{name}: {setting(store.read(), name)}")
+    for name, said in _own_settings(store.read()).items():
+        click.echo(f"{name:<12} {said}")
 
 
 @kiosk.command("sync")
@@ -179,7 +188,7 @@ def doctor_command(directory: Path) -> None:
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
-        _check("enrolment", lambda: f"{corner(open_records(directory).read()).corner_id}, key {_key_id(directory)}"),
+        _check("enrolment", lambda: _enrolment(directory)),
         _check("disk", lambda: _disk(directory)),
         _check("clock", lambda: _clock(directory)),
         _check("printer", lambda: _printer(directory)),
@@ -223,6 +232,18 @@ def _describe(directory: Path) -> dict[str, Any]:
     open_records(directory)
     with create_app(directory, sync=False).app_context():
         return describe()
+
+
+def _own_settings(ops: Database) -> dict[str, str]:
+    """Return what only this device knows, in the words that set it."""
+    printer, budget_bytes = setting(ops, "printer"), setting(ops, "media_budget_bytes")
+    return {
+        "marketplace": setting(ops, "marketplace_url") or "none",
+        "printer": f"{printer['host']}:{printer['port']}" if printer else "none",
+        "mirrors": ", ".join(setting(ops, MIRRORS) or []) or "none",
+        "share": "on" if setting(ops, SHARED) else "off",
+        "media budget": f"{(BUDGET_BYTES if budget_bytes is None else budget_bytes) // 2**20} MB",
+    }
 
 
 def _address(text: str) -> dict[str, Any]:
@@ -293,8 +314,15 @@ def _check_catalog(path: Path) -> str:
     return f"{said}, every row as HQ published it"
 
 
-def _key_id(directory: Path) -> str:
-    return load_device(directory).key_id
+def _enrolment(directory: Path) -> str:
+    """Name the corner and the key, unless HQ had another word for this device in the last rounds."""
+    ops = open_records(directory).read()
+    said = f"{corner(ops).corner_id}, key {load_device(directory).key_id}"
+    faults = setting(ops, "sync_faults") or {}
+    for code, meaning in HQ_SAID.items():
+        if code in faults:
+            raise OSError(f"{said}: {meaning}, since {faults[code]}")
+    return said
 
 
 def _disk(directory: Path) -> str:

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from kiosk import web
 from kiosk.drawings import draw
-from pos import offers, skus
+from pos import clock, offers, skus
 from pos.corners import Corner
 from pos.errors import Invalid
 from pos.ops import setting
@@ -28,7 +28,10 @@ POSTER = 6
 def attract() -> Response:
     """Show what passers-by see; before enrolment, what whoever sets the kiosk up compares with HQ."""
     if web.kiosk().ops is not None and setting(web.ops(), "corner") is None:
-        return web.page("enrolment.html", enrolment=setting(web.ops(), "enrolment"))
+        enrolment = setting(web.ops(), "enrolment")
+        ends_at = enrolment.get("ends_at") if enrolment else None
+        has_expired = ends_at is not None and clock.to_text(clock.now()) >= ends_at
+        return web.page("enrolment.html", enrolment=enrolment, has_expired=has_expired)
     return web.page("attract.html", spots=_varied(demo_spots(web.catalog(), web.corner_or_none()))[:POSTER])
 
 

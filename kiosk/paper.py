@@ -6,7 +6,9 @@ ESC/POS printer draws it. python-escpos is only the encoder; it never sees a dev
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import textwrap
 import unicodedata
 from collections.abc import Mapping
@@ -219,6 +221,10 @@ def _logo() -> Image.Image:
 
 @cache
 def _encoder() -> Any:
-    from escpos.printer import Dummy  # noqa: PLC0415 - loads 35 printer profiles, 0.4 s a kiosk does not need to start
+    from escpos import capabilities  # noqa: PLC0415 - loads 35 printer profiles, 0.4 s a kiosk does not need to start
+    from escpos.printer import Dummy  # noqa: PLC0415 - as above
 
+    # Each import leaves its profiles in a new temporary directory, which no other process ever finds again.
+    if "ESCPOS_CAPABILITIES_PICKLE_DIR" not in os.environ:
+        shutil.rmtree(capabilities.pickle_dir, ignore_errors=True)
     return Dummy

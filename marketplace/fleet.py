@@ -7,13 +7,14 @@ against the clock and the newest publication of the corner's market and ring. Ea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from marketplace.corners import DEFAULT_RING
 from marketplace.db import row, rows
 from marketplace.standings import BLOCK_NUMBERS, QUARANTINED
 from pos import clock
@@ -32,6 +33,12 @@ LATEST = 12
 MOST_CELLS = 2_000
 BLOCKS = 500
 BITS = 10
+"""A count of corners takes so many bits where one number carries the counts of all states."""
+MASK = (1 << BITS) - 1
+MOST_IN_A_CELL = MASK - BLOCK_NUMBERS
+"""A cell that holds so many takes no further block, so none of its counts runs over."""
+
+_GIVEN_RING = "(select corner_ring.ring from corner_ring where corner_ring.corner_id = standing.corner_id) as given_ring"
 
 SORTS = {
     "trouble": ("trouble", "desc"),
@@ -112,7 +119,7 @@ class Group:
     @property
     def counts(self) -> dict[str, int]:
         """How many corners are in each state."""
-        return {state: sum(cell.counts[place] for cell in self.cells) for place, state in enumerate(STATES)}
+        return dict(zip(STATES, map(sum, zip(*(cell.counts for cell in self.cells), strict=True)), strict=True))
 
 
 def heads(connection: Connection, now: datetime) -> Heads:
@@ -131,24 +138,29 @@ def heads(connection: Connection, now: datetime) -> Heads:
 
 def picture(connection: Connection, now: datetime) -> tuple[Group, ...]:
     """Return the whole fleet by market and ring: a cell for each corner, or for a block of them where there are many."""
-    lines = _lines(connection)
     total = row(connection, "select count(*) as corners from standing")
     corners = total["corners"] if total is not None else 0
-    known = heads(connection, now)
+    least = min(corners // BLOCKS, MOST_IN_A_CELL)
     groups = []
-    for market, ring in lines:
-        due = known[market, ring].due if (market, ring) in known else 0
-        values = {"market": market, "ring": ring, "due": due, "silent": clock.to_text(now - timedelta(seconds=SILENT_S))}
-        cells = _single_cells(connection, values) if corners <= MOST_CELLS else _blocks(connection, values, corners // BLOCKS)
+    for market, ring, values in _lines(connection, now):
+        cells = _single_cells(connection, values) if corners <= MOST_CELLS else _blocks(connection, values, least)
         groups.append(Group(market=market, ring=ring, cells=tuple(cells)))
     return tuple(group for group in groups if group.cells)
+
+
+def tally(connection: Connection, now: datetime) -> list[tuple[str, str, dict[str, int]]]:
+    """Return every market and ring that has corners, with how many of them are in each state."""
+    sums = ", ".join(f"cast(sum(packed >> {BITS * place} & {MASK}) as bigint) as {state}" for place, state in enumerate(STATES))
+    query = f"select {sums} from ({_PACKED} group by block) as blocks having count(*) > 0"
+    found = ((market, ring, row(connection, query, **values)) for market, ring, values in _lines(connection, now))
+    return [(market, ring, counts) for market, ring, counts in found if counts is not None]
 
 
 def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dict[str, Any]], bool]:
     """Return a page of the corners that `view` asks for, and whether more follow.
 
-    Each row of `standing` comes with `state`, `behind` (publications, None while unknown) and `missed_at`, when the first
-    publication that it lacks came out.
+    Each row of `standing` comes with `state`, `behind` (publications, None while unknown), `missed_at`, when the first
+    publication that it lacks came out, and `given_ring`, HQ's word where `ring` is the one that the kiosk follows.
     """
     known = heads(connection, now)
     state, values = _state_sql(known, now)
@@ -163,7 +175,7 @@ def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dic
     found = rows(
         connection,
         f"""
-        select *, {state} as state_no from standing {where}
+        select *, {state} as state_no, {_GIVEN_RING} from standing {where}
         order by {column} {way}, corner_id {way} limit {PAGE_ROWS + 1}
         """,
         **values,
@@ -193,7 +205,7 @@ def corner(connection: Connection, corner_id: str, now: datetime) -> dict[str, A
     """Return how one corner stands, as a row of `corners`. Raises: NotFound."""
     known = heads(connection, now)
     state, values = _state_sql(known, now)
-    query = f"select *, {state} as state_no from standing where corner_id = :corner_id"
+    query = f"select *, {state} as state_no, {_GIVEN_RING} from standing where corner_id = :corner_id"
     found = row(connection, query, corner_id=corner_id, **values)
     if found is None:
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
@@ -334,6 +346,7 @@ def _literal(words: str) -> str:
 def _complete(connection: Connection, each: dict[str, Any], known: Heads, missed: dict[tuple[str, int], str | None]) -> None:
     each["state"] = STATES[each["state_no"]]
     each["faults"] = json.loads(each["faults"] or "{}")
+    each["given_ring"] = each["given_ring"] or DEFAULT_RING
     each["behind"] = _behind(each, known) if each["seen_at"] else None
     key = (each["market"], each["publication"])
     if each["behind"] and key not in missed:
@@ -373,8 +386,14 @@ def _distinct(connection: Connection, column: str) -> list[str]:
     return found
 
 
-def _lines(connection: Connection) -> list[tuple[str, str]]:
-    return [(market, ring) for market in _distinct(connection, "market") for ring in RINGS]
+def _lines(connection: Connection, now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each market and ring, with what the state of a corner there is judged by."""
+    known = heads(connection, now)
+    silent = clock.to_text(now - timedelta(seconds=SILENT_S))
+    for market in _distinct(connection, "market"):
+        for ring in RINGS:
+            due = known[market, ring].due if (market, ring) in known else 0
+            yield market, ring, {"market": market, "ring": ring, "due": due, "silent": silent}
 
 
 def _single_cells(connection: Connection, values: dict[str, Any]) -> Iterable[Cell]:
@@ -393,28 +412,18 @@ def _single_cells(connection: Connection, values: dict[str, Any]) -> Iterable[Ce
 
 
 def _blocks(connection: Connection, values: dict[str, Any], least: int) -> Iterable[Cell]:
-    """Yield blocks of at least `least` corners with consecutive numbers.
-
-    One number carries the count of every state, ten bits each, so that the index alone is read, once: a block of `BLOCK_NUMBERS`
-    corners counts no further.
-    """
-    found = rows(
-        connection,
-        f"""
-        select block, sum({_line_case(1 << BITS * place for place in range(len(STATES)))}) as packed
-        from standing where market = :market and ring = :ring group by block order by block
-        """,
-        **values,
-    )
-    counts, first = [0] * len(STATES), None
-    for at, each in enumerate(found):
-        first = each["block"] if first is None else first
-        for place in range(len(STATES)):
-            counts[place] += int(each["packed"]) >> BITS * place & (1 << BITS) - 1
-        if sum(counts) >= least or at == len(found) - 1:
-            first_no, last_no = first * BLOCK_NUMBERS, (each["block"] + 1) * BLOCK_NUMBERS - 1
-            yield Cell(first_no=first_no, last_no=last_no, corner_id="", name="", counts=tuple(counts))
-            counts, first = [0] * len(STATES), None
+    """Yield blocks of at least `least` corners with consecutive numbers; `least` is at most `MOST_IN_A_CELL`."""
+    found = rows(connection, f"{_PACKED} group by block order by block", **values)
+    first_no, corners, packed = None, 0, 0
+    for at, each in enumerate(found, start=1):
+        first_no = each["block"] * BLOCK_NUMBERS if first_no is None else first_no
+        corners += each["corners"]
+        packed += each["packed"]
+        if corners >= least or at == len(found):
+            counts = tuple(packed >> BITS * place & MASK for place in range(len(STATES)))
+            last_no = (each["block"] + 1) * BLOCK_NUMBERS - 1
+            yield Cell(first_no=first_no, last_no=last_no, corner_id="", name="", counts=counts)
+            first_no, corners, packed = None, 0, 0
 
 
 def _line_case(results: Iterable[int]) -> str:
@@ -427,3 +436,10 @@ def _line_case(results: Iterable[int]) -> str:
       when trouble >= {int(Severity.ACT)} then {fault}
       when publication < :due then {behind}
       else {ok} end"""
+
+
+_PACKED = f"""
+select block, count(*) as corners, cast(sum({_line_case(1 << BITS * place for place in range(len(STATES)))}) as bigint) as packed
+from standing where market = :market and ring = :ring
+"""
+"""One number carries the count of every state, so that the index alone is read, once."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, render_template, request
 
 from marketplace import fleet
-from marketplace.corners import ring_of
 from marketplace.db import reading
-from marketplace.fleet import SORTS, STATES, View
+from marketplace.fleet import SORTS, STATES, Group, View
 from marketplace.standings import KEPT, fold
 from marketplace.web import marketplace
 from pos import clock
@@ -41,6 +41,9 @@ def home() -> str:
         groups = fleet.picture(connection, now)
         corners, has_more = fleet.corners(connection, view, now)
         choices = fleet.choices(connection)
+    counts = Counter(dict.fromkeys(STATES, 0))
+    for group in groups:
+        counts.update(group.counts)
     asked = {name: text for name in TEXTS if (text := request.args.get(name, "").strip()[:LONGEST])}
     return render_template(
         "marketplace/fleet.html",
@@ -48,7 +51,8 @@ def home() -> str:
         now=now,
         since=lambda at: _seconds(now, at),
         groups=groups,
-        counts={state: sum(group.counts[state] for group in groups) for state in STATES},
+        squares=_squares,
+        counts=counts,
         states=STATES[::-1],
         worst=severity,
         corners=corners,
@@ -76,7 +80,6 @@ def corner(corner_id: str) -> str:
             now=now,
             since=lambda at: _seconds(now, at),
             corner=standing,
-            given_ring=ring_of(connection, corner_id),
             ring_names=RINGS,
             said=next((each["heartbeat"] for each in devices if each["key_id"] == standing["key_id"]), {}),
             devices=devices,
@@ -87,6 +90,19 @@ def corner(corner_id: str) -> str:
             orders=fleet.orders(connection, corner_id),
             worst=severity,
         )
+
+
+def _squares(group: Group, words: dict[str, str]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the state, address, title and number of each square of the picture: hundreds, so put together here."""
+    block = _link({}, market=group.market, ring=group.ring).partition("#")[0]
+    for cell in group.cells:
+        (state, _), *_ = by_state = cell.by_state
+        if cell.corner_id:
+            yield state, f"/console/corners/{quote(cell.corner_id)}", f"{cell.first_no} · {cell.name} · {words[state]}", 0
+        else:
+            counts = "".join(f" · {count} {words[name]}" for name, count in by_state)
+            address = f"{block}&first={cell.first_no}&last={cell.last_no}#corners"
+            yield state, address, f"{cell.first_no}–{cell.last_no}{counts}", cell.troubled
 
 
 def _read_view() -> View:

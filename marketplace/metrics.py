@@ -71,12 +71,10 @@ def _inbox(connection: Connection, now: datetime) -> Iterator[Family]:
 
 
 def _fleet(connection: Connection, now: datetime) -> Iterator[Family]:
-    states: Counter[str] = Counter()
     corners: list[tuple[str, Labels, float | int]] = []
-    for group in fleet.picture(connection, now):
-        states.update(group.counts)
-        for state, count in group.counts.items():
-            corners.append(("", {"market": group.market, "ring": group.ring, "state": state}, count))
+    for market, ring, counts in fleet.tally(connection, now):
+        for state, count in counts.items():
+            corners.append(("", {"market": market, "ring": ring, "state": state}, count))
     yield Family("comptoir_corners", "gauge", "Corners by market, ring and state.", tuple(corners))
     held: Counter[tuple[str, str, str]] = Counter()
     for each in fleet.staleness(connection, now):
@@ -109,12 +107,10 @@ def _seen(connection: Connection, now: datetime) -> dict[str, int]:
 
 
 def _faults(connection: Connection) -> Family:
-    counts: Counter[str] = Counter()
-    for each in rows(
-        connection, "select faults, count(*) as corners from standing where trouble > 0 and faults <> '' group by faults"
-    ):
-        for code in json.loads(each["faults"]):
-            counts[code] += each["corners"]
+    found = rows(connection, "select faults from standing where trouble > 0 and faults <> ''")
+    # One document of all of them: thousands of small ones take three times as long to read.
+    corners = json.loads(f"[{','.join(each['faults'] for each in found)}]")
+    counts = Counter(code for faults in corners for code in faults)
     return _labelled("comptoir_faults", "Corners by the fault they report.", "code", dict(sorted(counts.items())))
 
 

@@ -112,7 +112,7 @@ def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
     sha256 = corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
-    return _signed(reply(acked, clock.to_text(now), newer), now=now)
+    return _signed(reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
 
 
 def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Response:

@@ -67,7 +67,7 @@ def enrol(
     with hold(directory / LOCK_FILE):
         public_key = _key_at(path).public_key().public_bytes_raw()
         answer = _ask(path, client, code, public_key)
-        fingerprint = _shown(ops, answer, public_key, code, show)
+        fingerprint = _shown(ops, answer, public_key, code, show, now())
         if not is_waiting(answer):
             return _store(directory, ops, client, answer, public_key, now())
     if not wait:
@@ -116,7 +116,7 @@ def _ask(path: Path, client: Client, code: str, public_key: bytes) -> dict[str, 
         raise
 
 
-def _shown(ops: Store, answer: dict[str, Any], public_key: bytes, code: str, show: Show) -> str:
+def _shown(ops: Store, answer: dict[str, Any], public_key: bytes, code: str, show: Show, now: datetime) -> str:
     """Work out the fingerprint from what both sides hold, show it, and keep it for the kiosk's first page."""
     root, stream = answer.get("root", ""), answer.get("stream")
     if not isinstance(root, str) or not isinstance(stream, str):
@@ -124,9 +124,19 @@ def _shown(ops: Store, answer: dict[str, Any], public_key: bytes, code: str, sho
     fingerprint = fingerprint_of(public_key, root=root, code=code, stream=stream)
     if is_waiting(answer):
         with ops.write() as database:
-            store_setting(database, "enrolment", {"fingerprint": fingerprint, "key_id": key_id(public_key).hex()})
+            shown = {"fingerprint": fingerprint, "key_id": key_id(public_key).hex(), "ends_at": _ends_at(answer, now)}
+            store_setting(database, "enrolment", shown)
     show(fingerprint)
     return fingerprint
+
+
+def _ends_at(answer: dict[str, Any], now: datetime) -> str | None:
+    """Return when the code runs out by this kiosk's own clock, which may be years off; None where HQ does not say."""
+    told = answer.get("time"), answer.get("expires_at")
+    if not all(clock.is_text(moment) for moment in told):
+        return None
+    start, end = (clock.from_text(str(moment)) for moment in told)
+    return clock.to_text(now + (end - start))
 
 
 def _confirmed(

@@ -37,6 +37,7 @@ FAULTS: dict[str, Severity] = {
     "apply_failed": Severity.ACT,
     "clock_wrong": Severity.ACT,
     "disk_low": Severity.ACT,
+    "replaced": Severity.ACT,
     "printer_fault": Severity.ACT,
     "printer_offline": Severity.ACT,
     "corner_unreadable": Severity.ACT,

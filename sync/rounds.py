@@ -31,6 +31,7 @@ from sync.uplink import Pushed, push
 T = TypeVar("T")
 
 REVOKED = "revoked"
+REPLACED = "replaced"
 NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 
@@ -110,7 +111,8 @@ def run_round(
         pushed = send() if waiting else None
         believed = trusted_now(ops.read(), now())
         moved = fetch()
-        _record(ops, RoundReport(moved=moved, pushed=pushed, problems=tuple(problems)), now=now())
+        told = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
+        _record(ops, told, now=now())
         if _has_run_out(problems) or not is_brief or not is_told(ops.read(), describe(), now=now()):
             pushed = send() or pushed
         if _has_run_out(problems) and trusted_now(ops.read(), now()) < believed:
@@ -120,7 +122,8 @@ def run_round(
         if moved is not None and is_shared(ops):
             share(directory)
         report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
-        _record(ops, report, now=now())
+        if report != told:
+            _record(ops, report, now=now())
         return report
 
 
@@ -150,13 +153,16 @@ def _has_run_out(problems: list[SyncError]) -> bool:
 def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     """Keep what failed and since when, and when the catalogue was last known to be HQ's newest.
 
-    A key HQ has withdrawn stays withdrawn while HQ is silent: only an answer to this key, or a new enrolment, ends that.
+    A key HQ has withdrawn or another has replaced stays so while HQ is silent: only an answer to this key, or a new enrolment,
+    ends that.
     """
     known = setting(ops.read(), "sync_faults") or {}
     codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
     faults = {code: known.get(code, clock.to_text(now)) for code in codes}
-    if REVOKED in known and report.pushed is None:
-        faults[REVOKED] = known[REVOKED]
+    if report.pushed is None:
+        faults |= {code: known[code] for code in (REVOKED, REPLACED) if code in known}
+    elif report.pushed.replaced_at is not None:
+        faults[REPLACED] = report.pushed.replaced_at
     failed = report.failed
     with ops.write() as database:
         if faults != known:

@@ -37,13 +37,17 @@ FARTHEST = timedelta(minutes=2**24 - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What one push achieved. `hq_time` is HQ's clock as text; `is_new_corner` says the corner document changed."""
+    """What one push achieved. `hq_time` is HQ's clock as text; `is_new_corner` says the corner document changed.
+
+    `replaced_at` is when another device took this one's place at HQ; None for the corner's device of today.
+    """
 
     sent: int
     acked: int
     pending: int
     hq_time: str
     is_new_corner: bool
+    replaced_at: str | None = None
 
 
 def push(
@@ -77,13 +81,24 @@ def push(
         sent += len(batch["events"])
         pending, _ = outbox.depth(ops.read(), acked=ack)
         if not pending or ack == acked or (ack < acked and has_fallen):
-            return Pushed(sent=sent, acked=ack, pending=pending, hq_time=answer["time"], is_new_corner=is_new_corner)
+            return Pushed(
+                sent=sent,
+                acked=ack,
+                pending=pending,
+                hq_time=answer["time"],
+                is_new_corner=is_new_corner,
+                replaced_at=answer["replaced_at"] if clock.is_text(answer.get("replaced_at")) else None,
+            )
         has_fallen = has_fallen or ack < acked
 
 
-def reply(ack: int, time: str, corner: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return HQ's answer; `corner` is `{"sha256", "document"}` when the kiosk's differs."""
-    return {"ack": ack, "time": time, "corner": corner}
+def reply(ack: int, time: str, corner: dict[str, Any] | None = None, *, replaced_at: str | None = None) -> dict[str, Any]:
+    """Return HQ's answer; `corner` is `{"sha256", "document"}` when the kiosk's differs.
+
+    A device that another has replaced is told since when.
+    """
+    answer = {"ack": ack, "time": time, "corner": corner}
+    return answer if replaced_at is None else {**answer, "replaced_at": replaced_at}
 
 
 def _batch(ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[str, Any]) -> dict[str, Any]:

@@ -215,5 +215,5 @@ def test_the_budget_is_set_in_megabytes(app: Flask, kiosk: world.Kiosk, monkeypa
     fetch(app, Hq())
 
     assert answer.exit_code == 0
-    assert "media_budget_bytes: 5242880" in answer.output
+    assert answer.output.splitlines()[-1] == "media budget 5 MB"
     assert given == [BUDGET_BYTES, 5 * 2**20]

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +26,15 @@ def printed(facts: dict[str, Any], url: str = slip_url(), *, paper_mm: int = 80,
     (cut,) = pictures(data, paper_mm=paper_mm)
     assert cut.errors == ()
     return cut
+
+
+def test_loading_the_encoder_leaves_nothing_in_the_temporary_directory(tmp_path: Path) -> None:
+    """A kiosk starts every night for years."""
+    script = "import os; from kiosk import paper; paper._encoder(); print('escpos' in __import__('sys').modules)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == "True\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def words(cut: Cut) -> str:

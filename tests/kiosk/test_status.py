@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import time_machine
 from flask.testing import FlaskClient
 
 from kiosk.app import create_app
@@ -99,6 +102,23 @@ def test_the_first_page_before_enrolment_shows_the_fingerprint_to_compare(kiosk:
     with kiosk.ops_write() as ops:
         store_setting(ops, "enrolment", {"fingerprint": "1111 2222 3333 4444 5555 6666", "key_id": "56475aa7"})
     assert "1111 2222 3333 4444 5555 6666" in client.get("/").text
+
+
+def test_a_code_that_ran_out_is_said_where_the_fingerprint_stood(kiosk: world.Kiosk) -> None:
+    shown = {"fingerprint": "1111 2222 3333 4444 5555 6666", "key_id": "56475aa7", "ends_at": "2026-11-22T09:10:00Z"}
+    with kiosk.ops_write() as ops:
+        ops.execute("delete from setting")
+        store_setting(ops, "enrolment", shown)
+    client = create_app(kiosk.directory, sync=False).test_client()
+    with time_machine.travel(datetime(2026, 11, 22, 9, 9, 59, tzinfo=UTC), tick=False):
+        assert shown["fingerprint"] in client.get("/").text
+    with time_machine.travel(datetime(2026, 11, 22, 9, 10, 0, tzinfo=UTC), tick=False):
+        page = client.get("/").text
+        assert shown["fingerprint"] not in page
+        assert "Le code a expiré" in page
+        assert "Demandez un nouveau code au siège" in page
+        client.post("/language", data={"language": "en"})
+        assert "The code ran out before the confirmation." in client.get("/").text
 
 
 def test_a_withdrawn_kiosk_shows_its_pages_and_makes_no_slip(kiosk: world.Kiosk) -> None:

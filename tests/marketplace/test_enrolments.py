@@ -101,7 +101,9 @@ def test_a_new_device_replaces_the_old_one_which_may_still_deliver(hq: Hq) -> No
     log_in(hq)
     code = start_enrolment(hq.engine, "nantes-crebillon", now=clock.now())
     assert ask(hq, code).status_code == 201
-    assert hq.up(hq.event("demo_checked", {"position": "A1"})).json["ack"] == 1
+    answer = hq.up(hq.event("demo_checked", {"position": "A1"})).json
+    [device] = hq.rows("select superseded_at from device where key_id = :key_id", key_id=hq.key_id)
+    assert (answer["ack"], answer["replaced_at"]) == (1, device["superseded_at"])
     page = words(hq.client.get("/console/devices/"))
     assert "remplacée" in page
     assert "livre encore jusqu’au" in page

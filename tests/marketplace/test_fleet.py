@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from marketplace import fleet
+from marketplace.corners import set_ring
 from marketplace.db import changed, reading, rows, run_tx
 from marketplace.fleet import MOST_CELLS, PAGE_ROWS, View
 from marketplace.standings import BLOCK_NUMBERS, fold, line_up
@@ -147,6 +148,20 @@ def test_a_corner_is_in_the_worst_state_that_holds(hq: Hq, values: dict[str, Any
         (group,) = [group for group in fleet.picture(connection, clock.now()) if group.market == "fr"]
     assert [cell.state for cell in group.cells if cell.corner_id == NANTES] == [state]
     assert NANTES in seen(hq, state=state)
+
+
+def test_the_ring_shown_is_hq_s_and_a_kiosk_that_follows_another_is_said(hq: Hq) -> None:
+    log_in(hq)
+    set_ring(hq.engine, NANTES, "canary")
+    still = "la borne suit encore l’anneau stable"
+    for path in ("/console/fleet", f"/console/corners/{NANTES}"):
+        assert ("éclaireur" in words(hq.client.get(path)), still in words(hq.client.get(path))) == (True, False), "not heard yet"
+    hq.up(heartbeat=beat(ring="stable"))
+    assert "FR · éclaireur · la borne suit encore l’anneau stable" in words(hq.client.get("/console/fleet"))
+    assert "anneau éclaireur · la borne suit encore l’anneau stable" in words(hq.client.get(f"/console/corners/{NANTES}"))
+    hq.up(heartbeat=beat(ring="canary"))
+    for path in ("/console/fleet", f"/console/corners/{NANTES}"):
+        assert still not in words(hq.client.get(path))
 
 
 def test_a_publication_is_news_for_ten_minutes_before_anybody_is_behind(hq: Hq) -> None:
@@ -289,6 +304,19 @@ def test_a_large_fleet_is_drawn_in_blocks_that_lead_to_their_corners(hq: Hq, mon
     assert seen(hq, first_no=first.first_no, last_no=first.last_no)
     assert f"first={first.first_no}&amp;last={first.last_no}#corners" in hq.client.get("/console/fleet").text
     assert MOST_CELLS > 500, "a fleet of today is drawn corner by corner"
+
+
+def test_the_tally_and_the_blocks_count_as_the_single_cells_do(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_corners(hq, 120)
+    hq.up(heartbeat=beat(faults={"wrong_root": None}))
+    hq.write("update standing set seen_at = '2026-01-01T00:00:00Z' where corner_no % 3 = 0")
+    hq.write("update standing set trouble = 4, ring = 'canary' where corner_no between 1010 and 1019")
+    with reading(hq.engine) as connection:
+        single = [(group.market, group.ring, group.counts) for group in fleet.picture(connection, clock.now())]
+        monkeypatch.setattr(fleet, "MOST_CELLS", 10)
+        blocks = [(group.market, group.ring, group.counts) for group in fleet.picture(connection, clock.now())]
+        assert single == blocks == fleet.tally(connection, clock.now())
+    assert [(ring, sum(counts.values())) for _, ring, counts in single] == [("canary", 10), ("stable", 112)]
 
 
 def test_the_list_and_the_picture_read_indexes_alone(hq: Hq) -> None:

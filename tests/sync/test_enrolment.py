@@ -186,6 +186,23 @@ def test_without_waiting_the_same_command_goes_on(place: Place) -> None:
     assert place.shown == place.shown[:1] * 3
 
 
+@pytest.mark.parametrize(
+    ("told", "ends_at"),
+    [
+        ({"time": "2031-01-01T00:00:00Z", "expires_at": "2031-01-01T00:09:30Z"}, "2026-11-22T09:09:30Z"),
+        ({"time": "2031-01-01T00:00:00Z"}, None),
+        ({"time": "soon", "expires_at": 7}, None),
+    ],
+)
+def test_when_the_code_runs_out_is_kept_by_this_kiosk_s_own_clock(
+    place: Place, told: dict[str, Any], ends_at: str | None
+) -> None:
+    place.desk.waits, place.desk.spoil = 1, told
+    with pytest.raises(NotConfirmed):
+        place.enrol(wait=False)
+    assert setting(place.ops.read(), "enrolment")["ends_at"] == ends_at
+
+
 def test_a_line_that_breaks_while_one_waits_is_waited_out(place: Place) -> None:
     place.desk.waits = 2
     cuts = iter((False, True, False, False))

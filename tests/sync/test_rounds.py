@@ -167,6 +167,43 @@ def test_a_refusal_a_person_must_act_upon_is_a_fault_by_its_own_name(hq: Hq, cor
     assert setting(corner.ops.read(), "sync_faults") == {}
 
 
+def test_a_device_that_another_replaced_says_so_until_hq_takes_it_back(hq: Hq, corner: Corner, line: Line) -> None:
+    hq.publish()
+    corner.inbox.replaced_at = "2026-11-21T08:00:00Z"
+    assert corner.round().faults == (), "the round itself went well"
+    assert setting(corner.ops.read(), "sync_faults") == {"replaced": "2026-11-21T08:00:00Z"}
+    corner.round(is_brief=True)
+    line.before = lambda request: json_answer({}, 503)
+    corner.round()
+    assert set(setting(corner.ops.read(), "sync_faults")) == {"offline", "replaced"}, "silence takes nothing back"
+    line.before = lambda request: None
+    corner.inbox.replaced_at = None
+    corner.round()
+    assert setting(corner.ops.read(), "sync_faults") == {}
+
+
+@pytest.mark.parametrize("said", [7, "yesterday", ["2026-11-21T08:00:00Z"]])
+def test_a_word_about_its_place_that_is_no_time_is_left_out(hq: Hq, corner: Corner, said: Any) -> None:
+    hq.publish()
+    corner.inbox.replaced_at = said
+    report = corner.round()
+    assert (report.faults, report.pushed and report.pushed.replaced_at) == ((), None)
+    assert not setting(corner.ops.read(), "sync_faults")
+
+
+def test_a_quiet_round_writes_its_record_once(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    corner.round(is_brief=True)
+    said: list[str] = []
+    corner.ops.read()
+    with corner.ops.write() as database:
+        database.conn.set_trace_callback(said.append)
+    corner.round(is_brief=True)
+    with corner.ops.write() as database:
+        database.conn.set_trace_callback(None)
+    assert [each for each in said if each.lower() == "begin immediate"] == ["begin immediate"] * 2, "the record, and this test's"
+
+
 def test_a_damaged_catalogue_is_told_as_empty_and_rebuilt(hq: Hq, corner: Corner) -> None:
     hq.publish()
     corner.round()

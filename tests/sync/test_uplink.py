@@ -51,6 +51,7 @@ class Inbox:
         self.stored: dict[tuple[str, int], tuple[str, str]] = {}
         self.heartbeats: list[dict[str, Any]] = []
         self.corner: dict[str, Any] | None = None
+        self.replaced_at: str | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> Answer:
         body = request.body if isinstance(request.body, bytes) else b""
@@ -69,7 +70,7 @@ class Inbox:
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
         self.heartbeats.append(batch["heartbeat"])
-        answer = json_answer(reply(self.ack(batch["stream"]), self.time, self.corner))
+        answer = json_answer(reply(self.ack(batch["stream"]), self.time, self.corner, replaced_at=self.replaced_at))
         return self.signed(request, answer)
 
     def signed(self, request: requests.PreparedRequest, answer: Answer) -> Answer:

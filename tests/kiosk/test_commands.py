@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from comptoir import comptoir
+from pos.ops import store_setting
+from tests import world
+
+
+def lines(kiosk: world.Kiosk, *arguments: str) -> list[str]:
+    return CliRunner().invoke(comptoir, ["kiosk", *arguments, "--dir", str(kiosk.directory)]).output.splitlines()
+
+
+def test_what_only_this_device_knows_is_said_in_the_words_that_set_it(kiosk: world.Kiosk) -> None:
+    wishes = ("--printer", "192.0.2.9:9100", "--mirror", "http://192.0.2.7:8001", "--mirror", "http://192.0.2.8:8001/")
+    said = lines(kiosk, "set", "--marketplace", "https://hq.example/", *wishes, "--share", "on")
+
+    assert said == [
+        "marketplace  https://hq.example",
+        "printer      192.0.2.9:9100",
+        "mirrors      http://192.0.2.7:8001, http://192.0.2.8:8001",
+        "share        on",
+        "media budget 64 MB",
+    ]
+    assert lines(kiosk, "set", "--mirror", "", "--share", "off")[2:4] == ["mirrors      none", "share        off"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("replaced", "another device was enrolled in its place"),
+        ("revoked", "HQ withdrew this device"),
+        ("stream_forked", "the records were copied or restored"),
+        ("rejected", "HQ refuses its rounds"),
+    ],
+)
+def test_the_doctor_says_what_hq_said_of_this_device(kiosk: world.Kiosk, code: str, words: str) -> None:
+    assert any(line.startswith("enrolment    ok     nantes-crebillon, key ") for line in lines(kiosk, "doctor"))
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "sync_faults", {"offline": "2026-11-22T09:00:00Z", code: "2026-11-22T09:00:00Z"})
+
+    [said] = [line for line in lines(kiosk, "doctor") if line.startswith("enrolment")]
+
+    assert said.startswith("enrolment    FAULT  nantes-crebillon, key ")
+    assert words in said
+    assert said.endswith("since 2026-11-22T09:00:00Z")

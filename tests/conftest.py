@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import pytest
+from flask import Flask
 from hypothesis import settings
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 
 from tests import world
 
@@ -24,3 +28,29 @@ def kiosk(tmp_path: Path) -> Iterator[world.Kiosk]:
     yield made
     made.catalog.close()
     made.ops.close()
+
+
+class CompiledOnce(BytecodeCache):
+    """Templates as this process compiled them: every test makes an app of its own, and its pages are the same text again."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, CodeType | None] = {}
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        """Look a template up by what is really compiled: each language puts its own sentences into the same source."""
+        key = f"{name} {filename} {environment.preprocess(source, name, filename)}"
+        bucket = Bucket(environment, key, "")
+        bucket.code = self._codes.get(key)
+        return bucket
+
+    def set_bucket(self, bucket: Bucket) -> None:
+        """Remember a template."""
+        self._codes[bucket.key] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Compile no page twice in a worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": CompiledOnce()})
+        yield

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import browse, compare, counter, home, media, paper, plans, prices, print_jobs, selections, skus, slips, status, web
 from kiosk.background import start_rounds
-from kiosk.pages import page_environments
+from kiosk.pages import Pages, page_environments
 from kiosk.rescan import start_rescans
 from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
@@ -51,17 +51,18 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         MAX_FORM_PARTS=60,
         SESSION_COOKIE_NAME="none",
     )
+    app.jinja_environment = Pages
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
     HTMX(app)
-    web.add_filters(app)
-    app.jinja_env.filters["drawing"] = media.drawing_url
+    app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings)
+    app.context_processor(web.shared_context)
     assets_version, assets = web.load_assets(pages / "static")
     app.extensions.update(
         {
             "comptoir": _open_kiosk(directory),
             "comptoir-pages": pages,
-            "comptoir-languages": page_environments(app.jinja_env, pages),
+            "comptoir-languages": page_environments(app.jinja_env, pages, web.filters_of),
             "comptoir-assets": assets,
             "comptoir-assets-version": assets_version,
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
@@ -48,17 +48,36 @@ def shown(item: Mapping[str, Any]) -> Medium | None:
 
 def drawing_url(item: Mapping[str, Any]) -> str:
     """Return the address of the drawing of a SKU or category: HQ's where it is here, else our own of its form and colour."""
-    store = web.kiosk().media
+    [(_, url)] = with_drawings([item])
+    return url
+
+
+def with_drawings(items: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
+    """Return each SKU or category with the address of its drawing, all looked up together: a list shows twenty."""
+    here = _drawings_here(items)
+    return [(item, here.get(_owner(item)) or own_drawing_url(item)) for item in items]
+
+
+def _drawings_here(items: Iterable[Mapping[str, Any]]) -> dict[int | str, str]:
+    """Return the addresses of HQ's drawings that are here, by the SKU or category they are of."""
+    store, owners = web.kiosk().media, [_owner(item) for item in items]
     if store.is_empty():
-        return own_drawing_url(item)
-    sku_id, category_id = item.get("sku_id"), item.get("category_id")
-    drawings: list[Medium] = []
-    if sku_id is not None:
-        drawings = media.drawings_of_sku(web.catalog(), sku_id)
-    elif category_id is not None:
-        drawings = media.drawings_of_category(web.catalog(), category_id)
-    here = next((drawing for drawing in drawings if store.has(drawing.sha256)), None)
-    return f"/media/{here.sha256}" if here else own_drawing_url(item)
+        return {}
+    sku_ids = [owner for owner in owners if isinstance(owner, int)]
+    category_ids = [owner for owner in owners if isinstance(owner, str)]
+    named: list[tuple[int | str, str]] = []
+    named += media.drawings_of_skus(web.catalog(), sku_ids) if sku_ids else []
+    named += media.drawings_of_categories(web.catalog(), category_ids) if category_ids else []
+    here: dict[int | str, str] = {}
+    for owner, sha256 in named:
+        if owner not in here and store.has(sha256):
+            here[owner] = f"/media/{sha256}"
+    return here
+
+
+def _owner(item: Mapping[str, Any]) -> int | str:
+    owner: int | str = item["category_id"] if item.get("sku_id") is None else item["sku_id"]
+    return owner
 
 
 def own_drawing_url(item: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Pages in each language: sentences without variables are translated when a template is compiled, once, not at every request.
+"""Pages in each language: sentences are translated when a template is compiled, once, not at every request.
 
 French stands in the templates as `_("…")`; a page in English comes from the same template compiled again.
 """
@@ -6,38 +6,73 @@ French stands in the templates as `_("…")`; a page in English comes from the s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from babel.support import NullTranslations
-from jinja2 import Environment
+from flask.templating import Environment
 from jinja2.ext import Extension
+from markupsafe import Markup
 
 from pos import languages
 
 MOST_PAGES = 100
-PLAIN_SENTENCE = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"\)')
+SENTENCE = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"([),])')
 
 
-def page_environments(base: Environment, pages: Path) -> dict[str, Environment]:
-    """Return an environment for each language, sharing filters and globals with `base`."""
+class Pages(Environment):
+    """What compiles our templates. Nearly all that pages show are dicts, whose keys Jinja would try last."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return `obj.attribute`: of a dict its key, before its methods."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def page_environments(
+    base: Environment, pages: Path, filters_of: Callable[[str], Mapping[str, Callable[..., Any]]]
+) -> dict[str, Environment]:
+    """Return an environment for each language, with the filters of `base` and those of the language."""
     made = {}
     for language in languages.LANGUAGES:
         sentences = languages.translations("kiosk", language, pages)
-        made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
+        page = made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
+        page.filters = {**base.filters, **filters_of(language)}
+        page.globals = {**base.globals, "_": _filled, "ngettext": _counted(sentences, language)}
     return made
 
 
 def _translated(translations: NullTranslations) -> type[Extension]:
-    """Return the extension that puts the translation in the place of each plain sentence."""
+    """Return the extension that puts the translation in the place of each sentence.
+
+    A plain one becomes a constant, which Jinja escapes and joins to the markup around it; of one with values, `_` fills those in.
+    """
 
     def translate(match: re.Match[str]) -> str:
-        text = translations.gettext(match[1]).replace("%%", "%")
-        return '"' + text.replace('"', '\\"') + '"'
+        text = translations.gettext(match[1]).replace('"', '\\"')
+        return f'_("{text}",' if match[2] == "," else f'"{text.replace("%%", "%")}"'
 
     class Translated(Extension):
-        """Plain sentences become constants, which Jinja escapes and joins to the markup around them."""
+        """Translates a template before it is compiled."""
 
         def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 -- Jinja's hook
-            return PLAIN_SENTENCE.sub(translate, source)
+            return SENTENCE.sub(translate, source)
 
     return Translated
+
+
+def _filled(sentence: str, **values: Any) -> Markup:
+    """Return a sentence of ours, which may hold markup, with the values in it escaped."""
+    return Markup(sentence) % values  # noqa: S704 - a sentence of the templates, never what somebody typed
+
+
+def _counted(translations: NullTranslations, language: str) -> Callable[[str, str, int], Markup]:
+    """Return what says `num` things. French, the language of the sources, says "0 bon": its plural begins at two."""
+
+    def counted(one: str, many: str, num: int) -> Markup:
+        first = one if num < 2 else many
+        return _filled(first if language == "fr" else translations.ngettext(one, many, num), num=num)
+
+    return counted

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app, g, request
 from jinja2 import Environment, Template
 from sqlite_utils import Database
 
@@ -44,6 +44,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+    "Vary": "HX-Request, Cookie, Accept-Encoding",
 }
 COMPRESS_FROM_BYTES = 1400
 
@@ -199,12 +201,9 @@ def settle_visitor() -> None:
 
 
 def add_headers(response: Response) -> Response:
-    """Add the security headers to every answer, and compress pages; pages are never stored."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
-    response.vary.update(("HX-Request", "Cookie", "Accept-Encoding"))
+    """Add the headers of every answer that its route did not set, and compress pages; pages are never stored."""
+    present = set(response.headers.keys())
+    response.headers.extend([(name, value) for name, value in HEADERS.items() if name not in present])
     if (
         response.mimetype in ("text/html", "application/json")
         and not response.is_streamed
@@ -262,40 +261,20 @@ def spoken() -> list[str]:
     return found
 
 
-def add_filters(app: Flask) -> None:
-    """Register what templates say money, days and names with; blocks rendered alone see filters too."""
-    filters: dict[str, Callable[..., Any]] = {
-        "money": lambda cents: languages.money(cents, g.currency, g.language),
-        "short": lambda cents: _short_money(cents, g.currency, g.language),
-        "number": lambda value: languages.number(value, g.language),
-        "day": lambda text: languages.day(text, g.language, g.time_zone),
-        "moment": lambda text: languages.moment(text, g.language, g.time_zone),
-        "hour": lambda text: _hour(text, g.language, g.time_zone),
-        "text": lambda texts: languages.text_of(texts, g.language),
-        "storage": lambda gigabytes: languages.storage(gigabytes, g.language),
+def filters_of(language: str) -> dict[str, Callable[..., Any]]:
+    """Return what templates of one language say money, days and names with; blocks rendered alone see filters too."""
+    return {
+        "money": lambda cents: languages.money(cents, g.currency, language),
+        "short": lambda cents: _short_money(cents, g.currency, language),
+        "number": lambda value: languages.number(value, language),
+        "day": lambda text: languages.day(text, language, g.time_zone),
+        "moment": lambda text: languages.moment(text, language, g.time_zone),
+        "hour": lambda text: _hour(text, language, g.time_zone),
+        "text": lambda texts: languages.text_of(texts, language),
+        "storage": lambda gigabytes: languages.storage(gigabytes, language),
         "name": skus.title,
         "plus": with_query,
     }
-    app.jinja_env.filters.update(filters)
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    install: Callable[..., None] = app.jinja_env.install_gettext_callables  # type: ignore[attr-defined]
-    install(
-        _translate,
-        _translate_count,
-        newstyle=True,
-    )
-    app.context_processor(_shared)
-
-
-def _translate(text: str) -> str:
-    return str(g.translations.gettext(text))
-
-
-def _translate_count(one: str, many: str, count: int) -> str:
-    """French, the language of the sources, says "0 bon": its plural begins at two."""
-    if g.language == "fr":
-        return one if count < 2 else many
-    return str(g.translations.ngettext(one, many, count))
 
 
 def _template(name: str) -> Template:
@@ -303,7 +282,8 @@ def _template(name: str) -> Template:
     return environment.get_template(f"kiosk/{name}")
 
 
-def _shared() -> dict[str, Any]:
+def shared_context() -> dict[str, Any]:
+    """Return what every template sees."""
     view = request.cookies.get(VIEW_COOKIE, "").split(".")
     selection_id = request.view_args.get("selection_id") if request.view_args else None
     selection_id = selection_id or request.args.get("s", "")[:32]

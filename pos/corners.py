@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlite_utils import Database
 
 from pos import clock, outbox
 from pos.errors import Invalid, NotFound
-from pos.ops import setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,16 @@ def read_corner(document: dict[str, Any]) -> Corner:
 
 def corner(ops: Database) -> Corner:
     """Return the corner this kiosk is enrolled in. Raises: NotFound before enrolment."""
-    document = setting(ops, "corner")
-    if document is None:
+    row = ops.execute("select value from setting where name = 'corner'").fetchone()
+    if row is None:
         raise NotFound("this kiosk is not enrolled")
-    return read_corner(document)
+    return _read_text(row[0])
+
+
+@lru_cache(maxsize=8)
+def _read_text(text: str) -> Corner:
+    """Read a corner document as it is stored; every page asks for it, and the same text is the same corner."""
+    return read_corner(json.loads(text))
 
 
 def demo_devices(ops: Database, corner: Corner) -> list[dict[str, Any]]:

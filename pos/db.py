@@ -16,6 +16,7 @@ from pos.errors import DiskFull
 DatabaseError = sqlite3.DatabaseError
 OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
+Row = sqlite3.Row
 
 SCHEMA_ACTIONS = frozenset(
     {

@@ -56,14 +56,14 @@ def media_of_sku(database: Database, sku_id: int) -> list[Medium]:
     return _read(database, "where sku_id = ? order by rank, media_id limit 20", [sku_id])
 
 
-def drawings_of_sku(database: Database, sku_id: int) -> list[Medium]:
-    """Return a SKU's drawings alone, HQ's first choice first."""
-    return _read(database, "where sku_id = ? and kind = 'drawing' order by rank, media_id limit 4", [sku_id])
+def drawings_of_skus(database: Database, sku_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Return the drawings of these SKUs as (SKU, blob), of each SKU HQ's first choice first."""
+    return _drawings(database, "sku_id", sku_ids)
 
 
-def drawings_of_category(database: Database, category_id: str) -> list[Medium]:
-    """Return a category's drawings, HQ's first choice first."""
-    return _read(database, "where category_id = ? and kind = 'drawing' order by rank, media_id limit 4", [category_id])
+def drawings_of_categories(database: Database, category_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the drawings of these categories as (category, blob), of each category HQ's first choice first."""
+    return _drawings(database, "category_id", category_ids)
 
 
 def medium_by_sha256(database: Database, sha256: str) -> Medium | None:
@@ -102,6 +102,17 @@ def wanted_of_shelf(database: Database) -> Iterator[Wanted]:
         # Whole batches, so that no read stays open on the catalogue while the network is slow.
         yield from _shown(row[1:] for row in batch if row[2] is not None)
         after = batch[-1][:2]
+
+
+def _drawings(database: Database, column: str, keys: Iterable[Any]) -> list[tuple[Any, str]]:
+    return database.execute(
+        f"""
+        select media.{column}, media.sha256
+        from json_each(?) as wanted cross join media on media.{column} = wanted.value and media.kind = 'drawing'
+        order by media.rank, media.media_id
+        """,
+        [json.dumps([*keys])],
+    ).fetchall()
 
 
 def _shown(rows: Iterable[tuple[Any, ...]]) -> Iterator[Wanted]:

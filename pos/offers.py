@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from pos.bodies import read_body
+from pos.db import Row
 from pos.errors import ListingGone
 
 # A price that was announced and has started comes before the one the listing was published with (`pos.prices`).
@@ -96,7 +98,7 @@ def best_first(price: str) -> str:
 def grades(database: Database) -> list[dict[str, Any]]:
     """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
     rows = database.execute("select grade_id, rank, body from grade order by rank")
-    return [{**json.loads(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
+    return [{**read_body(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
 
 
 def ladder(database: Database, sku_id: int) -> list[Rung]:
@@ -215,27 +217,29 @@ def _on_offer(database: Database, started: str = STARTED) -> str:
     return ON_OFFER.format(started=started, floor=f"case listing.grade_id {cases} end" if cases else "null")
 
 
-def _rows(database: Database, where: str, values: list[int]) -> list[dict[str, Any]]:
+def _rows(database: Database, where: str, values: list[int]) -> list[Row]:
     rows = database.execute(
         f"""
-        select listing.*, {PRICE} as price_cents, {PRIOR} as prior_cents, {PRICE} + listing.shipping_cents as all_in_cents,
+        select listing.listing_id, listing.sku_id, listing.grade_id, listing.seller_id, {PRICE} as price_cents,
+          listing.shipping_cents, {PRICE} + listing.shipping_cents as all_in_cents, listing.delivery_days,
+          listing.warranty_months, listing.vat_margin, listing.battery_pct, listing.new_battery, {PRIOR} as prior_cents,
           stock.quantity, seller.quality_bp, seller.body as seller_body
         {_on_offer(database)} {where}
         order by {best_first(PRICE)}
         """,
         values,
     )
-    names = [column[0] for column in rows.description]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    rows.row_factory = Row
+    return rows.fetchall()
 
 
-def _offer(row: dict[str, Any], runners_up: list[dict[str, Any]]) -> Offer:
+def _offer(row: Row, runners_up: list[Row]) -> Offer:
     return Offer(
         listing_id=row["listing_id"],
         sku_id=row["sku_id"],
         grade_id=row["grade_id"],
         seller_id=row["seller_id"],
-        seller={**json.loads(row["seller_body"]), "quality_bp": row["quality_bp"]},
+        seller={**read_body(row["seller_body"]), "quality_bp": row["quality_bp"]},
         price_cents=row["price_cents"],
         shipping_cents=row["shipping_cents"],
         all_in_cents=row["all_in_cents"],
@@ -247,7 +251,7 @@ def _offer(row: dict[str, Any], runners_up: list[dict[str, Any]]) -> Offer:
         prior_cents=row["prior_cents"],
         quantity=row["quantity"],
         runners_up=tuple(
-            {"name": json.loads(other["seller_body"])["name"], "difference_cents": other["all_in_cents"] - row["all_in_cents"]}
+            {"name": read_body(other["seller_body"])["name"], "difference_cents": other["all_in_cents"] - row["all_in_cents"]}
             for other in runners_up
         ),
     )

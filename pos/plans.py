@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
+from pos.bodies import read_body
 from pos.errors import NotFound
 from pos.totals import OptionTerms, PlanTerms, early_exit_cents
 
@@ -44,7 +44,7 @@ class Option:
 def plans(database: Database) -> list[Plan]:
     """Return every plan of the market, in HQ's order."""
     rows = database.execute("select plan_id, partner_id, rank, body from plan order by rank, plan_id")
-    return [Plan(plan_id=row[0], partner_id=row[1], rank=row[2], body=json.loads(row[3])) for row in rows]
+    return [Plan(plan_id=row[0], partner_id=row[1], rank=row[2], body=read_body(row[3])) for row in rows]
 
 
 def plan(database: Database, plan_id: int) -> Plan:
@@ -58,7 +58,7 @@ def plan(database: Database, plan_id: int) -> Plan:
 def options(database: Database, *, category_id: str | None, has_device: bool, has_plan: bool) -> list[Option]:
     """Return the options open to a line with these contents, in HQ's order."""
     rows = database.execute("select option_id, rank, body from option order by rank, option_id")
-    every = [Option(option_id=row[0], rank=row[1], body=json.loads(row[2])) for row in rows]
+    every = [Option(option_id=row[0], rank=row[1], body=read_body(row[2])) for row in rows]
     return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
 
 
@@ -73,7 +73,7 @@ def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
         """,
         [kind, day, day],
     ).fetchone()
-    return json.loads(row[0]) if row else None
+    return read_body(row[0]) if row else None
 
 
 def exit_cents(terms: PlanTerms, *, device_cents: int | None, law: dict[str, Any] | None, after_month: int) -> int:

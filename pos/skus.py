@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from pos.bodies import read_body
 from pos.errors import Invalid, NotFound
 
 # Each order's column, and whether it runs down; the column of "price" is that of the grade asked for, where one is.
@@ -27,6 +28,8 @@ LONGEST_TEXT = 200
 LONGEST_WORD = 40
 MAX_COMPARED = 4
 FORGIVEN_FROM = 5
+MOST_GATHERED = 1500
+"""So many SKUs are gathered and sorted in a millisecond; an index of all of them may be read in vain for ten."""
 
 
 class BadQuery(Invalid):
@@ -62,13 +65,15 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     if query.sort not in SORTS:
         raise BadQuery(field="sort")
     match, corrected = _match(database, query.q)
-    found, values = _found(query, match)
+    is_few = match is None and query.grade_id is not None and _is_few(database, query)
+    found, values = _found(query, match, is_few=is_few)
     down = "desc" if SORTS[query.sort][1] else ""
     rows = list(
         database.execute(
             f"""
-            select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body,
-              found.from_cents, shelf.grades, category.body ->> '$.form', found.place
+            select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year,
+              sku.body -> '$.color', sku.body -> '$.specs', found.from_cents, shelf.grades, category.body ->> '$.form',
+              found.place
             from ({found} limit :limit) as found
             cross join shelf on shelf.sku_id = found.sku_id
             cross join sku on sku.sku_id = found.sku_id
@@ -86,10 +91,8 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
 def facets(database: Database, query: Query) -> dict[str, list[dict[str, Any]]]:
     """Return what the query can be narrowed to: `categories`, and the `brands` and `storages` of the chosen category."""
     categories = [
-        {"category_id": category_id, "form": form, "name": json.loads(name)}
-        for category_id, form, name in database.execute(
-            "select category_id, body ->> '$.form', body -> '$.name' from category order by rank, category_id"
-        )
+        {"category_id": category_id, "form": (body := read_body(text))["form"], "name": body["name"]}
+        for category_id, text in database.execute("select category_id, body from category order by rank, category_id")
     ]
     within = "where category_id = :category" if query.category else "where true"
     given = {"category": query.category} if query.category else {}
@@ -118,7 +121,7 @@ def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the SKUs of the same model on offer (capacity, colour), this one included, by capacity."""
     rows = database.execute(
         """
-        select sku.sku_id, sku.sku, sku.storage_gb, sku.body, shelf.from_cents
+        select sku.sku_id, sku.sku, sku.storage_gb, sku.body -> '$.color', shelf.from_cents
         from sku join shelf using (sku_id)
         where sku.category_id = ? and sku.brand = ? and sku.model = ?
         order by sku.storage_gb, sku.sku
@@ -127,8 +130,8 @@ def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
         [item["category_id"], item["brand"], item["model"]],
     )
     return [
-        {"sku_id": sku_id, "sku": code, "storage_gb": storage, "color": json.loads(body).get("color"), "from_cents": cents}
-        for sku_id, code, storage, body, cents in rows
+        {"sku_id": sku_id, "sku": code, "storage_gb": storage, "color": color and read_body(color), "from_cents": cents}
+        for sku_id, code, storage, color, cents in rows
     ]
 
 
@@ -238,11 +241,26 @@ def _one_slip_apart(left: str, right: str) -> bool:
     return left[start + 1 :] == right[start + 1 :] or left[start:] == swapped
 
 
-def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
+def _is_few(database: Database, query: Query) -> bool:
+    """Tell whether the category and brand asked for leave few SKUs; False where neither is asked for."""
+    kind = _kind(query)
+    values = {"category": query.category, "brand": query.brand, "most": MOST_GATHERED}
+    few = f"select coalesce(sum(skus), 0) <= :most from facet where {kind}"
+    return bool(kind and database.execute(few, values).fetchone()[0])
+
+
+def _kind(query: Query) -> str:
+    """Return the condition on `facet` of the category and brand asked for, "" where neither is."""
+    wanted = {"category_id = :category": query.category, "brand = :brand": query.brand}
+    return " and ".join(text for text, value in wanted.items() if value)
+
+
+def _found(query: Query, match: str | None, *, is_few: bool) -> tuple[str, dict[str, Any]]:
     """Return the statement, without its limit, that finds `sku_id`, `from_cents` and `place` (the sort key), and its values.
 
     Without words it reads one index in the order asked and stops at the last card; with words it sorts what they match. Where a
-    grade is asked for, prices are that grade's. Every join is a cross join: the order of the tables is decided here.
+    grade is asked for, prices are that grade's, and `is_few` has the SKUs of the kind asked for gathered and sorted, since
+    what the grades are offered at is indexed without kinds. Every join is a cross join: the order of the tables is decided here.
     """
     place, is_down = SORTS[query.sort]
     cents, sku_id = "shelf.from_cents", "shelf.sku_id"
@@ -251,9 +269,14 @@ def _found(query: Query, match: str | None) -> tuple[str, dict[str, Any]]:
         tables, cents = [*tables, "offer"], "offer.all_in_cents"
         if place == "shelf.from_cents":
             place = cents
-            if not match:
+            if not match and not is_few:
                 tables, sku_id = ["offer", "shelf"], "offer.sku_id"
     conditions, values = _conditions(query, match, cents if place == cents else f"+{cents}")
+    if query.grade_id is not None and query.max_cents is not None:
+        # A SKU whose lowest price is too high needs no look at its grade's, which is as high or higher.
+        conditions.append("+shelf.from_cents <= :max")
+    if is_few:
+        conditions.append(f"(shelf.category_id, shelf.brand) in (select category_id, brand from facet where {_kind(query)})")
     conditions += [f"{left}.{KEYS[left]} = {right}.{KEYS[right]}" for left, right in pairwise(tables)]
     if query.after:
         conditions.append(f"({place}, {sku_id}) {'<' if is_down else '>'} (:key, :after)")
@@ -295,8 +318,7 @@ def _after(text: str) -> tuple[int, int]:
 
 
 def _card(row: tuple[Any, ...]) -> dict[str, Any]:
-    sku_id, code, brand, model, storage_gb, category_id, year, body, from_cents, grade_bits, form, _ = row
-    facts = json.loads(body)
+    sku_id, code, brand, model, storage_gb, category_id, year, color, specs, from_cents, grade_bits, form, _ = row
     return {
         "sku_id": sku_id,
         "sku": code,
@@ -306,9 +328,8 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
         "category_id": category_id,
         "form": form,
         "year": year,
-        "color": facts.get("color"),
-        "specs": facts.get("specs", {}),
-        "updates_until": facts.get("updates_until"),
+        "color": color and read_body(color),
+        "specs": read_body(specs) if specs else {},
         "from_cents": from_cents,
         "ranks": [rank for rank in range(1, 9) if grade_bits >> rank & 1],
     }
@@ -329,7 +350,7 @@ def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
     if row is None:
         raise NotFound(sku=str(value))
     names = ("sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year")
-    category = {**json.loads(row[8]), "category_id": row[2]}
+    category = {**read_body(row[8]), "category_id": row[2]}
     facts = json.loads(row[7])
     on_offer = {"category": category, "form": category["form"], "from_cents": row[9], "grades": row[10]}
     absent: dict[str, Any] = {"color": None, "specs": {}, "updates_until": None, "new_price": None}

@@ -3,7 +3,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+
+from kiosk import browse
+from tests import world
 
 
 def models(text: str) -> list[str]:
@@ -54,6 +58,33 @@ def test_a_typo_is_forgiven_and_said(client: FlaskClient) -> None:
 
     assert models(page) == ["Galaxy S22"]
     assert "Voici « galaxy »" in page
+
+
+def test_what_somebody_typed_is_never_markup(client: FlaskClient) -> None:
+    page = client.get("/browse", query_string={"q": "<i>galayx%s"}).text
+
+    assert "« &lt;i&gt;galayx%s »" in page
+    assert "<i>galayx" not in page
+
+
+def test_the_number_of_questions_does_not_grow_with_the_cards(
+    app: Flask, client: FlaskClient, kiosk: world.Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every card asks for HQ's drawing as soon as any medium was ever fetched."""
+    (kiosk.directory / "media").mkdir()
+    asked: list[str] = []
+    app.extensions["comptoir"].catalog.read().conn.set_trace_callback(asked.append)
+
+    def questions(path: str) -> int:
+        asked.clear()
+        assert client.get(path).status_code == 200
+        return len(asked)
+
+    monkeypatch.setattr(browse, "PAGE", 1)
+    one = questions("/browse")
+    monkeypatch.setattr(browse, "PAGE", 18)
+
+    assert questions("/browse") == one <= 12
 
 
 def test_results_come_alone_while_typing_and_keep_the_address(client: FlaskClient) -> None:

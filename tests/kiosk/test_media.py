@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,6 +96,17 @@ def test_lists_never_show_a_picture(client: FlaskClient, put: Put) -> None:
         text = client.get(path).text
         assert sha256 not in text
         assert OWN in text
+
+
+def test_each_card_shows_its_own_drawing_and_the_first_that_is_here(client: FlaskClient, put: Put) -> None:
+    blue = put(DRAWING, kind="drawing")
+    put(DRAWING + b"1", kind="drawing", sku_id=world.IPHONE_12, rank=1, is_here=False)
+    second = put(DRAWING + b"2", kind="drawing", sku_id=world.IPHONE_12, rank=2)
+    put(DRAWING + b"3", kind="drawing", sku_id=world.IPHONE_12, rank=3)
+    page = client.get("/browse?brand=Apple").text
+
+    shown = dict(re.findall(r'<a href="/sku/([^"]+)">\s*<img src="([^"]+)"', page))
+    assert shown == {"IPHONE-13-128-BLUE": f"/media/{blue}", "IPHONE-12-128-BLUE": f"/media/{second}"}
 
 
 def test_a_category_s_drawing_stands_on_its_tile(client: FlaskClient, put: Put) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+
+from pos.bodies import read_body
+from tests import world
 
 LIMIT_BYTES = 120 * 1024
 
@@ -85,6 +89,17 @@ def test_static_files_are_versioned_compressed_and_kept(client: FlaskClient) -> 
 @pytest.mark.parametrize("path", ["/", "/home", "/browse", "/sku/IPHONE-13-128-BLUE?plan=2"])
 def test_a_first_visit_stays_light(client: FlaskClient, path: str) -> None:
     assert first_visit_bytes(client, path) <= LIMIT_BYTES
+
+
+def test_no_page_changes_the_bodies_that_all_pages_share(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    chosen = {"listing": "107", "plan": world.FORFAIT_5}
+    selection = client.post("/selections", data=chosen).headers["location"]
+    for path in ("/", "/home", "/browse?grade=GOOD", "/sku/IPHONE-13-128-BLUE?plan=2&option=1", "/plans", selection):
+        assert client.get(path).status_code == 200
+
+    for table in ("grade", "category", "seller", "plan", "option", "law"):
+        for (text,) in kiosk.catalog.read().execute(f"select body from {table}"):
+            assert read_body(text) == json.loads(text)
 
 
 def test_pages_are_the_same_with_and_without_compression(client: FlaskClient) -> None:

@@ -27,6 +27,14 @@ def test_the_corner_is_what_hq_says(kiosk: Kiosk) -> None:
     assert (corner.corner_no, corner.city, corner.currency, corner.languages) == (101, "Nantes", "EUR", ("fr", "en"))
 
 
+def test_a_document_that_changes_is_read_anew(kiosk: Kiosk) -> None:
+    assert corners.corner(kiosk.ops.read()) is corners.corner(kiosk.ops.read())
+    with kiosk.ops_write() as ops:
+        ops.execute("update setting set value = json_set(value, '$.city', 'Rezé') where name = 'corner'")
+
+    assert corners.corner(kiosk.ops.read()).city == "Rezé"
+
+
 def test_there_is_no_corner_before_enrolment(tmp_path: Path) -> None:
     ops = open_ops(tmp_path / "ops.db")
     with pytest.raises(NotFound):

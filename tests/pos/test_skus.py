@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -228,6 +229,45 @@ def test_pages_cover_everything_once_in_order(wide: Database, sort: str, wishes:
         assert all(left >= right if sort == "-price" else left <= right for left, right in steps)
 
 
+WISHES = [
+    {"grade_id": GOOD},
+    {"grade_id": GOOD, "max_cents": 18000},
+    {"grade_id": PREMIUM, "min_cents": 12000, "max_cents": 20000},
+    {"grade_id": GOOD, "category": "consoles"},
+    {"grade_id": GOOD, "brand": "Apple", "storage_gb": 128},
+    {"grade_id": FAIR, "brand": "Dyson", "max_cents": 15000},
+    {"grade_id": FAIR, "category": "phones", "brand": "Sony"},
+    {"max_cents": 15000},
+    {"brand": "Sony", "min_cents": 12000},
+]
+
+
+@pytest.mark.parametrize("most_gathered", [-1, 1500], ids=["searched", "gathered"])
+@pytest.mark.parametrize("sort", skus.SORTS)
+@pytest.mark.parametrize("wishes", WISHES, ids=str)
+def test_a_list_holds_what_is_offered_under_its_conditions_and_nothing_else(
+    wide: Database, monkeypatch: pytest.MonkeyPatch, wishes: dict[str, Any], sort: str, most_gathered: int
+) -> None:
+    monkeypatch.setattr(skus, "MOST_GATHERED", most_gathered)
+    wanted = Query(sort=sort, **wishes)
+    lowest: dict[int, int] = {}
+    for sku_id, category_id, brand, storage_gb, grade_id, cents in wide.execute(
+        "select sku_id, category_id, brand, storage_gb, grade_id, all_in_cents from offer join sku using (sku_id)"
+    ):
+        asked = (wanted.category, wanted.brand, wanted.storage_gb, wanted.grade_id)
+        if all(wish in (None, fact) for wish, fact in zip(asked, (category_id, brand, storage_gb, grade_id), strict=True)):
+            lowest[sku_id] = min(cents, lowest.get(sku_id, cents))
+    least, most = wanted.min_cents or 0, wanted.max_cents or 10**9
+
+    cards = skus.browse(wide, wanted, limit=1000).cards
+
+    assert {card["sku_id"]: card["from_cents"] for card in cards} == {
+        sku_id: cents for sku_id, cents in lowest.items() if least <= cents <= most
+    }
+    if sort.endswith("price"):
+        assert [card["from_cents"] for card in cards] == sorted((card["from_cents"] for card in cards), reverse=sort == "-price")
+
+
 HOSTILE = [
     '"',
     "*",
@@ -360,6 +400,14 @@ def test_a_page_of_the_list_is_read_from_an_index_and_stops_at_its_last_card(wid
     else:
         assert any("COVERING INDEX shelf_by_" in step or "INDEX offer_by_price" in step for step in listed)
         assert "USE TEMP B-TREE FOR ORDER BY" not in listed
+
+
+@pytest.mark.parametrize("sort", ["price", "-price"])
+def test_a_grade_of_few_skus_is_not_looked_for_among_all_of_that_grade(wide: Database, sort: str) -> None:
+    steps = plan_of(wide, lambda: skus.browse(wide, Query(category="consoles", grade_id=GOOD, sort=sort)))
+
+    assert any("INDEX shelf_by_kind" in step for step in steps)
+    assert not [step for step in steps if "offer_by_price" in step]
 
 
 def test_pages_beside_the_list_read_by_index(wide: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import marketplace
 import pos
 import sync
 import templates
+from kiosk.pages import SENTENCE
 from pos import languages
 from pos.errors import PosError
 
@@ -120,6 +122,12 @@ def messages_of(part: str) -> set[tuple[str, str | None]]:
             if texts:
                 found.add((texts[0], texts[1] if len(texts) > 1 else None))
     return found
+
+
+@pytest.mark.parametrize("path", pages("kiosk"), ids=lambda path: path.name)
+def test_every_sentence_of_the_kiosk_can_be_translated_before_its_page_is_compiled(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(SENTENCE.findall(text)) == len(re.findall(r"\b_\(", text))
 
 
 def english(part: str) -> dict[str, Message]:

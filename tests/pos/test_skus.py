@@ -231,13 +231,13 @@ def test_pages_cover_everything_once_in_order(wide: Database, sort: str, wishes:
 
 WISHES = [
     {"grade_id": GOOD},
-    {"grade_id": GOOD, "max_cents": 18000},
+    {"grade_id": GOOD, "max_cents": 18500},
     {"grade_id": PREMIUM, "min_cents": 12000, "max_cents": 20000},
     {"grade_id": GOOD, "category": "consoles"},
     {"grade_id": GOOD, "brand": "Apple", "storage_gb": 128},
     {"grade_id": FAIR, "brand": "Dyson", "max_cents": 15000},
     {"grade_id": FAIR, "category": "phones", "brand": "Sony"},
-    {"max_cents": 15000},
+    {"max_cents": 15500},
     {"brand": "Sony", "min_cents": 12000},
 ]
 

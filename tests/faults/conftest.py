@@ -41,7 +41,7 @@ class Served:
     """A marketplace on a port of this machine, and every request it was asked."""
 
     def __init__(self, hq: CopiedHq) -> None:
-        self.hq = hq
+        self.hq, self.app = hq, hq.app
         self.asked: list[str] = []
         self.before: Callable[[str], tuple[str, bytes] | None] = lambda path: None
         self._server = Server(("127.0.0.1", 0), self._answer, numthreads=8)
@@ -60,6 +60,10 @@ class Served:
         store.close()
         return directory
 
+    def renew(self) -> None:
+        """Answer from what HQ's directory holds now, as a new process would."""
+        self.app = self.hq.app
+
     def close(self) -> None:
         self._server.stop()
         self._thread.join()
@@ -70,7 +74,7 @@ class Served:
         self.asked.append(path)
         instead = self.before(path)
         if instead is None:
-            return self.hq.app.wsgi_app(environment, start_response)
+            return self.app.wsgi_app(environment, start_response)
         start_response(instead[0], [("Content-Length", str(len(instead[1])))])
         return [instead[1]]
 

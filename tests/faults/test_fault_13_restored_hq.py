@@ -62,7 +62,7 @@ class Yesterday:
             for path in (hq.directory / "sync").rglob("*"):
                 if path.is_file() and not path.name.endswith(".root.json"):
                     path.unlink()
-        hq.start()
+        self.served.renew()
 
 
 @pytest.fixture

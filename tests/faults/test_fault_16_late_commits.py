@@ -25,8 +25,7 @@ CHANGES = 5
 def postgres_hq(tmp_path: Path, cluster: Cluster) -> Iterator[Hq]:
     made = Hq(tmp_path / "hq", cluster.url(cluster.new_database("postgres")))
     yield made
-    made.engine.dispose()
-    made.app.extensions["marketplace"].engine.dispose()
+    made.close()
 
 
 def change(connection: Connection, listing_id: int, price_cents: int) -> None:

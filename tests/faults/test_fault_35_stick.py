@@ -120,8 +120,7 @@ def test_fault_35_a_stick_of_another_marketplace_is_refused(served: Served, tmp_
     """Another HQ, same market and names, newer numbers; its signatures are its own."""
     other = Hq(tmp_path / "other", None)
     other.change(l11={"price": "1.00"})
-    other.engine.dispose()
-    other.app.extensions["marketplace"].engine.dispose()
+    other.close()
     stick = tmp_path / "stick"
     write_bundle(other.directory / "sync", stick, markets=["fr"], rings=["stable"])
     corner = Corner(tmp_path / "kiosk", served)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
@@ -60,10 +62,19 @@ class Hq:
         enrolment = enrol_device(self.engine, code, self.public_key, slip_prefix=f"{URL}/k/", now=clock.now())
         assert isinstance(enrolment, Enrolment)
         self.key_id, self.stream = enrolment.key_id, enrolment.stream
-        self.app = create_app(directory)
-        self.app.testing = True
-        self.client: FlaskClient = self.app.test_client()
         self.sent: list[dict[str, Any]] = []
+
+    @cached_property
+    def app(self) -> Flask:
+        """The web app over the directory, made when somebody first asks: many tests never do."""
+        made = create_app(self.directory)
+        made.testing = True
+        return made
+
+    @cached_property
+    def client(self) -> FlaskClient:
+        """A browser in front of it."""
+        return self.app.test_client()
 
     @property
     def public_key(self) -> str:
@@ -155,9 +166,11 @@ class Hq:
         run_tx(self.engine, lambda connection: changed(connection, sql, **values))
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; who asks afterwards meets a new app, as of a new process."""
         self.engine.dispose()
-        self.app.extensions["marketplace"].engine.dispose()
+        vars(self).pop("client", None)
+        if (app := vars(self).pop("app", None)) is not None:
+            app.extensions["marketplace"].engine.dispose()
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Read the database."""
@@ -180,14 +193,7 @@ class CopiedHq(Hq):
         self.password, self.feeds = first.password, first.feeds
         self.key, self.key_id, self.stream = first.key, first.key_id, first.stream
         self.sent = []
-        self.start()
-
-    def start(self) -> None:
-        """Open what the directory holds, as a new process would."""
-        self.engine = open_engine(read_place(self.directory).database)
-        self.app = create_app(self.directory)
-        self.app.testing = True
-        self.client = self.app.test_client()
+        self.engine = open_engine(read_place(directory).database)
 
 
 def copy_place(place: Path, onto: Path) -> Path:

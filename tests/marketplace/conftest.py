@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,23 +39,27 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
     """A marketplace on SQLite with the small world imported and published, for tests to copy."""
-    return _found(tmp_path_factory.mktemp("founded") / "hq", None)
+    return found(tmp_path_factory.mktemp("founded") / "hq", None, now=real_now())
 
 
 @pytest.fixture(scope="session")
 def founded_on_postgres(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Hq:
     """The same on PostgreSQL."""
-    return _found(tmp_path_factory.mktemp("founded") / "hq", cluster.url(cluster.new_database("postgres")))
+    return found(tmp_path_factory.mktemp("founded") / "hq", cluster.url(cluster.new_database("postgres")), now=real_now())
 
 
-def _found(directory: Path, database: str | None) -> Hq:
-    # Whichever test asks first may have moved the clock; those after it must not find a world of that time.
-    hatch = time_machine.escape_hatch
-    now = hatch.datetime.datetime.now(tz=UTC) if hatch.is_travelling() else clock.now()
-    with time_machine.travel(now):
+def found(directory: Path, database: str | None, *, now: datetime) -> Hq:
+    """Make a marketplace at a moment and leave it closed, for tests to copy."""
+    with time_machine.travel(now, tick=False):
         made = Hq(directory, database)
     made.close()
     return made
+
+
+def real_now() -> datetime:
+    """Return the true time: whichever test asks first may have moved its clock, and those after it must not find its world."""
+    hatch = time_machine.escape_hatch
+    return hatch.datetime.datetime.now(tz=UTC) if hatch.is_travelling() else clock.now()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

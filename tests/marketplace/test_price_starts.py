@@ -24,7 +24,9 @@ from pos import clock, offers, prices
 from pos.db import connect, write
 from pos.tokens import TokenLine, slip_number
 from tests.marketplace import world
+from tests.marketplace.conftest import found
 from tests.marketplace.hq import Hq, quiet, words
+from tests.marketplace.postgres import Cluster
 from tests.marketplace.test_feeds import refused_feed
 
 NOW = datetime.fromisoformat("2026-11-22T09:00:00+00:00")
@@ -38,12 +40,16 @@ def clock_at_nine() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@pytest.fixture
-def hq(tmp_path: Path, database: str | None, clock_at_nine: time_machine.Traveller) -> Iterator[Hq]:
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
     """A marketplace founded at nine of this day."""
-    made = Hq(tmp_path / "hq", database)
-    yield made
-    made.close()
+    return found(tmp_path_factory.mktemp("founded") / "hq", None, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def founded_on_postgres(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Hq:
+    """The same on PostgreSQL."""
+    return found(tmp_path_factory.mktemp("founded") / "hq", cluster.url(cluster.new_database("postgres")), now=NOW)
 
 
 def line(listing_id: int = 11, at: datetime | str = START, price: str = "349.00", prior: str = "", urgent: str = "0") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
@@ -10,9 +11,11 @@ from playwright.sync_api import BrowserContext, Page
 from pos import tokens
 from pos.db import connect
 from tests.journeys.conftest import System
+from tests.processes import comptoir
 from tests.world import PIN
 
 CONTACT = {"name": "Alix Durand", "email": "alix@example.org", "address": "3 rue Crébillon\n44000 Nantes"}
+JUDGED_S = 20
 
 
 def enter_counter(page: Page, system: System) -> None:
@@ -86,3 +89,14 @@ def slip_url(system: System, path: str) -> str:
     token = ops.execute("select token from slip where number = ?", [path.rsplit("/", 1)[-1]]).fetchone()[0]
     ops.close()
     return f"{system.marketplace_url}/k/{tokens.to_digits(token)}"
+
+
+def sync(system: System) -> None:
+    """Let the kiosk do a round, and HQ judge what it stored of it, which it does a moment later."""
+    comptoir("kiosk", "sync", "--dir", str(system.kiosk))
+    deadline = time.monotonic() + JUDGED_S
+    hq = connect(system.marketplace / "marketplace.db", durable=True)
+    while hq.execute("select exists(select 1 from inbox where state = 'new')").fetchone() == (1,):
+        assert time.monotonic() < deadline, "HQ judges nothing"
+        time.sleep(0.05)
+    hq.close()

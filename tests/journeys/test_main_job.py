@@ -15,7 +15,8 @@ from playwright.sync_api import Page, expect
 from pos import tokens
 from pos.db import connect
 from tests.journeys.conftest import System
-from tests.processes import comptoir, get_json
+from tests.journeys.steps import sync
+from tests.processes import get_json
 
 
 def test_a_customer_leaves_with_a_slip_and_orders_before_the_kiosk_syncs(page: Page, system: System) -> None:
@@ -32,7 +33,7 @@ def test_a_customer_leaves_with_a_slip_and_orders_before_the_kiosk_syncs(page: P
     facts = slip_facts(system, number)
     assert matched(system) == []
     system.cable.mend()
-    comptoir("kiosk", "sync", "--dir", str(system.kiosk))
+    sync(system)
 
     assert get_json(f"{system.kiosk_url}/status.json")["outbox"]["pending"] == 0
     assert matched(system) == [(number, facts["totals"])]

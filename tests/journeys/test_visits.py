@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -19,11 +18,10 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from pos.db import connect
 from tests.journeys.conftest import System
-from tests.journeys.steps import enter_counter, first_sku, slip_url
+from tests.journeys.steps import enter_counter, first_sku, slip_url, sync
 from tests.processes import comptoir
 
 ATTRACT = "Touchez pour commencer"
-JUDGED_S = 20
 
 
 @pytest.fixture
@@ -240,20 +238,10 @@ def test_a_reprint_is_a_duplicate_of_the_same_code_and_a_void_is_said_everywhere
     page.goto(f"{shared_system.kiosk_url}{slip}")
     expect(page.get_by_role("heading", name="Ce bon est annulé.")).to_be_visible()
     expect(page.locator("#print")).to_be_hidden()
-    comptoir("kiosk", "sync", "--dir", str(shared_system.kiosk))
-    reload_until(page, original, "Ce bon a été annulé.")
+    sync(shared_system)
+    page.goto(original)
+    expect(page.get_by_role("heading", name="Ce bon a été annulé.")).to_be_visible()
     expect(page.locator("form[action$='/claim']")).to_be_hidden()
-
-
-def reload_until(page: Page, url: str, heading: str) -> None:
-    """Open a page of HQ's until it says `heading`: HQ stores what a kiosk sends at once, and judges it a moment later."""
-    deadline = time.monotonic() + JUDGED_S
-    while True:
-        page.goto(url)
-        if page.get_by_role("heading", name=heading).is_visible():
-            return
-        assert time.monotonic() < deadline, page.inner_text("main")
-        page.wait_for_timeout(100)
 
 
 def choose(page: Page, system: System, category: str | None = None) -> str:
@@ -330,7 +318,7 @@ def reprice(system: System, listing_id: int, *, by_cents: int) -> None:
         writer.writerows(rows)
     comptoir("marketplace", "import", str(system.feed), "--dir", str(system.marketplace))
     comptoir("marketplace", "publish", "--dir", str(system.marketplace))
-    comptoir("kiosk", "sync", "--dir", str(system.kiosk))
+    sync(system)
 
 
 def recorded_line(system: System, address: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ PARTS = {
     "fleet": "demo.commands:fleet",
     "kiosk": "kiosk.commands:kiosk",
     "marketplace": "marketplace.commands:marketplace",
-    "sample": "demo.commands:sample",
+    "sample": "demo.sample_commands:sample",
 }
 
 

@@ -1,4 +1,4 @@
-"""`comptoir demo`, `comptoir sample` and `comptoir fleet`."""
+"""`comptoir demo` and `comptoir fleet`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import click
 from demo.corners import remove_corners
 from demo.fleet import Load, run_fleet
 from demo.fleet_table import fleet_table
-from demo.sample import write_feed
 from demo.simulator.run import STEPS, run_seeds
 from demo.system import Demo, run_demo
 
@@ -31,16 +30,6 @@ def demo(directory: Path, listings: int | None, port: int, host: str, public_url
     address = public_url or f"http://{'127.0.0.1' if host in (*LOOPBACK, '0.0.0.0') else host}:{port}"  # noqa: S104 - compared only
     made = Demo(directory=directory.resolve(), listings=listings, host=host, port=port, public_url=address.rstrip("/"))
     run_demo(made, fresh=fresh, say=click.echo)
-
-
-@click.command()
-@click.option("--listings", required=True, type=click.IntRange(1, 5_000_000))
-@click.option("--seed", default=1, show_default=True, type=int)
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
-def sample(listings: int, seed: int, out: Path) -> None:
-    """Write a catalogue feed: the same bytes for the same number and seed."""
-    write_feed(out, listings=listings, seed=seed)
-    click.echo(f"{listings:,} listings in {out}")
 
 
 @click.group(invoke_without_command=True)

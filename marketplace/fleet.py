@@ -7,7 +7,7 @@ against the clock and the newest publication of the corner's market and ring. Ea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from marketplace.corners import DEFAULT_RING
 from marketplace.db import row, rows
-from marketplace.standings import BLOCK_NUMBERS, QUARANTINED
+from marketplace.standings import QUARANTINED
 from pos import clock
 from pos.errors import NotFound
 from sync.faults import Severity
@@ -30,14 +30,6 @@ STATES = ("ok", "never", "behind", "fault", "silent", "quarantined")
 """From best to worst; the number in SQL is the place here."""
 PAGE_ROWS = 50
 LATEST = 12
-MOST_CELLS = 2_000
-BLOCKS = 500
-BITS = 10
-"""A count of corners takes so many bits where one number carries the counts of all states."""
-MASK = (1 << BITS) - 1
-MOST_IN_A_CELL = MASK - BLOCK_NUMBERS
-"""A cell that holds so many takes no further block, so none of its counts runs over."""
-
 _GIVEN_RING = "(select corner_ring.ring from corner_ring where corner_ring.corner_id = standing.corner_id) as given_ring"
 
 SORTS = {
@@ -82,46 +74,6 @@ class View:
     after: tuple[str | int, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One corner of the picture, or a block of corners with consecutive numbers; `counts` go by state."""
-
-    first_no: int
-    last_no: int
-    corner_id: str
-    name: str
-    counts: tuple[int, ...]
-
-    @property
-    def state(self) -> str:
-        """The worst state in it."""
-        return STATES[max(place for place, count in enumerate(self.counts) if count)]
-
-    @property
-    def by_state(self) -> list[tuple[str, int]]:
-        """How many of its corners are in each state that any is in, the worst first."""
-        return [(STATES[place], count) for place, count in enumerate(self.counts) if count][::-1]
-
-    @property
-    def troubled(self) -> int:
-        """How many of them need a look."""
-        return sum(self.counts[STATES.index("behind") :])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The corners of one market and ring, in order of their numbers."""
-
-    market: str
-    ring: str
-    cells: tuple[Cell, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many corners are in each state."""
-        return dict(zip(STATES, map(sum, zip(*(cell.counts for cell in self.cells), strict=True)), strict=True))
-
-
 def heads(connection: Connection, now: datetime) -> Heads:
     """Return the head of each market and ring."""
     found = rows(
@@ -134,26 +86,6 @@ def heads(connection: Connection, now: datetime) -> Heads:
         late=clock.to_text(now - timedelta(seconds=LATE_S)),
     )
     return {(each["market"], ring): Head(each["publication"], each["due"]) for each in found for ring in RINGS}
-
-
-def picture(connection: Connection, now: datetime) -> tuple[Group, ...]:
-    """Return the whole fleet by market and ring: a cell for each corner, or for a block of them where there are many."""
-    total = row(connection, "select count(*) as corners from standing")
-    corners = total["corners"] if total is not None else 0
-    least = min(corners // BLOCKS, MOST_IN_A_CELL)
-    groups = []
-    for market, ring, values in _lines(connection, now):
-        cells = _single_cells(connection, values) if corners <= MOST_CELLS else _blocks(connection, values, least)
-        groups.append(Group(market=market, ring=ring, cells=tuple(cells)))
-    return tuple(group for group in groups if group.cells)
-
-
-def tally(connection: Connection, now: datetime) -> list[tuple[str, str, dict[str, int]]]:
-    """Return every market and ring that has corners, with how many of them are in each state."""
-    sums = ", ".join(f"cast(sum(packed >> {BITS * place} & {MASK}) as bigint) as {state}" for place, state in enumerate(STATES))
-    query = f"select {sums} from ({_PACKED} group by block) as blocks having count(*) > 0"
-    found = ((market, ring, row(connection, query, **values)) for market, ring, values in _lines(connection, now))
-    return [(market, ring, counts) for market, ring, counts in found if counts is not None]
 
 
 def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dict[str, Any]], bool]:
@@ -191,7 +123,7 @@ def choices(connection: Connection) -> dict[str, list[str]]:
     """Return what there is to filter by: markets, printer states, software versions."""
     return {
         "market": [each["market"] for each in rows(connection, "select market from market order by market")],
-        "software": [each for each in _distinct(connection, "software") if each],
+        "software": [each for each in distinct(connection, "software") if each],
     }
 
 
@@ -296,6 +228,32 @@ def staleness(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     return [{**each, "behind": _behind(each, known)} for each in found]
 
 
+def distinct(connection: Connection, column: str) -> list[str]:
+    """Return the few values of an indexed column, each found from the one before instead of reading all rows."""
+    found: list[str] = []
+    query = f"select min({column}) as value from standing where {column} > :last"
+    last = ""
+    while len(found) < PAGE_ROWS:
+        each = row(connection, query, last=last)
+        if each is None or each["value"] is None:
+            break
+        last = str(each["value"])
+        found.append(last)
+    return found
+
+
+def line_case(results: Iterable[int]) -> str:
+    """Return the expression of a corner's state, for corners of one market and ring: `results` go by the places in `STATES`."""
+    ok, never, behind, fault, silent, quarantined = results
+    return f"""case
+      when trouble = {QUARANTINED} then {quarantined}
+      when seen_at = '' then {never}
+      when seen_at < :silent then {silent}
+      when trouble >= {int(Severity.ACT)} then {fault}
+      when publication < :due then {behind}
+      else {ok} end"""
+
+
 def _state_sql(known: Heads, now: datetime) -> tuple[str, dict[str, Any]]:
     """Return the expression of any corner's state as its place in `STATES`, and the values that it binds."""
     values: dict[str, Any] = {"silent": clock.to_text(now - timedelta(seconds=SILENT_S))}
@@ -303,7 +261,7 @@ def _state_sql(known: Heads, now: datetime) -> tuple[str, dict[str, Any]]:
     for number, ((market, ring), head) in enumerate(known.items()):
         values |= {f"m{number}": market, f"r{number}": ring, f"due{number}": head.due}
         due.append(f"when market = :m{number} and ring = :r{number} then :due{number}")
-    return _line_case(range(len(STATES))).replace(":due", f"case {' '.join(due)} else 0 end" if due else "0"), values
+    return line_case(range(len(STATES))).replace(":due", f"case {' '.join(due)} else 0 end" if due else "0"), values
 
 
 def _wheres(view: View, known: Heads, state: str, now: datetime, values: dict[str, Any]) -> Iterable[str]:
@@ -370,76 +328,3 @@ def _missed_at(connection: Connection, market: str, publication: int) -> str | N
         publication=publication,
     )
     return str(found["published_at"]) if found else None
-
-
-def _distinct(connection: Connection, column: str) -> list[str]:
-    """Return the few values of an indexed column, each found from the one before instead of reading all rows."""
-    found: list[str] = []
-    query = f"select min({column}) as value from standing where {column} > :last"
-    last = ""
-    while len(found) < PAGE_ROWS:
-        each = row(connection, query, last=last)
-        if each is None or each["value"] is None:
-            break
-        last = str(each["value"])
-        found.append(last)
-    return found
-
-
-def _lines(connection: Connection, now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each market and ring, with what the state of a corner there is judged by."""
-    known = heads(connection, now)
-    silent = clock.to_text(now - timedelta(seconds=SILENT_S))
-    for market in _distinct(connection, "market"):
-        for ring in RINGS:
-            due = known[market, ring].due if (market, ring) in known else 0
-            yield market, ring, {"market": market, "ring": ring, "due": due, "silent": silent}
-
-
-def _single_cells(connection: Connection, values: dict[str, Any]) -> Iterable[Cell]:
-    found = rows(
-        connection,
-        f"""
-        select corner_no, corner_id, name, {_line_case(range(len(STATES)))} as state from standing
-        where market = :market and ring = :ring order by corner_no, corner_id
-        """,
-        **values,
-    )
-    for each in found:
-        counts = tuple(int(place == each["state"]) for place in range(len(STATES)))
-        number = each["corner_no"]
-        yield Cell(first_no=number, last_no=number, corner_id=each["corner_id"], name=each["name"], counts=counts)
-
-
-def _blocks(connection: Connection, values: dict[str, Any], least: int) -> Iterable[Cell]:
-    """Yield blocks of at least `least` corners with consecutive numbers; `least` is at most `MOST_IN_A_CELL`."""
-    found = rows(connection, f"{_PACKED} group by block order by block", **values)
-    first_no, corners, packed = None, 0, 0
-    for at, each in enumerate(found, start=1):
-        first_no = each["block"] * BLOCK_NUMBERS if first_no is None else first_no
-        corners += each["corners"]
-        packed += each["packed"]
-        if corners >= least or at == len(found):
-            counts = tuple(packed >> BITS * place & MASK for place in range(len(STATES)))
-            last_no = (each["block"] + 1) * BLOCK_NUMBERS - 1
-            yield Cell(first_no=first_no, last_no=last_no, corner_id="", name="", counts=counts)
-            first_no, corners, packed = None, 0, 0
-
-
-def _line_case(results: Iterable[int]) -> str:
-    """Return the expression of a corner's state, for corners of one market and ring: `results` go by the places in `STATES`."""
-    ok, never, behind, fault, silent, quarantined = results
-    return f"""case
-      when trouble = {QUARANTINED} then {quarantined}
-      when seen_at = '' then {never}
-      when seen_at < :silent then {silent}
-      when trouble >= {int(Severity.ACT)} then {fault}
-      when publication < :due then {behind}
-      else {ok} end"""
-
-
-_PACKED = f"""
-select block, count(*) as corners, cast(sum({_line_case(1 << BITS * place for place in range(len(STATES)))}) as bigint) as packed
-from standing where market = :market and ring = :ring
-"""
-"""One number carries the count of every state, so that the index alone is read, once."""

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, render_template, request
 
-from marketplace import fleet
+from marketplace import fleet, fleet_picture
 from marketplace.db import reading
-from marketplace.fleet import SORTS, STATES, Group, View
+from marketplace.fleet import SORTS, STATES, View
+from marketplace.fleet_picture import Group
 from marketplace.standings import KEPT, fold
 from marketplace.web import marketplace
 from pos import clock
@@ -38,7 +39,7 @@ def home() -> str:
     now = clock.now()
     view = _read_view()
     with reading(marketplace().engine) as connection:
-        groups = fleet.picture(connection, now)
+        groups = fleet_picture.picture(connection, now)
         corners, has_more = fleet.corners(connection, view, now)
         choices = fleet.choices(connection)
     counts = Counter(dict.fromkeys(STATES, 0))

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from marketplace import fleet
+from marketplace import fleet, fleet_picture
 from marketplace.db import row, rows
 from marketplace.tallies import BUCKETS_MS, Tallies
 from pos import clock
@@ -72,7 +72,7 @@ def _inbox(connection: Connection, now: datetime) -> Iterator[Family]:
 
 def _fleet(connection: Connection, now: datetime) -> Iterator[Family]:
     corners: list[tuple[str, Labels, float | int]] = []
-    for market, ring, counts in fleet.tally(connection, now):
+    for market, ring, counts in fleet_picture.tally(connection, now):
         for state, count in counts.items():
             corners.append(("", {"market": market, "ring": ring, "state": state}, count))
     yield Family("comptoir_corners", "gauge", "Corners by market, ring and state.", tuple(corners))

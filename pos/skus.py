@@ -329,7 +329,7 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
         "form": form,
         "year": year,
         "color": color and read_body(color),
-        "specs": read_body(specs) if specs else {},
+        "specs": json.loads(specs) if specs else {},
         "from_cents": from_cents,
         "ranks": [rank for rank in range(1, 9) if grade_bits >> rank & 1],
     }

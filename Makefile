@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# Our commands start hundreds of times in the tests, and are read once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench setup system format lock clean
 
 demo: $(VENV)/.product

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -19,6 +21,20 @@ from tests import world
 settings.register_profile("busy", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("busy")
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+
+
+def pytest_configure() -> None:
+    """Work in memory where there is room: a disk is written to no better for being slow, and the faults bring their own."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one test more than there are processors: many wait for other processes, for a browser, or for a while to pass."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def system(tmp_path: Path) -> Iterator[System]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One system for all tests of a module in a worker, each of which must work whatever the others left in it."""
+    """One system for all tests of a worker that ask for it, each of which must work whatever the others left in it."""
     with running_system(tmp_path_factory.mktemp("system")) as running:
         yield running
 

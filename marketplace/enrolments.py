@@ -55,7 +55,7 @@ class DeviceRefused(PosError):
 
 
 class KeyTaken(Conflict):
-    """This key, or one with the same id, is enrolled already."""
+    """This key, or one with the same id, is enrolled already, or must never be again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,10 +350,12 @@ def _admit(connection: Connection, request: dict[str, Any], now: str) -> dict[st
 
 
 def _check_free(connection: Connection, name: str, corner_id: str, raw_key: bytes) -> None:
-    """Raise KeyTaken where another corner or key has this id, or where this one was revoked."""
-    known = row(connection, "select corner_id, public_key from device where key_id = :key_id", key_id=name)
+    """Raise KeyTaken where another corner or key has this id, or where this one was revoked or told two stories."""
+    known = row(connection, "select corner_id, public_key, quarantined_at from device where key_id = :key_id", key_id=name)
     if known is not None and (known["corner_id"] != corner_id or bytes(known["public_key"]) != raw_key):
         raise KeyTaken("a device with this key id is enrolled already")
+    if known is not None and known["quarantined_at"] is not None:
+        raise KeyTaken("this key told two stories under one number: enrol with a new one")
     if row(connection, "select 1 as one from revocation where key_id = :key_id", key_id=name) is not None:
         raise KeyTaken("this key was revoked")
 

@@ -28,7 +28,7 @@ from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.errors import NotFound, Unavailable
-from sync.enrolment import corner_sha256
+from sync import enrolment
 from sync.errors import Untrusted
 from sync.keys import REPLY, read_key
 from sync.signatures import sign_reply, verify
@@ -75,6 +75,8 @@ def unavailable(problem: OperationalError) -> tuple[Response, int, dict[str, str
 
 def _enrol(here: Marketplace) -> tuple[Response, int]:
     document = _document()
+    if document.get("format", enrolment.FORMAT) != enrolment.FORMAT:
+        raise MalformedEvents(f"format is {enrolment.FORMAT}")
     code, public_key = document.get("code"), document.get("public_key")
     if not isinstance(code, str) or not isinstance(public_key, str):
         raise MalformedEvents("code and public_key are texts")
@@ -86,7 +88,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
         return jsonify({**told, "expires_at": enrolled.expires_at, "time": clock.to_text(clock.now())}), 202
     answer = {
         "corner": enrolled.corner,
-        "corner_sha256": corner_sha256(enrolled.corner),
+        "corner_sha256": enrolment.corner_sha256(enrolled.corner),
         "first_counter": enrolled.first_counter,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
@@ -110,7 +112,7 @@ def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None
         here.judging.wake()
     if corner is None:
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
-    sha256 = corner_sha256(corner)
+    sha256 = enrolment.corner_sha256(corner)
     newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
     return _signed(reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
 

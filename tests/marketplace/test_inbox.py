@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from marketplace.db import changed, run_tx
+from marketplace.enrolments import start_enrolment
 from marketplace.inbox import judge
-from pos import tokens
+from pos import clock, tokens
 from pos.totals import Line, OptionTerms, PlanTerms, line_totals
 from tests.marketplace import world
 from tests.marketplace.hq import Hq
@@ -89,6 +90,9 @@ def test_another_story_under_the_same_number_suspends_the_stream(hq: Hq, change:
     assert hq.up(first).status_code == 409, "nothing of this stream is believed any more"
     assert [each["body"] for each in hq.rows("select body from inbox")] == [first["body"]]
     assert 'comptoir_devices{state="quarantined"} 1' in hq.client.get("/metrics").text
+    code = start_enrolment(hq.engine, "nantes-crebillon", now=clock.now())
+    again = hq.client.post("/sync/v1/enrolments", json={"code": code, "public_key": hq.public_key})
+    assert again.json["code"] == "key_taken", "a new code does not make the key believed again"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,16 @@ def test_a_code_dies_of_wrong_tries_and_of_age(hq: Hq) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"code": 1}', b'{"code": "AAAA-BBBB-CCCC", "public_key": "zz"}', b"[" * 100_000]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"code": 1}',
+        b'{"code": "AAAA-BBBB-CCCC", "public_key": "zz"}',
+        b'{"format": "comptoir-enrolment/9", "code": "AAAA-BBBB-CCCC", "public_key": "%s"}' % (b"ab" * 32),
+        b"[" * 100_000,
+    ],
 )
 def test_malformed_enrolments_are_refused(hq: Hq, body: bytes) -> None:
     answer = hq.client.post("/sync/v1/enrolments", data=body)

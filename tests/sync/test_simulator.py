@@ -21,7 +21,7 @@ from sync.segments import Block, Part, encode_part
 from tests import mutations
 
 SEEDS = 2_000
-AT_ONCE = 50
+AT_ONCE = 25
 STEPS = 5
 """Fewer than the command's: many short histories find more than few long ones in the time a test may take."""
 

@@ -1,4 +1,4 @@
-"""The fleet as HQ sees it: every corner's state, sorted and filtered by the database, and the whole of it as one picture.
+"""The fleet as HQ sees it: every corner's state, sorted and filtered by the database. Counted as a whole: `fleet_picture`.
 
 A state is the worst that holds of a corner: quarantined, silent, fault, behind, never seen, ok. It is judged when it is read,
 against the clock and the newest publication of the corner's market and ring. Each page is a few queries however many corners.
@@ -30,6 +30,7 @@ STATES = ("ok", "never", "behind", "fault", "silent", "quarantined")
 """From best to worst; the number in SQL is the place here."""
 PAGE_ROWS = 50
 LATEST = 12
+
 _GIVEN_RING = "(select corner_ring.ring from corner_ring where corner_ring.corner_id = standing.corner_id) as given_ring"
 
 SORTS = {

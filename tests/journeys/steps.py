@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
@@ -95,8 +96,7 @@ def sync(system: System) -> None:
     """Let the kiosk do a round, and HQ judge what it stored of it, which it does a moment later."""
     comptoir("kiosk", "sync", "--dir", str(system.kiosk))
     deadline = time.monotonic() + JUDGED_S
-    hq = connect(system.marketplace / "marketplace.db", durable=True)
-    while hq.execute("select exists(select 1 from inbox where state = 'new')").fetchone() == (1,):
-        assert time.monotonic() < deadline, "HQ judges nothing"
-        time.sleep(0.05)
-    hq.close()
+    with closing(connect(system.marketplace / "marketplace.db", durable=True)) as hq:
+        while hq.execute("select exists(select 1 from inbox where state = 'new')").fetchone() == (1,):
+            assert time.monotonic() < deadline, "HQ judges nothing"
+            time.sleep(0.05)

@@ -1,0 +1,144 @@
+"""The shapes of a feed's rows: what a kiosk needs of each (`pos.rows`), and what HQ asks for beyond it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+from stdnum import ean
+from stdnum.exceptions import ValidationError as NotAnEan
+
+from pos import rows
+from pos.shapes import BothTexts, Currency, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
+
+HOURS_OF_A_YEAR = 8_784
+
+
+def _ean_13(text: str) -> str:
+    try:
+        if len(ean.validate(text)) == 13:
+            return text
+    except NotAnEan:
+        raise PydanticCustomError("ean", "EAN check digit does not hold") from None
+    raise PydanticCustomError("ean", "not an EAN of 13 digits")
+
+
+Ean = Annotated[str, AfterValidator(_ean_13)]
+Rate = Annotated[int, Field(ge=0, le=10_000)]
+Language = Literal["fr", "en"]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+
+
+class FeedMarket(Shape):
+    """A market of the feed's header."""
+
+    currency: Currency
+    languages: Annotated[list[Language], Field(min_length=1)]
+    tax_included: bool
+
+
+class FeedSku(rows.SkuRow):
+    """A SKU as sent: everything said, null where there is none."""
+
+    color: rows.Color | None
+    specs: rows.CheckedSpecs
+    ean: Ean
+    weight_g: Id | None
+    updates_until: Year | None
+    new_price: rows.NewPriceFact | None
+
+
+class Metrics(Shape):
+    """How a seller works, in basis points of its orders and in hours."""
+
+    cancel_bp: Rate
+    defect_bp: Rate
+    late_bp: Rate
+    reply_h: Annotated[int, Field(ge=0, le=HOURS_OF_A_YEAR)]
+
+
+class FeedSeller(rows.SellerRow):
+    """A seller as sent."""
+
+    country: Name
+    status: Literal["active", "suspended"]
+    metrics: Metrics
+
+
+class FeedPartner(rows.PartnerRow):
+    """A partner as sent."""
+
+    kind: Literal["carrier", "prepaid_carrier", "brand", "own_store"]
+    market: Key
+    phone: Name
+    color: HexColor
+
+
+class FeedPlan(rows.PlanRow):
+    """A plan as sent."""
+
+    market: Key
+    commitment_months: Literal[0, 12, 24]
+    instalment_months: Literal[0, 24, 36]
+
+
+class FeedOption(rows.OptionRow):
+    """An option as sent."""
+
+    market: Key
+    kind: Literal["repair", "insurance", "data", "accessory", "esim", "tel"]
+
+
+class FeedLaw(rows.LawRow):
+    """A law as sent."""
+
+    market: Key
+    source: Name
+
+
+class FeedMedium(Shape):
+    """A medium as sent: the row beside its file."""
+
+    media_id: Id
+    sku_id: Id | None = None
+    category_id: Key | None = None
+    kind: Literal["drawing", "picture"]
+    rank: Rank
+    file: FileName
+    sha256: Sha256 | None = None
+    alt: BothTexts
+    credit: Name
+
+
+class FeedCorner(Shape):
+    """A corner as sent; its kiosk is told more (`pos.rows.CornerDocument`)."""
+
+    corner_id: Key
+    corner_no: Id
+    name: Name
+    city: Name
+    market: Key
+    partner_id: Key
+    time_zone: TimeZone
+    phone: Name
+    languages: Annotated[list[Language], Field(min_length=1)]
+    paper_mm: Literal[80, 58]
+    ring: Ring
+    planogram: rows.Planogram
+    clerks: rows.Clerks
+
+
+FEED_ROWS: dict[str, type[Shape]] = {
+    "grades": rows.GradeRow,
+    "categories": rows.CategoryRow,
+    "skus": FeedSku,
+    "media": FeedMedium,
+    "sellers": FeedSeller,
+    "partners": FeedPartner,
+    "plans": FeedPlan,
+    "options": FeedOption,
+    "laws": FeedLaw,
+    "corners": FeedCorner,
+}
+"""The shape of the rows of each readable file; the first field of each is its key. Judge with `pos.rows.wrong_in`."""

@@ -1,0 +1,405 @@
+"""The shapes of the rows HQ publishes and kiosks read: what each must hold so that every page can show it.
+
+A kiosk joins the columns of a row with its body and judges them together (`wrong_in_row`). What HQ asks of a feed beyond this
+is in `marketplace.shapes`. What HQ adds later is optional here, or what it published before would be left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, Strict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from pos.shapes import (
+    Amount,
+    BasisPoints,
+    BothTexts,
+    Cents,
+    Currency,
+    Day,
+    HexColor,
+    Id,
+    Key,
+    Months,
+    Name,
+    Names,
+    Phrase,
+    Price,
+    Rank,
+    Ring,
+    Sha256,
+    Shape,
+    SkuCode,
+    Texts,
+    TimeZone,
+    Web,
+    Word,
+    Year,
+    reasons,
+)
+
+MOST_SPECS = 60
+MOST_MEDIUM_BYTES = 300_000
+GRADE_RANKS = 8
+"""As many grades as the lists of a kiosk have marks for."""
+
+Spec = Annotated[Name | bool | Annotated[int, Field(ge=-(10**9), le=10**9)] | Names | None, Field(union_mode="left_to_right")]
+Band = Annotated[tuple[Id | None, Cents], Strict(strict=False)]  # JSON knows lists alone
+
+
+class NewPriceFact(Shape):
+    """What a model cost when new, seen at a named place on a day."""
+
+    cents: Price
+    currency: Currency
+    source: Name
+    observed_on: Day
+
+
+class Color(Shape):
+    """A device's colour."""
+
+    code: Name | None = None
+    hex: HexColor | None
+    name: Names
+
+
+class Specs(Shape):
+    """Specifications: those in numbers that pages reckon with; any other is a number, a yes or no, or a short text."""
+
+    __pydantic_extra__: dict[Name, Spec] = Field(init=False)
+
+    screen_tenths_in: Amount | None = None
+    storage_gb: Amount | None = None
+    ram_gb: Amount | None = None
+    main_mp: Amount | None = None
+    lenses: Amount | None = None
+    battery_mah: Amount | None = None
+    battery_wh: Amount | None = None
+    case_mm: Amount | None = None
+    water_m: Amount | None = None
+    runtime_h: Amount | None = None
+    refresh_hz: Amount | None = None
+    hdmi_ports: Amount | None = None
+    pressure_bar: Amount | None = None
+    tank_ml: Amount | None = None
+    power_w: Amount | None = None
+    capacity_l: Amount | None = None
+    turntable_mm: Amount | None = None
+    bowl_ml: Amount | None = None
+    speeds: Amount | None = None
+    suction_aw: Amount | None = None
+    runtime_min: Amount | None = None
+    bin_ml: Amount | None = None
+    charge_min: Amount | None = None
+    length_max_mm: Amount | None = None
+    megapixels: Amount | None = None
+    weight_g: Amount | None = None
+    year: Year | None = None
+    updates_until: Year | None = None
+
+
+def _few(specs: Specs) -> Specs:
+    if len(specs.model_fields_set) > MOST_SPECS:
+        raise PydanticCustomError("specs", "more than {most}", {"most": MOST_SPECS})
+    return specs
+
+
+CheckedSpecs = Annotated[Specs, AfterValidator(_few)]
+
+
+class SkuRow(Shape):
+    """A buyable model."""
+
+    sku_id: Id
+    sku: SkuCode
+    category_id: Key
+    brand: Name
+    model: Name
+    storage_gb: Id | None
+    year: Year | None
+    color: Color | None = None
+    specs: CheckedSpecs = Field(default_factory=Specs)
+    weight_g: Id | None = None
+    updates_until: Year | None = None
+    new_price: NewPriceFact | None = None
+    words: Phrase = ""
+
+
+class GradeRow(Shape):
+    """A class of looks."""
+
+    grade_id: Id
+    rank: Annotated[int, Field(ge=1, le=GRADE_RANKS)]
+    code: Name
+    battery_min_pct: Annotated[int, Field(ge=0, le=100)]
+    name: Names
+    screen: Texts
+    body: Texts
+    parts: Texts
+
+
+class Co2Fact(Shape):
+    """The emissions a refurbished device avoids, by year of use, with their source."""
+
+    grams_per_year: Amount
+    years: Annotated[int, Field(ge=1, le=50)]
+    source: Name
+
+
+class CategoryRow(Shape):
+    """A kind of device."""
+
+    category_id: Key
+    rank: Rank
+    form: Word
+    name: Names
+    levy: Literal["phone", "tablet"] | None
+    co2: Co2Fact | None
+    compare: Annotated[list[Name], Field(max_length=MOST_SPECS)]
+
+
+class SellerRow(Shape):
+    """A vetted refurbishing company."""
+
+    seller_id: Id
+    name: Name
+    legal_name: Name
+    city: Name
+
+
+class PartnerRow(Shape):
+    """The carrier whose store a corner stands in."""
+
+    partner_id: Key
+    name: Name
+
+
+class Summary(Shape):
+    """The contract summary of a plan, as a file that is told by its hash."""
+
+    url: Web
+    version: Name
+    sha256: Sha256
+
+
+class PlanRow(Shape):
+    """A carrier's tariff."""
+
+    plan_id: Id
+    partner_id: Key
+    rank: Rank
+    name: Names
+    data_gb: Amount
+    data_eu_gb: Amount | None = None
+    network: Name | None = None
+    speed_after: Texts | None = None
+    tax_note: Texts | None = None
+    fictitious: bool = False
+    monthly_cents: Cents
+    promo_monthly_cents: Cents | None
+    promo_months: Months
+    commitment_months: Months
+    activation_cents: Cents
+    exit_fee_cents: Cents
+    device_discount_cents: Cents
+    min_device_cents: Cents
+    refund_cents: Cents
+    refund_deadline_days: Annotated[int, Field(ge=0, le=730)]
+    instalment_months: Months
+    deposit_cents: Cents
+    acquisitions: Annotated[list[Literal["new", "port", "renewal"]], Field(min_length=1, max_length=3)]
+    max_devices: Annotated[int, Field(ge=0, le=99)]
+    summary: Summary
+
+
+class OptionRow(Shape):
+    """Something added to a line."""
+
+    option_id: Id
+    rank: Rank
+    kind: Word
+    name: Names
+    detail: Texts
+    one_off_cents: Cents
+    monthly_cents: Cents
+    commitment_months: Months
+    needs_plan: bool
+    needs_device: bool
+    categories: Annotated[list[Key], Field(max_length=500)] | None
+
+
+class LegalGuarantee(Shape):
+    """How long the seller answers for conformity."""
+
+    months: Annotated[int, Field(ge=1, le=120)]
+
+
+class Withdrawal(Shape):
+    """How long a buyer may change their mind."""
+
+    days: Annotated[int, Field(ge=1, le=365)]
+
+
+class EarlyExit(Shape):
+    """What leaving early may cost at most."""
+
+    rate_bp: BasisPoints
+    from_month: Months
+
+
+class Bands(Shape):
+    """A tariff by capacity: the most gigabytes, or null, and the cents."""
+
+    phone: Annotated[list[Band], Field(max_length=100)]
+    tablet: Annotated[list[Band], Field(max_length=100)]
+
+
+class CopyLevy(Shape):
+    """The levy for private copies."""
+
+    vat_bp: BasisPoints
+    bands: Bands
+
+
+class CreditSentence(Shape):
+    """The sentence beside every instalment."""
+
+    sentence: Texts
+
+
+class ForbiddenWords(Shape):
+    """What no text may say of a used device."""
+
+    words: Annotated[list[Name], Field(min_length=1, max_length=500)]
+
+
+class Vat(Shape):
+    """The standard rate."""
+
+    standard_bp: BasisPoints
+
+
+LAW_BODIES: dict[str, type[Shape]] = {
+    "legal_guarantee": LegalGuarantee,
+    "withdrawal": Withdrawal,
+    "early_exit": EarlyExit,
+    "copy_levy": CopyLevy,
+    "credit_notice": CreditSentence,
+    "forbidden_words": ForbiddenWords,
+    "vat": Vat,
+}
+"""What the law rows hold that pages and totals read, by kind; a kind we do not know yet is carried as it is."""
+
+
+class LawRow(Shape):
+    """A rule of a market and when it holds; `body` by its kind (`LAW_BODIES`)."""
+
+    law_id: Key
+    kind: Word
+    valid_from: Day
+    valid_to: Day | None
+    body: dict[str, Any]
+
+
+class MediumRow(Shape):
+    """A drawing or picture."""
+
+    media_id: Id
+    sku_id: Id | None = None
+    category_id: Key | None = None
+    kind: Literal["drawing", "picture"]
+    rank: Rank
+    sha256: Sha256
+    length: Annotated[int, Field(ge=1, le=2**53)]
+    type: Literal["image/svg+xml", "image/png", "image/jpeg", "image/webp"]
+    width: Annotated[int, Field(ge=1, le=100_000)]
+    height: Annotated[int, Field(ge=1, le=100_000)]
+    alt: BothTexts
+    credit: Name
+
+
+class Spot(Shape):
+    """A place on the table and the demo device that lies there."""
+
+    position: Name
+    sku_id: Id
+
+
+class ClerkFact(Shape):
+    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
+
+    clerk_id: Name
+    name: Name
+    pin_hash: Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
+
+
+Planogram = Annotated[list[Spot], Field(max_length=500)]
+Clerks = Annotated[list[ClerkFact], Field(max_length=500)]
+
+
+class CornerDocument(Shape):
+    """What one corner's kiosk is told of itself."""
+
+    corner_id: Key
+    corner_no: Id
+    name: Name
+    city: Name
+    market: Key
+    currency: Currency
+    tax_included: bool
+    languages: Annotated[list[Word], Field(min_length=1, max_length=40)]
+    time_zone: TimeZone
+    ring: Ring = "stable"
+    phone: Name
+    paper_mm: Literal[80, 58]
+    slip_prefix: Annotated[Web, Field(max_length=500)]
+    partner_id: Key
+    partner: PartnerRow
+    planogram: Planogram
+    clerks: Clerks
+
+
+ROWS: dict[str, type[Shape]] = {
+    "law": LawRow,
+    "partner": PartnerRow,
+    "grade": GradeRow,
+    "category": CategoryRow,
+    "seller": SellerRow,
+    "sku": SkuRow,
+    "media": MediumRow,
+    "plan": PlanRow,
+    "option": OptionRow,
+}
+"""The shape of each published table whose rows have a body."""
+
+
+def wrong_in_row(table: str, columns: Sequence[str], row: Sequence[Any]) -> str:
+    """Return what of a published row pages could not show, in plain words; empty when all is well.
+
+    `columns` names the values of `row`; those of a table without a body are judged where they are used.
+    """
+    facts = dict(zip(columns, row, strict=True))
+    try:
+        body = json.loads(facts.pop("body"))
+    except (ValueError, RecursionError):
+        return "body: not JSON"
+    if not isinstance(body, dict):
+        return "body: not an object"
+    whole = {**facts, "body": body} if table == "law" else {**body, **facts}
+    wrong = next(wrong_in(ROWS[table], whole), None)
+    return ": ".join(wrong) if wrong else ""
+
+
+def wrong_in(shape: type[Shape], value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the field and the reason of everything in `value` that is not of this shape; a law is judged by its kind too."""
+    try:
+        found = shape.model_validate(value)
+    except ValidationError as problem:
+        yield from reasons(problem)
+        return
+    if isinstance(found, LawRow) and found.kind in LAW_BODIES:
+        yield from ((f"body.{field}", reason) for field, reason in wrong_in(LAW_BODIES[found.kind], found.body))

@@ -27,6 +27,7 @@ from pos import clock, corners, languages, skus
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
+from pos.origins import cause_of
 from sync.media import MediaStore
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -180,11 +181,11 @@ def start_clock() -> None:
 
 
 def refuse_foreign() -> None:
-    """Refuse an unsafe request that a page of another site caused. Raises: ForeignOrigin."""
+    """Refuse an unsafe request that no page of ours is known to have caused. Raises: ForeignOrigin."""
     if request.method in SAFE_METHODS:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site not in (None, "same-origin", "none") or origin not in (None, request.host_url.rstrip("/")):
+    if cause_of(site=site, origin=origin, host=request.host) != "own":
         raise ForeignOrigin("sent by another site", site=site, origin=origin)
 
 

@@ -15,7 +15,7 @@ from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, over
 from marketplace.db import changed, reading, row, run_tx
 from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
 from marketplace.settings import setting
-from marketplace.web import ZONE, marketplace, see_other
+from marketplace.web import SAFE, ZONE, ForeignOrigin, cause, marketplace, see_other
 from pos import clock
 from pos.errors import PosError
 
@@ -38,9 +38,11 @@ class WrongPassword(PosError):
 
 @console.before_request
 def ask_for_password() -> Response | None:
-    """Lead to the log-in page whoever has no session of the last hours."""
+    """Redirect to the log-in page whoever has no session of the last hours. Raises: ForeignOrigin."""
     if request.endpoint in OPEN_PAGES:
         return None
+    if request.method not in SAFE and cause() != "own":
+        raise ForeignOrigin("the request does not say which page it comes from")
     since = session.get("since")
     if isinstance(since, str) and clock.now() - clock.from_text(since) < timedelta(hours=SESSION_HOURS):
         return None

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from pos.bodies import read_body
 from tests import world
+from tests.pos.test_origins import FOREIGN_FORMS, HOSTS, OWN_FORMS, origin
 
 LIMIT_BYTES = 120 * 1024
 
@@ -34,10 +35,7 @@ def test_every_page_carries_a_policy_without_inline(client: FlaskClient) -> None
         assert {"HX-Request", "Cookie"} <= {each.strip() for each in headers["Vary"].split(",")}
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
-)
+@pytest.mark.parametrize("headers", [*FOREIGN_FORMS.values(), {"Origin": "null"}], ids=str)
 def test_a_form_of_another_site_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     answer = client.post("/selections", headers=headers)
 
@@ -45,9 +43,16 @@ def test_a_form_of_another_site_is_refused(client: FlaskClient, headers: dict[st
     assert "Elle venait d’une page d’un autre site." in answer.text
 
 
-@pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
-def test_our_own_forms_pass(client: FlaskClient, headers: dict[str, str]) -> None:
-    assert client.post("/selections", headers=headers).status_code == 303
+@pytest.mark.parametrize("place", HOSTS)
+@pytest.mark.parametrize("browser", OWN_FORMS)
+def test_our_own_forms_pass_in_every_browser(app: Flask, client: FlaskClient, browser: str, place: str) -> None:
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "192.0.2.10", "marche.example"]
+    headers = {**OWN_FORMS[browser][place], "Origin": origin(place)}
+    assert client.post("/selections", headers=headers, base_url=f"http://{HOSTS[place]}").status_code == 303
+
+
+def test_a_program_passes(client: FlaskClient) -> None:
+    assert client.post("/selections").status_code == 303
 
 
 def test_other_names_of_this_machine_are_refused(client: FlaskClient) -> None:

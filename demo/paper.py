@@ -21,7 +21,7 @@ CUTTER_DOTS = 112
 CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 4: "cp863", 5: "cp865", 16: "cp1252", 17: "cp866", 18: "cp852", 19: "cp858"}
 PAPER, INK, GROUND, ALARM = (253, 252, 248), (24, 26, 25), (223, 226, 215), (190, 30, 30)
 
-_DLE, _ESC, _GS = 0x10, 0x1B, 0x1D
+_DLE, _ESC, _FS, _GS = 0x10, 0x1B, 0x1C, 0x1D
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Interpreter:
         if first >= 0x20:
             self._character(first)
             return 1
-        if first not in {_DLE, _ESC, _GS}:
+        if first not in {_DLE, _ESC, _FS, _GS}:
             return self._control(first)
         name = data[at : at + 2]
         if len(name) < 2:
@@ -178,6 +178,7 @@ class Interpreter:
             b"\x1da": _Command(_nothing, 1),
             b"\x1dr": _Command(lambda _: self.events.append(Reply(b"\x00")), 1),
             b"\x1d(": _Command(self._function, _function_length),
+            b"\x1c.": _Command(_nothing),  # leaves the Chinese mode, which this printer never enters
         }
 
     def _initialize(self, _: bytes) -> None:

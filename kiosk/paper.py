@@ -10,22 +10,25 @@ import os
 import re
 import shutil
 import textwrap
-import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from kiosk import qr
+from kiosk.letters import encoded, printable
 from kiosk.slip_text import Code, Gap, Logo, Rule, Size, Text, blocks
 
 WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
 """Printable dots at 203 dpi, by width of the paper."""
 
-CODE_PAGE = "cp858"
 CODE_PAGE_SLOT = 19
 """Where Epson and most others keep CP858 (22 of 35 profiles, reference/printing.md §1.3)."""
+
+_LEAVE_CHINESE_MODE = b"\x1c."
+"""`FS .`: printers made for China start by pairing up bytes from 0x81 on, so that an accent or € becomes an ideograph."""
 
 _FONT_A_DOTS, _FONT_B_DOTS = 12, 9
 _SPACING = {"small": 21, "plain": 28, "tall": 54, "big": 56}
@@ -33,12 +36,6 @@ _INDENT = (3, 4)
 """Columns of font A and of font B that stand for the same 36 dots, where the paper has room for them."""
 _STRIP_ROWS = 192
 _LOGO_DOTS = 64
-_PLAIN = str.maketrans(
-    {
-        "œ": "oe", "Œ": "OE", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‑": "-", "…": "...",
-        "\u202f": " ", "\u00a0": " ", "\u2009": " ", "✓": "x", "→": "->", "≥": ">=", "≤": "<=", "₂": "2", "™": "", "•": "·",
-    }
-)  # fmt: skip
 
 
 def slip_bytes(facts: Mapping[str, Any], url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
@@ -66,7 +63,7 @@ class _Press:
         self.is_wide = width_dots > WIDTH_DOTS[58]
         self.encoder = _encoder()()
         self.encoder.hw("INIT")
-        self._raw(bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
+        self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
 
     def set_block(self, block: Text | Rule | Gap | Code | Logo, url: str) -> None:
         """Set one block."""
@@ -90,7 +87,8 @@ class _Press:
         output: bytes = self.encoder.output
         return output
 
-    def _text(self, text: Text) -> None:
+    def _text(self, wanted: Text) -> None:
+        text = replace(wanted, text=printable(wanted.text), amount=printable(wanted.amount))
         columns = self.width_dots // (_FONT_B_DOTS if text.size == "small" else _FONT_A_DOTS)
         if text.size == "big":
             columns //= 2
@@ -152,23 +150,6 @@ class _Press:
 
     def _raw(self, data: bytes) -> None:
         self.encoder._raw(data)
-
-
-def encoded(text: str) -> bytes:
-    """Return `text` in CP858: what it lacks is written as people would by hand (œ as oe), the rest as "?"."""
-    plain = text.translate(_PLAIN)
-    return b"".join(_character(character) for character in plain)
-
-
-def _character(character: str) -> bytes:
-    for candidate in (character, unicodedata.normalize("NFKD", character)[0]):
-        # A control character in a name from the catalogue must never reach the printer as a command.
-        if candidate.isprintable():
-            try:
-                return candidate.encode(CODE_PAGE)
-            except UnicodeEncodeError:
-                continue
-    return b"?"
 
 
 def _wrapped(text: Text, columns: int, *, indent: int) -> list[str]:

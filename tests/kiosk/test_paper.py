@@ -13,6 +13,7 @@ import zxingcpp
 
 from demo.paper import Cut, pictures
 from kiosk import paper
+from kiosk.letters import printable
 from pos import selections, slips
 from pos.selections import Wish
 from tests import world
@@ -44,11 +45,11 @@ def words(cut: Cut) -> str:
 @pytest.mark.parametrize(
     ("facts", "paper_mm", "copy_no", "sha256"),
     [
-        (bundle_facts(), 80, 0, "aed754919b034c95"),
-        (bundle_facts(), 58, 0, "30fdb4e6c44c9eb2"),
-        (bundle_facts(), 80, 1, "4386872b5b9a231f"),
-        (five_lines_facts(), 80, 0, "a990656084450a80"),
-        (five_lines_facts(), 58, 0, "3bce078e0aac473e"),
+        (bundle_facts(), 80, 0, "b16e44799af22553"),
+        (bundle_facts(), 58, 0, "785ec0958b3fc94a"),
+        (bundle_facts(), 80, 1, "2ede837313bc7773"),
+        (five_lines_facts(), 80, 0, "fed09f98599e1302"),
+        (five_lines_facts(), 58, 0, "fb579801d6ca6f7f"),
     ],
 )
 def test_the_same_facts_give_the_same_bytes(facts: dict[str, Any], paper_mm: int, copy_no: int, sha256: str) -> None:
@@ -212,18 +213,37 @@ def test_images_hold_no_real_time_command(token_bytes: int) -> None:
     assert not re.search(rb"\x10[\x04\x05\x14]", data)
 
 
+@pytest.mark.parametrize("paper_mm", [80, 58])
+@pytest.mark.parametrize("copy_no", [0, 2])
+def test_a_printer_that_starts_in_chinese_mode_is_told_to_leave_it_before_any_accent(paper_mm: int, copy_no: int) -> None:
+    data = paper.slip_bytes(five_lines_facts(), slip_url(), paper_mm=paper_mm, language="fr", copy_no=copy_no)
+    reset, left = data.index(b"\x1b@"), data.index(b"\x1c.")
+
+    assert reset < left < min(at for at, byte in enumerate(data) if byte >= 0x80)
+    assert data.count(b"\x1b@") == 1
+
+
+@pytest.mark.parametrize(("paper_mm", "columns"), [(80, 48), (58, 32)])
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    "title",
     [
-        ("Téléphone 19,99 €", b"T\x82l\x82phone 19,99 \xd5"),
-        ("œuvre – l’été…", b"oeuvre - l'\x82t\x82..."),
-        ("1\u202f369,00\u00a0€", b"1 369,00 \xd5"),
-        ("Łódź, ő", b"?\xa2dz, o"),
-        ("日本", b"??"),
+        "Machine Cœur de Lœuf",
+        "Console… édition",
+        "Nintendo Switch™ OLED",
+        "Écran 15,6″ ½",
+        "Щётка Ⅷ",
+        "茶壶 Ŋ",
+        "e\u0301te\u0301 \u200bbien",
     ],
 )
-def test_text_is_one_code_page(text: str, expected: bytes) -> None:
-    assert paper.encoded(text) == expected
+def test_an_amount_ends_at_the_edge_whatever_letters_stand_before_it(title: str, paper_mm: int, columns: int) -> None:
+    facts = bundle_facts()
+    facts["lines"][0]["listing"]["title"] = title
+    line = next(line for line in printed(facts, paper_mm=paper_mm).text.split("\n") if "369,00" in line)
+
+    assert line.startswith(printable(title)[:6])
+    assert line.endswith("€")
+    assert len(line) == columns
 
 
 def test_a_slip_issued_by_the_kiosk_is_printed_whole(kiosk: world.Kiosk) -> None:

@@ -14,28 +14,26 @@ from demo.fleet import Load, run_fleet
 from demo.fleet_table import fleet_table
 from demo.simulator.run import STEPS, run_seeds
 from demo.system import Demo, run_demo
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from sync.addresses import Host, WebAddress
 
 
 @click.command()
 @click.option("--dir", "directory", default="comptoir-demo", type=click.Path(path_type=Path, file_okay=False), show_default=True)
 @click.option("--listings", type=click.IntRange(1, 2_000_000), help="Size of a new catalogue; 2,000 unless said.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65532), help="First of four ports.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the marketplace listens.")
-@click.option("--public-url", help="The marketplace's address as a phone on the same network opens it.")
+@click.option("--host", default="127.0.0.1", show_default=True, type=Host(), help="Where the marketplace listens.")
+@click.option("--public-url", type=WebAddress(), help="The marketplace's address as a phone on the same network opens it.")
 @click.option("--fresh", is_flag=True, help="Begin again in the directory.")
 def demo(directory: Path, listings: int | None, port: int, host: str, public_url: str | None, *, fresh: bool) -> None:
     """Run marketplace, kiosk and a virtual printer on this machine, until Ctrl-C."""
-    address = public_url or f"http://{'127.0.0.1' if host in (*LOOPBACK, '0.0.0.0') else host}:{port}"  # noqa: S104 - compared only
-    made = Demo(directory=directory.resolve(), listings=listings, host=host, port=port, public_url=address.rstrip("/"))
+    made = Demo(directory=directory.resolve(), listings=listings, host=host, port=port, public_url=public_url)
     run_demo(made, fresh=fresh, say=click.echo)
 
 
 @click.group(invoke_without_command=True)
 @click.option("--kiosks", type=click.IntRange(1, 99_999), help="How many corners.")
-@click.option("--against", "url", metavar="URL", help="The running marketplace.")
-@click.option("--origin", metavar="URL", help="HQ's own address, when --against is a cache in front of it.")
+@click.option("--against", "url", type=WebAddress(), help="The running marketplace.")
+@click.option("--origin", type=WebAddress(), help="HQ's own address, when --against is a cache in front of it.")
 @click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
 @click.option(
     "--dir",

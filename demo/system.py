@@ -29,6 +29,7 @@ from marketplace.places import read_place, start_place
 from marketplace.publishing import publish_all, sync_path
 from pos import clock
 from pos.errors import PosError, Unavailable
+from sync.addresses import bracketed
 
 CORNER = "nantes-crebillon"
 SEED = 1
@@ -62,7 +63,13 @@ class Demo:
     listings: int | None
     host: str
     port: int
-    public_url: str
+    public_url: str | None
+
+    @property
+    def url(self) -> str:
+        """The marketplace's address from this machine."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+        return f"http://{bracketed(everywhere.get(self.host, self.host))}:{self.port}"
 
     @property
     def marketplace(self) -> Path:
@@ -139,7 +146,7 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
     if "password" not in known:
         say("setting the marketplace up")
         shutil.rmtree(demo.marketplace, ignore_errors=True)
-        known = {"password": start_place(demo.marketplace, database=None, public_url=demo.public_url)}
+        known = {"password": start_place(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
         mark.write_text(json.dumps(known), encoding="utf-8")
         mark.chmod(0o600)
     engine = open_engine(read_place(demo.marketplace).database)
@@ -195,7 +202,7 @@ class Part:
 
 def _start_marketplace(demo: Demo) -> Part:
     arguments = ["marketplace", "serve", "--dir", str(demo.marketplace), "--host", demo.host, "--port", str(demo.port)]
-    return Part("marketplace", arguments, demo.directory / "marketplace.log", f"http://127.0.0.1:{demo.port}/readyz")
+    return Part("marketplace", arguments, demo.directory / "marketplace.log", f"{demo.url}/readyz")
 
 
 def _start_kiosk(demo: Demo) -> Part:
@@ -205,12 +212,11 @@ def _start_kiosk(demo: Demo) -> Part:
 
 def _enrol(demo: Demo, say: Say) -> None:
     """Enrol the kiosk once; every start tells it where marketplace and printer listen today, and syncs once."""
-    url = f"http://127.0.0.1:{demo.port}"
     if not (demo.kiosk / "device.key").exists():
         say(f"enrolling the kiosk of {CORNER}")
         code = start_enrolment(open_engine(read_place(demo.marketplace).database), CORNER, now=clock.now())
-        _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", url, "--code", code)
-    _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", url, "--printer", f"127.0.0.1:{demo.port + 2}")
+        _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--code", code)
+    _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--printer", f"127.0.0.1:{demo.port + 2}")
     _command("kiosk", "sync", "--dir", str(demo.kiosk))
 
 
@@ -234,8 +240,8 @@ def _addresses(demo: Demo, password: str) -> list[str]:
     return [
         f"kiosk          http://127.0.0.1:{demo.port + 1}/",
         f"clerk counter  http://127.0.0.1:{demo.port + 1}/counter    PIN 246810",
-        f"marketplace    {demo.public_url}/",
-        f"HQ console     {demo.public_url}/console    password {password}",
+        f"marketplace    {demo.public_url or demo.url}/",
+        f"HQ console     {demo.public_url or demo.url}/console    password {password}",
         f"paper          http://127.0.0.1:{demo.port + 3}/",
         f"printer        raw TCP 127.0.0.1:{demo.port + 2}",
     ]

@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
+from sync.addresses import Whole
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -46,12 +48,12 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     pages = Path(templates.__file__).parent
     app = Flask("kiosk", template_folder=str(pages), static_folder=None)
     app.config.update(
-        TRUSTED_HOSTS=["127.0.0.1", "localhost", "[::1]", *hosts],
         MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
         MAX_FORM_PARTS=60,
         SESSION_COOKIE_NAME="none",
     )
     app.jinja_environment = Pages
+    app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
     HTMX(app)
@@ -70,6 +72,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(web.start_clock)
     app.before_request(_watch_records)
     app.before_request(web.settle_visitor)
+    app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)
     app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)

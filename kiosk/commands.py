@@ -29,6 +29,7 @@ from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
 from pos.ops import open_ops, setting, store_setting
 from pos.slips import load_device
+from sync.addresses import Host, HostAndPort, WebAddress, bracketed
 from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
@@ -64,7 +65,7 @@ def kiosk() -> None:
 
 @kiosk.command("enrol")
 @directory_option
-@click.option("--marketplace", required=True, help="The marketplace's URL.")
+@click.option("--marketplace", required=True, type=WebAddress(), help="The marketplace's URL.")
 @click.option("--code", required=True, help="The one-time code HQ gave for this corner.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until HQ confirms the device, where it wants to.")
 def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -> None:
@@ -77,17 +78,21 @@ def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -
 
 @kiosk.command("set")
 @directory_option
-@click.option("--marketplace", help="The marketplace's URL, when it moved.")
-@click.option("--printer", metavar="HOST:PORT", help="The corner's network printer.")
+@click.option("--marketplace", type=WebAddress(), help="The marketplace's URL, when it moved.")
+@click.option("--printer", type=HostAndPort(), help="The corner's network printer.")
 @click.option(
-    "--mirror", "mirrors", metavar="URL", multiple=True, help="A neighbour asked before HQ; may be repeated; '' for none."
+    "--mirror",
+    "mirrors",
+    type=WebAddress(or_none=True),
+    multiple=True,
+    help="A neighbour asked before HQ; may be repeated; '' for none.",
 )
 @click.option("--share", type=click.Choice(["on", "off"]), help="Whether neighbours may fetch the catalogue here.")
 @click.option("--media-budget", metavar="MB", type=click.IntRange(0, 100_000), help="Most megabytes of drawings and pictures.")
 def set_command(
     directory: Path,
     marketplace: str | None,
-    printer: str | None,
+    printer: tuple[str, int] | None,
     mirrors: tuple[str, ...],
     share: str | None,
     media_budget: int | None,
@@ -96,11 +101,11 @@ def set_command(
     store = open_records(directory)
     wishes: dict[str, Any] = {}
     if marketplace:
-        wishes["marketplace_url"] = marketplace.rstrip("/")
+        wishes["marketplace_url"] = marketplace
     if printer:
-        wishes["printer"] = _address(printer)
+        wishes["printer"] = dict(zip(("host", "port"), printer, strict=True))
     if mirrors:
-        wishes[MIRRORS] = [url.rstrip("/") for url in mirrors if url]
+        wishes[MIRRORS] = [url for url in mirrors if url]
     if share:
         wishes[SHARED] = share == "on"
     if media_budget is not None:
@@ -135,7 +140,9 @@ def sync_command(directory: Path, *, as_json: bool) -> None:
 @kiosk.command("serve")
 @directory_option
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Another address opens the kiosk to the network.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, type=Host(), help="Another address opens the kiosk to the network."
+)
 def serve_command(directory: Path, port: int, host: str) -> None:
     """Serve the corner's screens, and keep in step with HQ."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - refused, not listened on
@@ -155,7 +162,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     signal.signal(signal.SIGTERM, stop)
     try:
         server.wsgi_app = create_app(directory, sync=True, hosts=hosts)
-        click.echo(f"kiosk on http://{host}:{port}/")
+        click.echo(f"kiosk on http://{bracketed(host)}:{port}/")
         server.serve()
     finally:
         server.stop()
@@ -239,18 +246,11 @@ def _own_settings(ops: Database) -> dict[str, str]:
     printer, budget_bytes = setting(ops, "printer"), setting(ops, "media_budget_bytes")
     return {
         "marketplace": setting(ops, "marketplace_url") or "none",
-        "printer": f"{printer['host']}:{printer['port']}" if printer else "none",
+        "printer": f"{bracketed(printer['host'])}:{printer['port']}" if printer else "none",
         "mirrors": ", ".join(setting(ops, MIRRORS) or []) or "none",
         "share": "on" if setting(ops, SHARED) else "off",
         "media budget": f"{(BUDGET_BYTES if budget_bytes is None else budget_bytes) // 2**20} MB",
     }
-
-
-def _address(text: str) -> dict[str, Any]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise click.BadParameter("HOST:PORT, as in 192.0.2.7:9100", param_hint="--printer")
-    return {"host": host, "port": int(port)}
 
 
 def _fetch_media(rounds: Rounds, client: Client) -> Fetched:

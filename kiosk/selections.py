@@ -159,14 +159,11 @@ def _offer_now(data: dict[str, Any]) -> Offer | None:
 def _wish() -> Wish | None:
     """Read a line from the form: `listing`, `plan`, `option` (repeated), `qty`, `acquisition`, `seen`. Raises: Invalid."""
     form = request.form
-    options = form.getlist("option")
-    if any(not (text.isascii() and text.isdigit() and len(text) < 16) for text in options):
-        raise Invalid("option is not a whole number", field="option")
     quantity = web.number_in(form, "qty")
     wish = Wish(
         listing_id=web.number_in(form, "listing"),
         plan_id=web.number_in(form, "plan"),
-        option_ids=tuple(int(text) for text in options),
+        option_ids=tuple(web.whole(text, "option") for text in form.getlist("option")),
         quantity=1 if quantity is None else quantity,
         acquisition=form.get("acquisition", "new"),
         seen_cents=web.number_in(form, "seen"),

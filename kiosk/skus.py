@@ -28,6 +28,7 @@ routes = Blueprint("skus", __name__)
 
 SHOWN_PLANS = 3
 MOST_SIBLINGS = 12
+MOST_OPTIONS = 12
 EXIT_MONTHS = (3, 6, 12, 18)
 CONNECTED_FORMS = frozenset({"phone"})
 ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
@@ -197,7 +198,7 @@ def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
     wanted = Wanted(
         grade=chosen.grade["code"] if chosen else "",
         plan_id=web.number_in(asked, "plan"),
-        option_ids=tuple(int(text) for text in asked.getlist("option")[:12] if text.isascii() and text.isdigit()),
+        option_ids=tuple(web.whole(text, "option") for text in asked.getlist("option")[:MOST_OPTIONS] if text.isdecimal()),
         acquisition=acquisition,
         has_every_plan=asked.get("plans") == "all",
         selection_id=asked.get("s", "")[:32],

@@ -10,9 +10,10 @@ import gzip
 import hashlib
 import json
 import mimetypes
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
 from pos.origins import cause_of
+from sync.addresses import is_among
 from sync.media import MediaStore
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +51,7 @@ HEADERS = {
     "Vary": "HX-Request, Cookie, Accept-Encoding",
 }
 COMPRESS_FROM_BYTES = 1400
+WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
 class ForeignOrigin(PosError):
@@ -162,9 +165,12 @@ def local_path(text: str | None) -> str:
 def number_in(values: Mapping[str, str], name: str) -> int | None:
     """Return the whole number called `name`, or None when it is absent or empty. Raises: Invalid."""
     text = values.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 16 or int(text) > 2**53:
+    return whole(text, name) if text else None
+
+
+def whole(text: str, name: str) -> int:
+    """Return the whole number that `text`, given as `name`, stands for; SQLite holds fifteen digits. Raises: Invalid."""
+    if not WHOLE.fullmatch(text):
         raise Invalid(f"{name} is not a whole number", field=name)
     return int(text)
 
@@ -178,6 +184,12 @@ def with_query(path: str, **parameters: Any) -> str:
 def start_clock() -> None:
     """Note when this request began, for `Server-Timing`."""
     g.began = time.perf_counter()
+
+
+def refuse_strange_host(hosts: Collection[str]) -> None:
+    """Answer only to our own names, so that no page of the internet reaches us under a name of its own. Raises: Invalid."""
+    if not is_among(request.host, hosts):
+        raise Invalid("the Host header names another machine", field="Host")
 
 
 def refuse_foreign() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from marketplace.judging import Backlog, Judging
 from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
+from sync.addresses import Whole
 from sync.static_files import StaticFiles
 
 MOST_BYTES = 2 * 2**20
@@ -33,13 +35,13 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
     engine = open_engine(place.database)
     app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
     address = (public_url or place.public_url).rstrip("/")
+    app.url_map.converters["int"] = Whole
     with reading(engine) as connection:
         secret = setting(connection, "secret_key")
     app.config.update(
         SECRET_KEY=secret,
         MAX_CONTENT_LENGTH=MOST_BYTES,
         MAX_FORM_PARTS=100,
-        TRUSTED_HOSTS=trusted_hosts or None,
         SESSION_COOKIE_NAME="comptoir_console",
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_HTTPONLY=True,
@@ -56,6 +58,8 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
         enrolment_room=Bulkhead(inside=1, waiting=1),
     )
+    if trusted_hosts:
+        app.before_request(partial(web.refuse_strange_host, trusted_hosts))
     web.set_up(app)
     tallies.watch(app, counts)
     for part in (slip_pages.pages, uplink.sync, console.console, status.status):

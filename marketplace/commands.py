@@ -19,6 +19,7 @@ from marketplace.places import DIRECTORY_VARIABLE, opened, start_place
 from marketplace.problems import FeedRefused
 from marketplace.publishing import keys_path, sync_path
 from pos import clock
+from sync.addresses import Host, WebAddress
 from sync.keys import ROOT
 from sync.repository import renew
 
@@ -39,7 +40,13 @@ marketplace.add_command(keys)
 @marketplace.command("init")
 @directory_option
 @click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
-@click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="The address customers' phones open.")
+@click.option(
+    "--public-url",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    type=WebAddress(),
+    help="The address customers' phones open.",
+)
 @root_keys_option
 @threshold_option
 def init_command(directory: Path, database: str | None, public_url: str, root_keys: int, threshold: int) -> None:
@@ -69,7 +76,7 @@ def import_command(feed: Path, directory: Path) -> None:
 
 @marketplace.command("serve")
 @directory_option
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, type=Host())
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from marketplace.tables import metadata
 from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
-from pos.errors import Unavailable
+from pos.errors import Invalid, Unavailable
 from sync.log import RETRIED_STATES, sync_metadata
 
 T = TypeVar("T")
@@ -43,16 +43,22 @@ PRAGMAS = (
 
 
 def database_url(directory: Path) -> str:
-    """Return the URL of the default database, a file in `directory`."""
-    return f"sqlite+pysqlite:///{directory / SQLITE_FILE}"
+    """Return the URL of the default database, a file in `directory`, whatever characters that is named with."""
+    return URL.create("sqlite+pysqlite", database=str(directory.absolute() / SQLITE_FILE)).render_as_string()
 
 
 def open_engine(url: str) -> Engine:
-    """Open the database at `url`; its tables are made by `create_tables`."""
-    if not url.startswith("sqlite"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, pool_size=8, max_overflow=8)
-    engine = create_engine(url, module=sqlite3, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8)
+    """Open the database at `url`, SQLite or PostgreSQL; its tables are made by `create_tables`. Raises: Invalid."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Invalid("not the URL of a database: postgresql://USER:PASSWORD@HOST/NAME") from None
+    if address.drivername in ("postgresql", "postgresql+psycopg"):
+        address = address.set(drivername="postgresql+psycopg")
+        return create_engine(address, isolation_level="REPEATABLE READ", pool_pre_ping=True, pool_size=8, max_overflow=8)
+    if address.get_backend_name() != "sqlite":
+        raise Invalid(f"{address.drivername} is no database we know: SQLite and PostgreSQL")
+    engine = create_engine(address, module=sqlite3, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

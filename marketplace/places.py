@@ -6,17 +6,17 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import create_tables, database_url, open_engine, run_tx
+from marketplace.db import SQLITE_FILE, create_tables, database_url, open_engine, run_tx
 from marketplace.publishing import keys_path, sync_path
 from marketplace.settings import store_setting
 from pos import clock
-from pos.errors import Conflict, NotFound
+from pos.errors import Conflict, Invalid, NotFound
 from pos.tokens import CROCKFORD
 from sync.repository import ROOT_KEYS, THRESHOLD, create
 
@@ -28,7 +28,10 @@ PASSWORD_LETTERS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What `marketplace.json` says; it may hold a database password, so only its owner may read it."""
+    """What `marketplace.json` says; it may hold a database password, so only its owner may read it.
+
+    There `database` is null for the file in the directory itself, so that a directory moved or copied opens its own.
+    """
 
     database: str
     public_url: str
@@ -40,23 +43,22 @@ def start_place(
     """Make a new marketplace in `directory` and return the console's password, which is kept only as argon2id.
 
     Its keys are made with it: `threshold` of `root_keys` root keys decide which others count.
-    Raises: Conflict when one is there already, Invalid for a threshold that cannot be.
+    Raises: Conflict when one is there already, Invalid for a threshold or a database that cannot be.
     """
     if (directory / FILE).exists():
         raise Conflict(f"a marketplace is already set up in {directory}")
+    engine = open_engine(database or database_url(directory))
     directory.mkdir(parents=True, exist_ok=True)
     with suppress(Conflict):
         # What an earlier attempt made before it was cut short is good.
         create(sync_path(directory), keys_path(directory), threshold=threshold, root_keys=root_keys, now=clock.now())
-    place = Place(database=database or database_url(directory), public_url=public_url.rstrip("/"))
-    engine = open_engine(place.database)
     create_tables(engine)
     password = "".join(CROCKFORD[byte % 32] for byte in os.urandom(PASSWORD_LETTERS)).lower()
     store_secrets(engine, password)
     engine.dispose()
     descriptor = os.open(directory / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-        json.dump(asdict(place), target, indent=2)
+        json.dump({"database": database, "public_url": public_url}, target, indent=2)
         target.flush()
         os.fsync(target.fileno())
     return password
@@ -75,11 +77,16 @@ def store_secrets(engine: Engine, password: str) -> None:
 
 
 def read_place(directory: Path) -> Place:
-    """Read where the marketplace of `directory` stands. Raises: NotFound before `start_place`."""
+    """Read where the marketplace of `directory` stands. Raises: NotFound before `start_place`, Invalid for another file."""
     try:
-        return Place(**json.loads((directory / FILE).read_text(encoding="utf-8")))
+        said = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        database, public_url = said["database"], said["public_url"]
     except FileNotFoundError:
         raise NotFound(f"no marketplace in {directory}: run `comptoir marketplace init` first") from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Invalid(f"{directory / FILE} does not say where the marketplace stands") from problem
+    is_own = database is None or (database.startswith("sqlite") and (directory / SQLITE_FILE).exists())
+    return Place(database=database_url(directory) if is_own else database, public_url=public_url)
 
 
 @contextmanager

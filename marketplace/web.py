@@ -6,6 +6,7 @@ does nothing by a cookie; a page runs no inline script or style.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pos import languages
 from pos.errors import PosError
 from pos.languages import LANGUAGES, text_of, translations
 from pos.origins import Cause, cause_of
+from sync.addresses import is_among
 
 PAGES = Path(templates.__path__[0])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -122,6 +124,12 @@ def _gettext(message: str) -> str:
 
 def _ngettext(one: str, many: str, number: int) -> str:
     return str(translations("marketplace", language(), PAGES).ngettext(one, many, number))
+
+
+def refuse_strange_host(hosts: Collection[str]) -> None:
+    """Answer only to the names we were given (`COMPTOIR_TRUSTED_HOSTS`). Raises: SecurityError."""
+    if not is_among(request.host, hosts):
+        raise SecurityError("the Host header is not one of ours")
 
 
 def cause() -> Cause:

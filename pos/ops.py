@@ -121,8 +121,9 @@ def open_ops(path: Path) -> Store:
 
 
 def back_up(path: Path, *, day: str) -> Path:
-    """Keep a copy of the records as of `day` (`YYYY-MM-DD`) in `backup/` beside them, once a day; the newest seven stay.
+    """Keep a copy of the records as of `day` (`YYYY-MM-DD`) in `backup/` beside them, once a day; the last seven made stay.
 
+    A copy dated after `day` was made before this one, by a clock that ran ahead: it goes before those with a true date.
     The copy is complete before it has its name. Raises: DatabaseError, OSError.
     """
     target = path.parent / "backup" / f"ops-{day}.db"
@@ -137,7 +138,8 @@ def back_up(path: Path, *, day: str) -> Path:
     finally:
         database.close()
     half.replace(target)
-    for old in sorted(target.parent.glob("ops-*.db"))[:-BACKUPS]:
+    copies = sorted(target.parent.glob("ops-*.db"), key=lambda path: (path.name <= target.name, path.name))
+    for old in copies[:-BACKUPS]:
         old.unlink()
     return target
 

@@ -41,6 +41,17 @@ def fails(*arguments: str) -> str:
         ("sample", "--listings", "0", "--out", "f"),
         ("slip", "read"),
         ("demo", "--port", "70000"),
+        ("demo", "--public-url", "javascript:alert(1)"),
+        ("demo", "--host", "not a host"),
+        ("marketplace", "init", "--dir", "m", "--public-url", "javascript:alert(1)"),
+        ("marketplace", "serve", "--dir", "m", "--host", "http://here"),
+        ("kiosk", "enrol", "--dir", "k", "--marketplace", "not a url", "--code", "ABCD"),
+        ("kiosk", "set", "--dir", "k", "--marketplace", "not a url"),
+        ("kiosk", "set", "--dir", "k", "--mirror", "file:///etc"),
+        ("kiosk", "set", "--dir", "k", "--printer", "here:0"),
+        ("kiosk", "set", "--dir", "k", "--printer", "a b:9100"),
+        ("kiosk", "serve", "--dir", "k", "--host", "a b"),
+        ("fleet", "--kiosks", "1", "--against", "nonsense"),
     ],
     ids=" ".join,
 )
@@ -50,6 +61,7 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "Usage: comptoir" in ended.stderr
+    assert not {Path("k"), Path("m"), Path("comptoir-demo")} & set(Path().iterdir())
 
 
 def test_a_kiosk_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:

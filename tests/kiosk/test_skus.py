@@ -150,3 +150,14 @@ def test_every_label_is_said_in_english() -> None:
     same = {"SIM", "GPS"}
 
     assert [label for label in LABELS.values() if words.gettext(label) == label and label not in same] == []
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 19, "٣"])
+def test_a_number_nobody_counts_to_is_no_option(client: FlaskClient, text: str) -> None:
+    assert client.get("/sku/IPHONE-13-128-BLUE", query_string={"option": text}).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "-1", "٣"])
+def test_a_line_nobody_can_have_is_not_there(client: FlaskClient, number: str) -> None:
+    assert client.delete(f"/selections/abc/lines/{number}").status_code == 404
+    assert client.post(f"/selections/abc/lines/{number}/removal").status_code == 404

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from kiosk.app import create_app
 from pos.bodies import read_body
 from tests import world
 from tests.pos.test_origins import FOREIGN_FORMS, HOSTS, OWN_FORMS, origin
@@ -45,8 +46,8 @@ def test_a_form_of_another_site_is_refused(client: FlaskClient, headers: dict[st
 
 @pytest.mark.parametrize("place", HOSTS)
 @pytest.mark.parametrize("browser", OWN_FORMS)
-def test_our_own_forms_pass_in_every_browser(app: Flask, client: FlaskClient, browser: str, place: str) -> None:
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "192.0.2.10", "marche.example"]
+def test_our_own_forms_pass_in_every_browser(kiosk: world.Kiosk, browser: str, place: str) -> None:
+    client = create_app(kiosk.directory, sync=False, hosts=["192.0.2.10", "marche.example"]).test_client()
     headers = {**OWN_FORMS[browser][place], "Origin": origin(place)}
     assert client.post("/selections", headers=headers, base_url=f"http://{HOSTS[place]}").status_code == 303
 
@@ -121,3 +122,25 @@ def test_an_unexpected_failure_is_said_and_nothing_leaks(app: Flask, monkeypatch
     assert answer.status_code == 500
     assert "Quelque chose a échoué de notre côté." in answer.text
     assert "secret detail" not in answer.text
+
+
+def test_a_kiosk_answers_to_its_own_names_alone(kiosk: world.Kiosk) -> None:
+    app = create_app(kiosk.directory, sync=False, hosts=["2001:db8::7", "kiosk.lan"])
+    own = ("localhost", "127.0.0.1:8001", "[::1]", "[::1]:8001", "[2001:db8::7]:8001", "kiosk.lan:8001")
+    strange = (
+        "evil.test",
+        "localhost.evil.test",
+        "[::2]",
+        "[::1",
+        "",
+        "a b",
+        "é",
+        "::1",
+        "localhost:port",
+        "localhost, evil.test",
+    )
+
+    assert {host: app.test_client().get("/home", headers={"Host": host}).status_code for host in own} == dict.fromkeys(own, 200)
+    assert {host: app.test_client().get("/home", headers={"Host": host}).status_code for host in strange} == dict.fromkeys(
+        strange, 400
+    )

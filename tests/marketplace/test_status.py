@@ -70,7 +70,10 @@ def test_errors_are_json_for_machines_and_pages_for_people(hq: Hq) -> None:
 
 
 def test_only_trusted_hosts_are_answered_when_named(hq: Hq) -> None:
-    app = create_app(hq.directory, trusted_hosts=["marche.test"])
-    assert app.test_client().get("/healthz", base_url="http://marche.test").status_code == 200
-    assert app.test_client().get("/healthz", base_url="http://evil.test").status_code == 400
+    app = create_app(hq.directory, trusted_hosts=["marche.test", "::1"])
+    for host in ("marche.test", "marche.test:8000", "[::1]", "[::1]:8000"):
+        assert app.test_client().get("/healthz", headers={"Host": host}).status_code == 200, host
+    for host in ("evil.test", "marche.test.evil.test", "[::2]", "[::1", "", "a b", "é", "::1", "marche.test:port"):
+        answer = app.test_client().get("/healthz", headers={"Host": host})
+        assert (answer.status_code, answer.json["status"]) == (400, 400), host
     app.extensions["marketplace"].engine.dispose()

@@ -16,6 +16,27 @@ def test_a_copy_of_each_day_is_kept_for_a_week(kiosk: Kiosk) -> None:
     copy.close()
 
 
+def test_copies_dated_by_a_clock_that_ran_ahead_go_before_true_ones(kiosk: Kiosk) -> None:
+    for day in range(10, 17):
+        back_up(kiosk.ops.path, day=f"2030-01-{day}")
+
+    kept = []
+    for day in range(10, 20):
+        assert back_up(kiosk.ops.path, day=f"2026-11-{day}").exists()
+        kept.append(sorted(path.name[4:-3] for path in (kiosk.directory / "backup").iterdir()))
+
+    assert kept[0] == ["2026-11-10", *(f"2030-01-{day}" for day in range(11, 17))]
+    assert kept[6] == [f"2026-11-{day}" for day in range(10, 17)]
+    assert kept[-1] == [f"2026-11-{day}" for day in range(13, 20)]
+
+
+def test_a_copy_of_a_clock_that_ran_behind_is_kept(kiosk: Kiosk) -> None:
+    for day in range(10, 17):
+        back_up(kiosk.ops.path, day=f"2026-11-{day}")
+
+    assert [back_up(kiosk.ops.path, day=f"1970-01-{day:02}").exists() for day in range(1, 10)] == [True] * 9
+
+
 def test_a_day_is_copied_once(kiosk: Kiosk) -> None:
     first = back_up(kiosk.ops.path, day="2026-11-22").read_bytes()
     with kiosk.ops_write() as ops:

@@ -30,6 +30,8 @@ from sync.rounds import RoundReport, run_round
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
+SLIPS_SHOWN = timedelta(minutes=15)
+"""Longer than anybody reads a slip; the screen's own idle time ends most visits much earlier."""
 NOT_ENROLLED_S = 5.0
 CALLS_APART_S = 10.0
 
@@ -182,7 +184,8 @@ def _first_delay_s(rounds: Rounds) -> float:
 def tend(ops: Store) -> None:
     """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
     with ops.write() as database:
-        wipe_idle_selections(database, before=clock.now() - SELECTIONS_KEPT)
+        now = clock.now()
+        wipe_idle_selections(database, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN)
     try:
         back_up(ops.path, day=clock.to_text(clock.now())[:10])
     except (DatabaseError, OSError) as problem:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 
 from kiosk import print_jobs, status, web
-from kiosk.slips import canonical, printer_state
+from kiosk.slips import canonical, printer_state, send_qr
 from pos import clerks, clock, corners, selections, skus, slips
 from pos.errors import NotFound, WrongPin
 from pos.selections import Priced, Wish
@@ -110,6 +110,13 @@ def slip(number: str) -> Response:
         jobs=[dict(zip(names, row, strict=True)) for row in jobs],
         reasons=slips.REASONS,
     )
+
+
+@routes.get("/slips/<number>/qr.svg")
+@for_clerks
+def slip_qr(number: str) -> Response:
+    """Send the QR code of any slip, for a customer who has no paper."""
+    return send_qr(slips.slip(web.ops(), canonical(number)))
 
 
 @routes.post("/slips/<number>/reprints")

@@ -1,4 +1,7 @@
-"""The slip on screen: its number, its QR code, and paper when somebody asks for it, never by itself (L541-15-10)."""
+"""The slip on screen: its number, its QR code, and paper when somebody asks for it, never by itself (L541-15-10).
+
+These pages are open while the visit lasts that made the slip; afterwards a clerk opens it at the counter.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,35 @@ from flask import Blueprint, Response, request
 
 from kiosk import print_jobs, printers, qr, web
 from pos import clock, slips, tokens
-from pos.errors import NotFound, PrinterOffline
+from pos.errors import PrinterOffline
+from pos.slips import Slip
 
 routes = Blueprint("slips", __name__)
 
 PRINTER_DEADLINE_S = 1.0
+canonical = tokens.parse_slip_number
+"""A slip number as it is recorded, however it was typed; raises MangledNumber."""
 
 
 @routes.get("/slips/<number>")
 def slip(number: str) -> Response:
     """Show a slip."""
     ops = web.ops()
-    found = slips.slip(ops, canonical(number))
+    found = slips.slip_of_visit(ops, canonical(number))
     return web.page("slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number))
 
 
 @routes.get("/slips/<number>/qr.svg")
 def qr_code(number: str) -> Response:
-    """Send the QR code of a slip; a slip's token never changes."""
-    ops = web.ops()
-    found = slips.slip(ops, canonical(number))
-    body = qr_drawing(f"{web.corner().slip_prefix}{found.digits}")
-    return web.keep(body, web.compressed(body), "image/svg+xml")
+    """Send the QR code of a slip."""
+    return send_qr(slips.slip_of_visit(web.ops(), canonical(number)))
 
 
 @routes.post("/slips/<number>/print")
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
     ops = web.ops()
-    found = slips.slip(ops, canonical(number))
+    found = slips.slip_of_visit(ops, canonical(number))
     last = print_jobs.last_job(ops, found.number)
     if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
         try:
@@ -50,7 +53,7 @@ def print_slip(number: str) -> Response:
 def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
     ops = web.ops()
-    found = slips.slip(ops, canonical(number))
+    found = slips.slip_of_visit(ops, canonical(number))
     return web.fragment(
         "slips.html", "paper", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number), printer=printer_state()
     )
@@ -71,12 +74,9 @@ def printer_state() -> printers.PrinterState | None:
         printing.release()
 
 
-def canonical(text: str) -> str:
-    """Return a slip number as it is recorded, whatever its case, spaces or confusable letters. Raises: NotFound."""
-    try:
-        return tokens.parse_slip_number(text)
-    except tokens.MangledNumber as problem:
-        raise NotFound(number=text) from problem
+def send_qr(found: Slip) -> Response:
+    """Send a slip's QR code, to be shown and not kept: whoever has it can order."""
+    return Response(qr_drawing(f"{web.corner().slip_prefix}{found.digits}"), content_type="image/svg+xml")
 
 
 @lru_cache(maxsize=64)

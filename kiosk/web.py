@@ -218,7 +218,7 @@ def add_headers(response: Response) -> Response:
     present = set(response.headers.keys())
     response.headers.extend([(name, value) for name, value in HEADERS.items() if name not in present])
     if (
-        response.mimetype in ("text/html", "application/json")
+        response.mimetype in ("text/html", "application/json", "image/svg+xml")
         and not response.is_streamed
         and "Content-Encoding" not in response.headers
         and "gzip" in request.headers.get("Accept-Encoding", "")

@@ -34,6 +34,10 @@ class NotFound(PosError):
     status = 404
 
 
+class SlipNotFound(NotFound):
+    """No slip bears this number, or the visit it was made in is over: clerks find it at the counter, anybody else asks them."""
+
+
 class Conflict(PosError):
     """The world changed between page and tap."""
 

@@ -135,9 +135,21 @@ def wipe_selection(ops: Database, selection_id: str) -> None:
     ops.execute("delete from selection where selection_id = ?", [selection_id])
 
 
-def wipe_idle_selections(ops: Database, *, before: datetime) -> None:
-    """Forget every selection nobody touched since `before`; runs inside the caller's `write`."""
-    ops.execute("delete from selection where touched_at < ?", [clock.to_text(before)])
+def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: datetime) -> None:
+    """Forget every selection nobody touched since `before`; runs inside the caller's `write`.
+
+    One that became a slip is forgotten when that was before `issued_before`: its visit is most likely over.
+    """
+    ops.execute(
+        """
+        delete from selection
+        where touched_at < :before or (
+          touched_at < :issued_before
+          and (select max(issued_at) from slip where slip.selection_id = selection.selection_id) < :issued_before
+        )
+        """,
+        {"before": clock.to_text(before), "issued_before": clock.to_text(issued_before)},
+    )
 
 
 def _check_enough(ops: Database, catalog: Database, selection_id: str, wish: Wish) -> None:

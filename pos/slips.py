@@ -21,7 +21,17 @@ from pos.catalog import publication
 from pos.corners import Corner
 from pos.corners import corner as corner_of
 from pos.db import snapshot
-from pos.errors import Conflict, EmptySelection, Invalid, ListingGone, NotFound, PriceChanged, RecordsDamaged, SlipAlreadyVoided
+from pos.errors import (
+    Conflict,
+    EmptySelection,
+    Invalid,
+    ListingGone,
+    NotFound,
+    PriceChanged,
+    RecordsDamaged,
+    SlipAlreadyVoided,
+    SlipNotFound,
+)
 from pos.ops import setting
 from pos.plans import law
 from pos.prices import in_force_since
@@ -137,11 +147,17 @@ def _issue(
 
 
 def slip(ops: Database, number: str) -> Slip:
-    """Return a slip by its number, in canonical form. Raises: NotFound."""
-    found = _slips(ops, "where slip.number = ?", [number])
-    if not found:
-        raise NotFound(number=number)
-    return found[0]
+    """Return a slip by its number, in canonical form. Raises: SlipNotFound."""
+    return _one(_slips(ops, "where slip.number = ?", [number]), number)
+
+
+def slip_of_visit(ops: Database, number: str) -> Slip:
+    """Return a slip by its number while its visit lasts: numbers are easily guessed, and the next visitor could order it.
+
+    The visit ends with the selection the slip was made from, by leaving, by the idle wipe, or with time. Raises: SlipNotFound.
+    """
+    where = "where slip.number = ? and slip.selection_id in (select selection_id from selection)"
+    return _one(_slips(ops, where, [number]), number)
 
 
 def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
@@ -158,7 +174,7 @@ def next_counter(ops: Database, key_id: str) -> int:
 def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: datetime) -> None:
     """Void a slip for one of `REASONS`; it stays, marked. Runs inside the caller's `write`.
 
-    Raises: NotFound, Invalid, SlipAlreadyVoided.
+    Raises: SlipNotFound, Invalid, SlipAlreadyVoided.
     """
     found = slip(ops, number)
     if found.void:
@@ -168,6 +184,12 @@ def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: da
     row = {"number": number, "clerk_id": clerk_id, "reason": reason, "voided_at": clock.to_text(now)}
     ops.table("slip_void").insert(row)
     outbox.record(ops, "slip_voided", {**row, "key_id": found.key_id, "counter": found.counter}, now=now)
+
+
+def _one(found: list[Slip], number: str) -> Slip:
+    if not found:
+        raise SlipNotFound(number=number)
+    return found[0]
 
 
 def _check_seen(priced: Priced, seen: str | None) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pos.errors import Invalid, TooManyLines
+from pos.errors import Invalid, NotFound, TooManyLines
 
 LAYOUT = 1
 DOMAIN = b"comptoir-slip/v1\x00"
@@ -35,7 +35,7 @@ class MangledToken(Invalid):
     """Not a slip token: wrong characters, length, layout or order of fields."""
 
 
-class MangledNumber(Invalid):
+class MangledNumber(NotFound):
     """Not a slip number: wrong shape or check symbol."""
 
 

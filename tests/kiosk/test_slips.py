@@ -48,6 +48,11 @@ def settled(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
     return jobs(kiosk)
 
 
+def leave(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    [(selection_id,)] = kiosk.ops.read().execute("select selection_id from selection")
+    client.post("/leave", data={"s": selection_id})
+
+
 def add_job(ops: Database, *, state: str) -> None:
     job = {"number": NUMBER, "copy_no": 0, "printer": "", "state": state, "requested_by": "customer"}
     ops.table("print_job").insert({**job, "requested_at": "2026-11-22T14:32:00Z"})
@@ -78,9 +83,54 @@ def test_a_number_is_found_however_it_is_typed(client: FlaskClient, slip: str, t
     assert client.get(f"/slips/{typed}").status_code == 200
 
 
-@pytest.mark.parametrize("typed", ["35-0002-F", "35-0001-X", "nonsense", "9" * 2000])
-def test_a_number_nobody_issued_is_said(client: FlaskClient, slip: str, typed: str) -> None:
-    assert client.get(f"/slips/{typed}").status_code == 404
+@pytest.mark.parametrize("part", ["", "/qr.svg", "/paper"])
+def test_a_number_nobody_issued_leads_to_a_clerk(client: FlaskClient, slip: str, part: str) -> None:
+    answer = client.get(f"/slips/35-0002-F{part}")
+
+    assert answer.status_code == 404
+    assert "Demandez à une personne de la boutique" in answer.text
+
+
+@pytest.mark.parametrize("typed", ["35-0001-X", "nonsense", "9" * 2000])
+def test_a_number_that_cannot_be_is_to_be_read_again_on_the_paper(
+    client: FlaskClient, clerk: FlaskClient, slip: str, typed: str
+) -> None:
+    for path in (f"/slips/{typed}", f"/slips/{typed}/qr.svg", f"/counter/slips/{typed}", f"/counter/?number={typed}"):
+        answer = clerk.get(path, follow_redirects=True)
+        assert answer.status_code == 404
+        assert "vérifiez chaque signe sur le papier" in answer.text
+
+
+@pytest.mark.parametrize("way", [("get", ""), ("get", "/qr.svg"), ("get", "/paper"), ("post", "/print")], ids=str)
+def test_after_the_visit_a_slip_is_as_one_that_never_was(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, way: tuple[str, str]
+) -> None:
+    method, part = way
+    never = client.open(f"/slips/35-0002-F{part}", method=method)
+    leave(client, kiosk)
+
+    answer = client.open(f"{slip}{part}", method=method)
+
+    assert (answer.status_code, answer.text.replace(NUMBER, "35-0002-F")) == (404, never.text)
+    assert jobs(kiosk) == []
+
+
+def test_nothing_of_a_slip_is_kept_by_the_browser(client: FlaskClient, clerk: FlaskClient, slip: str) -> None:
+    pages = [client.get(f"{slip}{part}") for part in ("", "/qr.svg", "/paper")] + [clerk.get(f"/counter{slip}/qr.svg")]
+
+    assert {page.headers["Cache-Control"] for page in pages} == {"no-store"}
+
+
+def test_the_counter_opens_any_slip_with_its_code(client: FlaskClient, clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    shown = client.get(f"{slip}/qr.svg").data
+    leave(client, kiosk)
+
+    assert f'src="/counter/slips/{NUMBER}/qr.svg"' in clerk.get(f"/counter{slip}").text
+    assert clerk.get(f"/counter/slips/{NUMBER}/qr.svg").data == shown
+
+
+def test_a_stranger_gets_no_code_at_the_counter(client: FlaskClient, slip: str) -> None:
+    assert client.get(f"/counter/slips/{NUMBER}/qr.svg").status_code == 303
 
 
 def test_printing_is_confirmed_by_the_printer_and_told_to_hq(

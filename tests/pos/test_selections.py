@@ -196,13 +196,24 @@ def test_an_idle_selection_is_forgotten_and_its_slip_stays(kiosk: Kiosk) -> None
     with kiosk.ops_write() as ops:
         slip = slips.issue_slip(ops, kiosk.catalog.read(), idle, device=kiosk.device, seen=None, language="fr", now=NOW)
         selections.remove_line(ops, busy, 1, now=NOW + timedelta(minutes=2))
-        selections.wipe_idle_selections(ops, before=NOW + timedelta(minutes=1))
+        selections.wipe_idle_selections(ops, before=NOW + timedelta(minutes=1), issued_before=NOW)
 
     with pytest.raises(NotFound):
         priced(kiosk, idle)
     assert priced(kiosk, busy).lines == ()
     assert slips.slip(kiosk.ops.read(), slip.number) == slip
     assert kiosk.ops.read().execute("select count(*) from selection_line").fetchone() == (0,)
+
+
+def test_a_selection_that_became_a_slip_is_forgotten_earlier_unless_it_is_still_composed(kiosk: Kiosk) -> None:
+    open_, done, again = (start(kiosk, PHONE) for _ in range(3))
+    with kiosk.ops_write() as ops:
+        for each in (done, again):
+            slips.issue_slip(ops, kiosk.catalog.read(), each, device=kiosk.device, seen=None, language="fr", now=NOW)
+        selections.remove_line(ops, again, 1, now=NOW + timedelta(minutes=2))
+        selections.wipe_idle_selections(ops, before=NOW, issued_before=NOW + timedelta(minutes=1))
+
+    assert [row[0] for row in kiosk.ops.read().execute("select selection_id from selection order by rowid")] == [open_, again]
 
 
 def test_a_selection_unknown_is_not_found(kiosk: Kiosk) -> None:

@@ -139,13 +139,6 @@ def masked_email(email: str) -> str:
     return f"{local[:1]}{'•' * max(3, len(local) - 1)}@{domain}"
 
 
-def masked_address(address: str) -> str:
-    """Return only the last line's postcode and town; the street stays hidden."""
-    last = [part.strip() for part in re.split(r"[\n,]", address) if part.strip()][-1]
-    found = re.search(r"\d{5}\b.*", last)
-    return f"••• {found.group(0) if found else last[:1] + '•••'}"
-
-
 def masked_name(name: str) -> str:
     """Return the initials only."""
     return " ".join(f"{part[0]}." for part in name.split())

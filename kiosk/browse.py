@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from kiosk import web
 from pos import offers, skus
+from pos.currencies import places
 from pos.errors import Invalid
 
 routes = Blueprint("browse", __name__)
@@ -103,7 +104,8 @@ def _cents(name: str) -> int | None:
     text = re.sub(r"[\s\u00a0\u202f€$]", "", request.args.get(name, ""))
     if not text:
         return None
-    match = re.fullmatch(r"([0-9]{1,7})(?:[.,]([0-9]{1,2}))?", text)
-    if match is None:
+    width = places(g.currency)
+    match = re.fullmatch(r"([0-9]{1,7})(?:[.,]([0-9]{1,3}))?", text)
+    if match is None or len(match[2] or "") > width:
         raise Invalid(f"{name} is not an amount", field=name)
-    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+    return int(match[1] + (match[2] or "").ljust(width, "0"))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import templates
-from pos.languages import moment, money, number, storage, text_of, translations
+from pos.languages import moment, money, money_by_code, number, storage, text_of, translations
 from pos.totals import PlanTerms
 
 Facts = Mapping[str, Any]
 Size = Literal["small", "plain", "tall", "big"]
+UNPRINTED = frozenset("₩₪₹")
+"""Signs of our currencies that printers of slips lack: paper has the code instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,8 @@ class _Writer:
         return Text(label, self._money(cents), is_bold=True, is_total=True)
 
     def _money(self, cents: int) -> str:
-        return money(cents, self.facts["currency"], self.language)
+        text = money(cents, self.facts["currency"], self.language)
+        return money_by_code(cents, self.facts["currency"], self.language) if UNPRINTED & set(text) else text
 
     def _monthly(self, cents: int) -> str:
         return self.words.gettext("%(amount)s/mois") % {"amount": self._money(cents)}

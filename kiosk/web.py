@@ -25,6 +25,7 @@ from jinja2 import Environment, Template
 from sqlite_utils import Database
 
 from pos import clock, corners, languages, skus
+from pos.catalog import currency
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
@@ -136,6 +137,14 @@ def today() -> str:
     return clock.to_text(clock.now())[:10]
 
 
+def _market_currency() -> str:
+    """Return the currency of the catalogue, for a kiosk that does not know its corner."""
+    try:
+        return currency(catalog()) or "EUR"
+    except CatalogMissing:
+        return "EUR"
+
+
 def see_other(location: str) -> Response:
     """Answer a write: look at `location` next."""
     return Response(status=303, headers={"Location": location})
@@ -208,7 +217,7 @@ def settle_visitor() -> None:
     wished = request.cookies.get(LANGUAGE_COOKIE)
     g.language = wished if wished in spoken else spoken[0]
     g.spoken = spoken
-    g.currency = here.currency if here else "EUR"
+    g.currency = here.currency if here else _market_currency()
     g.time_zone = here.time_zone if here else "Europe/Paris"
     g.translations = languages.translations("kiosk", g.language, current_app.extensions["comptoir-pages"])
 
@@ -277,8 +286,8 @@ def spoken() -> list[str]:
 def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     """Return what templates of one language say money, days and names with; blocks rendered alone see filters too."""
     return {
-        "money": lambda cents: languages.money(cents, g.currency, language),
-        "short": lambda cents: _short_money(cents, g.currency, language),
+        "money": lambda cents, currency=None: languages.money(cents, currency or g.currency, language),
+        "short": lambda cents: languages.short_money(cents, g.currency, language),
         "number": lambda value: languages.number(value, language),
         "day": lambda text: languages.day(text, language, g.time_zone),
         "moment": lambda text: languages.moment(text, language, g.time_zone),
@@ -311,13 +320,6 @@ def shared_context() -> dict[str, Any]:
         "here": request.full_path.rstrip("?") if request.method == "GET" else "/home",
         "assets": f"/static/{current_app.extensions['comptoir-assets-version']}",
     }
-
-
-@lru_cache(maxsize=16384)
-def _short_money(cents: int, currency: str, language: str) -> str:
-    """Return an amount without its cents when they are nought, for sentences: `49 €`."""
-    text = languages.money(cents, currency, language)
-    return text.replace(",00" if language == "fr" else ".00", "") if cents % 100 == 0 else text
 
 
 @lru_cache(maxsize=4096)

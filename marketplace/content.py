@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from marketplace.fields import CURRENCY, FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, OPTIONAL_FIELDS, OPTIONAL_FILES, parts, plain
+from marketplace.fields import FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, OPTIONAL_FIELDS, OPTIONAL_FILES, currency, parts, plain
 from marketplace.media import MediaFile, judge_files
 from marketplace.problems import NotInOrder, Problems
 from pos.claims import forbidden_words
@@ -104,7 +104,7 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
 
 
 def _market(market: str, body: Row) -> Row:
-    parts(currency=CURRENCY, languages=LANGUAGES_SPOKEN)(body)
+    parts(currency=currency, languages=LANGUAGES_SPOKEN)(body)
     return {
         "market": market,
         "currency": str(body["currency"]),

@@ -6,7 +6,7 @@ Invariant: importing the same feed twice changes nothing and marks nothing; only
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -28,6 +28,7 @@ from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_s
 from marketplace.terms import PRIOR_DAYS, published_prices
 from pos import clock
 from pos.catalog import TABLES
+from pos.currencies import decimal
 
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
@@ -96,19 +97,22 @@ def _judge(engine: Engine, directory: Path, progress: Progress) -> tuple[Content
     problems = Problems()
     content = read_content(directory, problems)
     announced = read_price_starts(directory, problems)
+    currencies = {market: body["currency"] for market, body in content.markets.items()}
     with reading(engine) as connection:
         is_first = _is_empty(connection)
         for number, batch in enumerate(_batches(read_supply(directory, content, problems), BATCH)):
             announced.meet(batch)
             if not is_first:
-                _judge_against_past(connection, batch, problems)
+                _judge_against_past(connection, batch, currencies, problems)
             progress("judged", number * BATCH + len(batch))
-        judge_price_starts(connection, announced, problems, now=clock.now())
+        judge_price_starts(connection, announced, currencies, problems, now=clock.now())
     problems.refuse_any()
     return content, announced
 
 
-def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
+def _judge_against_past(
+    connection: Connection, batch: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
+) -> None:
     owners = {listing_id: seller_id for seller_id, listing_id in _known(connection, batch, "seller_id, listing_id")}
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
@@ -120,7 +124,8 @@ def _judge_against_past(connection: Connection, batch: list[tuple[int, Supply]],
     for line, row in announced:
         prices = past.get((row[MARKET_AT], row[1]))
         if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
-            reason = f"above {prices.lowest_cents / 100:.2f}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
+            lowest = decimal(prices.lowest_cents, currencies[row[MARKET_AT]])
+            reason = f"above {lowest}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
             problems.add(FILE, line, "prior_price", reason)
 
 

@@ -11,6 +11,7 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError
 
 from marketplace.problems import NotInOrder
+from pos.currencies import DECIMALS
 from pos.languages import LANGUAGES
 
 MOST_ID = 2**31 - 1
@@ -148,6 +149,13 @@ def time_zone(value: Any) -> None:
         raise NotInOrder("unknown time zone") from None
 
 
+def currency(value: Any) -> None:
+    """Check a currency that slips can name."""
+    CURRENCY_CODE(value)
+    if value not in DECIMALS:
+        raise NotInOrder(f"{value} is none of {', '.join(DECIMALS)}")
+
+
 def clerks(value: Any) -> None:
     """Check that clerks come with a name and a hashed PIN, never a PIN."""
     if not isinstance(value, list):
@@ -180,12 +188,12 @@ COLOR = pattern(r"#[0-9A-Fa-f]{6}", "a colour as #rrggbb")
 WEB = pattern(r"https?://[^\s\"<>]{4,500}", "a web address")
 HEX_256 = pattern(r"[0-9a-f]{64}", "a sha256")
 SUMMARY = parts(url=WEB, version=word, sha256=HEX_256)
-CURRENCY = pattern(r"[A-Z]{3}", "a currency code")
+CURRENCY_CODE = pattern(r"[A-Z]{3}", "a currency code")
 LANGUAGES_SPOKEN = each(choice(*LANGUAGES), least=1)
 SPOT = parts(position=word, sku_id=ID)
 BANDS = each(_band)
 
-NEW_PRICE = parts(cents=whole(1, 10_000_000), currency=CURRENCY, source=word, observed_on=DAY)
+NEW_PRICE = parts(cents=whole(1, 10_000_000), currency=currency, source=word, observed_on=DAY)
 
 LAW_BODIES: dict[str, Check] = {
     "legal_guarantee": parts(months=whole(1, 120)),

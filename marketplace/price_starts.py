@@ -19,9 +19,10 @@ from marketplace.db import rows
 from marketplace.fields import MOST_ID
 from marketplace.marks import Marks
 from marketplace.problems import NotInOrder, Problems
-from marketplace.supply import COLUMNS, PRICE_AT, PRIOR_AT, Supply, one_of, price, whole
+from marketplace.supply import COLUMNS, NOT_AN_AMOUNT, PRICE_AT, PRIOR_AT, Supply, amount, one_of, whole
 from marketplace.terms import PRIOR_DAYS, PublishedPrices, published_prices
 from pos import clock
+from pos.currencies import decimal, places
 
 FILE = "prices.csv"
 SHIPPED_AHEAD = timedelta(hours=72)
@@ -37,11 +38,19 @@ def moment(text: str) -> str:
     return text
 
 
+def above_zero(text: str) -> tuple[int, int]:
+    """Read a price in minor units, and its decimals: only its listing tells the currency. Raises: NotInOrder."""
+    found = amount(text)
+    if found[0] == 0:
+        raise NotInOrder("a price is above zero")
+    return found
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "listing_id": lambda text: whole(text, 1, MOST_ID),
     "starts_at": moment,
-    "price": price,
-    "prior_price": lambda text: price(text) if text else None,
+    "price": above_zero,
+    "prior_price": lambda text: above_zero(text) if text else None,
     "urgent": one_of(**{"0": 0, "1": 1}),
 }
 HEADER = list(READERS)
@@ -49,7 +58,7 @@ HEADER = list(READERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceStart:
-    """One line of the file."""
+    """One line of the file; `decimals` are those each amount is written with, by column."""
 
     line: int
     listing_id: int
@@ -57,6 +66,7 @@ class PriceStart:
     price_cents: int
     prior_cents: int | None
     is_urgent: bool
+    decimals: dict[str, int]
 
     @property
     def price_start_id(self) -> str:
@@ -105,8 +115,13 @@ def read_price_starts(directory: Path, problems: Problems) -> Announced:
     return announced
 
 
-def judge_price_starts(connection: Connection, announced: Announced, problems: Problems, *, now: datetime) -> None:
-    """Hold every announced price against its listing, the clock and the past, and keep what is in order."""
+def judge_price_starts(
+    connection: Connection, announced: Announced, currencies: Mapping[str, str], problems: Problems, *, now: datetime
+) -> None:
+    """Hold every announced price against its listing, the clock and the past, and keep what is in order.
+
+    `currencies` are those of the feed's markets.
+    """
     known = {each["price_start_id"]: (each["price_cents"], each["prior_cents"]) for each in _stored(connection)}
     past = _past_of(connection, announced, now)
     for listing_id, starts in announced.starts.items():
@@ -114,13 +129,15 @@ def judge_price_starts(connection: Connection, announced: Announced, problems: P
         if listing is None:
             problems.add(FILE, starts[0].line, "listing_id", f"no listing {listing_id} in listings.csv")
             continue
+        currency = currencies[listing[MARKET_AT]]
         prices = [(clock.to_text(now), listing[PRICE_AT], listing[PRIOR_AT])]
         for start in sorted(starts, key=lambda each: each.starts_at):
+            _judge_decimals(start, currency, problems)
             if start.starts_at <= clock.to_text(now):
-                _judge_started(start, listing, announced, problems)
+                _judge_started(start, listing, currency, announced, problems)
                 continue
             _judge_lead(start, known, problems, now)
-            _judge_reduction(start, prices, past.get((start.starts_at, listing_id)), problems)
+            _judge_reduction(start, prices, past.get((start.starts_at, listing_id)), currency, problems)
             prices.append((start.starts_at, start.price_cents, start.prior_cents))
             key = (listing[0], start.price_start_id, listing[MARKET_AT])
             announced.kept.append((*key, listing_id, start.starts_at, start.price_cents, start.prior_cents))
@@ -157,22 +174,30 @@ def _read(record: list[str], line: int, problems: Problems) -> PriceStart | None
             problems.add(FILE, line, column, str(problem))
     if len(values) != len(HEADER):
         return None
+    amounts = {column: values[column] for column in ("price", "prior_price") if values[column] is not None}
     return PriceStart(
         line=line,
         listing_id=values["listing_id"],
         starts_at=values["starts_at"],
-        price_cents=values["price"],
-        prior_cents=values["prior_price"],
+        price_cents=amounts["price"][0],
+        prior_cents=amounts["prior_price"][0] if "prior_price" in amounts else None,
         is_urgent=bool(values["urgent"]),
+        decimals={column: decimals for column, (_, decimals) in amounts.items()},
     )
 
 
-def _judge_started(start: PriceStart, listing: Supply, announced: Announced, problems: Problems) -> None:
+def _judge_decimals(start: PriceStart, currency: str, problems: Problems) -> None:
+    for column, written in start.decimals.items():
+        if written != places(currency):
+            problems.add(FILE, start.line, column, NOT_AN_AMOUNT[places(currency)])
+
+
+def _judge_started(start: PriceStart, listing: Supply, currency: str, announced: Announced, problems: Problems) -> None:
     """A price that has started is an ordinary price: the line is left out where `listings.csv` says the same."""
     if start.price_cents == listing[PRICE_AT]:
         announced.notes.append(f"{FILE}:{start.line}: started already, and is the listing's price: left out")
     else:
-        problems.add(FILE, start.line, "starts_at", f"past, and listings.csv says {listing[PRICE_AT] / 100:.2f}")
+        problems.add(FILE, start.line, "starts_at", f"past, and listings.csv says {decimal(listing[PRICE_AT], currency)}")
 
 
 def _judge_lead(start: PriceStart, known: Mapping[str, tuple[int, int | None]], problems: Problems, now: datetime) -> None:
@@ -184,7 +209,11 @@ def _judge_lead(start: PriceStart, known: Mapping[str, tuple[int, int | None]], 
 
 
 def _judge_reduction(
-    start: PriceStart, prices: list[tuple[str, int, int | None]], past: PublishedPrices | None, problems: Problems
+    start: PriceStart,
+    prices: list[tuple[str, int, int | None]],
+    past: PublishedPrices | None,
+    currency: str,
+    problems: Problems,
 ) -> None:
     """Judge the prior price by the 30 days before the start: what was published, and what the feed puts in force until then."""
     if start.prior_cents is None:
@@ -202,7 +231,7 @@ def _judge_reduction(
         lowest_cents=min([*lowest, past.lowest_cents] if past else lowest),
     )
     if not before.justify(price_cents=start.price_cents, prior_cents=start.prior_cents):
-        reason = f"above {before.lowest_cents / 100:.2f}, the lowest price of the {PRIOR_DAYS} days before (L112-1-1)"
+        reason = f"above {decimal(before.lowest_cents, currency)}, the lowest price of the {PRIOR_DAYS} days before (L112-1-1)"
         problems.add(FILE, start.line, "prior_price", reason)
 
 

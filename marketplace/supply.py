@@ -10,18 +10,25 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from marketplace.content import Content, wrong_words
 from marketplace.fields import MOST_ID, plain
 from marketplace.problems import NotInOrder, Problems
+from pos.currencies import places
 
 FILE = "listings.csv"
 LEAST_WARRANTY_MONTHS = 12
 MOST_COMMENT = 500
-MONEY = re.compile(r"(?:0|[1-9]\d{0,6})\.\d\d", re.ASCII)
+MONEY = re.compile(r"(?:0|[1-9]\d{0,6})(?:\.(\d{2,3}))?", re.ASCII)
+MOST_CENTS = 999_999_999
+NOT_AN_AMOUNT = {
+    0: "not an amount without decimals",
+    2: "not an amount with two decimals",
+    3: "not an amount with three decimals",
+}
 WHOLE = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 
 COLUMNS = (
@@ -57,19 +64,36 @@ def whole(text: str, least: int, most: int) -> int:
     return value
 
 
-def cents(text: str) -> int:
-    """Read an amount with exactly two decimals. Raises: NotInOrder."""
-    if not MONEY.fullmatch(text):
-        raise NotInOrder("negative price" if text.startswith("-") else "not an amount with two decimals")
-    return int(text.replace(".", ""))
+def amount(text: str) -> tuple[int, int]:
+    """Read an amount in minor units, and with how many decimals it is written. Raises: NotInOrder."""
+    match = MONEY.fullmatch(text)
+    if match is None:
+        raise NotInOrder("negative price" if text.startswith("-") else "not an amount")
+    value = int(text.replace(".", ""))
+    if value > MOST_CENTS:
+        raise NotInOrder("too large")
+    return value, len(match[1] or "")
 
 
-def price(text: str) -> int:
+def cents(text: str, *, decimals: int) -> int:
+    """Read an amount with exactly the decimals of its currency. Raises: NotInOrder."""
+    match = MONEY.fullmatch(text)
+    if match is None or len(match[1] or "") != decimals:
+        raise NotInOrder("negative price" if text.startswith("-") else NOT_AN_AMOUNT[decimals])
+    return amount(text)[0]
+
+
+def price(text: str, *, decimals: int) -> int:
     """Read an amount above zero. Raises: NotInOrder."""
-    value = cents(text)
+    value = cents(text, decimals=decimals)
     if value == 0:
         raise NotInOrder("a price is above zero")
     return value
+
+
+def prior_price(text: str, *, decimals: int) -> int | None:
+    """Read the price before a reduction; nothing where none is announced. Raises: NotInOrder."""
+    return price(text, decimals=decimals) if text else None
 
 
 def one_of(**values: int | str) -> Callable[[str], int | str]:
@@ -91,26 +115,28 @@ def comment(text: str) -> str:
     return text
 
 
+AMOUNTS = {"price": price, "shipping_price": cents, "prior_price": prior_price}
 READERS: dict[str, Callable[[str], Any]] = {
     "listing_id": lambda text: whole(text, 1, MOST_ID),
     "seller_id": lru_cache(lambda text: whole(text, 1, MOST_ID)),
     "sku_id": lru_cache(maxsize=65536)(lambda text: whole(text, 1, MOST_ID)),
     "market": str,
     "grade": str,
-    "price": lru_cache(maxsize=65536)(price),
+    "price": str,
     "currency": str,
     "quantity": lru_cache(lambda text: whole(text, 0, 1_000_000)),
-    "shipping_price": lru_cache(cents),
+    "shipping_price": str,
     "delivery_days": lru_cache(lambda text: whole(text, 0, 90)),
     "warranty_months": lru_cache(lambda text: whole(text, LEAST_WARRANTY_MONTHS, 120)),
     "vat_type": one_of(REGULAR=0, MARGINAL=1),
     "battery_pct": lru_cache(lambda text: whole(text, 1, 100) if text else None),
     "new_battery": one_of(**{"0": 0, "1": 1}),
     "comment": comment,
-    "prior_price": lru_cache(maxsize=65536)(lambda text: price(text) if text else None),
+    "prior_price": str,
     "state": one_of(online="online", offline="offline"),
 }
 HEADER = list(READERS)
+CURRENCY_AT = HEADER.index("currency")
 
 
 @dataclass(slots=True)
@@ -154,12 +180,21 @@ def read_supply(directory: Path, content: Content, problems: Problems) -> Iterat
             judge.add(reader.line_num, "line", str(problem))
 
 
+@cache
+def _readers(decimals: int) -> list[tuple[str, Callable[[str], Any]]]:
+    """Return what reads each field of a row whose currency has so many decimals."""
+    amounts: dict[str, Callable[[str], Any]] = {
+        column: lru_cache(maxsize=65536)(partial(read, decimals=decimals)) for column, read in AMOUNTS.items()
+    }
+    return list({**READERS, **amounts}.items())
+
+
 def _read_fields(record: list[str], line: int, judge: _Judge) -> dict[str, Any] | None:
     if len(record) != len(HEADER):
         judge.add(line, "line", f"{len(record)} fields instead of {len(HEADER)}")
         return None
     values: dict[str, Any] = {}
-    for (column, read), text in zip(READERS.items(), record, strict=True):
+    for (column, read), text in zip(_readers(places(record[CURRENCY_AT])), record, strict=True):
         try:
             values[column] = read(text)
         except NotInOrder as problem:

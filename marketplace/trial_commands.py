@@ -28,6 +28,7 @@ from marketplace.trials import (
     shares_of,
     standing,
 )
+from pos.currencies import decimal
 from sync.heads import RINGS
 from sync.publisher import Published
 from sync.trials import NoTrial, reached
@@ -187,7 +188,8 @@ def _say_outlook(seen: Outlook) -> str:
     if moved.changed:
         lines.append(f"  prices: {moved.raised:,} up, {moved.changed - moved.raised:,} down, {moved.jumped:,} by more than half")
     lines += [
-        f"  listing {move.listing_id}: {move.was_cents / 100:.2f} → {move.now_cents / 100:.2f}" for move in seen.preview.moves
+        f"  listing {move.listing_id}: {decimal(move.was_cents, seen.currency)} → {decimal(move.now_cents, seen.currency)}"
+        for move in seen.preview.moves
     ]
     if seen.preview.held:
         lines.append(f"  {seen.preview.held:,} rows stay back")

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from marketplace import overview
 from marketplace.corners import rings, set_ring
 from marketplace.db import reading
-from marketplace.publishing import markets, place_of, publish_market
+from marketplace.publishing import markets, publish_market
 from marketplace.trials import (
     advance,
     halt_trial,
@@ -51,7 +51,7 @@ def outlooks(market: str) -> str:
     """Show what an act would change, before anybody decides: nothing is published here."""
     here, act = marketplace(), request.form.get("act", "")
     _known(here.engine, market)
-    about: dict[str, Any] = {"act": act, "currency": place_of(here.engine, here.directory, market).facts["currency"]}
+    about: dict[str, Any] = {"act": act}
     if act in ("publish", "promote"):
         about |= _form_share()
     if act == "publish":

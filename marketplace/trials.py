@@ -66,6 +66,7 @@ class Outlook:
     """What a publication would change in a market and how many corners would get it; None before the first publication."""
 
     market: str
+    currency: str
     preview: Preview | None
     corners: int
 
@@ -83,31 +84,38 @@ def shares_of(ring: str, percent: int) -> dict[str, int] | None:
 
 def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None) -> Outlook:
     """Return what publishing now would change, and where. Raises: Busy."""
-    seen = preview(place_of(engine, directory, market), is_trial=shares is not None, now=clock.now())
+    place = place_of(engine, directory, market)
+    seen = preview(place, is_trial=shares is not None, now=clock.now())
     with reading(engine) as connection:
-        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares))
+        corners = corners_in(rings(connection, market), shares)
+    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
 
 
 def outlook_of_promotion(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Outlook:
     """Return what giving the open trial to a ring would change there. Raises: Busy, Invalid."""
-    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    place = place_of(engine, directory, market)
+    seen = preview_promotion(place, now=clock.now())
     with reading(engine) as connection:
-        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), shares_of(ring, percent)))
+        corners = corners_in(rings(connection, market), shares_of(ring, percent))
+    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
 
 
 def outlook_of_halt(engine: Engine, directory: Path, market: str) -> Outlook:
     """Return what halting the open trial would take back, and from how many corners. Raises: Busy."""
-    seen = preview_promotion(place_of(engine, directory, market), now=clock.now())
+    place = place_of(engine, directory, market)
+    seen = preview_promotion(place, now=clock.now())
     with reading(engine) as connection:
         here = standing(connection, market)
-    return Outlook(market=market, preview=seen, corners=here.corners if here else 0)
+    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=here.corners if here else 0)
 
 
 def outlook_of_rollback(engine: Engine, directory: Path, market: str, number: int) -> Outlook:
     """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
-    seen = preview_rollback(place_of(engine, directory, market), number, now=clock.now())
+    place = place_of(engine, directory, market)
+    seen = preview_rollback(place, number, now=clock.now())
     with reading(engine) as connection:
-        return Outlook(market=market, preview=seen, corners=corners_in(rings(connection, market), None))
+        corners = corners_in(rings(connection, market), None)
+    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
 
 
 def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> int:

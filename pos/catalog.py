@@ -143,6 +143,12 @@ def publication(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
+def currency(database: Database) -> str | None:
+    """Return the currency of this catalogue's market; None before its first publication."""
+    row = database.execute("select value from catalog_fact where name = 'currency'").fetchone()
+    return str(row[0]) if row else None
+
+
 def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: datetime) -> None:
     """Bring the derived tables up to date; runs inside the transaction that changed the rows.
 

@@ -6,6 +6,7 @@ French stands in the sources; every other language is a `.po` file beside the pa
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -15,12 +16,14 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_decimal_symbol
 from babel.support import NullTranslations, Translations
 
 from pos import clock
+from pos.currencies import places
 
 LANGUAGES = {"fr": "Français", "en": "English"}
+CODE_BEFORE_FIGURES = re.compile(r"[A-Z]{3}(?=\d)")
 LOCALES = {"fr": "fr_FR", "en": "en_US"}
 
 
@@ -39,8 +42,24 @@ def translations(part: str, language: str, pages: Path) -> NullTranslations:
 
 @lru_cache(maxsize=65536)
 def money(cents: int, currency: str, language: str) -> str:
-    """Return an amount with its currency: `369,00 €`, `$369.00`."""
-    return format_currency(Decimal(cents).scaleb(-2), currency, locale=LOCALES[language])
+    """Return an amount with its currency: `369,00 €`, `$369.00`, `¥36,900`."""
+    text = format_currency(_amount(cents, currency), currency, locale=LOCALES[language])
+    # A code wants a space before the figures (CLDR currencySpacing), which Babel leaves out.
+    return CODE_BEFORE_FIGURES.sub("\\g<0>\u00a0", text)
+
+
+@lru_cache(maxsize=16384)
+def short_money(cents: int, currency: str, language: str) -> str:
+    """Return an amount without its decimals when they are nought, for sentences: `49 €`."""
+    width = places(currency)
+    nought = get_decimal_symbol(LOCALES[language]) + "0" * width
+    text = money(cents, currency, language)
+    return text.replace(nought, "") if width and cents % 10**width == 0 else text
+
+
+def money_by_code(cents: int, currency: str, language: str) -> str:
+    """Return an amount with the code of its currency, for where its sign cannot be set: `36,900 KRW`."""
+    return format_currency(_amount(cents, currency), currency, "#,##0.00\u00a0¤¤", locale=LOCALES[language])
 
 
 @lru_cache(maxsize=4096)
@@ -72,6 +91,10 @@ def storage(gigabytes: int | None, language: str) -> str:
         if gigabytes % terabyte == 0:
             return f"{gigabytes // terabyte}\u00a0{large}"
     return f"{gigabytes}\u00a0{small}"
+
+
+def _amount(cents: int, currency: str) -> Decimal:
+    return Decimal(cents).scaleb(-places(currency))
 
 
 def text_of(texts: Mapping[str, str] | None, language: str) -> str:

@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from pos.currencies import DECIMALS
 from pos.errors import Invalid, NotFound, TooManyLines
 
 LAYOUT = 1
 DOMAIN = b"comptoir-slip/v1\x00"
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 SIGNATURE_BYTES = 64
-CURRENCIES = ("EUR", "USD", "GBP")
+CURRENCIES = tuple(DECIMALS)
 MAX_LINES = 12
 MAX_OPTIONS = 15
 MAX_NUMBER = 2**40 - 1
@@ -186,7 +187,7 @@ def _body(token: Token) -> bytes:
 
 def _read(body: bytes) -> Token:
     flags = body[1]
-    if flags >> 5 or flags & 3 == 3 or flags >> 3 >= len(CURRENCIES):
+    if flags & 3 == 3:
         raise MangledToken("unknown flags")
     stream = iter(body[6:])
     corner_no, counter = _number(stream), _number(stream)

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kiosk import browse
+from pos import ops
 from tests import world
 
 
@@ -39,6 +40,15 @@ def test_browse_lists_everything_with_its_all_in_price(client: FlaskClient) -> N
 )
 def test_the_address_narrows_the_list(client: FlaskClient, query: str, found: list[str]) -> None:
     assert models(client.get(f"/browse?{query}").text) == found
+
+
+def test_a_price_is_typed_with_the_decimals_of_the_currency(kiosk: world.Kiosk, client: FlaskClient) -> None:
+    with kiosk.ops_write() as database:
+        ops.store_setting(database, "corner", {**world.corner_document(), "currency": "JPY"})
+
+    assert models(client.get("/browse?min=25000&max=26000").text) == ["iPhone 12"]
+    assert "25\u202f900\u00a0JPY" in client.get("/browse").text
+    assert client.get("/browse?max=250.50").status_code == 400
 
 
 @pytest.mark.parametrize("query", ["min=abc", "max=1e3", "min=-5", "sort=price;drop", "storage=x", "grade=MINT", "after=zz"])

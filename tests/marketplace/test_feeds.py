@@ -198,6 +198,29 @@ def test_what_pages_would_stumble_over_is_refused(
     assert reason is None or problem["reason"] == reason
 
 
+def market_in(currency: str) -> dict[str, dict[str, Any]]:
+    return {"fr": {**world.MARKETS["fr"], "currency": currency}}
+
+
+def test_prices_have_the_decimals_of_their_market_s_currency(hq: Hq, tmp_path: Path) -> None:
+    yen = {name: {"currency": "JPY", "price": "58000", "shipping_price": "0"} for name in ("l11", "l12", "l13", "l21")}
+    in_euros = {**yen, "l11": {**yen["l11"], "price": "58000.00"}}
+    bad = world.write_feed(tmp_path / "bad", None, world.listings(**in_euros), markets=market_in("JPY"))
+    [problem] = refused_feed(hq, bad)
+    assert (problem["line"], problem["field"], problem["reason"]) == (2, "price", "not an amount without decimals")
+
+    good = world.write_feed(tmp_path / "good", None, world.listings(**yen), markets=market_in("JPY"))
+    import_feed(hq.engine, good, static=sync_path(hq.directory), progress=quiet)
+    assert hq.rows("select distinct price_cents from listing") == [{"price_cents": 58000}]
+
+
+def test_a_market_whose_currency_no_slip_can_name_is_refused(hq: Hq, tmp_path: Path) -> None:
+    feed = world.write_feed(tmp_path / "bad", None, world.listings(), markets=market_in("XAF"))
+    [problem] = refused_feed(hq, feed)
+    assert problem["file"] == "feed.json"
+    assert "XAF is none of EUR, USD, GBP, SEK" in problem["reason"]
+
+
 def test_a_wrong_byte_is_reported_on_its_line(hq: Hq, tmp_path: Path) -> None:
     feed = world.write_feed(tmp_path / "bad", None, world.listings())
     path = feed / "listings.csv"

@@ -121,6 +121,21 @@ def test_a_wrong_announcement_is_refused_with_its_line(hq: Hq, lines: list[str],
     assert announced(hq) == []
 
 
+def test_an_announced_price_has_the_decimals_of_its_listing_s_currency(hq: Hq) -> None:
+    yen = {name: {"currency": "JPY", "price": "58000", "shipping_price": "0"} for name in ("l11", "l12", "l13", "l21")}
+    feed = world.write_feed(
+        hq.directory / "yen", None, world.listings(**yen), markets={"fr": {**world.MARKETS["fr"], "currency": "JPY"}}
+    )
+    prices = feed / "prices.csv"
+    prices.write_text("\n".join([";".join(HEADER), line(price="54000.00"), ""]), encoding="utf-8")
+    [problem] = refused_feed(hq, feed)
+    assert (problem["line"], problem["field"], problem["reason"]) == (2, "price", "not an amount without decimals")
+
+    prices.write_text("\n".join([";".join(HEADER), line(price="54000"), ""]), encoding="utf-8")
+    import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet)
+    assert [each[2] for each in announced(hq)] == [54000]
+
+
 def test_one_price_for_a_listing_and_a_moment(hq: Hq) -> None:
     problem = refused_feed(hq, feed_of(hq, line(), line(12), line(price="339.00")))[0]
     assert (problem["line"], problem["field"], problem["reason"]) == (4, "starts_at", "already on line 2")

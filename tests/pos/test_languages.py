@@ -55,6 +55,10 @@ def test_french_stands_in_the_sources(pages: Path) -> None:
         (36900, "EUR", "fr", "369,00 €"),
         (36900, "EUR", "en", "€369.00"),
         (36900, "USD", "en", "$369.00"),
+        (36900, "CAD", "fr", "369,00 $CA"),
+        (36900, "JPY", "en", "¥36,900"),
+        (36900, "JPY", "fr", "36 900 JPY"),
+        (1234567, "KWD", "en", "KWD 1,234.567"),
         (0, "EUR", "fr", "0,00 €"),
         (1, "EUR", "fr", "0,01 €"),
         (-500, "EUR", "fr", "-5,00 €"),
@@ -64,6 +68,21 @@ def test_french_stands_in_the_sources(pages: Path) -> None:
 )
 def test_money_is_exact_and_written_as_people_do(cents: int, currency: str, language: str, written: str) -> None:
     assert plain(languages.money(cents, currency, language)) == written
+
+
+@pytest.mark.parametrize(
+    ("cents", "currency", "language", "written"),
+    [
+        (4900, "EUR", "fr", "49 €"),
+        (4950, "EUR", "fr", "49,50 €"),
+        (100000, "USD", "en", "$1,000"),
+        (1000000, "JPY", "en", "¥1,000,000"),
+        (1000000, "KWD", "en", "KWD 1,000"),
+        (1000000, "TND", "fr", "1 000 TND"),
+    ],
+)
+def test_decimals_that_are_nought_are_left_out_of_sentences(cents: int, currency: str, language: str, written: str) -> None:
+    assert plain(languages.short_money(cents, currency, language)) == written
 
 
 @pytest.mark.parametrize(

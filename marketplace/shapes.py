@@ -10,6 +10,7 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as NotAnEan
 
 from pos import rows
+from pos.currencies import DECIMALS
 from pos.shapes import BothTexts, Currency, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
 HOURS_OF_A_YEAR = 8_784
@@ -24,6 +25,12 @@ def _ean_13(text: str) -> str:
     raise PydanticCustomError("ean", "not an EAN of 13 digits")
 
 
+def _slips_can_name(currency: str) -> str:
+    if currency not in DECIMALS:
+        raise PydanticCustomError("currency", "none of {known}", {"known": ", ".join(DECIMALS)})
+    return currency
+
+
 Ean = Annotated[str, AfterValidator(_ean_13)]
 Rate = Annotated[int, Field(ge=0, le=10_000)]
 Language = Literal["fr", "en"]
@@ -33,7 +40,7 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 class FeedMarket(Shape):
     """A market of the feed's header."""
 
-    currency: Currency
+    currency: Annotated[Currency, AfterValidator(_slips_can_name)]
     languages: Annotated[list[Language], Field(min_length=1)]
     tax_included: bool
 

@@ -23,7 +23,7 @@ from kiosk import printers
 from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.status import describe
-from pos import clock
+from pos import clock, outbox
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
@@ -182,7 +182,8 @@ def status_command(directory: Path, *, as_json: bool) -> None:
         click.echo(f"catalogue publication {state['publication']}, ring {state['ring']}")
     for name, channel in state["catalog"].items():
         click.echo(f"{name:<9} version {channel['version']}, {channel['age_s']} s old")
-    click.echo(f"outbox    {state['outbox']['pending']} waiting, {state['outbox']['acked']} at HQ")
+    aside = f", {state['outbox']['set_aside']} of them by their hash alone" if "set_aside" in state["outbox"] else ""
+    click.echo(f"outbox    {state['outbox']['pending']} waiting, {state['outbox']['acked']} at HQ{aside}")
     for printer in state["printers"]:
         click.echo(f"printer   {printer['name']}: {printer['state']}, {printer['queue']} in hand")
     click.echo("faults    " + (", ".join(fault["code"] for fault in state["faults"]) or "none"))
@@ -196,6 +197,7 @@ def doctor_command(directory: Path) -> None:
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
         _check("enrolment", lambda: _enrolment(directory)),
+        _check("outbox", lambda: _outbox(directory)),
         _check("disk", lambda: _disk(directory)),
         _check("clock", lambda: _clock(directory)),
         _check("printer", lambda: _printer(directory)),
@@ -323,6 +325,15 @@ def _enrolment(directory: Path) -> str:
         if code in faults:
             raise OSError(f"{said}: {meaning}, since {faults[code]}")
     return said
+
+
+def _outbox(directory: Path) -> str:
+    """Say how far HQ has the events, and which of them stay here since they could not go up."""
+    ops = open_records(directory).read()
+    acked = setting(ops, "acked") or 0
+    pending, _ = outbox.depth(ops, acked=acked)
+    aside = [f"event {seq}: {said['reason']} since {said['at']}" for seq, said in sorted(outbox.set_aside(ops).items())]
+    return "; ".join((f"{pending} waiting, {acked} at HQ", *aside))
 
 
 def _disk(directory: Path) -> str:

@@ -87,13 +87,16 @@ def _publication() -> int | None:
 
 
 def _outbox() -> dict[str, Any]:
+    """How far HQ has the events; `set_aside`, where there are any, is how many it has by their place in the chain alone."""
     try:
         ops = web.ops()
         acked = setting(ops, "acked") or 0
         pending, oldest_at = outbox.depth(ops, acked=acked)
+        aside = len(outbox.set_aside(ops))
     except (PosError, DatabaseError):
         return {"pending": None, "oldest_at": None, "acked": None}
-    return {"pending": pending, "oldest_at": oldest_at, "acked": acked}
+    state = {"pending": pending, "oldest_at": oldest_at, "acked": acked}
+    return {**state, "set_aside": aside} if aside else state
 
 
 def _printers() -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -20,6 +19,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from marketplace import standings, tables
 from marketplace.db import changed, reading, row, rows, run_tx
+from marketplace.messages import BODIES, Stub, read
+from marketplace.messages import Event as EventShape
 from marketplace.repricing import price_wish
 from marketplace.revocations import MOST_COUNTER, revocation
 from marketplace.slips import issued_at
@@ -28,15 +29,13 @@ from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
+from sync.documents import read_json, without_halves
 from sync.heartbeats import Heartbeat, read_heartbeat
+from sync.uplink import STUB
 
-MOST_EVENTS = 500
 JUDGED_AT_ONCE = 500
 JUDGED_TOGETHER = 50
 KEY = ("corner_id", "key_id", "stream", "seq")
-MOST_SEQ = 2**53
-LONGEST_KIND = 40
-HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
@@ -46,16 +45,20 @@ class MalformedEvents(Invalid):
     """The envelope of the batch does not follow docs/protocol.md; nothing of it was stored."""
 
 
+class LeftAtKiosk(Invalid):
+    """The event is too large for the way up, or was refused here: its kiosk keeps it and sent its place in the chain."""
+
+
 class StreamForked(Conflict):
     """This stream told two stories under one number: a disk was cloned or restored. The device must be enrolled again."""
 
 
-def read_events(document: dict[str, Any]) -> list[Event]:
+def read_events(events: list[Any]) -> list[Event]:
     """Return the events of a batch, bodies as the very text that was hashed. Raises: MalformedEvents."""
-    events = document.get("events")
-    if not isinstance(events, list) or len(events) > MOST_EVENTS:
-        raise MalformedEvents(f"events is a list of at most {MOST_EVENTS}")
-    return [_read_event(event) for event in events]
+    try:
+        return [read(EventShape, event).model_dump() for event in events]
+    except Invalid as problem:
+        raise MalformedEvents(problem.detail) from problem
 
 
 def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *, heartbeat: dict[str, Any], now: datetime) -> int:
@@ -139,7 +142,7 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
             raise
         except Exception as problem:
             logger.exception("event %s of %s set aside", event["seq"], event["corner_id"])
-            state, reason = "dead", f"{type(problem).__name__}: {problem}"[:500].replace("\x00", "�")
+            state, reason = "dead", without_halves(f"{type(problem).__name__}: {problem}")[:500]
         verdicts.append({**{name: event[name] for name in KEY}, "state": state, "reason": reason})
     connection.execute(
         text(
@@ -150,36 +153,6 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
         ),
         verdicts,
     )
-
-
-def _read_event(event: Any) -> Event:
-    """Return an event as it can be stored; only what its place in the chain rests on must be in order.
-
-    Anything else that is odd about it is for the judge to say: refused here it would come again for ever, and hold up the next.
-    """
-    if not isinstance(event, dict):
-        raise MalformedEvents("an event is an object")
-    seq = event.get("seq")
-    if type(seq) is not int or not 1 <= seq <= MOST_SEQ:
-        raise MalformedEvents("seq is a whole number from 1")
-    for name in ("sha256", "prev"):
-        if not isinstance(event.get(name), str) or not HASH.fullmatch(event[name]):
-            raise MalformedEvents(f"{name} of event {seq}")
-    for name in ("kind", "body"):
-        if not isinstance(event.get(name), str):
-            raise MalformedEvents(f"{name} of event {seq} is the text that was hashed")
-    recorded_at = event.get("recorded_at")
-    return {
-        **{name: event[name] for name in ("seq", "sha256", "prev")},
-        "kind": _storable(event["kind"])[:LONGEST_KIND],
-        "body": _storable(event["body"]),
-        "recorded_at": recorded_at if clock.is_text(recorded_at) else None,
-    }
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text holds no NUL, and no encoding half a pair; the hash then no longer fits, and the event ends as dead."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]) -> bool:
@@ -279,10 +252,15 @@ def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, 
 
 
 def _judge(connection: Connection, event: Event) -> None:
+    body = read_json(event["body"])
     if link(event["seq"], event["kind"], event["body"], event["prev"]) != event["sha256"]:
+        if isinstance(body, dict) and STUB in body:
+            stub = read(Stub, body)
+            raise LeftAtKiosk(f"{stub.set_aside}: its kiosk keeps the {stub.size:,} bytes of it")
         raise Invalid("the event is not what its hash says")
-    body = json.loads(event["body"])
-    JUDGES[event["kind"]](connection, event, body)
+    judge_of_kind = JUDGES[event["kind"]]
+    read(BODIES[event["kind"]], body)
+    judge_of_kind(connection, event, body)
 
 
 def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> None:
@@ -346,11 +324,8 @@ def _difference(
 
 def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Void a slip of the corner itself, whichever of its devices issued it, whether or not the slip has arrived."""
-    values = {"corner_id": event["corner_id"], "key_id": str(body["key_id"]), "counter": int(body["counter"])}
-    said = {"reason": str(body["reason"])[:200], "voided_at": body["voided_at"]}
-    if not clock.is_text(said["voided_at"]):
-        raise Invalid("voided_at is not a time")
-    _insert_once(connection, "slip_void", {**values, **said})
+    values = {name: body[name] for name in ("key_id", "counter", "reason", "voided_at")}
+    _insert_once(connection, "slip_void", {"corner_id": event["corner_id"], **values})
 
 
 def _judge_nothing(connection: Connection, event: Event, body: dict[str, Any]) -> None:

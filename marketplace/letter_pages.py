@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from marketplace import dead_letters
 from marketplace.db import reading
 from marketplace.web import ZONE, marketplace, see_other
+from sync.documents import without_halves
 
 pages = Blueprint("letters", __name__, url_prefix="/events")
 ONE = "/<corner_id>/<key_id>/<stream>/<int:seq>"
@@ -58,6 +59,6 @@ def note(**key: Any) -> Response:
 def _laid_out(body: str) -> str:
     """Return a body with its fields under each other, or as it came where it is no JSON."""
     try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        return without_halves(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
     except (ValueError, RecursionError):
         return body

@@ -6,12 +6,11 @@ its body is read or its signature checked, so that the shop goes on.
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Blueprint, Response, jsonify, request
@@ -23,17 +22,21 @@ from marketplace.corners import corner_document
 from marketplace.db import reading
 from marketplace.enrolments import WaitingDevice, enrol_device
 from marketplace.inbox import MalformedEvents, StreamForked, read_events, store_events
+from marketplace.messages import EnrolmentRequest, Shape, Uplink, read
 from marketplace.publishing import keys_path, sync_path
 from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
 from pos import clock
-from pos.errors import NotFound, Unavailable
+from pos.errors import Invalid, NotFound, Unavailable
 from sync import enrolment
-from sync.errors import Untrusted
+from sync.documents import read_json
+from sync.errors import Malformed, Untrusted
 from sync.keys import REPLY, read_key
 from sync.signatures import sign_reply, verify
 from sync.trusted_roots import newest_root
-from sync.uplink import FORMAT, reply
+from sync.uplink import reply
+
+S = TypeVar("S", bound=Shape)
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
 logger = logging.getLogger(__name__)
@@ -59,8 +62,8 @@ def up() -> Response:
         try:
             check_admitted(device, now=now)
             return _up(here, device, corner, now=now)
-        except (Revoked, StreamForked) as refusal:
-            # A kiosk issues no more slips at this word, so it must be able to tell that it is ours.
+        except (Revoked, StreamForked, MalformedEvents) as refusal:
+            # A kiosk issues no more slips at this word, or keeps an event back, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
             return _signed(answer, status=refusal.status, now=now)
 
@@ -74,15 +77,10 @@ def unavailable(problem: OperationalError) -> tuple[Response, int, dict[str, str
 
 
 def _enrol(here: Marketplace) -> tuple[Response, int]:
-    document = _document()
-    if document.get("format", enrolment.FORMAT) != enrolment.FORMAT:
-        raise MalformedEvents(f"format is {enrolment.FORMAT}")
-    code, public_key = document.get("code"), document.get("public_key")
-    if not isinstance(code, str) or not isinstance(public_key, str):
-        raise MalformedEvents("code and public_key are texts")
+    asked = _message(EnrolmentRequest)
     prefix = f"{here.public_url}/k/"
     root = newest_root(sync_path(here.directory))
-    enrolled = enrol_device(here.engine, code, public_key, slip_prefix=prefix, now=clock.now(), root=root)
+    enrolled = enrol_device(here.engine, asked.code, asked.public_key, slip_prefix=prefix, now=clock.now(), root=root)
     if isinstance(enrolled, WaitingDevice):
         told = {"state": "waiting", "root": root, "key_id": enrolled.key_id, "stream": enrolled.stream}
         return jsonify({**told, "expires_at": enrolled.expires_at, "time": clock.to_text(clock.now())}), 202
@@ -99,14 +97,11 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
 
 
 def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None, *, now: datetime) -> Response:
-    document = _document()
-    if document.get("format") != FORMAT:
-        raise MalformedEvents(f"format is {FORMAT}")
-    if (document.get("corner_id"), document.get("stream")) != (device["corner_id"], device["stream"]):
+    message = _message(Uplink)
+    if (message.corner_id, message.stream) != (device["corner_id"], device["stream"]):
         raise Untrusted("corner_id or stream is not this key's")
-    said = document.get("heartbeat")
-    heartbeat = said if isinstance(said, dict) else {}
-    events = read_events(document)
+    heartbeat = message.heartbeat if isinstance(message.heartbeat, dict) else {}
+    events = read_events(message.events)
     acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
     if events:
         here.judging.wake()
@@ -157,14 +152,12 @@ def _corner(connection: Connection, corner_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _document() -> dict[str, Any]:
+def _message(shape: type[S]) -> S:
+    """Return the request's body in its shape. Raises: MalformedEvents."""
     try:
-        document = json.loads(request.get_data(cache=True))
-    except (ValueError, RecursionError):
-        raise MalformedEvents("the body is not JSON") from None
-    if not isinstance(document, dict):
-        raise MalformedEvents("the body is not a JSON object")
-    return document
+        return read(shape, read_json(request.get_data(cache=True)))
+    except (Malformed, Invalid) as problem:
+        raise MalformedEvents(problem.detail) from problem
 
 
 def _signed_device(connection: Connection) -> dict[str, Any]:

@@ -86,6 +86,10 @@ class TooManyLines(Refused):
     """A selection holds at most 12 lines, fewer where they carry many options (the slip token's limits)."""
 
 
+class Unrecordable(Refused):
+    """A text in it is longer than HQ takes, or is none: nothing was recorded."""
+
+
 class WrongPin(Refused):
     """The PIN is not this clerk's; `data` carries `wait_s` while further tries are refused."""
 

@@ -100,7 +100,7 @@ def issue_slip(
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
 
     `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
-    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged, TooManyLines.
+    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged, TooManyLines, Unrecordable.
     """
     with snapshot(catalog):
         return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, now=now)
@@ -140,9 +140,9 @@ def _issue(
         "issued_at": facts["issued_at"],
         "valid_until": facts["valid_until"],
     }
-    ops.table("slip").insert(row)
     event = {"number": facts["number"], "key_id": device.key_id, "counter": counter}
     outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(signed), "facts": facts}, now=now)
+    ops.table("slip").insert(row)
     return slip(ops, facts["number"])
 
 

@@ -30,6 +30,8 @@ FAULTS: dict[str, Severity] = {
     "wal_large": Severity.NOTE,
     "catalog_damaged": Severity.NOTE,
     "media_paused": Severity.NOTE,
+    "throttled": Severity.NOTE,
+    "event_set_aside": Severity.NOTE,
     "no_room": Severity.ACT,
     "disk_full": Severity.ACT,
     "untrusted": Severity.ACT,

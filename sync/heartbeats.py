@@ -24,6 +24,8 @@ from pos.db import DatabaseError, Store, sqlite3  # type: ignore[attr-defined]
 from pos.ops import setting
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
+from sync.documents import without_halves
+from sync.faults import severity
 from sync.heads import RINGS
 
 MOST_BYTES = 4096
@@ -51,13 +53,15 @@ def heartbeat_of(
     own_faults: Mapping[str, str] = MappingProxyType({}),
     now: datetime,
 ) -> Heartbeat:
-    """Return what HQ is told about this kiosk with every message; epochs and roots are cut to what tells them apart.
+    """Return what HQ is told about this kiosk with every message, cut to what HQ keeps of it.
+
+    Epochs and roots are cut to what tells them apart.
 
     `own_faults` are those of the running app (code and since when), beside what rounds have met.
     """
     database = ops.read()
     pending, oldest_at = outbox.depth(database, acked=setting(database, "acked") or 0)
-    return {
+    said = {
         **_held(catalog),
         "failed": setting(database, FAILED),
         "ring": (setting(database, "corner") or {}).get("ring", "stable"),
@@ -67,7 +71,7 @@ def heartbeat_of(
         "pending": pending,
         "oldest_at": oldest_at,
         "next_counter": next_counter(database, setting(database, "key_id") or ""),
-        "faults": {**own_faults, **(setting(database, "sync_faults") or {})},
+        "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {})}),
         "clock": {
             "wall": clock.to_text(now),
             "up_s": int(time.monotonic()),
@@ -78,6 +82,7 @@ def heartbeat_of(
         "disk_free": shutil.disk_usage(ops.path.parent).free,
         "media_bytes": _bytes_in(ops.path.parent / "media"),
     }
+    return {name: _cut(value) for name, value in said.items()}
 
 
 def state_of(heartbeat: Heartbeat) -> str:
@@ -112,6 +117,18 @@ def read_heartbeat(said: Any) -> Heartbeat:
         said = {}
     read = {name: kind(said.get(name)) for name, kind in _FIELDS.items()}
     return read if len(json.dumps(read, ensure_ascii=False).encode()) <= MOST_BYTES else {**read, "catalog": {}, "faults": {}}
+
+
+def _weightiest(faults: Mapping[str, str]) -> dict[str, str]:
+    """Return as many faults as HQ keeps, those that matter most."""
+    return {code: faults[code] for code in sorted(faults, key=severity, reverse=True)[:MOST_FAULTS]}
+
+
+def _cut(said: Any) -> Any:
+    """Return what is said with every text as short as HQ keeps it."""
+    if isinstance(said, dict):
+        return {name: _cut(value) for name, value in said.items()}
+    return _text(said) if isinstance(said, str) else said
 
 
 def _held(catalog: Store) -> Heartbeat:
@@ -156,10 +173,10 @@ def _whole(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    """PostgreSQL's text holds no NUL, and no encoding holds half a surrogate pair."""
+    """Return a text of one line that can be stored; what no screen shows, a line's end included, is a space."""
     if not isinstance(value, str):
         return None
-    return value[:LONGEST_TEXT].replace("\x00", "").encode("utf-8", "replace").decode()
+    return "".join(letter if letter.isprintable() else " " for letter in without_halves(value[:LONGEST_TEXT]))
 
 
 def _moment(value: Any) -> str | None:

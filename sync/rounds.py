@@ -6,8 +6,8 @@ One process a directory does this at a time. A round that fails changes nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 REVOKED = "revoked"
 REPLACED = "replaced"
+SET_ASIDE = "event_set_aside"
+SET_ASIDE_SHOWN = timedelta(days=7)
+"""How long a person is told of an event that HQ knows by its place alone; the record of it stays."""
 NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 
@@ -114,7 +117,7 @@ def run_round(
         told = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
         _record(ops, told, now=now())
         if _has_run_out(problems) or not is_brief or not is_told(ops.read(), describe(), now=now()):
-            pushed = send() or pushed
+            pushed = _together(pushed, send())
         if _has_run_out(problems) and trusted_now(ops.read(), now()) < believed:
             # Our clock was ahead, and the signed reply has put it right: what seemed to have run out has not.
             problems[:] = [problem for problem in problems if not isinstance(problem, MetadataExpired)]
@@ -125,6 +128,14 @@ def run_round(
         if report != told:
             _record(ops, report, now=now())
         return report
+
+
+def _together(earlier: Pushed | None, later: Pushed | None) -> Pushed | None:
+    """Return what two messages of one round achieved: the later one's word, and the events of both."""
+    if earlier is None or later is None:
+        return later or earlier
+    sent, is_new_corner = earlier.sent + later.sent, earlier.is_new_corner or later.is_new_corner
+    return replace(later, sent=sent, is_new_corner=is_new_corner)
 
 
 def _remember(ops: Store, heartbeat: Heartbeat, *, now: datetime) -> None:
@@ -158,6 +169,8 @@ def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     """
     known = setting(ops.read(), "sync_faults") or {}
     codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
+    recent = clock.to_text(now - SET_ASIDE_SHOWN)
+    codes += [SET_ASIDE] if any(said["at"] > recent for said in outbox.set_aside(ops.read()).values()) else []
     faults = {code: known.get(code, clock.to_text(now)) for code in codes}
     if report.pushed is None:
         faults |= {code: known[code] for code in (REVOKED, REPLACED) if code in known}

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from comptoir import comptoir
+from pos import outbox
 from pos.ops import store_setting
 from tests import world
 
@@ -24,6 +25,15 @@ def test_what_only_this_device_knows_is_said_in_the_words_that_set_it(kiosk: wor
         "media budget 64 MB",
     ]
     assert lines(kiosk, "set", "--mirror", "", "--share", "off")[2:4] == ["mirrors      none", "share        off"]
+
+
+def test_an_event_that_stayed_here_is_said(kiosk: world.Kiosk) -> None:
+    assert "outbox    0 waiting, 0 at HQ" in lines(kiosk, "status")
+    with kiosk.ops_write() as ops:
+        outbox.note_set_aside(ops, {17: "too_large"}, now=world.NOW)
+    assert "outbox    0 waiting, 0 at HQ, 1 of them by their hash alone" in lines(kiosk, "status")
+    said = "outbox       ok     0 waiting, 0 at HQ; event 17: too_large since 2026-11-22T14:32:00Z"
+    assert said in lines(kiosk, "doctor")
 
 
 @pytest.mark.parametrize(

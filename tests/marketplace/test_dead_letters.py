@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
+from marketplace.db import reading
+from marketplace.gaps import gaps
 from marketplace.inbox import judge
+from sync.uplink import stub_of
 from tests.marketplace.hq import Hq, words
 from tests.marketplace.test_console import log_in
 from tests.marketplace.test_inbox import slip_body
@@ -15,6 +20,28 @@ def poison(hq: Hq) -> str:
 
 def states(hq: Hq) -> list[str]:
     return [each["state"] for each in hq.rows("select state from inbox order by seq")]
+
+
+@pytest.mark.parametrize("body", ['{"facts":"\\ud800"}', '["\\udfff", NaN]', '{"a":1,"a":2}', "1" * 5000, '{"\\ud800":1e999}'])
+def test_whatever_a_dead_letter_holds_it_can_be_read(hq: Hq, body: str) -> None:
+    log_in(hq)
+    assert hq.up(hq.event("slip_issued", body)).json["ack"] == 1
+    assert hq.rows("select state from inbox") == [{"state": "dead"}]
+    [event] = hq.rows("select * from inbox")
+    address = f"/console/events/{event['corner_id']}/{event['key_id']}/{event['stream']}/{event['seq']}"
+    assert [hq.client.get(page).status_code for page in (address, "/console/events")] == [200, 200]
+
+
+def test_an_event_left_at_its_kiosk_says_so_and_is_no_gap(hq: Hq) -> None:
+    log_in(hq)
+    whole = hq.event("slip_issued", {**slip_body(hq), "facts": {"long": "x" * 1000}})
+    stub, after = stub_of(whole, "too_large"), hq.event("slip_issued", slip_body(hq, counter=2))
+    assert hq.up(stub, after).json["ack"] == 2
+    states = [(each["state"], each["reason"]) for each in hq.rows("select state, reason from inbox order by seq")]
+    size = f"{len(whole['body']):,}"
+    assert states == [("dead", f"LeftAtKiosk: too_large: its kiosk keeps the {size} bytes of it"), ("judged", "")]
+    with reading(hq.engine) as connection:
+        assert gaps(connection, "nantes-crebillon") == []
 
 
 def test_a_dead_letter_can_be_read_with_its_reason(hq: Hq) -> None:

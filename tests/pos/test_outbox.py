@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from pos import outbox
+from pos.errors import Unrecordable
 from tests.world import NOW, Kiosk
 
 
@@ -93,3 +95,23 @@ def test_depth_counts_what_hq_has_not_acknowledged(kiosk: Kiosk) -> None:
     record(kiosk, 1, 2, 3)
     assert outbox.depth(kiosk.ops.read(), acked=1) == (2, "2026-11-22T14:32:00Z")
     assert outbox.depth(kiosk.ops.read(), acked=3) == (0, None)
+
+
+@pytest.mark.parametrize("name", ["x" * outbox.MOST_BYTES, "half a pair \ud800"])
+def test_what_could_not_travel_is_no_event(kiosk: Kiosk, name: str) -> None:
+    record(kiosk, 1)
+    with pytest.raises(Unrecordable), kiosk.ops_write() as ops:
+        outbox.record(ops, "demo_checked", {"name": name}, now=NOW)
+    record(kiosk, 2)
+    assert [event[0] for event in events(kiosk.ops.read())] == [1, 2]
+    assert is_whole(events(kiosk.ops.read()))
+
+
+def test_the_first_word_about_an_event_set_aside_stays(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        outbox.note_set_aside(ops, {3: "too_large"}, now=NOW)
+        outbox.note_set_aside(ops, {3: "malformed_events", 5: "too_large"}, now=NOW + timedelta(days=1))
+    assert outbox.set_aside(kiosk.ops.read()) == {
+        3: {"reason": "too_large", "at": "2026-11-22T14:32:00Z"},
+        5: {"reason": "too_large", "at": "2026-11-23T14:32:00Z"},
+    }

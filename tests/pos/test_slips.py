@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from pos import clock, outbox, selections, slips, tokens
 from pos.db import OperationalError, connect, write
-from pos.errors import EmptySelection, Invalid, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided
+from pos.errors import EmptySelection, Invalid, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided, Unrecordable
 from pos.selections import Wish
 from tests import world
 from tests.world import NOW, Kiosk
@@ -106,6 +106,26 @@ def test_a_changed_selection_gets_its_own_number(kiosk: Kiosk) -> None:
 
     assert (first.counter, second.counter) == (1, 2)
     assert [line.listing_id for line in tokens.decode(second.token).lines] == [101, 109]
+
+
+@pytest.mark.parametrize("legal_name", ["x" * 3_000_000, "half a pair \\ud800"])
+def test_a_slip_whose_event_could_not_travel_is_refused_before_it_is_issued(kiosk: Kiosk, legal_name: str) -> None:
+    selection_id = selection_of(kiosk, BUNDLE)
+    with kiosk.catalog.write() as catalog:
+        [(seller_id, before)] = catalog.execute(
+            "select seller_id, body from seller join listing using (seller_id) where listing_id = 101"
+        )
+        body = before.replace('"legal_name":"', f'"legal_name":"{legal_name}')
+        assert body != before
+        catalog.execute("update seller set body = ? where seller_id = ?", [body, seller_id])
+
+    with pytest.raises(Unrecordable):
+        issue(kiosk, selection_id)
+    assert kiosk.ops.read().execute("select (select count(*) from slip), (select count(*) from outbox)").fetchone() == (0, 0)
+
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update seller set body = ? where seller_id = ?", [before, seller_id])
+    assert issue(kiosk, selection_id).counter == 1
 
 
 def test_an_empty_selection_gets_no_slip(kiosk: Kiosk) -> None:

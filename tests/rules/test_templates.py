@@ -50,6 +50,7 @@ OFF_SCREEN = {
     "not_confirmed": "said by `comptoir kiosk enrol`",
     "revoked": "protocol: answered to kiosks as JSON, kept as a fault by the round",
     "overloaded": "protocol: answered to kiosks as JSON",
+    "left_at_kiosk": "the reason of a dead letter, which the console shows as it is",
     "feed_refused": "`comptoir marketplace import` prints every line of it",
     "wrong_password": "said by the only page that asks for one, marketplace/login.html, whatever its code",
 }

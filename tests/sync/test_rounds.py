@@ -92,6 +92,37 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
     assert len(json.dumps(last)) <= 700
 
 
+def test_a_round_counts_the_events_of_all_its_messages(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    for _ in range(3):
+        corner.record()
+    report = corner.round()
+    assert len(corner.inbox.heartbeats) == 2
+    assert report.pushed is not None
+    assert (report.pushed.sent, report.pushed.acked) == (3, 3)
+
+
+def test_a_week_long_a_person_is_told_of_an_event_that_stayed_here(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    with corner.ops.write() as database:
+        outbox.note_set_aside(database, {1: "too_large"}, now=NOW)
+    corner.round()
+    assert setting(corner.ops.read(), "sync_faults").keys() == {"event_set_aside"}
+    corner.off = timedelta(days=7, seconds=1)
+    corner.round()
+    assert "event_set_aside" not in setting(corner.ops.read(), "sync_faults")
+
+
+def test_a_heartbeat_is_cut_to_its_limits_when_it_is_made(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    faults = {f"fault_{number}": "2026-11-22T09:00:00Z" for number in range(40)} | {"records_damaged": "2026-11-22T09:00:00Z"}
+    corner.round(printer={"name": "x" * 100_000 + "\n", "state": "ok", "queue": 0}, own_faults=faults)
+    last = corner.inbox.heartbeats[-1]
+    assert last["printer"]["name"] == "x" * 64
+    assert len(last["faults"]) == 12
+    assert "records_damaged" in last["faults"]
+
+
 def test_a_quiet_round_is_one_head_and_one_heartbeat(hq: Hq, corner: Corner, line: Line) -> None:
     hq.publish()
     corner.round()

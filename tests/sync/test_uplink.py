@@ -52,6 +52,7 @@ class Inbox:
         self.heartbeats: list[dict[str, Any]] = []
         self.corner: dict[str, Any] | None = None
         self.replaced_at: str | None = None
+        self.takes_stubs = False
 
     def __call__(self, request: requests.PreparedRequest) -> Answer:
         body = request.body if isinstance(request.body, bytes) else b""
@@ -65,7 +66,8 @@ class Inbox:
         assert signed_by == batch["key_id"]
         for seq, event in enumerate(batch["events"], start=batch["from_seq"]):
             assert event["seq"] == seq
-            assert outbox.link(seq, event["kind"], event["body"], event["prev"]) == event["sha256"]
+            if not (self.takes_stubs and "set_aside" in event["body"]):
+                assert outbox.link(seq, event["kind"], event["body"], event["prev"]) == event["sha256"]
             stored = self.stored.setdefault((batch["stream"], seq), (event["sha256"], event["body"]))
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
@@ -135,6 +137,68 @@ def test_big_events_make_smaller_batches(uplink: Uplink) -> None:
     uplink.record(30, size=50_000)
     assert uplink.push().sent == 30
     assert max(len(request.body or b"") for request in uplink.line.asked) < MAX_BATCH_BYTES + 1_000
+
+
+def too_large(uplink: Uplink) -> None:
+    """Record an event as versions did that knew no limit."""
+    with uplink.ops.write() as database:
+        [(seq, prev)] = database.execute("select seq, sha256 from outbox order by seq desc limit 1")
+        body = json.dumps({"number": "35-0001-H", "key_id": "56475aa7", "counter": 1, "facts": "x" * 3_000_000})
+        link = outbox.link(seq + 1, "slip_issued", body, prev)
+        database.execute(
+            "insert into outbox (seq, kind, body, sha256, prev, recorded_at) values (?, ?, ?, ?, ?, ?)",
+            [seq + 1, "slip_issued", body, link, prev, "2026-11-22T09:00:00Z"],
+        )
+
+
+def test_an_event_too_large_for_any_request_keeps_its_place_and_holds_up_nobody(uplink: Uplink) -> None:
+    uplink.inbox.takes_stubs = True
+    uplink.record(3)
+    too_large(uplink)
+    uplink.record(3)
+
+    assert (uplink.push().acked, uplink.push().sent) == (7, 0)
+
+    sha256, body = uplink.inbox.stored["s-1", 4]
+    assert json.loads(body) == {
+        "set_aside": "too_large", "bytes": 3_000_072, "number": "35-0001-H", "key_id": "56475aa7", "counter": 1,
+    }  # fmt: skip
+    assert (sha256,) == uplink.ops.read().execute("select sha256 from outbox where seq = 4").fetchone()
+    assert uplink.settings("set_aside") == {"4": {"reason": "too_large", "at": "2026-11-22T09:00:00Z"}}
+    assert uplink.ops.read().execute("select length(body) from outbox where seq = 4").fetchone() == (3_000_072,)
+
+
+@pytest.mark.parametrize(("status", "is_signed", "passes"), [(413, False, True), (400, True, True), (400, False, False)])
+def test_an_event_that_is_refused_alone_is_set_aside_alone(uplink: Uplink, status: int, is_signed: bool, passes: bool) -> None:
+    """A body too large may be anybody's word on the way; that an event is malformed is HQ's alone to say."""
+    uplink.inbox.takes_stubs = True
+    uplink.record(20)
+    honest = uplink.line.posts["/sync/v1/up"]
+
+    def refuse(request: requests.PreparedRequest) -> Answer:
+        if '\\"n\\":13,' not in str(request.body, "utf-8"):
+            return honest(request)
+        answer = json_answer({"code": "malformed_events"}, status)
+        return uplink.inbox.signed(request, answer) if is_signed else answer
+
+    uplink.line.posts["/sync/v1/up"] = refuse
+    if not passes:
+        with pytest.raises(Rejected):
+            uplink.push()
+        assert uplink.settings("set_aside") is None
+        return
+    assert uplink.push().acked == 20
+    assert uplink.settings("set_aside").keys() == {"14"}
+    uplink.record(2)
+    assert uplink.push().sent == 2
+
+
+def test_a_line_that_refuses_everything_sets_nothing_aside(uplink: Uplink) -> None:
+    uplink.record(3)
+    uplink.line.posts["/sync/v1/up"] = lambda request: json_answer({}, 413)
+    with pytest.raises(Rejected):
+        uplink.push()
+    assert (uplink.settings("set_aside"), uplink.settings("acked")) == (None, 0)
 
 
 def test_without_events_the_heartbeat_goes_alone(uplink: Uplink) -> None:

@@ -23,7 +23,7 @@ check: $(VENV)/.tests system
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/python -m pytest
+	COMPTOIR_FULL=1 $(BIN)/python -m pytest
 
 bench: $(VENV)/.tests
 	$(BIN)/python -m bench

@@ -16,6 +16,7 @@ from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 
 from tests import world
+from tests.amounts import left_out
 
 # Tests run beside each other on busy machines: how long one example takes says nothing. Hypothesis has its own profile for CI.
 settings.register_profile("busy", deadline=None)
@@ -35,6 +36,12 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Run one test more than there are processors: many wait for other processes, for a browser, or for a while to pass."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the quick run leaves out."""
+    if shares := left_out():
+        terminalreporter.write_line(f"Left out here, tried by `make check`: {'; '.join(shares)}.")
 
 
 @pytest.fixture

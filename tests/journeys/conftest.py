@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.printer import VirtualPrinter
+from marketplace.db import database_url
+from marketplace.places import FILE, read_place
 from tests.processes import Cable, comptoir, free_port, serving
 
+PASSWORD = "password"
+"""The file of a founded system with the console's password."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -50,53 +55,70 @@ class System:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
+def system(founded_system: Path, tmp_path: Path) -> Iterator[System]:
     """A marketplace with a published catalogue, an enrolled and synced kiosk, a printer; all listening."""
-    with running_system(tmp_path) as running:
+    with running_system(founded_system, tmp_path) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One system for all tests of a worker that ask for it, each of which must work whatever the others left in it."""
-    with running_system(tmp_path_factory.mktemp("system")) as running:
+def shared_system(founded_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for all tests of a worker that leave its catalogue as it is: they only add selections, slips and orders."""
+    with running_system(founded_system, tmp_path_factory.mktemp("system")) as running:
         yield running
 
 
-@contextmanager
-def running_system(tmp_path: Path) -> Iterator[System]:
-    """Set a whole system up in `tmp_path` and run it until the block ends."""
-    market_port, kiosk_port, printer_port, paper_port = (free_port() for _ in range(4))
-    marketplace, kiosk, feed = tmp_path / "marketplace", tmp_path / "kiosk", tmp_path / "feed"
-    public_url = f"http://127.0.0.1:{market_port}"
+@pytest.fixture(scope="session")
+def founded_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A feed, a marketplace that published it and a kiosk that took it, made once a worker for its systems to copy."""
+    directory, address = tmp_path_factory.mktemp("founded"), f"http://127.0.0.1:{free_port()}"
+    marketplace, kiosk, feed = directory / "marketplace", directory / "kiosk", directory / "feed"
     comptoir("sample", "--listings", "1200", "--seed", "3", "--out", str(feed))
-    ready = comptoir("marketplace", "init", "--dir", str(marketplace), "--public-url", public_url)
+    ready = comptoir("marketplace", "init", "--dir", str(marketplace), "--public-url", address)
+    (directory / PASSWORD).write_text(ready.split()[-1])
     comptoir("marketplace", "import", str(feed), "--dir", str(marketplace))
     comptoir("marketplace", "publish", "--dir", str(marketplace))
-    cable = Cable(market_port)
-    printer = VirtualPrinter(port=printer_port, viewer_port=paper_port, host="127.0.0.1")
+    code = comptoir("marketplace", "enrol", "nantes-crebillon", "--dir", str(marketplace)).split()[-1]
+    with serving_marketplace(marketplace, address):
+        comptoir("kiosk", "enrol", "--dir", str(kiosk), "--marketplace", address, "--code", code)
+        comptoir("kiosk", "sync", "--dir", str(kiosk))
+    return directory
+
+
+@contextmanager
+def running_system(founded: Path, directory: Path) -> Iterator[System]:
+    """Copy the founded system to `directory`, give it addresses of its own, and run it until the block ends."""
+    shutil.copytree(founded, directory, dirs_exist_ok=True)
+    marketplace, kiosk = directory / "marketplace", directory / "kiosk"
+    marketplace_url, kiosk_url, paper_port = *(f"http://127.0.0.1:{free_port()}" for _ in range(2)), free_port()
+    place = replace(read_place(marketplace), database=database_url(marketplace), public_url=marketplace_url)
+    (marketplace / FILE).write_text(json.dumps(asdict(place)))
+    cable = Cable(int(marketplace_url.rsplit(":", 1)[1]))
+    printer = VirtualPrinter(port=free_port(), viewer_port=paper_port, host="127.0.0.1")
     printer.start()
-    serve_market = ["marketplace", "serve", "--dir", str(marketplace), "--port", str(market_port)]
-    serve_kiosk = ["kiosk", "serve", "--dir", str(kiosk), "--port", str(kiosk_port)]
     try:
-        with serving(*serve_market, url=f"{public_url}/readyz"):
-            code = comptoir("marketplace", "enrol", "nantes-crebillon", "--dir", str(marketplace)).split()[-1]
-            cable_url = f"http://127.0.0.1:{cable.port}"
-            comptoir("kiosk", "enrol", "--dir", str(kiosk), "--marketplace", cable_url, "--code", code)
-            comptoir("kiosk", "set", "--dir", str(kiosk), "--printer", f"127.0.0.1:{printer_port}")
+        with serving_marketplace(marketplace, marketplace_url):
+            own = ("--marketplace", f"http://127.0.0.1:{cable.port}", "--printer", f"127.0.0.1:{printer.port}")
+            comptoir("kiosk", "set", "--dir", str(kiosk), *own)
             comptoir("kiosk", "sync", "--dir", str(kiosk))
-            with serving(*serve_kiosk, url=f"http://127.0.0.1:{kiosk_port}/healthz"):
+            serve = ("kiosk", "serve", "--dir", str(kiosk), "--port", kiosk_url.rsplit(":", 1)[1])
+            with serving(*serve, url=f"{kiosk_url}/healthz"):
                 yield System(
-                    feed=feed,
+                    feed=directory / "feed",
                     marketplace=marketplace,
                     kiosk=kiosk,
-                    marketplace_url=public_url,
-                    kiosk_url=f"http://127.0.0.1:{kiosk_port}",
+                    marketplace_url=marketplace_url,
+                    kiosk_url=kiosk_url,
                     cable=cable,
                     printer=printer,
                     paper_url=f"http://127.0.0.1:{paper_port}",
-                    password=ready.split()[-1],
+                    password=(directory / PASSWORD).read_text(),
                 )
     finally:
         printer.stop()
         cable.close()
+
+
+def serving_marketplace(directory: Path, address: str) -> AbstractContextManager[object]:
+    """Serve a marketplace at the address customers reach it by."""
+    return serving("marketplace", "serve", "--dir", str(directory), "--port", address.rsplit(":", 1)[1], url=f"{address}/readyz")

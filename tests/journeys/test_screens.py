@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 from pos import tokens
 from pos.slips import load_device
 from pos.tokens import TokenLine
+from tests.amounts import amount
 from tests.journeys.conftest import System
 from tests.journeys.screens import Theme, Way, goto, post, problems, visitor
 from tests.journeys.steps import (
@@ -31,7 +32,8 @@ from tests.journeys.steps import (
 )
 
 # Every language and every theme; contrast does not depend on the language, so that one of them is enough for the light theme.
-LANGUAGES: dict[str, tuple[Theme, ...]] = {"fr": ("light", "dark"), "en": ("dark",)}
+THEMES: tuple[Theme, ...] = ("light", "dark")
+LANGUAGES: dict[str, tuple[Theme, ...]] = {"fr": THEMES[: amount("themes a screen is looked at in")], "en": ("dark",)}
 FREE_PLAN, PLAN_WITH_CREDIT = 1, 11
 
 
@@ -156,8 +158,8 @@ def kiosk_refusals(context: BrowserContext, system: System) -> dict[str, Way]:
         "nothing here": goto(f"{system.kiosk_url}/sku/NO-SUCH-DEVICE", 404),
         "not understood": goto(f"{system.kiosk_url}/browse?min=much", 400),
         "price changed": post(new, 409, at=home, listing=listing, seen=100),
-        "offer gone": post(new, 409, at=home, listing=gone_listing(system)),
-        "too few left": post(new, 409, at=home, listing=listing, qty=9),
+        "offer gone": post(new, 409, at=home, listing=listing_with(system, "offline")),
+        "too few left": post(new, 409, at=home, listing=listing_with(system, "online", most=8), qty=9),
         "plan not open": post(new, 422, at=home, listing=listing, plan=FREE_PLAN, acquisition="renewal"),
         "selection empty": post(f"{empty}/slip", 422, at=empty),
         "selection changed": post(f"{changed}/slip", 409, at=changed, seen="0" * 32),
@@ -209,12 +211,12 @@ def made_up(digits: str, key: Ed25519PrivateKey, **changes: Any) -> str:
     return tokens.to_digits(tokens.encode(replace(token, **changes), key))
 
 
-def gone_listing(system: System) -> int:
-    """Return a listing its seller has taken off."""
+def listing_with(system: System, state: str, *, most: int = 1_000) -> int:
+    """Return a listing of the corner's market in this state, of which the feed has `most` at most."""
     with (system.feed / "listings.csv").open(encoding="utf-8", newline="") as source:
-        rows = csv.DictReader(source, delimiter=";")
-        return next(int(row["listing_id"]) for row in rows if row["state"] == "offline" and row["market"] == "fr")
+        rows = [row for row in csv.DictReader(source, delimiter=";") if row["market"] == "fr" and row["state"] == state]
+    return next(int(row["listing_id"]) for row in rows if int(row["quantity"]) <= most)
 
 
 def gone_line(system: System) -> TokenLine:
-    return TokenLine(listing_id=gone_listing(system), one_off_cents=42900, monthly_cents=0)
+    return TokenLine(listing_id=listing_with(system, "offline"), one_off_cents=42900, monthly_cents=0)

@@ -161,32 +161,32 @@ def test_two_quick_taps_make_one_slip(request: pytest.FixtureRequest, shared_sys
     assert count_slips(shared_system, address) == 1
 
 
-def test_a_price_that_moved_before_the_choice_is_said_and_one_tap_takes_it(page: Page, shared_system: System) -> None:
-    page.goto(f"{shared_system.kiosk_url}/sku/{first_sku(page.context, shared_system, 'phones')}")
+def test_a_price_that_moved_before_the_choice_is_said_and_one_tap_takes_it(page: Page, system: System) -> None:
+    page.goto(f"{system.kiosk_url}/sku/{first_sku(page.context, system, 'phones')}")
     listing, seen = (int(page.locator(f"[name={name}]").input_value()) for name in ("listing", "seen"))
-    reprice(shared_system, listing, by_cents=-1100)
+    reprice(system, listing, by_cents=-1100)
     page.locator("#choose").click()
 
     expect(page.get_by_role("heading", name="Le prix vient de changer.")).to_be_visible()
     expect(page.locator("main")).to_contain_text(f"Il était à {euros(seen)}")
     page.get_by_role("button", name=f"Prendre à {euros(seen - 1100)}").click()
-    slip = facts_of(shared_system, issue_by_touch(page))
+    slip = facts_of(system, issue_by_touch(page))
 
     assert [line["listing"]["all_in_cents"] for line in slip["lines"]] == [seen - 1100]
 
 
-def test_a_price_that_moved_before_the_slip_is_said_and_one_tap_takes_it(page: Page, shared_system: System) -> None:
-    address = choose(page, shared_system, category="phones")
-    listing, seen = recorded_line(shared_system, address)
-    reprice(shared_system, listing, by_cents=900)
+def test_a_price_that_moved_before_the_slip_is_said_and_one_tap_takes_it(page: Page, system: System) -> None:
+    address = choose(page, system, category="phones")
+    listing, seen = recorded_line(system, address)
+    reprice(system, listing, by_cents=900)
     page.locator("#issue").click()
 
     expect(page.get_by_role("heading", name="Le prix vient de changer.")).to_be_visible()
     expect(page.locator("main")).to_contain_text(f"il est à {euros(seen + 900)} maintenant")
-    assert count_slips(shared_system, address) == 0
+    assert count_slips(system, address) == 0
     page.get_by_role("button", name=f"Prendre à {euros(seen + 900)}").click()
     expect(page.get_by_text("Son prix a changé")).to_be_hidden()
-    slip = facts_of(shared_system, issue_by_touch(page))
+    slip = facts_of(system, issue_by_touch(page))
 
     assert [line["listing"]["all_in_cents"] for line in slip["lines"]] == [seen + 900]
 

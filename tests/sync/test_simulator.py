@@ -19,8 +19,9 @@ from pos import clock
 from sync.hashing import Hashing
 from sync.segments import Block, Part, encode_part
 from tests import mutations
+from tests.amounts import amount
 
-SEEDS = 2_000
+SEEDS = amount("histories of the simulator")
 AT_ONCE = 25
 STEPS = 5
 """Fewer than the command's: many short histories find more than few long ones in the time a test may take."""

@@ -1,0 +1,26 @@
+"""How much a run tries of what could be tried without end: `make check` the full amounts, `make test` a share, and it says which.
+
+`COMPTOIR_FULL=1` asks for the full amounts.
+"""
+
+from __future__ import annotations
+
+import os
+
+IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
+AMOUNTS = {
+    "histories of the simulator": (300, 2_000),
+    "themes a screen is looked at in": (1, 2),
+}
+"""The share and the full amount of each."""
+
+
+def amount(what: str) -> int:
+    """Return how many of these this run tries."""
+    share, full = AMOUNTS[what]
+    return full if IS_FULL else share
+
+
+def left_out() -> list[str]:
+    """Return what this run leaves out, in words; nothing of a full one."""
+    return [] if IS_FULL else [f"{full - share:,} of {full:,} {what}" for what, (share, full) in AMOUNTS.items()]

@@ -118,7 +118,7 @@ def read(digits_or_url: str, public_key: Path | None) -> None:
 def main() -> None:
     """Run the command line and turn every failure into one line and a status."""
     try:
-        comptoir.main(standalone_mode=False)
+        comptoir.main(prog_name="comptoir", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as problem:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,20 +22,21 @@ from urllib.request import urlopen
 from comptoir import main
 
 START_S = 40
+FIRST_PORT, MANY_PORTS = 20_000, 12_000
+PORTS = (FIRST_PORT + number % MANY_PORTS for number in count(os.getpid() * 997))
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port nobody listens on now, below those that the system gives to outgoing connections.
+
+    Each process of the tests goes through ports of its own, so that none is lost to another test before it is listened on.
+    """
+    return next(port for port in PORTS if is_free(port))
 
 
 def four_ports() -> int:
     """Return the first of four ports in a row that nobody listens on now."""
-    while True:
-        first = free_port()
-        if first <= 65532 and all(is_free(first + more) for more in range(4)):
-            return first
+    return next(port for port in PORTS if all(is_free(next(PORTS) if more else port) for more in range(4)))
 
 
 def is_free(port: int) -> bool:
@@ -46,19 +48,31 @@ def is_free(port: int) -> bool:
     return True
 
 
-def comptoir(*arguments: str, expect: int = 0) -> str:
-    """Run a command in this process, where it costs no start of its own, and return what it printed.
-
-    Raises: AssertionError when its status is another than expected.
-    """
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, where it costs no start of its own."""
     output, errors, status = io.StringIO(), io.StringIO(), 0
-    with patch.object(sys, "argv", ["comptoir", *arguments]), redirect_stdout(output), redirect_stderr(errors):
+    argv, columns = patch.object(sys, "argv", ["comptoir", *arguments]), patch.dict(os.environ, COLUMNS="80")
+    with argv, columns, redirect_stdout(output), redirect_stderr(errors):
         try:
             main()
         except SystemExit as ended:
             status = int(ended.code or 0)
-    assert status == expect, (arguments, output.getvalue(), errors.getvalue())
-    return output.getvalue() if expect == 0 else errors.getvalue()
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
+
+
+def run_apart(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-m", "comptoir", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "80"})
+    assert "Traceback" not in ended.stderr + ended.stdout
+    return ended
+
+
+def comptoir(*arguments: str, expect: int = 0) -> str:
+    """Run a command and return what it printed. Raises: AssertionError when its status is another than expected."""
+    ended = run(*arguments)
+    assert ended.returncode == expect, ended
+    return ended.stdout if expect == 0 else ended.stderr
 
 
 def get_json(url: str) -> Any:

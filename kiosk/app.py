@@ -28,7 +28,7 @@ from pos import clock
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
-from sync.addresses import Whole
+from sync.incoming import Request, Whole
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -53,6 +53,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         SESSION_COOKIE_NAME="none",
     )
     app.jinja_environment = Pages
+    app.request_class = Request
     app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False

@@ -30,7 +30,7 @@ from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
 from pos.origins import cause_of
-from sync.addresses import is_among
+from sync.incoming import is_among
 from sync.media import MediaStore
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

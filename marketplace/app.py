@@ -16,7 +16,7 @@ from marketplace.judging import Backlog, Judging
 from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
-from sync.addresses import Whole
+from sync.incoming import Request, Whole
 from sync.static_files import StaticFiles
 
 MOST_BYTES = 2 * 2**20
@@ -35,6 +35,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
     engine = open_engine(place.database)
     app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
     address = (public_url or place.public_url).rstrip("/")
+    app.request_class = Request
     app.url_map.converters["int"] = Whole
     with reading(engine) as connection:
         secret = setting(connection, "secret_key")
@@ -58,8 +59,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
         enrolment_room=Bulkhead(inside=1, waiting=1),
     )
-    if trusted_hosts:
-        app.before_request(partial(web.refuse_strange_host, trusted_hosts))
+    app.before_request(partial(web.refuse_strange_host, trusted_hosts or []))
     web.set_up(app)
     tallies.watch(app, counts)
     for part in (slip_pages.pages, uplink.sync, console.console, status.status):

@@ -45,7 +45,8 @@ GRADIENT_REF = re.compile(r"url\(#[A-Za-z_][A-Za-z0-9_.-]{0,63}\)", re.ASCII)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 # No colon, slash, backslash, quote, ampersand or at sign: no scheme, comment, escape or entity can be spelt.
 PLAIN = re.compile(r"[A-Za-z0-9#.,%()+\-_\s]*", re.ASCII)
-FUNCTION = re.compile(r"([A-Za-z-]*)\s*\(", re.ASCII)
+FUNCTION = re.compile(r"(?<![A-Za-z-])([A-Za-z-]*+) ?\(", re.ASCII)
+"""In a value whose space was put in order; it looks at each letter once, however many stand before no bracket."""
 FUNCTIONS = {"matrix", "translate", "scale", "rotate", "skewX", "skewY", "rgb", "rgba", "hsl", "hsla"}
 BOX = re.compile(r"\s*(-?[\d.]{1,12})[\s,]+(-?[\d.]{1,12})[\s,]+([\d.]{1,12})[\s,]+([\d.]{1,12})\s*", re.ASCII)
 
@@ -136,7 +137,7 @@ def _check_attribute(tag: str, attribute: str, value: str) -> None:
         return
     if attribute in ("fill", "stroke") and GRADIENT_REF.fullmatch(value.strip()):
         return
-    if not PLAIN.fullmatch(value) or any(function not in FUNCTIONS for function in FUNCTION.findall(value)):
+    if not PLAIN.fullmatch(value) or any(function not in FUNCTIONS for function in FUNCTION.findall(" ".join(value.split()))):
         raise NotInOrder(f"value of {attribute:.40} is not allowed")
 
 

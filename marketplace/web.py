@@ -25,7 +25,7 @@ from pos import languages
 from pos.errors import PosError
 from pos.languages import LANGUAGES, text_of, translations
 from pos.origins import Cause, cause_of
-from sync.addresses import is_among
+from sync.incoming import is_among
 
 PAGES = Path(templates.__path__[0])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -127,8 +127,8 @@ def _ngettext(one: str, many: str, number: int) -> str:
 
 
 def refuse_strange_host(hosts: Collection[str]) -> None:
-    """Answer only to the names we were given (`COMPTOIR_TRUSTED_HOSTS`). Raises: SecurityError."""
-    if not is_among(request.host, hosts):
+    """Answer to a Host header that is a name, and only to ours where some are given. Raises: SecurityError."""
+    if not request.host or (hosts and not is_among(request.host, hosts)):
         raise SecurityError("the Host header is not one of ours")
 
 

@@ -1,4 +1,4 @@
-"""Addresses as people give them on a command line and as requests name us: judged once, where they come in.
+"""Addresses as people give them on a command line: judged once, where they come in.
 
 What passes here is stored, printed in QR codes and connected to for years without another look.
 """
@@ -6,13 +6,11 @@ What passes here is stored, printed in QR codes and connected to for years witho
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from werkzeug.routing import IntegerConverter
 
 HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
 LONGEST = 200
@@ -64,12 +62,6 @@ class Host(click.ParamType[str]):
         return host
 
 
-class Whole(IntegerConverter):
-    """`<int:…>` in a route: at most fifteen digits, which any database holds; werkzeug's own takes as many as come."""
-
-    regex = "[0-9]{1,15}"
-
-
 def web_address(text: str) -> str:
     """Return the address of a site without its last slash. Raises: ValueError with the reason."""
     if len(text) > LONGEST or not text.isascii() or not text.isprintable() or " " in text:
@@ -83,20 +75,6 @@ def web_address(text: str) -> str:
 def bracketed(host: str) -> str:
     """Return a host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
-
-
-def is_among(header: str, hosts: Collection[str]) -> bool:
-    """Tell whether a `Host` header names one of these hosts, whatever the port; `.example.org` stands for all below it.
-
-    Done here because werkzeug cuts a trusted host at its first colon, so that no IPv6 address is ever one.
-    """
-    try:
-        parts = urlsplit(f"//{header}")
-        name, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    plain = {host.casefold().removeprefix("[").removesuffix("]") for host in hosts}
-    return name in plain or any(host.startswith(".") and f".{name}".endswith(host) for host in plain)
 
 
 def _is_host(text: str) -> bool:

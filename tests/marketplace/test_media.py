@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -331,3 +333,23 @@ def test_the_sample_s_drawings_are_within_the_rules() -> None:
     for path in drawings:
         assert drawing_size(path.read_bytes()) == (320, 320)
         assert path.stat().st_size <= MOST_BYTES["drawing"]
+
+
+@pytest.mark.parametrize(
+    "value", ["m" * 11_000, " " * 11_000, "m " * 5_500, "(" * 11_000, "m-" * 5_500], ids=lambda value: repr(value[:2])
+)
+def test_a_long_path_is_judged_at_once(value: str) -> None:
+    began = time.thread_time()
+    with suppress(NotInOrder):
+        drawing_size(SVG.format(f'<path d="{value}"/>').encode())
+
+    assert time.thread_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    "value", ["evil(1)", "scale(1) evil(1)", "scale(1)evil (1)", "scale (1) (1)", "e-scale(1)", "scale\n(1) evil\n(1)"]
+)
+def test_a_function_of_no_drawing_is_refused_wherever_it_stands(value: str) -> None:
+    drawing_size(SVG.format('<g transform="scale(2) rotate (4)"/>').encode())
+    with pytest.raises(NotInOrder, match="value of transform"):
+        drawing_size(SVG.format(f'<g transform="{value}"/>').encode())

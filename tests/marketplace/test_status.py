@@ -69,6 +69,12 @@ def test_errors_are_json_for_machines_and_pages_for_people(hq: Hq) -> None:
     assert hq.client.put(f"/k/{hq.digits()}").status_code == 405
 
 
+def test_a_host_that_is_no_name_is_refused(hq: Hq) -> None:
+    for host in ("", "a b", "é", "[::1", "::1", f"{'a' * 64}.test", "a..test", "marche.test:port", "marche.test/"):
+        answer = hq.client.get("/", headers={"Host": host})
+        assert (answer.status_code, answer.json["status"]) == (400, 400), host
+
+
 def test_only_trusted_hosts_are_answered_when_named(hq: Hq) -> None:
     app = create_app(hq.directory, trusted_hosts=["marche.test", "::1"])
     for host in ("marche.test", "marche.test:8000", "[::1]", "[::1]:8000"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.addresses import is_among, web_address
+from sync.addresses import web_address
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,3 @@ def test_the_address_of_a_site_is_kept_without_its_last_slash(given: str, kept: 
 def test_what_is_no_address_of_a_site_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"address|URL|[Pp]ort"):
         web_address(text)
-
-
-@pytest.mark.parametrize("header", ["::1", "[::1]:x", "[::1", "evil.test", "localhost.evil.test", "", "xshop.example"])
-def test_a_strange_host_is_not_among_ours(header: str) -> None:
-    assert not is_among(header, {"localhost", "[::1]", ".shop.example"})
-
-
-@pytest.mark.parametrize("header", ["localhost", "LOCALHOST:8001", "[::1]", "[::1]:8001", "shop.example", "fr.shop.example:443"])
-def test_our_host_is_known_whatever_the_port(header: str) -> None:
-    assert is_among(header, {"localhost", "::1", ".shop.example"})

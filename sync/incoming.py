@@ -1,0 +1,51 @@
+"""How both apps read what any request carries, whoever sends it: its address, the numbers in it, the host it names.
+
+Invariant: bytes that are no text, and numbers no database holds, are settled here, so that no route meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import flask
+from werkzeug.routing import IntegerConverter
+
+PLAIN = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class Request(flask.Request):
+    """A request whose query is ASCII and whose `host` is a name that can be, or "".
+
+    Bytes sent as they are count as if they had been percent-encoded (RFC 3986 §2.1). A label over 63 letters (RFC 1035 §2.3.4)
+    would otherwise end in werkzeug's routing, before any handler of ours.
+    """
+
+    def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
+        try:
+            environ.get("HTTP_HOST", "").encode("idna")
+        except UnicodeError:
+            environ["HTTP_HOST"] = ""
+        environ["QUERY_STRING"] = quote(environ.get("QUERY_STRING", ""), safe=PLAIN, encoding="latin-1")
+        super().__init__(environ, *arguments, **options)
+
+
+class Whole(IntegerConverter):
+    """`<int:…>` in a route: at most fifteen digits, which any database holds; werkzeug's own takes as many as come."""
+
+    regex = "[0-9]{1,15}"
+
+
+def is_among(header: str, hosts: Collection[str]) -> bool:
+    """Tell whether `Request.host` is one of these hosts, whatever the port; `.example.org` stands for all below it.
+
+    Done here because werkzeug cuts a trusted host at its first colon, so that no IPv6 address is ever one.
+    """
+    try:
+        parts = urlsplit(f"//{header}")
+        name, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    plain = {host.casefold().removeprefix("[").removesuffix("]") for host in hosts}
+    return name in plain or any(host.startswith(".") and f".{name}".endswith(host) for host in plain)

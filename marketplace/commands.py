@@ -60,11 +60,13 @@ def init_command(directory: Path, database: str | None, public_url: str, root_ke
 @marketplace.command("import")
 @click.argument("feed", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @directory_option
-def import_command(feed: Path, directory: Path) -> None:
+@click.option("--confirm-withdrawals", is_flag=True, help="Take off sale what left the feed, however much it is.")
+def import_command(feed: Path, directory: Path, *, confirm_withdrawals: bool) -> None:
     """Import a feed: all of it, or nothing and the reasons."""
     try:
         with opened(directory) as engine:
-            imported = import_feed(engine, feed, static=sync_path(directory), progress=Ticker())
+            static = sync_path(directory)
+            imported = import_feed(engine, feed, static=static, progress=Ticker(), is_withdrawal_meant=confirm_withdrawals)
     except FeedRefused as refusal:
         for problem in refusal.data["problems"]:
             click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)

@@ -7,24 +7,28 @@ then by what it refers to.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from marketplace.fields import FIELDS, LANGUAGES_SPOKEN, LAW_BODIES, OPTIONAL_FIELDS, OPTIONAL_FILES, currency, parts, plain
+from marketplace.lines import MOST_ROWS_BYTES, read_json, read_lines
 from marketplace.media import MediaFile, judge_files
 from marketplace.problems import NotInOrder, Problems
+from marketplace.shapes import FEED_ROWS, FeedHeader
 from pos.claims import forbidden_words
 from pos.errors import Invalid
 from pos.offers import quality_bp
+from pos.rows import wrong_in
+from pos.shapes import Shape
 from pos.totals import OptionTerms, PlanTerms
 from sync.heads import MARKET
 
-FORMAT = "comptoir-feed/1"
-METRICS = ("cancel_bp", "defect_bp", "late_bp", "reply_h")
-ACQUISITIONS = {"new", "port", "renewal"}
+HEADER_FILE = "feed.json"
+MOST_HEADER_BYTES = 2**20
+OPTIONAL_FILES = frozenset({"media"})
 LONG_COMMITMENT_MONTHS = 12
 Row = dict[str, Any]
 
@@ -51,12 +55,12 @@ def read_content(directory: Path, problems: Problems) -> Content:
     """
     content = Content()
     _read_header(directory, content, problems)
-    lines = {name: dict(_read_rows(directory, name, problems)) for name in FIELDS}
-    for name in FIELDS:
+    lines = {name: dict(_read_rows(directory, name, problems)) for name in FEED_ROWS}
+    for name in FEED_ROWS:
         content.rows[name] = _keyed(name, lines[name], problems)
     problems.refuse_any()
     content.words = {market: _words(content.rows["laws"].values(), market) for market in content.markets}
-    for name in FIELDS:
+    for name in FEED_ROWS:
         for line, row in lines[name].items():
             for reason_field, reason in _wrong_references(name, row, content):
                 problems.add(f"{name}.jsonl", line, reason_field, reason)
@@ -86,70 +90,52 @@ def wrong_words(text: str, words: tuple[str, ...]) -> str:
 
 
 def _read_header(directory: Path, content: Content, problems: Problems) -> None:
+    """Read `feed.json`. Raises: FeedRefused: without it no other file can be judged."""
+    lines = [text for _, text in read_lines(directory / HEADER_FILE, problems, most_bytes=MOST_HEADER_BYTES)]
+    problems.refuse_any()
     try:
-        header = json.loads((directory / "feed.json").read_text(encoding="utf-8"))
-        if header["format"] != FORMAT:
-            problems.add("feed.json", 1, "format", f"not {FORMAT}")
-        content.name = str(header["name"])
-        content.markets = {market: _market(market, body) for market, body in header["markets"].items()}
-        for market in content.markets:
-            if not MARKET.fullmatch(market):
-                problems.add("feed.json", 1, "markets", f"{market!r} is no market's name: a-z, 0-9 and -, at most 32")
-    except FileNotFoundError:
-        problems.add("feed.json", 0, "file", "missing")
+        header = read_json("\n".join(lines))
+    except NotInOrder as problem:
+        problems.add(HEADER_FILE, 1, "file", str(problem))
         problems.refuse_any()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        problems.add("feed.json", 0, "file", f"cannot be read: {type(problem).__name__}: {problem}")
-        problems.refuse_any()
+    for column, reason in _wrong_fields(FeedHeader, header).items():
+        problems.add(HEADER_FILE, 1, column, reason)
+    problems.refuse_any()
+    content.name, content.markets = header["name"], {name: _market(name, body) for name, body in header["markets"].items()}
+    for market in content.markets:
+        if not MARKET.fullmatch(market):
+            problems.add(HEADER_FILE, 1, "markets", f"{market!r} is no market's name: a-z, 0-9 and -, at most 32")
+    problems.refuse_any()
 
 
 def _market(market: str, body: Row) -> Row:
-    parts(currency=currency, languages=LANGUAGES_SPOKEN)(body)
-    return {
-        "market": market,
-        "currency": str(body["currency"]),
-        "languages": [str(each) for each in body["languages"]],
-        "tax_included": bool(body["tax_included"]),
-    }
+    return {"market": market, **{name: body[name] for name in ("currency", "languages", "tax_included")}}
 
 
 def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple[int, Row]]:
     path = directory / f"{name}.jsonl"
-    if not path.is_file():
-        if name not in OPTIONAL_FILES:
-            problems.add(path.name, 0, "file", "missing")
+    if name in OPTIONAL_FILES and not os.path.lexists(path):
         return
-    with path.open("rb") as source:
-        for line, raw in enumerate(source, start=1):
-            try:
-                row = json.loads(raw.decode("utf-8"), parse_float=_no_decimals, parse_constant=_no_decimals)
-                if not isinstance(row, dict):
-                    raise NotInOrder("not a JSON object")
-                plain(row)
-            except (ValueError, RecursionError) as problem:
-                problems.add(path.name, line, "line", str(problem))
-                continue
-            if _has_good_fields(path.name, line, name, row, problems):
-                yield line, row
-
-
-def _no_decimals(value: str) -> Any:
-    raise NotInOrder(f"decimal number {value}: amounts are integers")
-
-
-def _has_good_fields(file: str, line: int, name: str, row: Row, problems: Problems) -> bool:
-    is_good = True
-    for column, check in FIELDS[name].items():
+    for line, text in read_lines(path, problems, most_bytes=MOST_ROWS_BYTES):
         try:
-            if column not in row:
-                if column in OPTIONAL_FIELDS.get(name, ()):
-                    continue
-                raise NotInOrder("missing")
-            check(row[column])
+            row = read_json(text)
         except NotInOrder as problem:
-            problems.add(file, line, column, str(problem))
-            is_good = False
-    return is_good
+            problems.add(path.name, line, "line", str(problem))
+            continue
+        wrong = _wrong_fields(FEED_ROWS[name], row)
+        for column, reason in wrong.items():
+            problems.add(path.name, line, column, reason)
+        if not wrong:
+            yield line, row
+
+
+def _wrong_fields(shape: type[Shape], row: Row) -> dict[str, str]:
+    """Return what is wrong with a row by its field; the place within it, where there is one, leads the reason."""
+    found: dict[str, list[str]] = {}
+    for place, reason in wrong_in(shape, row):
+        column, _, part = place.partition(".")
+        found.setdefault(column, []).append(f"{part}: {reason}" if part else reason)
+    return {column: "; ".join(reasons) for column, reasons in found.items()}
 
 
 def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any, Row]:
@@ -166,12 +152,12 @@ def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any,
 
 
 def _key_of(name: str) -> str:
-    return next(iter(FIELDS[name]))
+    return next(iter(FEED_ROWS[name].model_fields))
 
 
 def _words(laws: Iterable[Row], market: str) -> tuple[str, ...]:
-    every = (law["body"].get("words", []) for law in laws if law["kind"] == "forbidden_words" and law["market"] == market)
-    return tuple(sorted({str(word) for words in every for word in words}))
+    every = (law["body"]["words"] for law in laws if law["kind"] == "forbidden_words" and law["market"] == market)
+    return tuple(sorted({word for words in every for word in words}))
 
 
 def _wrong_references(name: str, row: Row, content: Content) -> Iterator[tuple[str, str]]:
@@ -210,18 +196,11 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(each)
 
 
-def _judge_seller(row: Row, _: Content) -> Iterator[tuple[str, str]]:
-    if any(type(row["metrics"].get(metric)) is not int or row["metrics"][metric] < 0 for metric in METRICS):
-        yield "metrics", f"needs whole numbers {', '.join(METRICS)}"
-
-
 def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
     try:
         PlanTerms.from_body(row)
     except Invalid as problem:
         yield "terms", problem.detail
-    if not row["acquisitions"] or set(row["acquisitions"]) - ACQUISITIONS:
-        yield "acquisitions", "not among new, port, renewal"
     if row["commitment_months"] > LONG_COMMITMENT_MONTHS and not any(
         other["partner_id"] == row["partner_id"] and other["commitment_months"] <= LONG_COMMITMENT_MONTHS
         for other in content.rows["plans"].values()
@@ -240,13 +219,13 @@ def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
 
 
 def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
-    positions = [spot.get("position") for spot in row["planogram"] if isinstance(spot, dict)]
-    if len(set(positions)) != len(row["planogram"]) or None in positions:
-        yield "planogram", "each spot needs a position of its own"
-        return
+    positions: set[str] = set()
     for spot in row["planogram"]:
-        if spot.get("sku_id") not in content.rows["skus"]:
-            yield "planogram", f"unknown SKU {spot.get('sku_id')} at {spot['position']}"
+        if spot["position"] in positions:
+            yield "planogram", f"two spots at {spot['position']}"
+        positions.add(spot["position"])
+        if spot["sku_id"] not in content.rows["skus"]:
+            yield "planogram", f"unknown SKU {spot['sku_id']} at {spot['position']}"
 
 
 def _judge_media(row: Row, content: Content) -> Iterator[tuple[str, str]]:
@@ -256,19 +235,8 @@ def _judge_media(row: Row, content: Content) -> Iterator[tuple[str, str]]:
         yield "sku_id", f"unknown SKU {row['sku_id']}"
 
 
-def _judge_law(row: Row, _: Content) -> Iterator[tuple[str, str]]:
-    check = LAW_BODIES.get(row["kind"])
-    try:
-        if check is not None:
-            check(row["body"])
-    except NotInOrder as problem:
-        yield "body", str(problem)
-
-
 JUDGES = {
-    "laws": _judge_law,
     "media": _judge_media,
-    "sellers": _judge_seller,
     "plans": _judge_plan,
     "options": _judge_option,
     "corners": _judge_corner,

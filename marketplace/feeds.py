@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, bindparam, text
@@ -24,16 +25,27 @@ from marketplace.media import store_files
 from marketplace.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.problems import FeedRefused, Problems
 from marketplace.standings import line_up
-from marketplace.supply import COLUMNS, FILE, PRICE_AT, PRIOR_AT, Supply, read_supply
+from marketplace.supply import (
+    COLUMNS,
+    FILE,
+    MARKET_AT,
+    PRICE_AT,
+    PRIOR_AT,
+    QUANTITY_AT,
+    STATE_AT,
+    JudgedSupply,
+    Supply,
+    read_supply,
+)
 from marketplace.terms import PRIOR_DAYS, published_prices
+from marketplace.withdrawals import judge_withdrawals
 from pos import clock
 from pos.catalog import TABLES
 from pos.currencies import decimal
 
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
-STATE_AT, QUANTITY_AT = COLUMNS.index("state"), COLUMNS.index("quantity")
-MARKET_AT, COMMENT_AT = COLUMNS.index("market"), COLUMNS.index("comment")
+LISTING_AT, COMMENT_AT = COLUMNS.index("listing_id"), COLUMNS.index("comment")
 CONTENT_TABLES = {
     "laws": tables.law,
     "partners": tables.partner,
@@ -72,18 +84,36 @@ class Imported:
                 counts[table] = counts.get(table, 0) + number
 
 
-def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Progress) -> Imported:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A feed without a problem: what is stored comes from here, whatever becomes of its files meanwhile."""
+
+    content: Content
+    announced: Announced
+    supply: JudgedSupply
+
+
+def import_feed(
+    engine: Engine, directory: Path, *, static: Path, progress: Progress, is_withdrawal_meant: bool = False
+) -> Imported:
     """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
 
     Media become blobs below `static`, the folder served as `/sync/v1/`, before a row names them. Listings that left the feed are
-    withdrawn. The outcome, good or bad, is kept for the console.
+    withdrawn; many at once only where `is_withdrawal_meant`. The outcome, good or bad, is kept for the console.
     Raises: FeedRefused with every problem found, up to a hundred.
     """
     started_at = clock.to_text(clock.now())
     try:
-        content, announced = _judge(engine, directory, progress)
-        fresh = store_files(content.files, static, Problems())
-        imported = run_tx(engine, lambda connection: _apply(connection, directory, content, announced, fresh, progress))
+        with TemporaryFile() as aside:
+            judged = _judge(engine, directory, JudgedSupply(aside), progress)
+            fresh = store_files(judged.content.files, static, Problems())
+
+            def work(connection: Connection) -> Imported:
+                if not is_withdrawal_meant:
+                    _refuse_withdrawals(connection, judged)
+                return _apply(connection, judged, fresh, progress)
+
+            imported = run_tx(engine, work)
     except FeedRefused as refusal:
         _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
         raise
@@ -92,7 +122,7 @@ def import_feed(engine: Engine, directory: Path, *, static: Path, progress: Prog
     return imported
 
 
-def _judge(engine: Engine, directory: Path, progress: Progress) -> tuple[Content, Announced]:
+def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Progress) -> Judged:
     """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
     problems = Problems()
     content = read_content(directory, problems)
@@ -100,20 +130,36 @@ def _judge(engine: Engine, directory: Path, progress: Progress) -> tuple[Content
     currencies = {market: body["currency"] for market, body in content.markets.items()}
     with reading(engine) as connection:
         is_first = _is_empty(connection)
-        for number, batch in enumerate(_batches(read_supply(directory, content, problems), BATCH)):
+        for number, batch in enumerate(_batches(read_supply(directory, content, supply.lines, problems), BATCH)):
             announced.meet(batch)
+            supply.add(batch)
             if not is_first:
                 _judge_against_past(connection, batch, currencies, problems)
             progress("judged", number * BATCH + len(batch))
         judge_price_starts(connection, announced, currencies, problems, now=clock.now())
     problems.refuse_any()
-    return content, announced
+    return Judged(content=content, announced=announced, supply=supply)
+
+
+def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
+    problems = Problems()
+    active = {key for key, seller in judged.content.rows["sellers"].items() if seller["status"] == "active"}
+    on_sale = {
+        row[LISTING_AT]: row[MARKET_AT]
+        for batch in judged.supply.batches()
+        for row in batch
+        if row[STATE_AT] == "online" and row[QUANTITY_AT] and row[0] in active
+    }
+    judge_withdrawals(connection, judged.content, on_sale, problems)
+    problems.refuse_any()
 
 
 def _judge_against_past(
     connection: Connection, batch: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
 ) -> None:
-    owners = {listing_id: seller_id for seller_id, listing_id in _known(connection, batch, "seller_id, listing_id")}
+    owners = {
+        listing_id: seller_id for seller_id, listing_id in _known(connection, [row for _, row in batch], "seller_id, listing_id")
+    }
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
             problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
@@ -129,18 +175,17 @@ def _judge_against_past(
             problems.add(FILE, line, "prior_price", reason)
 
 
-def _apply(
-    connection: Connection, directory: Path, content: Content, announced: Announced, fresh: set[str], progress: Progress
-) -> Imported:
-    imported, marks = Imported(feed=content.name, notes=announced.notes), Marks()
+def _apply(connection: Connection, judged: Judged, fresh: set[str], progress: Progress) -> Imported:
+    content = judged.content
+    imported, marks = Imported(feed=content.name, notes=judged.announced.notes), Marks()
     _store_markets(connection, content)
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
     _mark_restored(content, fresh, marks)
     line_up(connection)
-    seen = _store_supply(connection, directory, content, imported, marks, progress)
-    _withdraw_others(connection, seen, imported, marks)
-    added, changed, removed = store_price_starts(connection, announced, marks)
+    _store_supply(connection, judged.supply, imported, marks, progress)
+    _withdraw_others(connection, judged.supply, imported, marks)
+    added, changed, removed = store_price_starts(connection, judged.announced, marks)
     imported.count("price_start", added=added, changed=changed, removed=removed)
     imported.marked = marks.count()
     marks.write(connection)
@@ -185,28 +230,23 @@ def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
                 marks.add(market, "media", media_id)
 
 
-def _store_supply(
-    connection: Connection, directory: Path, content: Content, imported: Imported, marks: Marks, progress: Progress
-) -> set[int]:
-    """Write the listings that differ from what is stored; return every listing id of the feed."""
-    seen: set[int] = set()
+def _store_supply(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks, progress: Progress) -> None:
+    """Write the listings that differ from what is stored."""
     is_first = _is_empty(connection)
     upsert = _upsert(tables.listing, skip=("reserved",))
-    for batch in _batches(read_supply(directory, content, Problems()), BATCH):
+    for batch in supply.batches():
         columns = ", ".join(COLUMNS)
         found = () if is_first else _known(connection, batch, columns)
         stored: dict[int, Supply] = {each[1]: each for each in found}
-        changed = [row for _, row in batch if stored.get(row[1]) != row]
+        changed = [row for row in batch if stored.get(row[1]) != row]
         if changed:
             connection.execute(upsert, [{**dict(zip(COLUMNS, row, strict=True)), "reserved": 0} for row in changed])
         for row in changed:
             _mark_supply(marks, stored.get(row[1]), row)
         added = sum(row[1] not in stored for row in changed)
         imported.count("listing", added=added, changed=len(changed) - added, removed=0)
-        seen.update(row[1] for _, row in batch)
-        progress("stored", len(seen))
-    imported.listings = len(seen)
-    return seen
+        imported.listings += len(batch)
+        progress("stored", imported.listings)
 
 
 def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
@@ -219,9 +259,9 @@ def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
             marks.add(market, "stock", after[1])
 
 
-def _withdraw_others(connection: Connection, seen: set[int], imported: Imported, marks: Marks) -> None:
+def _withdraw_others(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks) -> None:
     present = connection.execute(text("select seller_id, listing_id, market, state from listing where state <> 'withdrawn'"))
-    gone = [tuple(row) for row in present if row[1] not in seen]
+    gone = [tuple(row) for row in present if row[1] not in supply.lines]
     withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
     for batch in _batches(gone, BATCH):
         connection.execute(withdraw, [{"seller_id": row[0], "listing_id": row[1]} for row in batch])
@@ -232,9 +272,9 @@ def _withdraw_others(connection: Connection, seen: set[int], imported: Imported,
     imported.count("listing", added=0, changed=0, removed=len(gone))
 
 
-def _known(connection: Connection, batch: list[tuple[int, Supply]], columns: str) -> list[Supply]:
+def _known(connection: Connection, batch: list[Supply], columns: str) -> list[Supply]:
     query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))
-    return [tuple(row) for row in connection.execute(query, {"ids": [row[1] for _, row in batch]})]
+    return [tuple(row) for row in connection.execute(query, {"ids": [row[1] for row in batch]})]
 
 
 def _is_empty(connection: Connection) -> bool:

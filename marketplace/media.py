@@ -22,12 +22,14 @@ from marketplace.db import rows
 from marketplace.drawings import drawing_size
 from marketplace.problems import NotInOrder, Problems
 from pos.catalog import TABLES
+from pos.files import read_file
 from sync.blobs import BlobFolder, ref_of
 
 FILE = "media.jsonl"
 FOLDER = "media"
 MOST_BYTES = {"drawing": 12_000, "picture": 20_000}
 """A page weighs at most 120 kB on a first visit, and a SKU's about 100 kB without a medium; of drawings a list shows many."""
+MOST_READ_BYTES = 2**20
 MOST_SIDE = 2_000
 MOST_PIXELS = 2_000_000
 PNG, JPEG, WEBP, DRAWING = "image/png", "image/jpeg", "image/webp", "image/svg+xml"
@@ -80,7 +82,7 @@ def store_files(files: Iterable[MediaFile], static: Path, problems: Problems) ->
         if (static / "b" / file.sha256).exists():
             continue
         try:
-            content = file.path.read_bytes()
+            content = read_file(file.path, most_bytes=file.length)
         except OSError as problem:
             problems.add(FILE, 0, "file", f"{file.path.name}: {problem.strerror}")
             continue
@@ -116,18 +118,19 @@ def media_blobs(connection: Connection | Database) -> set[str]:
 def _judged(path: Path, kind: str) -> MediaFile | str:
     """Judge one file once, however many rows show it; a reason in words when it is refused."""
     try:
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink():
             return "no such file in the feed's media folder"
-        length = path.stat().st_size
-        if not 0 < length <= MOST_BYTES[kind]:
-            return f"{length:,} bytes: a {kind} has at most {MOST_BYTES[kind]:,}"
-        content = path.read_bytes()
+        content = read_file(path, most_bytes=MOST_READ_BYTES)
+        if not 0 < len(content) <= MOST_BYTES[kind]:
+            return f"{len(content):,} bytes: a {kind} has at most {MOST_BYTES[kind]:,}"
         type_ = _type_of(content)
         if type_ != ENDINGS.get(PurePath(path.name).suffix.lower()):
             return f"is {type_}, which its name does not say"
         if (type_ == DRAWING) != (kind == "drawing"):
             return "a drawing is an SVG, a picture is PNG, JPEG or WebP"
         width, height = drawing_size(content) if type_ == DRAWING else _picture_size(content, type_)
+    except FileNotFoundError:
+        return "no such file in the feed's media folder"
     except OSError as problem:
         return f"cannot be read: {problem.strerror or problem}"
     except NotInOrder as problem:

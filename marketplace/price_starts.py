@@ -5,7 +5,7 @@ Invariant: what is kept starts later than now, and early enough that a kiosk wit
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,18 +16,18 @@ from sqlalchemy import Connection, text
 
 from marketplace import tables
 from marketplace.db import rows
-from marketplace.fields import MOST_ID
+from marketplace.lines import read_table
 from marketplace.marks import Marks
 from marketplace.problems import NotInOrder, Problems
-from marketplace.supply import COLUMNS, NOT_AN_AMOUNT, PRICE_AT, PRIOR_AT, Supply, amount, one_of, whole
+from marketplace.supply import MARKET_AT, NOT_AN_AMOUNT, PRICE_AT, PRIOR_AT, Supply, amount, one_of, whole
 from marketplace.terms import PRIOR_DAYS, PublishedPrices, published_prices
 from pos import clock
 from pos.currencies import decimal, places
+from pos.shapes import MOST_ID
 
 FILE = "prices.csv"
 SHIPPED_AHEAD = timedelta(hours=72)
 """How long before its start a price is with the kiosks, unless it is urgent (DESIGN §7)."""
-MARKET_AT = COLUMNS.index("market")
 Row = tuple[Any, ...]
 
 
@@ -93,25 +93,17 @@ def read_price_starts(directory: Path, problems: Problems) -> Announced:
     """Read `prices.csv`, which a feed may leave out; what is wrong with a line goes to `problems`."""
     announced = Announced()
     path = directory / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return announced
     seen: dict[str, int] = {}
-    with path.open("rb") as source:
-        reader = csv.reader((line.decode("utf-8") for line in source), delimiter=";", strict=True)
-        try:
-            if next(reader, None) != HEADER:
-                problems.add(FILE, 1, "line", f"the first line is not {';'.join(HEADER)}")
-                return announced
-            for record in reader:
-                start = _read(record, reader.line_num, problems)
-                if start is None:
-                    continue
-                first = seen.setdefault(start.price_start_id, start.line)
-                if first != start.line:
-                    problems.add(FILE, start.line, "starts_at", f"already on line {first}")
-                announced.starts.setdefault(start.listing_id, []).append(start)
-        except (UnicodeDecodeError, csv.Error) as problem:
-            problems.add(FILE, reader.line_num + isinstance(problem, UnicodeDecodeError), "line", str(problem))
+    for line, record in read_table(path, HEADER, problems):
+        start = _read(record, line, problems)
+        if start is None:
+            continue
+        first = seen.setdefault(start.price_start_id, start.line)
+        if first != start.line:
+            problems.add(FILE, start.line, "starts_at", f"already on line {first}")
+        announced.starts.setdefault(start.listing_id, []).append(start)
     return announced
 
 
@@ -163,9 +155,6 @@ def store_price_starts(connection: Connection, announced: Announced, marks: Mark
 
 
 def _read(record: list[str], line: int, problems: Problems) -> PriceStart | None:
-    if len(record) != len(HEADER):
-        problems.add(FILE, line, "line", f"{len(record)} fields instead of {len(HEADER)}")
-        return None
     values: dict[str, Any] = {}
     for (column, read), said in zip(READERS.items(), record, strict=True):
         try:

@@ -11,7 +11,7 @@ from stdnum.exceptions import ValidationError as NotAnEan
 
 from pos import rows
 from pos.currencies import DECIMALS
-from pos.shapes import BothTexts, Currency, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
+from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
 HOURS_OF_A_YEAR = 8_784
 
@@ -27,22 +27,38 @@ def _ean_13(text: str) -> str:
 
 def _slips_can_name(currency: str) -> str:
     if currency not in DECIMALS:
-        raise PydanticCustomError("currency", "none of {known}", {"known": ", ".join(DECIMALS)})
+        raise PydanticCustomError(
+            "currency", "{currency} is none of {known}", {"currency": currency, "known": ", ".join(DECIMALS)}
+        )
     return currency
 
 
 Ean = Annotated[str, AfterValidator(_ean_13)]
+SlipCurrency = Annotated[Currency, AfterValidator(_slips_can_name)]
 Rate = Annotated[int, Field(ge=0, le=10_000)]
 Language = Literal["fr", "en"]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 
 
 class FeedMarket(Shape):
     """A market of the feed's header."""
 
-    currency: Annotated[Currency, AfterValidator(_slips_can_name)]
+    currency: SlipCurrency
     languages: Annotated[list[Language], Field(min_length=1)]
     tax_included: bool
+
+
+class FeedHeader(Shape):
+    """The feed's header: what it is called, and its markets by name."""
+
+    format: Literal["comptoir-feed/1"]
+    name: Name
+    markets: Annotated[dict[str, FeedMarket], Field(min_length=1, max_length=100)]
+
+
+class FeedNewPrice(rows.NewPriceFact):
+    """What a model cost when new, in a currency that is known."""
+
+    currency: SlipCurrency
 
 
 class FeedSku(rows.SkuRow):
@@ -53,7 +69,7 @@ class FeedSku(rows.SkuRow):
     ean: Ean
     weight_g: Id | None
     updates_until: Year | None
-    new_price: rows.NewPriceFact | None
+    new_price: FeedNewPrice | None
 
 
 class Metrics(Shape):

@@ -1,23 +1,24 @@
 """`listings.csv` of a feed, read row by row: what sellers offer, judged before anything is written.
 
-Invariant: a row that is yielded keeps every rule that needs only the feed itself; memory does not grow with the file but for
-the ids seen.
+Invariant: a row that is yielded keeps every rule that needs only the feed itself; what is stored later is the very row that was
+judged; memory does not grow with the file but for the ids seen.
 """
 
 from __future__ import annotations
 
-import csv
+import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from marketplace.content import Content, wrong_words
-from marketplace.fields import MOST_ID, plain
+from marketplace.lines import read_table
 from marketplace.problems import NotInOrder, Problems
 from pos.currencies import places
+from pos.shapes import MOST_ID, UNPRINTABLE
 
 FILE = "listings.csv"
 LEAST_WARRANTY_MONTHS = 12
@@ -30,6 +31,7 @@ NOT_AN_AMOUNT = {
     3: "not an amount with three decimals",
 }
 WHOLE = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+DIGITS = re.compile(r"[1-9]\d{10,}", re.ASCII)
 
 COLUMNS = (
     "seller_id",
@@ -50,14 +52,36 @@ COLUMNS = (
     "quantity",
 )
 """The columns of a yielded row, as in `marketplace.tables.listing` without `reserved`."""
+MARKET_AT, STATE_AT, QUANTITY_AT = COLUMNS.index("market"), COLUMNS.index("state"), COLUMNS.index("quantity")
 PRICE_AT, PRIOR_AT = COLUMNS.index("price_cents"), COLUMNS.index("prior_cents")
 Supply = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class JudgedSupply:
+    """The judged rows of a feed, kept in the file `_aside` until they are stored; `lines` has the line of every listing id."""
+
+    _aside: BinaryIO
+    lines: dict[int, int] = field(default_factory=dict)
+
+    def add(self, batch: list[tuple[int, Supply]]) -> None:
+        """Keep rows."""
+        rows = json.dumps([row for _, row in batch], ensure_ascii=False, separators=(",", ":"))
+        self._aside.write(rows.encode() + b"\n")
+
+    def batches(self) -> Iterator[list[Supply]]:
+        """Yield the rows as they were added, from the first on, however often they are asked for."""
+        self._aside.seek(0)
+        for batch in self._aside:
+            yield [tuple(row) for row in json.loads(batch)]
 
 
 def whole(text: str, least: int, most: int) -> int:
     """Read a plain decimal number in this range. Raises: NotInOrder."""
     if not WHOLE.fullmatch(text):
-        raise NotInOrder("negative" if text.startswith("-") else "not a whole number")
+        if DIGITS.fullmatch(text):
+            raise NotInOrder(f"not between {least} and {most}: a number of {len(text)} digits")
+        raise NotInOrder("negative" if text.startswith("-") else f"not a whole number{_hint(text)}")
     value = int(text)
     if not least <= value <= most:
         raise NotInOrder(f"not between {least} and {most}")
@@ -68,7 +92,7 @@ def amount(text: str) -> tuple[int, int]:
     """Read an amount in minor units, and with how many decimals it is written. Raises: NotInOrder."""
     match = MONEY.fullmatch(text)
     if match is None:
-        raise NotInOrder("negative price" if text.startswith("-") else "not an amount")
+        raise NotInOrder("negative price" if text.startswith("-") else f"not an amount{_hint(text)}")
     value = int(text.replace(".", ""))
     if value > MOST_CENTS:
         raise NotInOrder("too large")
@@ -79,8 +103,21 @@ def cents(text: str, *, decimals: int) -> int:
     """Read an amount with exactly the decimals of its currency. Raises: NotInOrder."""
     match = MONEY.fullmatch(text)
     if match is None or len(match[1] or "") != decimals:
-        raise NotInOrder("negative price" if text.startswith("-") else NOT_AN_AMOUNT[decimals])
+        raise NotInOrder("negative price" if text.startswith("-") else f"{NOT_AN_AMOUNT[decimals]}{_hint(text)}")
     return amount(text)[0]
+
+
+def _hint(text: str) -> str:
+    """Return what a person can see in a field that is no number."""
+    if not text.strip():
+        return ": empty"
+    if text != text.strip():
+        return ": a space around it"
+    if "," in text:
+        return ": a decimal comma, where a point belongs" if "." not in text else ": a comma between thousands"
+    if text.startswith("0") and text[1:2].isdigit():
+        return ": a zero before it"
+    return ""
 
 
 def price(text: str, *, decimals: int) -> int:
@@ -111,7 +148,8 @@ def comment(text: str) -> str:
     """Read a seller's comment. Raises: NotInOrder."""
     if len(text) > MOST_COMMENT:
         raise NotInOrder(f"longer than {MOST_COMMENT} characters")
-    plain(text)
+    if UNPRINTABLE.search(text):
+        raise NotInOrder("an invisible sign")
     return text
 
 
@@ -141,43 +179,28 @@ CURRENCY_AT = HEADER.index("currency")
 
 @dataclass(slots=True)
 class _Judge:
-    """What a row is held against. `first_seen` remembers the line of every listing id."""
+    """What a row is held against. `lines` remembers the line of every listing id."""
 
     content: Content
     grades: dict[str, tuple[int, int]]
     problems: Problems
-    first_seen: dict[int, int]
+    lines: dict[int, int]
 
     def add(self, line: int, column: str, reason: str) -> None:
         self.problems.add(FILE, line, column, reason)
 
 
-def read_supply(directory: Path, content: Content, problems: Problems) -> Iterator[tuple[int, Supply]]:
-    """Yield the line number and the columns of every good row; what is wrong goes to `problems`.
+def read_supply(directory: Path, content: Content, lines: dict[int, int], problems: Problems) -> Iterator[tuple[int, Supply]]:
+    """Yield the line number and the columns of every good row; what is wrong goes to `problems`, each id's line to `lines`.
 
     Raises: FeedRefused when there are too many problems to go on.
     """
-    path = directory / FILE
-    if not path.is_file():
-        problems.add(FILE, 0, "file", "missing")
-        return
     grades = {grade["code"]: (grade["grade_id"], grade["battery_min_pct"]) for grade in content.rows["grades"].values()}
-    judge = _Judge(content=content, grades=grades, problems=problems, first_seen={})
-    with path.open("rb") as source:
-        # Decoded line by line, so that a wrong byte is reported where it stands.
-        reader = csv.reader((line.decode("utf-8") for line in source), delimiter=";", strict=True)
-        try:
-            if next(reader, None) != HEADER:
-                judge.add(1, "line", f"the first line is not {';'.join(HEADER)}")
-                return
-            for record in reader:
-                values = _read_fields(record, reader.line_num, judge)
-                if values is not None and _is_in_order(values, reader.line_num, judge):
-                    yield reader.line_num, _columns(values, judge)
-        except UnicodeDecodeError as problem:
-            judge.add(reader.line_num + 1, "line", str(problem))
-        except csv.Error as problem:
-            judge.add(reader.line_num, "line", str(problem))
+    judge = _Judge(content=content, grades=grades, problems=problems, lines=lines)
+    for line, record in read_table(directory / FILE, HEADER, problems):
+        values = _read_fields(record, line, judge)
+        if values is not None and _is_in_order(values, line, judge):
+            yield line, _columns(values, judge)
 
 
 @cache
@@ -190,9 +213,6 @@ def _readers(decimals: int) -> list[tuple[str, Callable[[str], Any]]]:
 
 
 def _read_fields(record: list[str], line: int, judge: _Judge) -> dict[str, Any] | None:
-    if len(record) != len(HEADER):
-        judge.add(line, "line", f"{len(record)} fields instead of {len(HEADER)}")
-        return None
     values: dict[str, Any] = {}
     for (column, read), text in zip(_readers(places(record[CURRENCY_AT])), record, strict=True):
         try:
@@ -206,16 +226,16 @@ def _is_in_order(values: dict[str, Any], line: int, judge: _Judge) -> bool:
     """Judge a row by what it refers to; every reason is noted, not only the first."""
     before = len(judge.problems.found)
     rows, market = judge.content.rows, judge.content.markets.get(values["market"])
-    if judge.first_seen.setdefault(values["listing_id"], line) != line:
-        judge.add(line, "listing_id", f"already on line {judge.first_seen[values['listing_id']]}")
+    if judge.lines.setdefault(values["listing_id"], line) != line:
+        judge.add(line, "listing_id", f"already on line {judge.lines[values['listing_id']]}")
     for column, file, words in (("sku_id", "skus", "unknown SKU"), ("seller_id", "sellers", "unknown seller")):
         if values[column] not in rows[file]:
             judge.add(line, column, f"{words} {values[column]}")
     if market is None:
-        judge.add(line, "market", f"unknown market {values['market']}")
+        judge.add(line, "market", f"unknown market {values['market']:.60}")
         return False
     if values["currency"] != market["currency"]:
-        judge.add(line, "currency", f"{values['currency']} is not the market's {market['currency']}")
+        judge.add(line, "currency", f"{values['currency']:.60} is not the market's {market['currency']}")
     _judge_condition(values, line, judge)
     if values["prior_price"] is not None and values["prior_price"] <= values["price"]:
         judge.add(line, "prior_price", "not above the price: no reduction to announce")
@@ -228,7 +248,7 @@ def _is_in_order(values: dict[str, Any], line: int, judge: _Judge) -> bool:
 def _judge_condition(values: dict[str, Any], line: int, judge: _Judge) -> None:
     grade = judge.grades.get(values["grade"])
     if grade is None:
-        judge.add(line, "grade", f"unknown grade {values['grade']}")
+        judge.add(line, "grade", f"unknown grade {values['grade']:.60}")
     elif values["battery_pct"] is not None and values["battery_pct"] < grade[1]:
         judge.add(line, "battery_pct", f"{values['battery_pct']} % is under the floor of {values['grade']}, {grade[1]} %")
 

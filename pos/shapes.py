@@ -37,6 +37,7 @@ HEX_COLOR = r"^#[0-9A-Fa-f]{6}$"
 HEX_256 = r"^[0-9a-f]{64}$"
 WEB = r"^https?://[^\s\"<>]{4,500}$"
 CURRENCY = r"^[A-Z]{3}$"
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$"
 SKU_CODE = r"^[A-Z0-9][A-Z0-9.+_-]{0,95}$"
 
 WORDS_OF_PATTERNS = {
@@ -50,6 +51,7 @@ WORDS_OF_PATTERNS = {
     HEX_256: "not a sha256",
     WEB: "not a web address",
     CURRENCY: "not a currency code",
+    FILE_NAME: "not a plain file name",
     SKU_CODE: "not a SKU code",
 }
 WORDS = {
@@ -146,6 +148,7 @@ Names = Annotated[dict[Annotated[str, _code(LANGUAGE)], Name], Field(max_length=
 BothTexts = Annotated[Texts, AfterValidator(_both_texts)]
 Key = Annotated[str, _code(KEY)]
 Word = Annotated[str, _code(WORD)]
+FileName = Annotated[str, _code(FILE_NAME)]
 SkuCode = Annotated[str, _code(SKU_CODE)]
 HexColor = Annotated[str, _code(HEX_COLOR)]
 Sha256 = Annotated[str, _code(HEX_256)]
@@ -172,7 +175,7 @@ def reasons(problem: ValidationError) -> Iterator[tuple[str, str]]:
 
 def _is_branch(part: int | str) -> bool:
     """Tell whether a part of a place names an alternative among kinds, which means nothing to whoever mends the field."""
-    return isinstance(part, str) and ("[" in part or part in ("int", "bool", "str"))
+    return isinstance(part, str) and ("[" in part or part in ("int", "bool", "str", "constrained-str"))
 
 
 def _reason(error: ErrorDetails) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from sync.blobs import BlobRef, check, replace_file
+from pos.files import open_file
+from sync.blobs import MAX_BLOB_BYTES, BlobRef, check, replace_file
 from sync.client import CHUNK_BYTES, MAX_TIMESTAMP_BYTES, TIMESTAMP
 from sync.errors import Offline, Rejected, TooLarge
 
@@ -23,16 +25,17 @@ class Folder:
         return self._read(TIMESTAMP, MAX_TIMESTAMP_BYTES)
 
     def fetch(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of a file; the caller stops when there are too many. Raises: Offline, Rejected."""
+        """Yield the bytes of a file; the caller stops when there are too many. Raises: Offline, Rejected, TooLarge."""
         try:
-            with (self._directory / path).open("rb") as file:
+            with open_file(self._directory / path, most_bytes=MAX_BLOB_BYTES) as file:
                 while chunk := file.read(CHUNK_BYTES):
                     self.received += len(chunk)
                     yield chunk
         except FileNotFoundError as problem:
             raise Rejected(f"{path} is not in {self._directory}", status=404, code="not_found") from problem
         except OSError as problem:
-            raise Offline(f"{self._directory} cannot be read: {problem}") from problem
+            refusal = TooLarge if problem.errno == errno.EFBIG else Offline
+            raise refusal(f"{path} in {self._directory} cannot be read: {problem.strerror or problem}") from problem
 
     def blob(self, ref: BlobRef, into: Path) -> None:
         """Copy a blob to `into`, checked against `ref`. Raises: Offline, Rejected, TooLarge, Untrusted."""

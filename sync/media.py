@@ -21,6 +21,7 @@ from typing import Protocol
 
 from sqlite_utils import Database
 
+from pos.files import read_file
 from pos.media import MOST_BYTES, Medium, Wanted, known_blobs, medium_by_sha256, wanted_of_shelf, wanted_of_table
 from sync.blobs import BlobRef
 from sync.errors import Offline, SyncError
@@ -109,7 +110,7 @@ class MediaStore:
             state = (found.st_ino, found.st_size, found.st_ctime_ns)
             if self._checked.get(sha256) == state:
                 return True
-            is_right = hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+            is_right = hashlib.sha256(read_file(path, most_bytes=MOST_BYTES)).hexdigest() == sha256
         except OSError:
             return False
         if is_right:
@@ -145,7 +146,7 @@ class MediaStore:
         if not self.has(sha256):
             return None
         with suppress(OSError):
-            content = (self._directory / sha256).read_bytes()
+            content = read_file(self._directory / sha256, most_bytes=MOST_BYTES)
             with self._lock:
                 self._shown[sha256] = now.timestamp()
             return content

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from marketplace.publishing import sync_path
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, quiet
 
+SUMMARY = {"url": "https://example.invalid/1.pdf", "version": "1", "sha256": "0" * 64}
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -38,7 +41,13 @@ def refused_feed(hq: Hq, feed: Path) -> list[dict[str, Any]]:
         ({"price": "-1.00"}, "price", "negative price"),
         ({"price": "369"}, "price", "not an amount with two decimals"),
         ({"price": "0.00"}, "price", "a price is above zero"),
-        ({"price": "3,69"}, "price", "not an amount with two decimals"),
+        ({"price": "3,69"}, "price", "not an amount with two decimals: a decimal comma, where a point belongs"),
+        ({"price": "1,299.00"}, "price", "not an amount with two decimals: a comma between thousands"),
+        ({"price": " 369.00"}, "price", "not an amount with two decimals: a space around it"),
+        ({"price": ""}, "price", "not an amount with two decimals: empty"),
+        ({"sku_id": "1" * 30}, "sku_id", "not between 1 and 2147483647: a number of 30 digits"),
+        ({"quantity": "007"}, "quantity", "not a whole number: a zero before it"),
+        ({"grade": "G" * 5_000}, "grade", f"unknown grade {'G' * 60}"),
         ({"sku_id": "99"}, "sku_id", "unknown SKU 99"),
         ({"seller_id": "99"}, "seller_id", "unknown seller 99"),
         ({"grade": "VERY_GOOD"}, "grade", "unknown grade VERY_GOOD"),
@@ -80,11 +89,11 @@ def change_sku(rows: Rows, **values: Any) -> None:
         (lambda rows: rows["skus"][1].update(sku_id=1), "skus.jsonl", 2, "sku_id", "already on line 1"),
         (lambda rows: rows["skus"][0].pop("brand"), "skus.jsonl", 1, "brand", "missing"),
         (lambda rows: rows["plans"].pop(0), "plans.jsonl", 1, "commitment_months", "L224-28"),
-        (lambda rows: rows["plans"][0].update(monthly_cents=-5), "plans.jsonl", 1, "monthly_cents", "not between"),
+        (lambda rows: rows["plans"][0].update(monthly_cents=-5), "plans.jsonl", 1, "monthly_cents", "less than 0"),
         (lambda rows: rows["plans"][0].update(partner_id="nobody"), "plans.jsonl", 1, "partner_id", "no partner nobody"),
         (lambda rows: rows["sellers"][0]["metrics"].pop("late_bp"), "sellers.jsonl", 1, "metrics", "late_bp"),
         (lambda rows: rows["corners"][0].update(time_zone="Nantes"), "corners.jsonl", 1, "time_zone", "unknown time zone"),
-        (lambda rows: rows["corners"][0]["clerks"][0].update(pin_hash="246810"), "corners.jsonl", 1, "clerks", "argon2id"),
+        (lambda rows: rows["corners"][0]["clerks"][0].update(pin_hash="246810"), "corners.jsonl", 1, "clerks", "pin_hash"),
         (lambda rows: rows["corners"][0]["planogram"][0].update(sku_id=77), "corners.jsonl", 1, "planogram", "unknown SKU 77"),
         (lambda rows: rows["corners"][1].update(corner_no=101), "corners.jsonl", 2, "corner_no", "already on line 1"),
         (lambda rows: rows["options"][0].update(categories=["toys"]), "options.jsonl", 1, "categories", "unknown category toys"),
@@ -171,18 +180,33 @@ def test_memory_does_not_grow_with_the_listings(hq: Hq, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "change", "field", "reason"),
     [
-        ("plans", {"acquisitions": [{}]}, "acquisitions", "empty or not a text"),
-        ("plans", {"summary": {}}, "summary", "url: not a web address"),
-        ("plans", {"summary": {"url": "javascript:alert(1)"}}, "summary", "url: not a web address"),
+        ("plans", {"acquisitions": [{}]}, "acquisitions", "0: not one of 'new', 'port' or 'renewal'"),
+        ("plans", {"summary": {}}, "summary", "url: missing; version: missing; sha256: missing"),
+        (
+            "plans",
+            {"summary": {"url": "javascript:alert(1)", "version": "1", "sha256": "0" * 64}},
+            "summary",
+            "url: not a web address",
+        ),
         ("skus", {"color": {"hex": "red;}", "name": {"fr": "Rouge"}}}, "color", "hex: not a colour as #rrggbb"),
-        ("skus", {"new_price": {"cents": 1}}, "new_price", "currency: not a currency code"),
-        ("skus", {"specs": {"box": ["comme neuf"]}}, "specs", "forbidden wording: comme neuf"),
-        ("skus", {"model": "iPhone\0"}, "line", "a control character or half a character"),
-        ("corners", {"planogram": [{"position": [], "sku_id": 1}]}, "planogram", "position: empty or not a text"),
-        ("corners", {"planogram": [{"position": "A1", "sku_id": []}]}, "planogram", "sku_id: not a whole number"),
+        ("skus", {"new_price": {"cents": 1}}, "new_price", "currency: missing; source: missing; observed_on: missing"),
+        ("skus", {"specs": {"box": {"fr": "comme neuf"}}}, "specs", "forbidden wording: comme neuf"),
+        (
+            "skus",
+            {"specs": {"lenses": "3", "screen_tenths_in": 10**29}},
+            "specs",
+            "screen_tenths_in: more than 10000000; lenses: not a whole number",
+        ),
+        ("skus", {"model": "iPhone\0"}, "model", "empty, or with a line break or an invisible sign"),
+        ("skus", {"model": "iPhone\n13"}, "model", "empty, or with a line break or an invisible sign"),
+        ("sellers", {"name": "Atelier\u2028Loire"}, "name", "empty, or with a line break or an invisible sign"),
+        ("sellers", {"legal_name": "x" * 3_000}, "legal_name", "longer than 160 characters"),
+        ("laws", {"kind": "forbidden_words", "body": {"words": None}}, "body", "words: not a list"),
+        ("corners", {"planogram": [{"position": [], "sku_id": 1}]}, "planogram", "0.position: not a text"),
+        ("corners", {"planogram": [{"position": "A1", "sku_id": []}]}, "planogram", "0.sku_id: not a whole number"),
         ("corners", {"languages": []}, "languages", "fewer than 1"),
-        ("corners", {"languages": ["xx"]}, "languages", "not one of fr, en"),
-        ("laws", {"kind": "legal_guarantee", "body": {}}, "body", "months: not a whole number"),
+        ("corners", {"languages": ["xx"]}, "languages", "0: not one of 'fr' or 'en'"),
+        ("laws", {"kind": "legal_guarantee", "body": {}}, "body", "months: missing"),
         ("laws", {"kind": "copy_levy", "body": {"vat_bp": 2000, "bands": {"phone": [[1]]}}}, "body", None),
     ],
 )
@@ -237,3 +261,132 @@ def test_a_file_nested_without_end_is_refused(hq: Hq, tmp_path: Path) -> None:
     (feed / "plans.jsonl").write_text("[" * 100_000)
 
     assert refused_feed(hq, feed)[0]["file"] == "plans.jsonl"
+
+
+def spoilt(tmp_path: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    feed = world.write_feed(tmp_path / "spoilt", None, world.listings())
+    (feed / name).write_bytes(change((feed / name).read_bytes()))
+    return feed
+
+
+@pytest.mark.parametrize("name", ["listings.csv", "skus.jsonl", "feed.json"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: content + b"\n \n\r\n",
+        lambda content: content.rstrip(b"\n"),
+    ],
+    ids=["byte order mark", "CR LF", "empty lines at the end", "no line end at the end"],
+)
+def test_what_editors_and_spreadsheets_leave_in_a_file_changes_nothing(
+    hq: Hq, tmp_path: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    feed = spoilt(tmp_path, name, change)
+    imported = import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet)
+    assert (imported.added, imported.changed, imported.removed, imported.listings) == ({}, {}, {}, 4)
+
+
+SECOND_LINE = world.HEADER.encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "line", "reason"),
+    [
+        ("listings.csv", lambda content: content.decode().encode("utf-16"), 1, "UTF-16, not UTF-8"),
+        ("listings.csv", lambda content: content.decode().encode("utf-16-le"), 1, "UTF-16, not UTF-8"),
+        ("skus.jsonl", lambda content: content.decode().encode("utf-32"), 1, "UTF-32, not UTF-8"),
+        ("feed.json", lambda content: content.decode().encode("utf-16-be"), 1, "UTF-16, not UTF-8"),
+        ("grades.jsonl", lambda content: content.decode().encode("latin-1"), 1, "byte 0xE9 at character"),
+        ("grades.jsonl", lambda content: content.decode().encode("latin-1"), 1, "“é” in Latin-1 or Windows-1252"),
+        ("listings.csv", lambda content: content.replace(b";", b","), 1, "a comma between the fields, where a semicolon belongs"),
+        ("listings.csv", lambda content: content.replace(b";", b"\t"), 1, "a tab between the fields, where a semicolon belongs"),
+        ("listings.csv", lambda content: content.replace(b";state\n", b"\n", 1), 1, "state missing"),
+        ("listings.csv", lambda content: content.replace(b"\n", b"\n\n", 1), 2, "an empty line between others"),
+        ("listings.csv", lambda content: content.replace(b"\n11;", b'\n"11;', 1), 2, "a quote is opened and not closed"),
+        ("listings.csv", lambda content: content.replace(b"\n11;", b"\n11\0;", 1), 2, "a NUL byte at character 3"),
+        ("listings.csv", lambda content: content.replace(b"\n11;", b"\n11;;", 1), 2, "18 fields instead of 17"),
+        ("listings.csv", lambda content: content.replace(b"\n", b"\r"), 1, "a carriage return at character"),
+        ("listings.csv", lambda content: content[: content.index(b"\n") + 20], 2, "6 fields instead of 17"),
+        ("listings.csv", lambda content: SECOND_LINE + b"1" * 70_000, 2, "longer than 65,536 bytes"),
+        ("listings.csv", lambda _: b"", 1, "the file is empty"),
+        ("skus.jsonl", lambda content: content.replace(b'{"sku_id"', b'{"sku_id": 7, "sku_id"', 1), 1, "sku_id stands twice"),
+        ("skus.jsonl", lambda content: content.replace(b": 128", b": 1" + b"0" * 5_000, 1), 1, "a number of 5001 digits"),
+        ("skus.jsonl", lambda content: content.replace(b"\n", b"\n\n", 1), 2, "empty, where a JSON object belongs"),
+        ("skus.jsonl", lambda content: b"[" + content, 1, "no JSON"),
+        ("feed.json", lambda content: content.replace(b"{", b'{"name": "x",', 1), 1, "name stands twice in one object"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_told_where_and_why(
+    hq: Hq, tmp_path: Path, name: str, change: Callable[[bytes], bytes], line: int, reason: str
+) -> None:
+    problem = refused_feed(hq, spoilt(tmp_path, name, change))[0]
+    assert (problem["file"], problem["line"]) == (name, line)
+    assert reason in problem["reason"]
+
+
+@pytest.mark.parametrize("name", ["feed.json", "skus.jsonl", "listings.csv", "prices.csv", "media.jsonl"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "a named pipe, not a file"),
+        (os.mkdir, "a directory, not a file"),
+        (lambda path: path.symlink_to("/etc/hostname"), "a symbolic link, not a file"),
+        (lambda path: path.symlink_to(path.with_name("nowhere")), "a symbolic link, not a file"),
+        (lambda path: os.truncate(os.open(path, os.O_WRONLY | os.O_CREAT), 2**40), "1,099,511,627,776 bytes, more than"),
+    ],
+    ids=["pipe", "directory", "link", "link to nothing", "sparse"],
+)
+def test_only_plain_files_of_a_feed_are_read(
+    hq: Hq, tmp_path: Path, name: str, make: Callable[[Path], object], reason: str
+) -> None:
+    feed = world.write_feed(tmp_path / "odd", None, world.listings())
+    (feed / name).unlink(missing_ok=True)
+    make(feed / name)
+    problem = refused_feed(hq, feed)[0]
+    assert (problem["file"], problem["line"], problem["field"]) == (name, 0, "file")
+    assert problem["reason"].startswith(f"cannot be read: {reason}")
+
+
+def test_what_is_stored_is_what_was_judged(hq: Hq, tmp_path: Path) -> None:
+    feed = world.write_feed(tmp_path / "replaced", None, world.listings(l11={"price": "349.00"}))
+
+    def replace(stage: str, _: int) -> None:
+        if stage == "judged":
+            (feed / "listings.csv").write_text(world.HEADER + "\n", encoding="utf-8")
+
+    imported = import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=replace)
+
+    assert (imported.listings, imported.changed, imported.removed) == (4, {"listing": 1}, {})
+    assert hq.rows("select price_cents from listing where listing_id = 11") == [{"price_cents": 34_900}]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"format": "comptoir-feed/2"}, "format"),
+        ({"name": ["Test"]}, "name"),
+        ({"name": None}, "name"),
+        ({"markets": []}, "markets"),
+        ({"markets": {}}, "markets"),
+        ({"markets": {"fr": 5}}, "markets"),
+        ({"markets": {"fr": {**world.MARKETS["fr"], "tax_included": "no"}}}, "markets"),
+        ({"markets": {"fr": {**world.MARKETS["fr"], "currency": {"EUR": 1}}}}, "markets"),
+        ({"markets": {"fr": {**world.MARKETS["fr"], "languages": "fr"}}}, "markets"),
+    ],
+)
+def test_a_header_of_another_shape_is_refused(hq: Hq, tmp_path: Path, change: dict[str, Any], field: str) -> None:
+    feed = world.write_feed(tmp_path / "bad", None, world.listings())
+    header = json.loads((feed / "feed.json").read_text(encoding="utf-8"))
+    (feed / "feed.json").write_text(json.dumps(header | change), encoding="utf-8")
+    problem = refused_feed(hq, feed)[0]
+    assert (problem["file"], problem["line"], problem["field"]) == ("feed.json", 1, field)
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "null", '"feed"', "[" * 100_000, "{}"])
+def test_a_header_that_is_no_object_is_refused(hq: Hq, tmp_path: Path, content: str) -> None:
+    feed = world.write_feed(tmp_path / "bad", None, world.listings())
+    (feed / "feed.json").write_text(content, encoding="utf-8")
+    problem = refused_feed(hq, feed)[0]
+    assert (problem["file"], problem["line"]) == ("feed.json", 1)

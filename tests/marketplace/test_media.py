@@ -187,8 +187,8 @@ def test_a_bad_medium_is_named_by_line_and_reason_and_nothing_is_kept(hq: Hq) ->
         ({"file": "../feed.json"}, "file", "not a plain file name"),
         ({"alt": {"fr": "iPhone"}}, "alt", "needs fr and en"),
         ({"alt": {"fr": "comme neuf", "en": "blue"}}, "alt", "forbidden wording: comme neuf"),
-        ({"kind": "film"}, "kind", "not one of drawing, picture"),
-        ({"credit": ""}, "credit", "empty or not a text"),
+        ({"kind": "film"}, "kind", "not one of 'drawing' or 'picture'"),
+        ({"credit": ""}, "credit", "empty, or with a line break or an invisible sign"),
     ],
 )
 def test_a_row_is_judged_like_any_other(tmp_path: Path, change: dict[str, Any], field: str, reason: str) -> None:

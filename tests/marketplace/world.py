@@ -165,7 +165,7 @@ def write_feed(
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in every)
         (directory / f"{name}.jsonl").write_text(text, encoding="utf-8")
     lines = [HEADER]
-    for listing_id, fields in (supply or LISTINGS).items():
+    for listing_id, fields in (LISTINGS if supply is None else supply).items():
         values = {"listing_id": str(listing_id)} | USUAL | fields
         lines.append(";".join(values[column] for column in HEADER.split(";")))
     (directory / "listings.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

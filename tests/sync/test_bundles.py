@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pos.errors import NotFound
 from sync.bundles import write_bundle
-from sync.errors import SyncError
+from sync.client import TIMESTAMP
+from sync.errors import SyncError, TooLarge
 from sync.folder import Folder
 from sync.follower import Moved, Wanted, follow
 from sync.trust import Trust
@@ -86,3 +89,33 @@ def test_what_is_not_published_is_said(hq: Hq, tmp_path: Path) -> None:
     next((hq.static / "b").iterdir()).unlink()
     with pytest.raises(NotFound):
         write(hq, tmp_path / "stick")
+
+
+@pytest.mark.parametrize(
+    "spoil", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "folder", "device"]
+)
+def test_a_stick_with_anything_but_plain_files_is_refused_at_once(
+    hq: Hq, kiosk: Kiosk, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    hq.publish()
+    out = tmp_path / "stick"
+    write(hq, out)
+    for pattern in (TIMESTAMP, "b/*"):
+        spoilt = tmp_path / pattern[0]
+        shutil.copytree(out, spoilt)
+        for path in [*spoilt.glob(pattern)]:
+            path.unlink()
+            spoil(path)
+        with pytest.raises(SyncError):
+            read(kiosk, spoilt)
+    assert read(kiosk, out).publication == 1
+
+
+def test_a_file_on_a_stick_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / TIMESTAMP).touch()
+    os.truncate(tmp_path / TIMESTAMP, 2**40)
+    stick = Folder(tmp_path)
+    with pytest.raises(TooLarge):
+        stick.timestamp()
+    assert stick.received == 0

@@ -135,5 +135,5 @@ def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _with_cookie(response: Response, name: str, value: str) -> Response:
-    response.set_cookie(name, value, samesite="Strict", httponly=True, max_age=3600)
+    response.set_cookie(name, value, samesite="Strict", httponly=True)
     return response

@@ -223,7 +223,12 @@ def settle_visitor() -> None:
 
 
 def add_headers(response: Response) -> Response:
-    """Add the headers of every answer that its route did not set, and compress pages; pages are never stored."""
+    """Add the headers of every answer that its route did not set, and compress pages; pages are never stored.
+
+    A form sent by our script hears where to look next instead of being taken there, since only a page can follow by itself.
+    """
+    if response.status_code == 303 and request.headers.get("X-Requested-With") == "fetch":
+        response.status_code = 204
     present = set(response.headers.keys())
     response.headers.extend([(name, value) for name, value in HEADERS.items() if name not in present])
     if (

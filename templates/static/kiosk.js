@@ -3,36 +3,61 @@
   "use strict";
   const root = document.documentElement;
   const WARN_S = 20;
+  const SILENCE_MS = 4000;
   root.classList.add("scripted");
 
-  // Idle: the last 20 seconds are visible and can be extended; then everything of this visitor is wiped by a form post.
-  let touched = Date.now();
-  const stay = () => { touched = Date.now(); };
-  for (const kind of ["pointerdown", "keydown", "scroll", "input"]) addEventListener(kind, stay, { passive: true, capture: true });
+  const trouble = (text) => {
+    const box = document.getElementById("trouble");
+    box.textContent = text || box.dataset.text;
+    box.hidden = false;
+    setTimeout(() => { box.hidden = true; }, 6000);
+  };
+
+  // Read aloud, where the browser has a voice; voices may come late.
+  const speech = window.speechSynthesis;
+  const hasVoice = () => Boolean(speech && speech.getVoices().length);
+  const ready = () => { for (const button of document.querySelectorAll("[data-speak]")) button.hidden = !hasVoice(); };
+  const speak = (button) => {
+    if (speech.speaking) { speech.cancel(); return; }
+    const words = document.getElementById(button.dataset.speak);
+    const text = [document.querySelector("h1"), ...words.querySelectorAll("p, dt, dd")].map((each) => each.innerText.trim()).join(". ");
+    const said = new SpeechSynthesisUtterance(text);
+    const isSilent = setTimeout(() => trouble(button.dataset.silent), SILENCE_MS);
+    said.lang = root.lang;
+    said.onstart = said.onend = () => clearTimeout(isSilent);
+    said.onerror = (event) => { clearTimeout(isSilent); if (!["canceled", "interrupted"].includes(event.error)) trouble(button.dataset.silent); };
+    speech.speak(said);
+  };
+  if (speech) speech.addEventListener("voiceschanged", ready);
+
+  // Idle: the last 20 seconds are visible and can be extended; then everything of this visitor is wiped by a form post. The wall clock
+  // may open the warning (it counts sleep, and may be set), but only the other clock, which never jumps, may end it.
+  let touched = { at: performance.now(), wall: Date.now() };
+  let warnedAt = 0;
+  const stay = () => { touched = { at: performance.now(), wall: Date.now() }; };
+  const isWarned = () => Boolean(document.querySelector("#idle[open]"));
+  const touch = () => { if (!isWarned()) stay(); };
+  for (const kind of ["pointerdown", "keydown", "scroll", "input"]) addEventListener(kind, touch, { passive: true, capture: true });
+  addEventListener("close", (event) => { if (event.target.id === "idle") stay(); }, { capture: true });
+  addEventListener("keydown", (event) => {
+    if (event.key === "Tab" && isWarned()) { event.preventDefault(); document.getElementById("idle-stay").focus(); }
+  });
   setInterval(() => {
     const limit = Number(document.body.dataset.idle);
     const box = document.getElementById("idle");
     const leave = document.getElementById("leave");
     if (!limit || !box || !leave) return;
-    const left = limit - Math.floor((Date.now() - touched) / 1000);
-    if (left <= 0) { touched = Date.now(); leave.submit(); return; }
-    const shown = left <= WARN_S;
-    if (shown) document.getElementById("idle-left").textContent = String(left);
-    if (shown && box.hidden) { box.hidden = false; document.getElementById("idle-stay").focus({ preventScroll: true }); }
-    if (!shown) box.hidden = true;
+    const now = performance.now();
+    if (speech && speech.speaking && !box.open) stay();
+    if (!box.open) {
+      if (Math.max(now - touched.at, Date.now() - touched.wall) < (limit - WARN_S) * 1000) return;
+      warnedAt = now;
+      box.showModal();
+    }
+    const left = WARN_S - Math.floor((now - warnedAt) / 1000);
+    document.getElementById("idle-left").textContent = String(left);
+    if (left <= 0) leave.requestSubmit();
   }, 500);
-
-  // Read aloud, where the browser has a voice.
-  const voices = "speechSynthesis" in window;
-  const ready = () => { for (const button of document.querySelectorAll("[data-speak]")) button.hidden = !voices; };
-  const speak = (button) => {
-    if (speechSynthesis.speaking) { speechSynthesis.cancel(); return; }
-    const words = document.getElementById(button.dataset.speak);
-    const text = [document.querySelector("h1"), ...words.querySelectorAll("p, dt, dd")].map((each) => each.innerText.trim()).join(". ");
-    const said = new SpeechSynthesisUtterance(text);
-    said.lang = root.lang;
-    speechSynthesis.speak(said);
-  };
 
   // Keys on the glass: shown on large touch screens only; a real keyboard always works.
   const glass = matchMedia("(pointer: coarse) and (min-width: 800px)");
@@ -68,29 +93,35 @@
   addEventListener("focusin", (event) => { if (event.target.dataset && event.target.dataset.keys) open(event.target); });
   addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
-    if (on("#idle-stay")) { stay(); document.getElementById("idle").hidden = true; }
+    if (on("#idle")) document.getElementById("idle").close();
     else if (on("[data-key]")) type(on("[data-key]"));
     else if (on("[data-speak]")) speak(on("[data-speak]"));
   });
-  addEventListener("pagehide", () => { if (voices) speechSynthesis.cancel(); });
+  addEventListener("pagehide", () => { if (speech) speech.cancel(); });
 
-  // A second tap on a form that is already on its way changes nothing.
-  addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.method !== "post" || form.hasAttribute("hx-delete")) return;
-    if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = "1";
+  // A fragment takes the place of what had the focus: it goes on to what is new of the kind that `data-next` names, else to what now
+  // stands there, else to the page's beginning.
+  let left = null;
+  addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const from = document.activeElement;
+    left = null;
+    if (!detail.target.contains(from)) return;
+    const next = from.closest("[data-next]")?.dataset.next;
+    const there = next ? [...document.querySelectorAll(next)] : [];
+    const isBefore = (each) => each !== from && from.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_PRECEDING;
+    left = { next, ids: new Set(there.map((each) => each.id)), place: there.filter(isBefore).length };
   });
-  addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
+  addEventListener("htmx:afterSettle", () => {
+    ready();
+    if (!left || document.activeElement !== document.body) return;
+    const { next, ids, place } = left;
+    const here = next ? [...document.querySelectorAll(next)] : [];
+    const fresh = here.find((each) => each.id && !ids.has(each.id));
+    (fresh || here[Math.min(place, here.length - 1)] || document.getElementById("main")).focus();
+    left = null;
+  });
 
   // A fragment that did not come is said, never swallowed.
-  const trouble = () => {
-    const box = document.getElementById("trouble");
-    box.textContent = box.dataset.text;
-    box.hidden = false;
-    setTimeout(() => { box.hidden = true; }, 6000);
-  };
-  for (const kind of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) addEventListener(kind, trouble);
-  addEventListener("htmx:afterSettle", ready);
+  for (const kind of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) addEventListener(kind, () => trouble());
   ready();
 })();

@@ -6,6 +6,7 @@
   if (!entry) return;
   const look = (isReturn) => {
     const isStart = location.pathname === "/";
+    if (isStart) { sessionStorage.clear(); localStorage.clear(); }
     const ours = isStart ? [] : JSON.parse(sessionStorage.getItem("visit") || "[]");
     if (isReturn && !isStart && !ours.includes(entry.key)) {
       document.documentElement.hidden = true;

@@ -1,0 +1,73 @@
+// Forms are sent while their page stays: Chromium asks again for a page that did not come, but never sends a form again, and a kiosk
+// has no reload. Where the process is away, the page is kept, says so, and comes back by itself. Without scripts forms are plain forms.
+(() => {
+  "use strict";
+  const AGAIN_MS = 2000;
+  const PATIENCE_MS = 15000;
+  const pause = () => new Promise((done) => { setTimeout(done, AGAIN_MS); });
+
+  const answers = async (address, options) => {
+    try { return await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) }); } catch { return null; }
+  };
+  const until = async (address, options) => {
+    for (;;) {
+      const answer = await answers(address, options);
+      if (answer) return answer;
+      await pause();
+    }
+  };
+
+  const go = (address) => {
+    const there = new URL(address, location);
+    const isHere = there.pathname === location.pathname && there.search === location.search;
+    if (!isHere || !there.hash) { location.assign(there); return; }
+    history.replaceState(null, "", there);
+    location.reload();
+  };
+
+  // A refusal takes the page's place; its address stays that of the page, which can be read again.
+  const show = (html) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    document.title = page.title;
+    document.documentElement.className = `${page.documentElement.className} scripted`;
+    document.body.replaceWith(document.adoptNode(page.body));
+    htmx.process(document.body);
+    scrollTo(0, 0);
+    document.getElementById("main").focus();
+    if (page.querySelector("[http-equiv=refresh]")) setTimeout(() => location.reload(), 2 * AGAIN_MS);
+  };
+
+  // Whoever leaves is out of sight at once, whether or not anybody hears of it yet.
+  const leave = async (form, posted) => {
+    const away = document.getElementById("away");
+    document.body.replaceChildren(away.content.cloneNode(true));
+    await until(form.getAttribute("action"), posted);
+    location.assign("/");
+  };
+
+  const send = async (form, posted) => {
+    const answer = await answers(form.getAttribute("action"), posted);
+    if (!form.isConnected) return;
+    if (answer && answer.status === 204) { go(answer.headers.get("Location")); return; }
+    if (answer) { show(await answer.text()); return; }
+    const trouble = document.getElementById("trouble");
+    trouble.textContent = trouble.dataset.away;
+    trouble.hidden = false;
+    await pause();
+    await until("/healthz", {});
+    if (form.isConnected) location.reload();
+  };
+
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    event.preventDefault();
+    // A second tap on a form that is already on its way changes nothing.
+    if (form.dataset.sent) return;
+    form.dataset.sent = "1";
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const posted = { method: "POST", body, headers: { "X-Requested-With": "fetch", Accept: "text/html" } };
+    ("leaving" in form.dataset ? leave : send)(form, posted);
+  });
+  addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
+})();

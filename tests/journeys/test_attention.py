@@ -1,0 +1,121 @@
+"""Somebody stands before the screen, listens to it, works it by keyboard, or has gone: the page knows which."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import System
+from tests.journeys.steps import first_sku, listing_at, new_selection, new_slip
+
+WALL = "(() => { const real = Date.now.bind(Date); window.ahead = 0; Date.now = () => real() + window.ahead; })()"
+VOICE = """(() => {
+  const voice = { speaking: false, voices: [], getVoices() { return this.voices; }, cancel() { this.speaking = false; },
+    speak() { this.speaking = true; }, addEventListener(kind, heard) { this.heard = heard; } };
+  Object.defineProperty(window, "speechSynthesis", { value: voice });
+})()"""
+FOCUS = "document.activeElement.id || document.activeElement.tagName"
+
+
+def open_device(page: Page, system: System) -> None:
+    page.goto(f"{system.kiosk_url}/sku/{first_sku(page.context, system, 'phones')}")
+
+
+def test_a_wall_clock_set_forward_opens_the_warning_and_wipes_nobody_at_once(page: Page, shared_system: System) -> None:
+    page.add_init_script(WALL)
+    open_device(page, shared_system)
+    page.evaluate("window.ahead = 3600e3")
+
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert int(page.locator("#idle-left").inner_text()) > 15
+    page.get_by_role("button", name="Je continue").click()
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+    assert "/sku/" in page.url
+
+
+def test_a_wall_clock_set_back_still_wipes_who_has_gone(page: Page, shared_system: System) -> None:
+    page.clock.install()
+    open_device(page, shared_system)
+    page.evaluate("(() => { const real = Date.now.bind(Date); Date.now = () => real() - 3600e3; })()")
+    page.clock.run_for(95_000)
+
+    expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
+
+
+def test_the_warning_holds_the_keyboard_and_gives_it_back(page: Page, shared_system: System) -> None:
+    page.add_init_script(WALL)
+    open_device(page, shared_system)
+    for key in ("Enter", "Escape"):
+        page.locator("#plan-none").focus()
+        page.evaluate("window.ahead += 75e3")
+        expect(page.get_by_role("alertdialog")).to_be_visible()
+        for _ in range(3):
+            page.keyboard.press("Tab")
+            assert page.evaluate(FOCUS) == "idle-stay"
+        page.keyboard.press(key)
+        expect(page.get_by_role("alertdialog")).to_be_hidden()
+        assert page.evaluate(FOCUS) == "plan-none"
+
+
+def test_nobody_is_wiped_while_a_voice_reads_to_them(page: Page, shared_system: System) -> None:
+    slip = new_slip(page.context, shared_system)
+    page.add_init_script(VOICE)
+    page.clock.install()
+    page.goto(f"{shared_system.kiosk_url}{slip}")
+    expect(page.locator(".printer .good, .printer .bad, .printer .unsure")).to_be_visible()
+    expect(page.locator("#speak")).to_be_hidden()
+    page.evaluate("speechSynthesis.voices = [{}]; speechSynthesis.heard()")
+    page.locator("#speak").click()
+    page.clock.run_for(300_000)
+    assert page.url.endswith(slip)
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+
+    page.evaluate("speechSynthesis.speaking = false")
+    page.clock.run_for(95_000)
+    expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
+
+
+def test_a_voice_that_fails_is_said(page: Page, shared_system: System) -> None:
+    slip = new_slip(page.context, shared_system)
+    page.add_init_script(VOICE.replace("speak() {", "speak(said) { said.onerror({ error: 'synthesis-failed' });"))
+    page.goto(f"{shared_system.kiosk_url}{slip}")
+    page.evaluate("speechSynthesis.voices = [{}]; speechSynthesis.heard()")
+    page.locator("#speak").click()
+
+    expect(page.locator("#trouble")).to_have_text(re.compile("La voix ne répond pas"))
+
+
+def test_more_cards_take_the_keyboard_to_the_first_of_them(page: Page, shared_system: System) -> None:
+    page.goto(f"{shared_system.kiosk_url}/browse")
+    before = page.locator(".device > a").count()
+    page.locator("a.more-cards").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".device > a").nth(before)).to_be_focused()
+
+
+def test_more_plans_take_the_keyboard_to_the_first_of_them(page: Page, shared_system: System) -> None:
+    open_device(page, shared_system)
+    before = page.locator("a.plan").evaluate_all("all => all.map((each) => each.id)")
+    page.locator("#every-plan").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#every-plan")).to_have_count(0)
+
+    shown = page.locator("a.plan").evaluate_all("all => all.map((each) => each.id)")
+    expect(page.locator(f"#{next(each for each in shown if each not in before)}")).to_be_focused()
+
+
+def test_a_line_taken_away_leaves_the_keyboard_at_the_next(page: Page, shared_system: System) -> None:
+    listing = listing_at(page.context, f"{shared_system.kiosk_url}/sku/{first_sku(page.context, shared_system, 'phones')}")
+    address = f"{shared_system.kiosk_url}{new_selection(page.context, shared_system, listing=listing)}"
+    other = listing_at(page.context, f"{shared_system.kiosk_url}/sku/{first_sku(page.context, shared_system, 'consoles')}")
+    page.context.request.post(f"{address}/lines", form={"listing": other})
+    page.goto(address)
+    for left in (1, 0):
+        page.locator(".line button.quiet").first.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("li.line")).to_have_count(left)
+        if left:
+            expect(page.locator(".line button.quiet")).to_be_focused()
+    expect(page.locator("#main")).to_be_focused()

@@ -12,6 +12,7 @@ from kiosk.tariffs import tariffs
 from pos import plans as published
 from pos.eligibility import Acquisition
 from pos.errors import Invalid
+from pos.months import Span, spans
 from pos.plans import Plan
 from pos.totals import Line, Totals, line_totals
 
@@ -26,6 +27,7 @@ class PlanAlone:
 
     plan: Plan
     totals: Totals
+    spans: tuple[Span, ...]
     exit_cents: int | None
 
 
@@ -37,12 +39,9 @@ def plans() -> Response:
     law = published.law(catalog, "early_exit", web.today())
     known = tariffs(catalog)
     rows = [
-        PlanAlone(
-            plan=plan,
-            totals=line_totals(Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=())),
-            exit_cents=_exit_cents(plan, law),
-        )
+        PlanAlone(plan=plan, totals=line_totals(line), spans=spans((line,)), exit_cents=_exit_cents(plan, law))
         for plan in known.plans
+        for line in (Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=()),)
         if acquisition in plan.body["acquisitions"] and (here is None or plan.partner_id == here.partner.get("partner_id"))
     ]
     situations = [(name, web.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in get_args(Acquisition)]

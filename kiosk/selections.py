@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, request
 from kiosk import prices, web
 from pos import clock, offers, plans, selections, skus, slips, totals
 from pos.errors import Invalid, KioskRevoked, ListingGone, NotFound, RecordsDamaged
+from pos.months import runs
 from pos.offers import Offer
 from pos.ops import setting
 from pos.selections import Priced, Wish
@@ -20,7 +21,6 @@ from sync.rounds import REVOKED
 
 routes = Blueprint("selections", __name__)
 
-CHART_MONTHS = 24
 CHART_HEIGHT = 100
 
 
@@ -42,7 +42,8 @@ def selection(selection_id: str) -> Response:
     catalog = web.catalog()
     priced = selections.priced_selection(web.ops(), catalog, selection_id, now=clock.now())
     months = _months(priced)
-    return web.page("selections.html", priced=priced, months=months, is_uneven=_is_uneven(months), **_texts(priced))
+    said = runs(each["cents"] for each in months)
+    return web.page("selections.html", priced=priced, months=months, spans=said, is_uneven=_is_uneven(months), **_texts(priced))
 
 
 @routes.post("/selections/<selection_id>/lines")
@@ -183,15 +184,14 @@ def _texts(priced: Priced) -> dict[str, Any]:
 
 
 def _is_uneven(months: list[dict[str, int]]) -> bool:
-    """Tell whether a picture of the months shows more than a sentence would."""
-    amounts = [each["cents"] for each in months]
-    return bool(amounts) and (max(amounts) - min(amounts)) * 20 > max(amounts)
+    """Tell whether the months differ, which a picture shows at a glance."""
+    return len({each["cents"] for each in months}) > 1
 
 
 def _months(priced: Priced) -> list[dict[str, int]]:
     """Return the coming months as columns of a chart: cents, and heights in percent of the dearest month."""
     lines = [Line.from_slip(line.facts) for line in priced.lines if line.totals is not None]
-    due = totals.schedule(lines, min(CHART_MONTHS, priced.totals.horizon_months))[1:]
+    due = totals.schedule(lines, priced.totals.horizon_months)[1:]
     most = max(due, default=0)
     return [
         {"month": month, "cents": cents, "height": cents * CHART_HEIGHT // most}

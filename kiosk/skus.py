@@ -20,6 +20,7 @@ from pos import claims, offers, plans, skus, totals
 from pos.credit import CreditNotice, credit_notice
 from pos.eligibility import Acquisition, Eligibility
 from pos.levies import copy_levy_cents
+from pos.months import Span, spans
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
 from pos.totals import Line, PlanTerms, Totals
@@ -41,6 +42,7 @@ class PlanChoice:
     plan: Plan | None
     terms: PlanTerms | None
     totals: Totals
+    spans: tuple[Span, ...]
     answer: Eligibility | None
     fix: Plan | None
     fix_query: str
@@ -171,6 +173,7 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         "wanted": wanted,
         "plan": plan,
         "line_totals": totals.line_totals(line),
+        "spans": spans((line,)),
         "choices": [_choice(each, known, wanted, line, exit_law) for each in (None, *shown)],
         "hidden_plans": len(every) - len(shown),
         "every_plan_query": wanted.query(has_every_plan=True),
@@ -253,6 +256,7 @@ def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_
         plan=plan,
         terms=terms,
         totals=totals.line_totals(with_plan),
+        spans=spans((with_plan,)),
         answer=answer,
         fix=fix,
         fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",

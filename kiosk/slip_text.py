@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import templates
 from pos.languages import moment, money, money_by_code, number, storage, text_of, translations
-from pos.totals import PlanTerms
+from pos.months import runs, spans
+from pos.totals import Line, PlanTerms
+from pos.words import words
 
 Facts = Mapping[str, Any]
 Size = Literal["small", "plain", "tall", "big"]
@@ -85,6 +87,7 @@ class _Writer:
         self.facts = facts
         self.language = language
         self.words = translations("kiosk", language, templates.PATH)
+        self.said = words(language, templates.PATH)
 
     def head(self, copy_no: int) -> Iterator[Block]:
         """Say where, what this is and is not, which slip, until when."""
@@ -126,12 +129,10 @@ class _Writer:
         _, totals = self.words.gettext, self.facts["totals"]
         yield Gap(8)
         yield self._total(_("À la commande"), totals["due_today_cents"])
-        now, later = totals["monthly_now_cents"], totals["monthly_later_cents"]
-        if now == later and now:
-            yield self._total(_("Par mois"), now)
-        elif now != later:
-            yield self._total(_("Par mois au début"), now)
-            yield self._total(_("Par mois ensuite"), later)
+        due = spans(tuple(Line.from_slip(line) for line in self.facts["lines"]))
+        for place, (months, cents) in enumerate(due):
+            label = _("Par mois") if not place else _("puis")
+            yield self._total(f"{label}, {self._months(months)}" if len(due) > 1 else label, cents)
         if totals["horizon_months"]:
             months = self._months(totals["horizon_months"])
             yield self._total(_("Total sur %(months)s") % {"months": months}, totals["total_cents"])
@@ -140,9 +141,8 @@ class _Writer:
             after = self._money(totals["total_after_refund_cents"])
             yield Text(_("Après remboursement de %(amount)s") % {"amount": refund}, after)
         if totals["instalments"]:
-            months = self._months(len(totals["instalments"]))
-            first = self._money(totals["instalments"][0])
-            yield Text(_("Par mois, dont %(amount)s pour l’appareil pendant %(months)s.") % {"amount": first, "months": months})
+            months = self.said.each_month(runs(totals["instalments"]), self.facts["currency"])
+            yield Text(_("Dont pour l’appareil : %(months)s.") % {"months": months})
         yield Gap(8)
         yield Rule(is_double=True)
 

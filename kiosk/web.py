@@ -24,12 +24,16 @@ from flask import Response, current_app, g, request
 from jinja2 import Environment, Template
 from sqlite_utils import Database
 
+import templates
 from pos import clock, corners, languages, skus
 from pos.catalog import currency
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
+from pos.months import spans
 from pos.origins import cause_of
+from pos.totals import Line
+from pos.words import words
 from sync.incoming import is_among
 from sync.media import MediaStore
 
@@ -290,6 +294,7 @@ def spoken() -> list[str]:
 
 def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     """Return what templates of one language say money, days and names with; blocks rendered alone see filters too."""
+    said = words(language, templates.PATH)
     return {
         "money": lambda cents, currency=None: languages.money(cents, currency or g.currency, language),
         "short": lambda cents: languages.short_money(cents, g.currency, language),
@@ -299,6 +304,10 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "hour": lambda text: _hour(text, language, g.time_zone),
         "text": lambda texts: languages.text_of(texts, language),
         "storage": lambda gigabytes: languages.storage(gigabytes, language),
+        "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
+        "tariff": lambda line: spans((Line.from_slip({**line, "listing": None, "options": []}),)),
+        "each_month": lambda each: said.each_month(each, g.currency),
+        "for_how_long": lambda each, currency=None: said.for_how_long(each, currency or g.currency),
         "name": skus.title,
         "plus": with_query,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from marketplace.repricing import Comparison, Priced, all_in_cents
 from pos.credit import credit_notice
+from pos.months import spans
 from pos.plans import exit_cents
 from pos.skus import title
 from pos.totals import device_price_cents
@@ -38,13 +39,17 @@ def line_facts(line: Comparison, laws: Mapping[str, dict[str, Any]]) -> dict[str
 def _amounts(priced: Priced | None) -> dict[str, Any] | None:
     if priced is None:
         return None
-    return {"device_cents": all_in_cents(priced.listing) if priced.listing else None, "totals": priced.totals.to_facts()}
+    return {
+        "device_cents": all_in_cents(priced.listing) if priced.listing else None,
+        "totals": priced.totals.to_facts(),
+        "months": spans((priced.line,)),
+    }
 
 
 def _instead(priced: Priced | None) -> dict[str, Any] | None:
     if priced is None or priced.listing is None:
         return None
-    return {"listing": _listing_facts(priced.listing), "totals": priced.totals.to_facts()}
+    return {"listing": _listing_facts(priced.listing), "totals": priced.totals.to_facts(), "months": spans((priced.line,))}
 
 
 def _listing_facts(listing: dict[str, Any]) -> dict[str, Any]:

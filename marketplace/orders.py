@@ -168,6 +168,7 @@ def _place(connection: Connection, reading: Reading, contact: Contact, now: str)
         "tax_included": reading.market["tax_included"],
         "lines": [line_facts(line, reading.laws) for line in reading.lines],
         "guarantees": reading.guarantees,
+        "months": reading.months,
     }
     values = {
         "customer_id": customer_id,

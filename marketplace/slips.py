@@ -19,6 +19,7 @@ from marketplace.revocations import revocation
 from pos import clock, tokens
 from pos.claims import law_on
 from pos.errors import Invalid
+from pos.months import Span, spans
 from pos.slips import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
@@ -82,6 +83,11 @@ class Reading:
     def totals(self) -> Totals:
         """What the customer gets, all lines together; lines that are gone do not count."""
         return selection_totals(line.chosen.line for line in self.lines if line.chosen is not None)
+
+    @property
+    def months(self) -> tuple[Span, ...]:
+        """What the customer gets, month by month."""
+        return spans(tuple(line.chosen.line for line in self.lines if line.chosen is not None))
 
     @property
     def totals_then(self) -> Totals | None:

@@ -25,6 +25,7 @@ from pos import languages
 from pos.errors import PosError
 from pos.languages import LANGUAGES, text_of, translations
 from pos.origins import Cause, cause_of
+from pos.words import words
 from sync.incoming import is_among
 
 PAGES = Path(templates.__path__[0])
@@ -96,6 +97,7 @@ def set_up(app: Flask) -> None:
         day=lambda at, zone: languages.day(at, language(), zone),
         moment=lambda at, zone: languages.moment(at, language(), zone),
         said=lambda texts: text_of(texts, language()),
+        for_how_long=lambda spans, currency: words(language(), PAGES).for_how_long(spans, currency),
     )
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
     app.before_request(_refuse_foreign)

@@ -15,9 +15,11 @@ from marketplace.db import changed, reading, run_tx
 from marketplace.feeds import import_feed
 from marketplace.tables import metadata
 from pos import clock, tokens
+from pos.tokens import TokenLine
 from tests.marketplace import world
 from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq, quiet, words
 from tests.pos.test_origins import FOREIGN_FORMS, HOSTS, OWN_FORMS, origin
+from tests.sentences import months_in, plain
 
 
 def test_the_page_shows_the_selection_its_sellers_and_both_guarantees(hq: Hq) -> None:
@@ -30,6 +32,24 @@ def test_the_page_shows_the_selection_its_sellers_and_both_guarantees(hq: Hq) ->
         assert text in page
     assert "419,00 €" in page, "170.00 and 249.00 today"
     assert "Le prix n’a pas changé" in page
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_month_of_the_slip_and_its_order_is_said(hq: Hq, language: str) -> None:
+    """A promotion of a year on one line, a plan without one on two: the months differ though no line's do in the same way."""
+    libre = TokenLine(listing_id=12, plan_id=1, quantity=2, one_off_cents=74600, monthly_cents=1998)
+    digits = hq.digits(IPHONE_13_WITH_PLAN, libre)
+    first, then = 1499 + 699 + 1998, 2499 + 699 + 1998
+    whole = [first] * 12 + [then] * 12
+    of_lines = [[2198] * 12 + [3198] * 12]
+
+    said = months_in(plain(hq.client.get(f"/k/{digits}?lang={language}").text), language)
+    assert whole in said
+    assert all(months in (whole, *of_lines) for months in said)
+    hq.claim(digits)
+    said = months_in(plain(hq.client.get(f"/k/{digits}?lang={language}", follow_redirects=True).text), language)
+    assert whole in said
+    assert all(months in (whole, *of_lines) for months in said)
 
 
 def test_a_device_nobody_knows_yet_waits(hq: Hq) -> None:

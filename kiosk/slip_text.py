@@ -130,9 +130,9 @@ class _Writer:
         yield Gap(8)
         yield self._total(_("À la commande"), totals["due_today_cents"])
         due = spans(tuple(Line.from_slip(line) for line in self.facts["lines"]))
-        for place, (months, cents) in enumerate(due):
+        for place, (count, cents) in enumerate(due):
             label = _("Par mois") if not place else _("puis")
-            yield self._total(f"{label}, {self._months(months)}" if len(due) > 1 else label, cents)
+            yield self._total(f"{label}, {self._months(count)}" if len(due) > 1 else label, cents)
         if totals["horizon_months"]:
             months = self._months(totals["horizon_months"])
             yield self._total(_("Total sur %(months)s") % {"months": months}, totals["total_cents"])

@@ -24,6 +24,7 @@ from marketplace.marks import Marks
 from marketplace.media import store_files
 from marketplace.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.problems import FeedRefused, Problems
+from marketplace.reductions import NO_HISTORY, PRIOR_DAYS, Goods, published_prices, with_past
 from marketplace.standings import line_up
 from marketplace.supply import (
     COLUMNS,
@@ -37,7 +38,6 @@ from marketplace.supply import (
     Supply,
     read_supply,
 )
-from marketplace.terms import PRIOR_DAYS, published_prices
 from marketplace.withdrawals import judge_withdrawals
 from pos import clock
 from pos.catalog import TABLES
@@ -130,12 +130,15 @@ def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Prog
     currencies = {market: body["currency"] for market, body in content.markets.items()}
     with reading(engine) as connection:
         is_first = _is_empty(connection)
+        reduced: list[tuple[int, Supply]] = []
         for number, batch in enumerate(_batches(read_supply(directory, content, supply.lines, problems), BATCH)):
             announced.meet(batch)
             supply.add(batch)
+            reduced += [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
             if not is_first:
-                _judge_against_past(connection, batch, currencies, problems)
+                _judge_owners(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
+        _judge_reductions(connection, reduced, currencies, problems)
         judge_price_starts(connection, announced, currencies, problems, now=clock.now())
     problems.refuse_any()
     return Judged(content=content, announced=announced, supply=supply)
@@ -154,22 +157,28 @@ def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
     problems.refuse_any()
 
 
-def _judge_against_past(
-    connection: Connection, batch: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
-) -> None:
-    owners = {
-        listing_id: seller_id for seller_id, listing_id in _known(connection, [row for _, row in batch], "seller_id, listing_id")
-    }
+def _judge_owners(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
+    known = _known(connection, [row for _, row in batch], "seller_id, listing_id")
+    owners = {listing_id: seller_id for seller_id, listing_id in known}
     for line, row in batch:
         if owners.get(row[1], row[0]) != row[0]:
             problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
+
+
+def _judge_reductions(
+    connection: Connection, reduced: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
+) -> None:
+    """Hold the rows with a prior price against what their sellers published; `currencies` are those of the feed's markets."""
     now = clock.now()
     since = clock.to_text(now - timedelta(days=PRIOR_DAYS))
-    announced = [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
-    past = published_prices(connection, [row[1] for _, row in announced], since=since, until=clock.to_text(now))
-    for line, row in announced:
-        prices = past.get((row[MARKET_AT], row[1]))
-        if prices is not None and not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
+    markets = with_past(connection, currencies)
+    reduced = [(line, row) for line, row in reduced if row[MARKET_AT] in markets]
+    past = published_prices(connection, {Goods.of(row) for _, row in reduced}, since=since, until=clock.to_text(now))
+    for line, row in reduced:
+        prices = past.get(Goods.of(row))
+        if prices is None:
+            problems.add(FILE, line, "prior_price", NO_HISTORY)
+        elif not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
             lowest = decimal(prices.lowest_cents, currencies[row[MARKET_AT]])
             reason = f"above {lowest}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
             problems.add(FILE, line, "prior_price", reason)

@@ -19,8 +19,8 @@ from marketplace.db import rows
 from marketplace.lines import read_table
 from marketplace.marks import Marks
 from marketplace.problems import NotInOrder, Problems
+from marketplace.reductions import NO_HISTORY, PRIOR_DAYS, Goods, PublishedPrices, published_prices, with_past
 from marketplace.supply import MARKET_AT, NOT_AN_AMOUNT, PRICE_AT, PRIOR_AT, Supply, amount, one_of, whole
-from marketplace.terms import PRIOR_DAYS, PublishedPrices, published_prices
 from pos import clock
 from pos.currencies import decimal, places
 from pos.shapes import MOST_ID
@@ -115,7 +115,7 @@ def judge_price_starts(
     `currencies` are those of the feed's markets.
     """
     known = {each["price_start_id"]: (each["price_cents"], each["prior_cents"]) for each in _stored(connection)}
-    past = _past_of(connection, announced, now)
+    past, markets = _past_of(connection, announced, now), with_past(connection, currencies)
     for listing_id, starts in announced.starts.items():
         listing = announced.listings.get(listing_id)
         if listing is None:
@@ -129,7 +129,11 @@ def judge_price_starts(
                 _judge_started(start, listing, currency, announced, problems)
                 continue
             _judge_lead(start, known, problems, now)
-            _judge_reduction(start, prices, past.get((start.starts_at, listing_id)), currency, problems)
+            before = past.get((start.starts_at, listing_id))
+            if start.prior_cents is not None and before is None and listing[MARKET_AT] in markets:
+                problems.add(FILE, start.line, "prior_price", NO_HISTORY)
+            else:
+                _judge_reduction(start, prices, before, currency, problems)
             prices.append((start.starts_at, start.price_cents, start.prior_cents))
             key = (listing[0], start.price_start_id, listing[MARKET_AT])
             announced.kept.append((*key, listing_id, start.starts_at, start.price_cents, start.prior_cents))
@@ -215,8 +219,7 @@ def _judge_reduction(
     lowest = [cents for (_, cents, _), end in zip(prices, ends, strict=True) if end > since]
     _, running_cents, running_prior_cents = prices[-1]
     before = PublishedPrices(
-        running_price_cents=running_cents,
-        running_prior_cents=running_prior_cents,
+        running=((running_cents, running_prior_cents),),
         lowest_cents=min([*lowest, past.lowest_cents] if past else lowest),
     )
     if not before.justify(price_cents=start.price_cents, prior_cents=start.prior_cents):
@@ -232,12 +235,9 @@ def _past_of(connection: Connection, announced: Announced, now: datetime) -> dic
             asked.setdefault(start.starts_at, []).append(start)
     found: dict[tuple[str, int], PublishedPrices] = {}
     for starts_at, starts in asked.items():
-        ids = [start.listing_id for start in starts]
-        past = published_prices(connection, ids, since=_period_start(starts[0]), until=clock.to_text(now))
-        for listing_id in ids:
-            prices = past.get((announced.listings[listing_id][MARKET_AT], listing_id))
-            if prices is not None:
-                found[starts_at, listing_id] = prices
+        goods = {start.listing_id: Goods.of(announced.listings[start.listing_id]) for start in starts}
+        past = published_prices(connection, goods.values(), since=_period_start(starts[0]), until=clock.to_text(now))
+        found.update({(starts_at, listing_id): past[of] for listing_id, of in goods.items() if of in past})
     return found
 
 

@@ -30,26 +30,6 @@ HISTORIES = {
 """The published tables whose terms a slip rests on, and where their history stands."""
 NEWEST = 2**31 - 1
 """Stands for the newest publication of a market."""
-PRIOR_DAYS = 30
-"""The days before a reduction whose lowest price it starts from (L112-1-1)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedPrices:
-    """A listing's published past: the terms that run, and the lowest price of the period asked for."""
-
-    running_price_cents: int
-    running_prior_cents: int | None
-    lowest_cents: int
-
-    def justify(self, *, price_cents: int, prior_cents: int) -> bool:
-        """Tell whether a reduction may be announced from `prior_cents` (L112-1-1).
-
-        A reduction that runs, or goes further down in steps, keeps the prior price it started from; any other starts from
-        the lowest price of the 30 days before.
-        """
-        is_same_reduction = self.running_prior_cents == prior_cents and price_cents <= self.running_price_cents
-        return is_same_reduction or prior_cents <= self.lowest_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,40 +40,6 @@ class _Stand:
     line: str
     publication: int
     published_at: str
-
-
-def published_prices(
-    connection: Connection, listing_ids: list[int], *, since: str, until: str
-) -> dict[tuple[str, int], PublishedPrices]:
-    """Return the past of those listings that have one, by market and listing, prices in force at `since` (UTC text) included.
-
-    A price that was announced and started by `until` counts from its start, published as such or not: kiosks went by it.
-    What was on trial alone does not count.
-    """
-    if not listing_ids:
-        return {}
-    query = text(
-        """
-        select market, listing_id, published_at, publication, price_cents, prior_cents, withdrawn
-        from listing_terms
-        where listing_id in :ids and line = ''
-        union all
-        select market, listing_id, starts_at as published_at, publication, price_cents, prior_cents, withdrawn
-        from price_start_terms told
-        where listing_id in :ids and line = '' and starts_at <= :until and published_at <= starts_at and withdrawn = 0
-          and not exists (
-            select 1 from price_start_terms later
-            where later.seller_id = told.seller_id and later.market = told.market and later.line = ''
-              and later.price_start_id = told.price_start_id and later.publication > told.publication
-              and later.published_at <= told.starts_at
-          )
-        order by market, listing_id, published_at, publication
-        """
-    ).bindparams(bindparam("ids", expanding=True))
-    history: dict[tuple[str, int], list[Any]] = {}
-    for each in connection.execute(query, {"ids": listing_ids, "until": until}):
-        history.setdefault((each.market, each.listing_id), []).append(each)
-    return {key: past for key, every in history.items() if (past := _past(every, since)) is not None}
 
 
 def terms_at(connection: Connection, table: str, key: int, *, market: str, publication: int) -> dict[str, Any] | None:
@@ -239,18 +185,6 @@ def _stand(replica: Database, market: str) -> _Stand:
         line=facts.get("line", ""),
         publication=int(facts.get("publication", 0)),
         published_at=facts.get("published_at", ""),
-    )
-
-
-def _past(every: list[Any], since: str) -> PublishedPrices | None:
-    before = [each for each in every if each.published_at < since][-1:]
-    period = [each for each in [*before, *(each for each in every if each.published_at >= since)] if not each.withdrawn]
-    if not period:
-        return None
-    return PublishedPrices(
-        running_price_cents=period[-1].price_cents,
-        running_prior_cents=period[-1].prior_cents,
-        lowest_cents=min(each.price_cents for each in period),
     )
 
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace import terms
 from marketplace.commands import marketplace
 from marketplace.db import reading
 from marketplace.feeds import Imported, import_feed
 from marketplace.price_starts import HEADER
 from marketplace.prices import start_due_prices
 from marketplace.publishing import replica_path, sync_path
+from marketplace.reductions import Goods, published_prices
 from marketplace.repricing import Priced, price_wish
 from pos import clock, offers, prices
 from pos.db import connect, write
@@ -264,9 +264,10 @@ def test_the_thirty_days_count_a_price_that_started_though_hq_never_published_it
     clock_at_nine.move_to(START + timedelta(days=2))
     hq.publish()
     with reading(hq.engine) as connection:
-        found = terms.published_prices(connection, [11], since=clock.to_text(NOW), until=clock.to_text(START + timedelta(days=2)))
-    assert found["fr", 11].lowest_cents == 32900
-    assert found["fr", 11].running_price_cents == 36900
+        until = clock.to_text(START + timedelta(days=2))
+        [found] = published_prices(connection, [Goods(1, "fr", 1, 11)], since=clock.to_text(NOW), until=until).values()
+    assert found.lowest_cents == 32900
+    assert found.running == ((36900, None),)
     refused = refused_feed(hq, feed_of(hq, l11={"price": "325.00", "prior_price": "369.00"}))
     assert refused[0]["reason"].startswith("above 329.00")
 

@@ -25,6 +25,7 @@ from kiosk.background import start_rounds
 from kiosk.pages import Pages, page_environments
 from kiosk.rescan import start_rescans
 from pos import clock
+from pos.catalog import upgrade_catalog
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
@@ -102,6 +103,10 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
         software = "0"
     catalog, pictures = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
     kiosk = web.Kiosk(directory=directory, catalog=catalog, ops=None, version=software, media=pictures)
+    try:
+        upgrade_catalog(catalog.path, now=clock.now())
+    except (DatabaseError, DiskFull, OSError):
+        LOG.exception("the catalogue could not be brought to this version; the next round fetches another")
     try:
         kiosk.ops = open_ops(directory / "ops.db")
         if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
@@ -195,7 +200,7 @@ def _file_problem(problem: DatabaseError) -> Response:
         _close_records(kiosk, damage)
         return _refusal(RecordsDamaged(str(damage)))
     try:
-        kiosk.catalog.read().execute("select 1 from shelf join sku using (sku_id) limit 1").fetchone()
+        kiosk.catalog.read().execute("select 1 from shelf join shown_sku using (sku_id) limit 1").fetchone()
     except (DatabaseError, FileNotFoundError) as damage:
         return _refusal(CatalogMissing(str(damage)))
     if not isinstance(problem, OperationalError) and "malformed" in str(problem):

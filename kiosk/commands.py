@@ -24,9 +24,11 @@ from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.status import describe
 from pos import clock, outbox
+from pos.catalog import upgrade_catalog
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
+from pos.left_out import left_out
 from pos.ops import open_ops, setting, store_setting
 from pos.slips import load_device
 from sync.addresses import Host, HostAndPort, WebAddress, bracketed
@@ -196,6 +198,7 @@ def doctor_command(directory: Path) -> None:
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
+        _check("rows", lambda: _rows(directory / "catalog.db")),
         _check("enrolment", lambda: _enrolment(directory)),
         _check("outbox", lambda: _outbox(directory)),
         _check("disk", lambda: _disk(directory)),
@@ -314,6 +317,16 @@ def _check_catalog(path: Path) -> str:
     if damaged:
         raise DatabaseError(f"rows differ from HQ's in {', '.join(damaged)}: the file was changed by hand or by its disk")
     return f"{said}, every row as HQ published it"
+
+
+def _rows(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is missing")
+    upgrade_catalog(path, now=clock.now())
+    found = left_out(Store(path, durable=False).read())
+    if found.rows:
+        raise ValueError(f"{found.rows:,} that no page could show are left out since {found.since}: {'; '.join(found.examples)}")
+    return "every published row can be shown"
 
 
 def _enrolment(directory: Path) -> str:

@@ -96,7 +96,7 @@ def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]
         """
         select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.body, category.body,
           offer.grade_id, offer.all_in_cents
-        from sku join category using (category_id) left join offer using (sku_id)
+        from shown_sku as sku join shown_category as category using (category_id) left join offer using (sku_id)
         where sku.sku_id in (select value from json_each(?))
         order by sku.sku_id, offer.all_in_cents, offer.grade_id
         """,

@@ -90,5 +90,5 @@ def _own_drawing(medium: Medium) -> str:
     catalog = web.catalog()
     if medium.sku_id is not None:
         return own_drawing_url(skus.sku_by_id(catalog, medium.sku_id))
-    row = catalog.execute("select body ->> '$.form' from category where category_id = ?", [medium.category_id]).fetchone()
+    row = catalog.execute("select body ->> '$.form' from shown_category where category_id = ?", [medium.category_id]).fetchone()
     return own_drawing_url({"form": row[0] if row else "box"})

@@ -11,6 +11,7 @@ from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError
 from pos.errors import PosError
+from pos.left_out import FAULT, left_out
 from pos.ops import setting
 
 routes = Blueprint("status", __name__)
@@ -39,7 +40,10 @@ def status() -> Response:
 
 
 def describe() -> dict[str, Any]:
-    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, media, faults, ring, publication."""
+    """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, media, faults, ring, publication.
+
+    `left_out` counts the published rows that no page could show.
+    """
     here = web.corner_or_none()
     return {
         "corner": here.corner_id if here else None,
@@ -49,6 +53,7 @@ def describe() -> dict[str, Any]:
         "printers": _printers(),
         "media": dict(zip(("files", "bytes"), web.kiosk().media.totals(), strict=True)),
         "faults": _faults(),
+        "left_out": _left_out(),
         "ring": _ring(),
         "publication": _publication(),
     }
@@ -86,6 +91,15 @@ def _publication() -> int | None:
         return None
 
 
+def _left_out() -> dict[str, Any]:
+    """Return how many published rows no page could show, and some of them."""
+    try:
+        found = left_out(web.catalog())
+    except (PosError, DatabaseError):
+        return {"rows": None, "examples": []}
+    return {"rows": found.rows, "examples": list(found.examples)}
+
+
 def _outbox() -> dict[str, Any]:
     """How far HQ has the events; `set_aside`, where there are any, is how many it has by their place in the chain alone."""
     try:
@@ -118,10 +132,13 @@ def _faults() -> list[dict[str, str | None]]:
         faults.append({"code": "key_missing", "since": None})
     try:
         web.catalog().execute("select 1 from shelf limit 1").fetchone()
+        if (found := left_out(web.catalog())).rows:
+            faults.append({"code": FAULT, "since": found.since})
     except (PosError, DatabaseError):
         faults.append({"code": "catalog_missing", "since": None})
     held = {code: since for code, since in list(web.kiosk().faults.items()) if code != "records_damaged"}
     if web.kiosk().ops is not None:
         held |= setting(web.ops(), "sync_faults") or {}
-    faults.extend({"code": code, "since": since} for code, since in held.items())
+    seen = {fault["code"] for fault in faults}
+    faults.extend({"code": code, "since": since} for code, since in held.items() if code not in seen)
     return faults

@@ -1,8 +1,8 @@
 """The catalogue a corner holds: its tables, which channel owns each, and what is derived from them for fast pages.
 
-Rows come only from HQ. Every table here belongs to one channel; the derived tables (`price_now`, `offer`, `shelf`, `facet`,
-search) hold nothing that cannot be computed again from the others and the time, and are brought up to date in the transaction
-that changes the rows.
+Rows come only from HQ. Every table here belongs to one channel; what is derived (`left_out`, `price_now`, `offer`, `shelf`,
+`facet`, search) holds nothing that cannot be computed again from the others and the time, and is brought up to date in the
+transaction that changes the rows.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from pos import offers, prices, skus
+from pos import left_out, offers, prices, skus
+from pos.db import connect, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Table:
 CHANNELS = ("content", "price", "stock")
 FORMER_PAIRS = "listing.former"
 TURNED_STOCK = "stock.turned"
+EDITION = 1
+"""Which derived tables and which judgement of rows a file was made with; one of another is derived anew when it is opened."""
 
 # The order is the order of application: what others refer to comes first.
 TABLES = (
@@ -67,7 +71,8 @@ TABLES = (
     Table("stock", "stock", ("listing_id", "quantity")),
 )
 
-SCHEMA = """
+SCHEMA = f"""
+pragma user_version = {EDITION};
 create table sync_cursor (channel text primary key, epoch text not null, version integer not null, root text not null,
   state blob not null, rows integer not null, applied_at text not null) strict;
 create table catalog_fact (name text primary key, value text not null) strict;
@@ -96,6 +101,7 @@ create table price_start (price_start_id text primary key, seller_id integer not
   starts_at text not null, price_cents integer not null check (price_cents > 0), prior_cents integer) strict;
 create table stock (listing_id integer primary key, quantity integer not null check (quantity >= 0)) strict;
 
+{left_out.SCHEMA}
 create table price_now (listing_id integer primary key, starts_at text not null, price_cents integer not null,
   prior_cents integer) strict;
 create table offer (sku_id integer not null, grade_id integer not null, listing_id integer not null,
@@ -137,6 +143,26 @@ def create_indexes(database: Database) -> None:
     database.conn.executescript(INDEXES)
 
 
+def upgrade_catalog(path: Path, *, now: datetime) -> None:
+    """Derive anew what a file of an earlier edition lacks; its rows stay as HQ published them. Nothing where there is no file.
+
+    Raises: DatabaseError, DiskFull; the file then stays as it was.
+    """
+    if not path.exists():
+        return
+    database = connect(path, durable=False, is_new=False)
+    try:
+        if database.execute("pragma user_version").fetchone()[0] == EDITION:
+            return
+        with write(database):
+            for statement in left_out.SCHEMA.split(";\n"):
+                database.execute(statement)
+            refresh(database, None, now=now)
+            database.execute(f"pragma user_version = {EDITION}")
+    finally:
+        database.close()
+
+
 def publication(database: Database) -> int:
     """Return the number of HQ's publication this catalogue stands at; 0 before the first."""
     row = database.execute("select value from catalog_fact where name = 'publication'").fetchone()
@@ -155,14 +181,15 @@ def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: 
     `touched` names the changed keys of each table, under `FORMER_PAIRS` the (SKU, grade) that changed listings stood for
     before, since a listing deleted or moved tells it no more, and under `TURNED_STOCK` the listings that sold out or came back:
     other quantities change no offer. None means everything is new. Announced prices that have started
-    by `now` are in force afterwards. Texts are indexed again only when a SKU or category changed, and a change of grade or
-    seller touches every offer.
+    by `now` are in force afterwards. Rows that no page could show are left out of all of it. Texts are indexed again only when a
+    SKU or category changed, and a change of grade or seller touches every offer.
     """
+    unfit = left_out.judge(database, touched, now=now)
     due = prices.next_start(database)
     # Comparing all that is in force takes half a second in a large campaign: changes of other rows do not pay for it.
     must_settle = touched is None or "price_start" in touched or (due is not None and due <= now)
     repriced = prices.settle(database, now) if must_settle else set()
-    if touched is None or touched.keys() & {"grade", "seller"}:
+    if touched is None or touched.keys() & {"grade", "seller"} or "category" in unfit:
         offers.refresh(database, pairs=None)
     else:
         listing_ids = touched.get("listing", set()) | touched.get(TURNED_STOCK, set()) | repriced

@@ -41,7 +41,11 @@ class Corner:
 
 
 def read_corner(document: dict[str, Any]) -> Corner:
-    """Read a corner document. Raises: KeyError when a field is missing."""
+    """Read a corner document. Raises: Invalid with the `field` and the `reason` when a page could not show it."""
+    from pos.rows import CornerDocument, wrong_in  # noqa: PLC0415 - pydantic is not for commands that know no corner
+
+    for field, reason in wrong_in(CornerDocument, document):
+        raise Invalid(f"{field}: {reason}", field=field, reason=reason)
     return Corner(
         corner_id=document["corner_id"],
         corner_no=document["corner_no"],
@@ -63,11 +67,18 @@ def read_corner(document: dict[str, Any]) -> Corner:
 
 
 def corner(ops: Database) -> Corner:
-    """Return the corner this kiosk is enrolled in. Raises: NotFound before enrolment."""
+    """Return the corner this kiosk is enrolled in.
+
+    Raises: NotFound before enrolment, and while the document is one that no page could show.
+    """
     row = ops.execute("select value from setting where name = 'corner'").fetchone()
     if row is None:
         raise NotFound("this kiosk is not enrolled")
-    return _read_text(row[0])
+    try:
+        return _read_text(row[0])
+    except Invalid as problem:
+        # It must not take the screens down: the next round may bring another.
+        raise NotFound(f"the corner document cannot be read: {problem.detail}") from problem
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ _BATCH = 500
 _SHELF = """
 with part as (select rank, sku_id from shelf where (rank, sku_id) > (?, ?) order by rank, sku_id limit ?)
 select part.rank, part.sku_id, media.kind, media.sha256, media.length
-from part left join media on media.sku_id = part.sku_id
+from part left join shown_media as media on media.sku_id = part.sku_id
 order by part.rank, part.sku_id, media.rank, media.media_id
 """
 
@@ -76,7 +76,9 @@ def known_blobs(database: Database, sha256s: Iterable[str]) -> set[str]:
     given = json.dumps(sorted(sha256s))
     return {
         sha256
-        for (sha256,) in database.execute("select sha256 from media where sha256 in (select value from json_each(?))", [given])
+        for (sha256,) in database.execute(
+            "select sha256 from shown_media where sha256 in (select value from json_each(?))", [given]
+        )
     }
 
 
@@ -85,7 +87,7 @@ def wanted_of_table(database: Database, sku_ids: Iterable[int]) -> list[Wanted]:
     rows = database.execute(
         """
         select media.sku_id, media.kind, media.sha256, media.length
-        from json_each(?) as place cross join media on media.sku_id = place.value
+        from json_each(?) as place cross join shown_media as media on media.sku_id = place.value
         order by place.key, media.rank, media.media_id
         """,
         [json.dumps([*sku_ids])],
@@ -108,7 +110,7 @@ def _drawings(database: Database, column: str, keys: Iterable[Any]) -> list[tupl
     return database.execute(
         f"""
         select media.{column}, media.sha256
-        from json_each(?) as wanted cross join media on media.{column} = wanted.value and media.kind = 'drawing'
+        from json_each(?) as wanted cross join shown_media as media on media.{column} = wanted.value and media.kind = 'drawing'
         order by media.rank, media.media_id
         """,
         [json.dumps([*keys])],
@@ -124,7 +126,7 @@ def _shown(rows: Iterable[tuple[Any, ...]]) -> Iterator[Wanted]:
 
 
 def _read(database: Database, where: str, values: list[Any]) -> list[Medium]:
-    return [_medium(row) for row in database.execute(f"select {_COLUMNS} from media {where}", values)]
+    return [_medium(row) for row in database.execute(f"select {_COLUMNS} from shown_media {where}", values)]
 
 
 def _medium(row: tuple[Any, ...]) -> Medium:

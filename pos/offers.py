@@ -29,9 +29,9 @@ BEST_FIRST = """
   listing.listing_id
 """
 ON_OFFER = """
-  from listing
+  from shown_listing as listing
   join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
-  join seller on seller.seller_id = listing.seller_id and seller.suspended = 0
+  join shown_seller as seller on seller.seller_id = listing.seller_id and seller.suspended = 0
   {started}
   where coalesce(listing.battery_pct, 100) >= {floor}
 """
@@ -43,8 +43,9 @@ SOME_PAIRS = """
 SHELF_ROWS = """
   select sku.sku_id, sku.category_id, sku.brand, sku.storage_gb, min(offer.all_in_cents), sum(1 << grade.rank),
     coalesce(sku.year, 0),
-    (select 1000 - min(count(*), 999) from listing where listing.sku_id = sku.sku_id) * 10000 + 2100 - coalesce(sku.year, 2000)
-  from offer cross join sku using (sku_id) cross join grade using (grade_id)
+    (select 1000 - min(count(*), 999) from shown_listing where sku_id = sku.sku_id) * 10000 + 2100 - coalesce(sku.year, 2000)
+  from offer cross join shown_sku as sku using (sku_id) cross join shown_grade as grade using (grade_id)
+    cross join shown_category using (category_id)
   {only}
   group by offer.sku_id
 """
@@ -97,7 +98,7 @@ def best_first(price: str) -> str:
 
 def grades(database: Database) -> list[dict[str, Any]]:
     """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
-    rows = database.execute("select grade_id, rank, body from grade order by rank")
+    rows = database.execute("select grade_id, rank, body from shown_grade order by rank")
     return [{**read_body(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
 
 
@@ -121,7 +122,7 @@ def offer_of_listing(database: Database, listing_id: int) -> Offer:
     if rows:
         return _offer(rows[0], [])
     known = database.execute(
-        "select sku.sku, listing.grade_id from listing join sku using (sku_id) where listing_id = ?", [listing_id]
+        "select sku, grade_id from shown_listing join shown_sku using (sku_id) where listing_id = ?", [listing_id]
     ).fetchone()
     raise ListingGone(listing_id=listing_id, sku=known[0] if known else None, grade_id=known[1] if known else None)
 
@@ -153,7 +154,7 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
     if pairs is not None:
         given["pairs"] = json.dumps([f"{sku_id}.{grade_id}" for sku_id, grade_id in sorted(pairs)])
         given["skus"] = json.dumps(sorted({sku_id for sku_id, _ in pairs} | set(sku_ids)))
-    every_pair = "select sku_id, grade_id from (select distinct sku_id from listing) cross join grade"
+    every_pair = "select sku_id, grade_id from (select distinct sku_id from shown_listing) cross join shown_grade"
     # Most of the time no announced price is in force: not looking for one saves a quarter.
     is_any = database.execute("select exists(select 1 from price_now)").fetchone()[0]
     price, started = (PRICE, STARTED) if is_any else ("listing.price_cents", "")
@@ -168,7 +169,7 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
           ) as listing_id
           from ({SOME_PAIRS if given else every_pair}) as pair
         ) as best
-        join listing on listing.listing_id = best.listing_id
+        join shown_listing as listing on listing.listing_id = best.listing_id
         {started}
     """
     held = f"select sku_id, grade_id, listing_id, all_in_cents from offer where (sku_id, grade_id) in ({SOME_PAIRS})"
@@ -212,7 +213,7 @@ def _on_offer(database: Database, started: str = STARTED) -> str:
 
     Reading a floor out of its grade's JSON for every listing would cost more than all the rest of a refresh.
     """
-    floors = database.execute("select grade_id, coalesce(body ->> '$.battery_min_pct', 0) from grade")
+    floors = database.execute("select grade_id, coalesce(body ->> '$.battery_min_pct', 0) from shown_grade")
     cases = " ".join(f"when {int(grade_id)} then {int(floor)}" for grade_id, floor in floors)
     return ON_OFFER.format(started=started, floor=f"case listing.grade_id {cases} end" if cases else "null")
 

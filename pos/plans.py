@@ -43,7 +43,7 @@ class Option:
 
 def plans(database: Database) -> list[Plan]:
     """Return every plan of the market, in HQ's order."""
-    rows = database.execute("select plan_id, partner_id, rank, body from plan order by rank, plan_id")
+    rows = database.execute("select plan_id, partner_id, rank, body from shown_plan order by rank, plan_id")
     return [Plan(plan_id=row[0], partner_id=row[1], rank=row[2], body=read_body(row[3])) for row in rows]
 
 
@@ -57,7 +57,7 @@ def plan(database: Database, plan_id: int) -> Plan:
 
 def options(database: Database, *, category_id: str | None, has_device: bool, has_plan: bool) -> list[Option]:
     """Return the options open to a line with these contents, in HQ's order."""
-    rows = database.execute("select option_id, rank, body from option order by rank, option_id")
+    rows = database.execute("select option_id, rank, body from shown_option order by rank, option_id")
     every = [Option(option_id=row[0], rank=row[1], body=read_body(row[2])) for row in rows]
     return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
 
@@ -66,7 +66,7 @@ def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
     """Return the body of the law of this kind in force on `day` (`YYYY-MM-DD`), or None where the market has none."""
     row = database.execute(
         """
-        select body from law
+        select body from shown_law
         where kind = ? and valid_from <= ? and (valid_to is null or valid_to > ?)
         order by valid_from desc, law_id desc, law_id
         limit 1

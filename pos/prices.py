@@ -18,7 +18,7 @@ MOST_AHEAD = timedelta(minutes=5)
 # SQLite takes the other columns of a group from the row that holds the maximum.
 STARTED = """
   select listing_id, max(starts_at) as starts_at, price_cents, prior_cents
-  from price_start
+  from shown_price_start
   where starts_at <= :at
   group by listing_id
 """
@@ -60,6 +60,6 @@ def in_force_since(database: Database) -> datetime | None:
 def next_start(database: Database) -> datetime | None:
     """Return when the next announced price starts, which may be past while nobody put it in force; None when none is known."""
     (text,) = database.execute(
-        "select min(starts_at) from price_start where starts_at > (select coalesce(max(starts_at), '') from price_now)"
+        "select min(starts_at) from shown_price_start where starts_at > (select coalesce(max(starts_at), '') from price_now)"
     ).fetchone()
     return clock.from_text(text) if text else None

@@ -357,7 +357,6 @@ class CornerDocument(Shape):
     phone: Name
     paper_mm: Literal[80, 58]
     slip_prefix: Annotated[Web, Field(max_length=500)]
-    partner_id: Key
     partner: PartnerRow
     planogram: Planogram
     clerks: Clerks

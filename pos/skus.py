@@ -76,8 +76,8 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
               found.place
             from ({found} limit :limit) as found
             cross join shelf on shelf.sku_id = found.sku_id
-            cross join sku on sku.sku_id = found.sku_id
-            cross join category on category.category_id = shelf.category_id
+            cross join shown_sku as sku on sku.sku_id = found.sku_id
+            cross join shown_category as category on category.category_id = shelf.category_id
             order by found.place {down}, found.sku_id {down}
             """,
             {**values, "limit": limit + 1},
@@ -92,7 +92,7 @@ def facets(database: Database, query: Query) -> dict[str, list[dict[str, Any]]]:
     """Return what the query can be narrowed to: `categories`, and the `brands` and `storages` of the chosen category."""
     categories = [
         {"category_id": category_id, "form": (body := read_body(text))["form"], "name": body["name"]}
-        for category_id, text in database.execute("select category_id, body from category order by rank, category_id")
+        for category_id, text in database.execute("select category_id, body from shown_category order by rank, category_id")
     ]
     within = "where category_id = :category" if query.category else "where true"
     given = {"category": query.category} if query.category else {}
@@ -122,7 +122,7 @@ def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
     rows = database.execute(
         """
         select sku.sku_id, sku.sku, sku.storage_gb, sku.body -> '$.color', shelf.from_cents
-        from sku join shelf using (sku_id)
+        from shown_sku as sku join shelf using (sku_id)
         where sku.category_id = ? and sku.brand = ? and sku.model = ?
         order by sku.storage_gb, sku.sku
         limit 60
@@ -157,9 +157,9 @@ def index_words(database: Database) -> None:
     database.execute("delete from sku_search")
     names = {
         category_id: " ".join(json.loads(body)["name"].values())
-        for category_id, body in database.execute("select category_id, body from category")
+        for category_id, body in database.execute("select category_id, body from shown_category")
     }
-    rows = database.execute("select sku_id, category_id, brand, model, storage_gb, body from sku")
+    rows = database.execute("select sku_id, category_id, brand, model, storage_gb, body from shown_sku")
     database.conn.executemany("insert into sku_search (rowid, words) values (?, ?)", (_words_row(row, names) for row in rows))
     database.execute("delete from spelling")
     vocabulary = list(database.execute("select term, doc from sku_word"))
@@ -300,7 +300,7 @@ def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str],
         "+shelf.category_id = :category": ("category", query.category or None),
         "+shelf.brand = :brand": ("brand", query.brand or None),
         "+shelf.storage_gb = :storage": ("storage", query.storage_gb),
-        "shelf.grades >> (select rank from grade where grade_id = :grade) & 1": ("grade", query.grade_id),
+        "shelf.grades >> (select rank from shown_grade where grade_id = :grade) & 1": ("grade", query.grade_id),
         "offer.grade_id = :grade": ("grade", query.grade_id),
         f"{cents} >= :min": ("min", query.min_cents),
         f"{cents} <= :max": ("max", query.max_cents),
@@ -340,8 +340,8 @@ def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
         f"""
         select sku.sku_id, sku.sku, sku.category_id, sku.brand, sku.model, sku.storage_gb, sku.year, sku.body,
           category.body, shelf.from_cents, shelf.grades
-        from sku
-        join category using (category_id)
+        from shown_sku as sku
+        join shown_category as category using (category_id)
         left join shelf using (sku_id)
         where {where}
         """,

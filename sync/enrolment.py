@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pos import clock
 from pos.corners import read_corner
 from pos.db import Store
+from pos.errors import Invalid
 from pos.ops import store_setting
 from pos.tokens import key_id
 from pos.trusted_time import learn_time
@@ -211,8 +212,8 @@ def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
         texts = [answer[name] for name in ("corner_sha256", "key_id", "stream", "root", "time")]
         first_counter = answer["first_counter"]
         clock.from_text(answer["time"])
-    except (KeyError, TypeError, ValueError) as problem:
-        raise Malformed("the answer to the enrolment lacks a field") from problem
+    except (KeyError, TypeError, ValueError, Invalid) as problem:
+        raise Malformed(f"the answer to the enrolment lacks a field: {problem}") from problem
     if not all(isinstance(text, str) for text in texts) or type(first_counter) is not int or not 0 < first_counter < 2**40:
         raise Malformed("the answer to the enrolment lacks a field")
     if answer["key_id"] != own_key_id or corner_sha256(document) != answer["corner_sha256"]:

@@ -73,6 +73,12 @@ class NotEnoughKeys(SyncError):
     status = 409
 
 
+class CornerUnreadable(SyncError):
+    """The corner document held is one no page could show: what to follow is not known until HQ sends another."""
+
+    status = 409
+
+
 class NoRoom(SyncError):
     """The kiosk's disk is nearly full: what is left is for slips, and the catalogue stays where it is."""
 

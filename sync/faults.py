@@ -29,6 +29,7 @@ FAULTS: dict[str, Severity] = {
     "stale": Severity.NOTE,
     "wal_large": Severity.NOTE,
     "catalog_damaged": Severity.NOTE,
+    "rows_left_out": Severity.ACT,
     "media_paused": Severity.NOTE,
     "throttled": Severity.NOTE,
     "event_set_aside": Severity.NOTE,

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from sqlite_utils import Database
 
-from pos.catalog import CHANNELS, TABLES, create_indexes, publication, refresh
+from pos.catalog import CHANNELS, TABLES, create_indexes, publication, refresh, upgrade_catalog
 from pos.corners import Corner
 from pos.db import DatabaseError, Store, write
 from sync.blobs import BlobSource, FetchedBlobs
@@ -149,6 +149,7 @@ def _follow(
     if (head.market, head.ring) != (wanted.market, wanted.ring):
         raise Untrusted(f"the head of {head.market} {head.ring} was served for {wanted.market} {wanted.ring}")
     line = head.line_for(wanted.corner_id)
+    _upgrade(catalog, now=now)
     held = _held(catalog, wanted.market)
     seen = Moved(
         before=held.publication if held else 0,
@@ -228,6 +229,15 @@ def _apply(
         if isinstance(problem, DatabaseError):
             set_aside(catalog)
         return _by_snapshot(catalog, line, blobs, facts, now=now, progress=progress)
+
+
+def _upgrade(catalog: Store, *, now: datetime) -> None:
+    try:
+        upgrade_catalog(catalog.path, now=now)
+    except DatabaseError as problem:
+        if not is_damage(problem):
+            raise
+        set_aside(catalog)
 
 
 def _held(catalog: Store, market: str) -> _Held | None:

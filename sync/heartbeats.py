@@ -21,6 +21,7 @@ from sqlite_utils import Database
 from pos import clock, outbox
 from pos.catalog import CHANNELS, publication
 from pos.db import DatabaseError, Store, sqlite3  # type: ignore[attr-defined]
+from pos.left_out import FAULT, MOST_EXAMPLES, LeftOut, left_out
 from pos.ops import setting
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
@@ -61,8 +62,10 @@ def heartbeat_of(
     """
     database = ops.read()
     pending, oldest_at = outbox.depth(database, acked=setting(database, "acked") or 0)
+    unfit = _unfit(catalog)
     said = {
         **_held(catalog),
+        "left_out": {"rows": unfit.rows, "examples": list(unfit.examples)} if unfit.rows else None,
         "failed": setting(database, FAILED),
         "ring": (setting(database, "corner") or {}).get("ring", "stable"),
         "software": software,
@@ -71,7 +74,9 @@ def heartbeat_of(
         "pending": pending,
         "oldest_at": oldest_at,
         "next_counter": next_counter(database, setting(database, "key_id") or ""),
-        "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {})}),
+        "faults": _weightiest(
+            {**own_faults, **(setting(database, "sync_faults") or {}), **({FAULT: unfit.since} if unfit.rows else {})}
+        ),
         "clock": {
             "wall": clock.to_text(now),
             "up_s": int(time.monotonic()),
@@ -144,6 +149,13 @@ def _held(catalog: Store) -> Heartbeat:
         }
     except (FileNotFoundError, DatabaseError):
         return {"catalog": {}, "publication": 0, "line": "", "jumps": None}
+
+
+def _unfit(catalog: Store) -> LeftOut:
+    try:
+        return left_out(catalog.read())
+    except (FileNotFoundError, DatabaseError):
+        return LeftOut(rows=0, since=None, examples=())
 
 
 def _shown(held: SyncCursor) -> dict[str, Any]:
@@ -220,6 +232,16 @@ def _failed(value: Any) -> dict[str, Any] | None:
     return _object(value, {"line": _text, "publication": _whole, "code": _text})
 
 
+def _left_out(value: Any) -> dict[str, Any] | None:
+    said = _object(value, {"rows": _whole, "examples": _examples})
+    return said if said and said["rows"] else None
+
+
+def _examples(value: Any) -> list[str]:
+    said = [_text(each) for each in value[:MOST_EXAMPLES]] if isinstance(value, list) else []
+    return [text for text in said if text]
+
+
 def _truth(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -236,6 +258,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "line": _line,
     "jumps": _jumps,
     "failed": _failed,
+    "left_out": _left_out,
     "ring": _ring,
     "software": _text,
     "sqlite": _text,

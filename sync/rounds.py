@@ -13,14 +13,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from sqlite_utils import Database
+
 from pos import clock, outbox
 from pos.corners import corner
 from pos.db import Store
+from pos.errors import NotFound
 from pos.ops import setting, store_setting
 from pos.slips import load_device
 from pos.trusted_time import is_clock_wrong, trusted_now
 from sync.client import Client
-from sync.errors import MetadataExpired, Rejected, SyncError
+from sync.errors import CornerUnreadable, MetadataExpired, Rejected, SyncError
 from sync.follower import Moved, Progress, Wanted, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, hold
@@ -85,7 +88,6 @@ def run_round(
     enrolment, DatabaseError and DiskFull for the kiosk's own disk.
     """
     with hold(directory / LOCK_FILE):
-        wanted = Wanted.by(corner(ops.read()))
         key = load_device(directory).private_key
         problems: list[SyncError] = []
         trust = open_trust(directory, ops, client, now=now)
@@ -102,6 +104,7 @@ def run_round(
             return pushed
 
         def bring() -> Moved:
+            wanted = _wanted(ops.read())
             check_room(catalog)
             at = trusted_now(ops.read(), now())
             return follow(catalog, trust, wanted, now=at, progress=progress, keep_blobs=is_shared(ops))
@@ -136,6 +139,16 @@ def _together(earlier: Pushed | None, later: Pushed | None) -> Pushed | None:
         return later or earlier
     sent, is_new_corner = earlier.sent + later.sent, earlier.is_new_corner or later.is_new_corner
     return replace(later, sent=sent, is_new_corner=is_new_corner)
+
+
+def _wanted(ops: Database) -> Wanted:
+    """Return what this kiosk follows. Raises: NotFound before enrolment, CornerUnreadable."""
+    try:
+        return Wanted.by(corner(ops))
+    except NotFound as problem:
+        if setting(ops, "corner") is None:
+            raise
+        raise CornerUnreadable(problem.detail) from problem
 
 
 def _remember(ops: Store, heartbeat: Heartbeat, *, now: datetime) -> None:

@@ -22,6 +22,7 @@ from sqlite_utils import Database
 from pos import clock, outbox
 from pos.corners import read_corner
 from pos.db import Store
+from pos.errors import Invalid
 from pos.ops import setting, store_setting
 from pos.tokens import EPOCH, key_id
 from pos.trusted_time import learn_time
@@ -201,7 +202,9 @@ def _accept(ops: Store, answer: dict[str, Any], stubs: Mapping[int, str], *, now
         if arrived.keys() - outbox.set_aside(database).keys():
             outbox.note_set_aside(database, arrived, now=now)
         learn_time(database, hq_time, wall=now)
-        if corner is not None:
+    if corner is not None:
+        # Apart: what HQ holds stays acknowledged whatever the document is worth.
+        with ops.write() as database:
             _store_corner(database, corner)
     return ack
 
@@ -210,8 +213,8 @@ def _store_corner(database: Database, corner: dict[str, Any]) -> None:
     try:
         document, sha256 = corner["document"], corner["sha256"]
         read_corner(document)
-    except (KeyError, TypeError) as problem:
-        raise Malformed("the corner document lacks a field") from problem
+    except (KeyError, TypeError, Invalid) as problem:
+        raise Malformed(f"not a corner document: {problem}") from problem
     if corner_sha256(document) != sha256:
         raise Untrusted("the corner document is not what was announced")
     store_setting(database, "corner", document)

@@ -12,14 +12,14 @@ from pos.db import connect
 from sync.follower import Wanted, follow
 from sync.log import mark_dirty
 from sync.publisher import publish
-from tests.sync.conftest import NOW, Hq, Kiosk, Line, listing, sku
+from tests.sync.conftest import NOW, Hq, Kiosk, Line, grade, listing, sku
 
 DERIVED = ("offer", "shelf", "facet", "price_now", "spelling", "sku_word")
 """What pages show: a ghost or a duplicate would stand here."""
 
 
-def grade(hq: Hq) -> None:
-    hq.put("grade", (10, 3, '{"code": "EXCELLENT", "battery_min_pct": 80}'))
+def second_grade(hq: Hq) -> None:
+    hq.put("grade", grade(10, 3, "EXCELLENT", 80))
 
 
 def moved(row: int, *, sku_id: int = 1, grade_id: int = 9) -> tuple[object, ...]:
@@ -80,7 +80,7 @@ def shown(kiosk: Kiosk) -> dict[str, list[tuple[object, ...]]]:
 def test_fault_27_only_the_channels_that_changed_are_fetched_and_nothing_stays_behind(
     hq: Hq, follower: Kiosk, fresh: Kiosk, line: Line, change: str
 ) -> None:
-    grade(hq)
+    second_grade(hq)
     hq.publish()
     follower.follow()
     act, channels = CHANGES[change]

@@ -33,6 +33,7 @@ def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk
         "printers": [{"name": "127.0.0.1:9100", "state": "unknown", "queue": 0}],
         "media": {"files": 0, "bytes": 0},
         "faults": [],
+        "left_out": {"rows": 0, "examples": []},
         "ring": "stable",
         "publication": state["publication"],
     }

@@ -46,7 +46,7 @@ def test_there_is_no_corner_before_enrolment(tmp_path: Path) -> None:
 def test_a_corner_document_is_whole_or_refused(field: str) -> None:
     document = world.corner_document()
     del document[field]
-    with pytest.raises(KeyError):
+    with pytest.raises(Invalid, match=f"{field}: missing"):
         corners.read_corner(document)
 
 

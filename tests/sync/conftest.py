@@ -35,12 +35,21 @@ KEYS = {table.name: table for table in TABLES}
 Row = tuple[Any, ...]
 
 
+PHONES = {"fr": "Téléphones", "en": "Phones"}
+
+
 def listing(listing_id: int, sku_id: int = 1, price_cents: int = 36_900) -> Row:
     return (listing_id, sku_id, 9, 1, price_cents, 499, 3, 24, 1, 90, 0, None)
 
 
 def sku(sku_id: int, code: str) -> Row:
     return (sku_id, code, "phones", "Apple", "iPhone 12", 128, 2020, json.dumps({"words": "téléphone [[1],[2]]"}))
+
+
+def grade(grade_id: int, rank: int, code: str, floor: int) -> Row:
+    words = {"fr": code.lower(), "en": code.lower()}
+    body = {"code": code, "battery_min_pct": floor, "name": words, "screen": words, "body": words, "parts": words}
+    return (grade_id, rank, json.dumps(body))
 
 
 class Hq:
@@ -223,9 +232,9 @@ def hq(tmp_path: Path) -> Iterable[Hq]:
     directory = tmp_path / "hq"
     directory.mkdir()
     hq = Hq(directory)
-    hq.put("grade", (9, 4, '{"code": "PREMIUM", "battery_min_pct": 85}'))
-    hq.put("category", ("phones", 1, '{"form": "phone", "name": {"fr": "Téléphones", "en": "Phones"}}'))
-    hq.put("seller", (1, 9_000, 0, '{"name": "Atelier Loire"}'))
+    hq.put("grade", grade(9, 4, "PREMIUM", 85))
+    hq.put("category", ("phones", 1, json.dumps({"form": "phone", "name": PHONES, "levy": "phone", "co2": None, "compare": []})))
+    hq.put("seller", (1, 9_000, 0, json.dumps({"name": "Atelier Loire", "legal_name": "Atelier Loire SAS", "city": "Nantes"})))
     hq.put("sku", sku(1, "IPHONE-12-128-BLUE"), sku(2, "IPHONE-12-128-RED"))
     hq.put("listing", *(listing(number) for number in range(1, 201)))
     hq.put("stock", *((number, 5) for number in range(1, 201)))

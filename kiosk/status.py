@@ -11,7 +11,7 @@ from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError
 from pos.errors import PosError
-from pos.left_out import FAULT, left_out
+from pos.left_out import left_out
 from pos.ops import setting
 
 routes = Blueprint("status", __name__)
@@ -132,8 +132,7 @@ def _faults() -> list[dict[str, str | None]]:
         faults.append({"code": "key_missing", "since": None})
     try:
         web.catalog().execute("select 1 from shelf limit 1").fetchone()
-        if (found := left_out(web.catalog())).rows:
-            faults.append({"code": FAULT, "since": found.since})
+        faults.extend({"code": code, "since": since} for code, since in left_out(web.catalog()).fault.items())
     except (PosError, DatabaseError):
         faults.append({"code": "catalog_missing", "since": None})
     held = {code: since for code, since in list(web.kiosk().faults.items()) if code != "records_damaged"}

@@ -66,6 +66,11 @@ class LeftOut:
     since: str | None
     examples: tuple[str, ...]
 
+    @property
+    def fault(self) -> dict[str, str]:
+        """The fault this is, by code, and since when; nothing where every row can be shown."""
+        return {FAULT: self.since} if self.since is not None else {}
+
 
 def judge(database: Database, touched: Mapping[str, set[Any]] | None, *, now: datetime) -> set[str]:
     """Judge the rows of the keys `touched`, None for every row, and return the tables of which other rows are left out now.

@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from pos import clock, outbox
 from pos.catalog import CHANNELS, publication
 from pos.db import DatabaseError, Store, sqlite3  # type: ignore[attr-defined]
-from pos.left_out import FAULT, MOST_EXAMPLES, LeftOut, left_out
+from pos.left_out import MOST_EXAMPLES, LeftOut, left_out
 from pos.ops import setting
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
@@ -74,9 +74,7 @@ def heartbeat_of(
         "pending": pending,
         "oldest_at": oldest_at,
         "next_counter": next_counter(database, setting(database, "key_id") or ""),
-        "faults": _weightiest(
-            {**own_faults, **(setting(database, "sync_faults") or {}), **({FAULT: unfit.since} if unfit.rows else {})}
-        ),
+        "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {}), **unfit.fault}),
         "clock": {
             "wall": clock.to_text(now),
             "up_s": int(time.monotonic()),

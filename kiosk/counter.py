@@ -180,7 +180,7 @@ def _priced_now(found: Slip) -> Priced:
     """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
     catalog = web.catalog()
     wishes = [(line_no, _wish(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
-    return selections.price(catalog, found.selection_id, wishes, now=clock.now())
+    return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=web.corner().time_zone)
 
 
 def _wish(line: dict[str, Any]) -> Wish:

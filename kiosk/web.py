@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, current_app, g, request
+from flask import Response, current_app, g, has_app_context, request
 from jinja2 import Environment, Template
 from sqlite_utils import Database
 
@@ -133,8 +133,9 @@ def corner_or_none() -> Corner | None:
 
 
 def today() -> str:
-    """Return the day of the laws that hold now, `YYYY-MM-DD`, in UTC."""
-    return clock.to_text(clock.now())[:10]
+    """Return the day of the laws that hold now, `YYYY-MM-DD`, where this kiosk stands."""
+    here = corner_or_none() if has_app_context() else None
+    return clock.local_day(clock.now(), here.time_zone if here else clock.HOME_ZONE)
 
 
 def _market_currency() -> str:
@@ -218,7 +219,7 @@ def settle_visitor() -> None:
     g.language = wished if wished in spoken else spoken[0]
     g.spoken = spoken
     g.currency = here.currency if here else _market_currency()
-    g.time_zone = here.time_zone if here else "Europe/Paris"
+    g.time_zone = here.time_zone if here else clock.HOME_ZONE
     g.translations = languages.translations("kiosk", g.language, current_app.extensions["comptoir-pages"])
 
 
@@ -295,6 +296,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "money": lambda cents, currency=None: languages.money(cents, currency or g.currency, language),
         "short": lambda cents: languages.short_money(cents, g.currency, language),
         "number": lambda value: languages.number(value, language),
+        "date": lambda text: languages.date(text, language),
         "day": lambda text: languages.day(text, language, g.time_zone),
         "moment": lambda text: languages.moment(text, language, g.time_zone),
         "hour": lambda text: _hour(text, language, g.time_zone),

@@ -176,7 +176,7 @@ def _days(history: list[dict[str, Any]], now: datetime) -> Iterator[tuple[str, l
     for back in range(DAYS):
         day = clock.to_text(now - timedelta(days=back))[:10]
         names = [f"{day}T{hour:02d}" for hour in range(24)]
-        yield f"{day}T12:00:00Z", [hours.get(name, "silent" if name <= clock.to_text(now)[:13] else "ahead") for name in names]
+        yield day, [hours.get(name, "silent" if name <= clock.to_text(now)[:13] else "ahead") for name in names]
 
 
 def _changes(history: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -161,7 +161,7 @@ def _reading(
     now: datetime,
     replace: Mapping[int, int],
 ) -> Reading:
-    market = json.loads(device["market"])
+    market, corner = json.loads(device["market"]), json.loads(device["corner"])
     issued = issued_at(connection, token, market["market"], now=now)
     until = issued + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))
     key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
@@ -188,7 +188,7 @@ def _reading(
         number=number,
         corner_id=device["corner_id"],
         key_id=device["key_id"],
-        corner=json.loads(device["corner"]),
+        corner=corner,
         market=market,
         issued_at=clock.to_text(issued),
         valid_until=clock.to_text(until),
@@ -200,7 +200,7 @@ def _reading(
         ),
         order_id=claimed["order_id"] if claimed else None,
         lines=lines,
-        laws=_laws(connection, market["market"], clock.to_text(now)[:10]),
+        laws=_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
     )
 
 

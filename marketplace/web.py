@@ -94,6 +94,7 @@ def set_up(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=lambda cents, currency: languages.money(cents, currency, language()),
         number=lambda value: languages.number(value, language()),
+        date=lambda text: languages.date(text, language()),
         day=lambda at, zone: languages.day(at, language(), zone),
         moment=lambda at, zone: languages.moment(at, language(), zone),
         said=lambda texts: text_of(texts, language()),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+HOME_ZONE = "Europe/Paris"
+"""Where a kiosk is that does not know its corner, and where HQ sits."""
 
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
@@ -23,6 +27,11 @@ def from_text(text: str) -> datetime:
     if not _FORM.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a time as we write it")
     return datetime.fromisoformat(text)
+
+
+def local_day(at: datetime, zone: str) -> str:
+    """Return the day it is in a time zone at this moment, as `YYYY-MM-DD`: laws and claims go by the day of their place."""
+    return at.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def is_text(value: object) -> bool:

@@ -81,6 +81,14 @@ def corner(ops: Database) -> Corner:
         raise NotFound(f"the corner document cannot be read: {problem.detail}") from problem
 
 
+def zone_of(ops: Database) -> str:
+    """Return the time zone this kiosk stands in."""
+    try:
+        return corner(ops).time_zone
+    except NotFound:
+        return clock.HOME_ZONE
+
+
 @lru_cache(maxsize=8)
 def _read_text(text: str) -> Corner:
     """Read a corner document as it is stored; every page asks for it, and the same text is the same corner."""

@@ -5,6 +5,7 @@ French stands in the sources; every other language is a `.po` file beside the pa
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
 from collections.abc import Mapping
@@ -66,6 +67,12 @@ def money_by_code(cents: int, currency: str, language: str) -> str:
 def number(value: int, language: str) -> str:
     """Return a whole number with the language's grouping."""
     return format_decimal(value, locale=LOCALES[language])
+
+
+@lru_cache(maxsize=4096)
+def date(text: str, language: str) -> str:
+    """Return a day `YYYY-MM-DD` in words, the same wherever it is read: `6 décembre 2026`."""
+    return format_date(datetime.date.fromisoformat(text), "long", locale=LOCALES[language])
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
 from pos.claims import co2_avoided, vat_note
+from pos.corners import zone_of
 from pos.credit import credit_notice
 from pos.eligibility import Acquisition, check_plan
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
@@ -208,12 +209,14 @@ def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now
         )
         for row in rows
     ]
-    return price(catalog, selection_id, wishes, now=now)
+    return price(catalog, selection_id, wishes, now=now, zone=zone_of(ops))
 
 
-def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish]], *, now: datetime) -> Priced:
-    """Return numbered wishes at today's prices, as a selection of that id would show them."""
-    lines = tuple(_priced_lines(catalog, wishes, now))
+def price(
+    catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish]], *, now: datetime, zone: str = clock.HOME_ZONE
+) -> Priced:
+    """Return numbered wishes at today's prices, as a selection of that id would show them in a corner of that `zone`."""
+    lines = tuple(_priced_lines(catalog, wishes, now, zone))
     present = [line for line in lines if line.totals is not None]
     shown = [[line.line_no, line.state, line.facts] for line in lines]
     fingerprint = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
@@ -221,20 +224,20 @@ def price(catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish
     return Priced(selection_id=selection_id, lines=lines, totals=totals, fingerprint=fingerprint)
 
 
-def _priced_lines(catalog: Database, wishes: Sequence[tuple[int, Wish]], now: datetime) -> Iterator[PricedLine]:
+def _priced_lines(catalog: Database, wishes: Sequence[tuple[int, Wish]], now: datetime, zone: str) -> Iterator[PricedLine]:
     """Yield each line; lines of one listing take its stock in their order."""
     taken: dict[int | None, int] = {}
     for line_no, wish in wishes:
-        line = _priced_line(catalog, line_no, wish, now, earlier=taken.get(wish.listing_id, 0))
+        line = _priced_line(catalog, line_no, wish, now, zone=zone, earlier=taken.get(wish.listing_id, 0))
         if line.state != "gone":
             taken[wish.listing_id] = taken.get(wish.listing_id, 0) + wish.quantity
         yield line
 
 
-def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, earlier: int) -> PricedLine:
+def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, zone: str, earlier: int) -> PricedLine:
     try:
         offer = _offer_for(catalog, replace(wish, quantity=wish.quantity + earlier), earlier=earlier)
-        facts = line_facts(catalog, wish, offer, now=now)
+        facts = line_facts(catalog, wish, offer, now=now, zone=zone)
     except (ListingGone, NotFound) as problem:
         instead = _instead(catalog, replace(wish, quantity=wish.quantity + earlier), problem)
         return PricedLine(line_no=line_no, wish=wish, state="gone", offer=None, instead=instead, facts={}, totals=None)
@@ -243,8 +246,12 @@ def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, 
     return PricedLine(line_no=line_no, wish=wish, state=state, offer=offer, instead=None, facts=facts, totals=totals)
 
 
-def line_facts(catalog: Database, wish: Wish, offer: Offer | None, *, now: datetime) -> dict[str, Any]:
-    """Return every fact of a line that its slip will freeze; `totals` and `credit` are computed from the others.
+def line_facts(
+    catalog: Database, wish: Wish, offer: Offer | None, *, now: datetime, zone: str = clock.HOME_ZONE
+) -> dict[str, Any]:
+    """Return every fact of a line that its slip will freeze, by the laws of the day in `zone`.
+
+    `totals` and `credit` are computed from the others.
 
     Raises: NotFound when the plan or an option is no longer published.
     """
@@ -252,7 +259,7 @@ def line_facts(catalog: Database, wish: Wish, offer: Offer | None, *, now: datet
     chosen = _chosen_options(catalog, wish, offer)
     if len(chosen) != len(wish.option_ids):
         raise NotFound(option_ids=list(wish.option_ids))
-    day = clock.to_text(now)[:10]
+    day = clock.local_day(now, zone)
     facts: dict[str, Any] = {
         "listing": _listing_facts(catalog, offer, day) if offer else None,
         "plan": _plan_facts(catalog, plan, offer, wish.acquisition, day) if plan else None,

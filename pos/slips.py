@@ -231,8 +231,8 @@ def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
 
 
 def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:
-    guarantee = law(catalog, "legal_guarantee", clock.to_text(issued)[:10])
-    withdrawal = law(catalog, "withdrawal", clock.to_text(issued)[:10])
+    day = clock.local_day(issued, corner.time_zone)
+    guarantee, withdrawal = law(catalog, "legal_guarantee", day), law(catalog, "withdrawal", day)
     return {
         "format": 1,
         "number": tokens.slip_number(corner.corner_no, counter),

@@ -58,3 +58,16 @@ def test_what_is_no_text_is_no_moment(value: object) -> None:
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_year_that_some_time_zone_cannot_show_is_not_believed(text: str) -> None:
     assert not clock.is_text(text)
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "day"),
+    [
+        ("2026-11-30T23:30:00Z", "Europe/Paris", "2026-12-01"),
+        ("2026-12-01T01:00:00Z", "America/New_York", "2026-11-30"),
+        ("2026-06-30T22:00:00Z", "Europe/Paris", "2026-07-01"),
+        ("2026-11-30T15:30:00Z", "Asia/Tokyo", "2026-12-01"),
+    ],
+)
+def test_a_day_belongs_to_a_place(at: str, zone: str, day: str) -> None:
+    assert clock.local_day(clock.from_text(at), zone) == day

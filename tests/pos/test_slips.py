@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,20 @@ def test_a_slip_carries_what_was_chosen(kiosk: Kiosk) -> None:
     assert slip.facts["lines"][0]["listing"]["copy_levy_cents"] == 1008
     assert slip.facts["lines"][0]["plan"]["exit_after_12_cents"] == 12 * 2499 * 2000 // 10000
     assert slip.valid_until == "2026-12-06T14:32:00Z"
+
+
+def test_a_law_begins_at_midnight_of_the_corner(kiosk: Kiosk) -> None:
+    """30 days to withdraw from 1 December on, half an hour after midnight in Nantes, when it is still November in UTC."""
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update law set valid_to = '2026-12-01' where kind = 'withdrawal'")
+        catalog.execute("""insert into law values ('fr-new', 'withdrawal', '2026-12-01', null, '{"days": 30}')""")
+        catalog.execute("update law set valid_to = '2026-12-01' where kind = 'copy_levy'")
+    before, after = (datetime(2026, 11, 30, hour, 30, tzinfo=UTC) - NOW for hour in (22, 23))
+
+    assert issue(kiosk, selection_of(kiosk, BUNDLE), later=before).facts["guarantees"]["withdrawal_days"] == 14
+    facts = issue(kiosk, selection_of(kiosk, BUNDLE), later=after).facts
+    assert facts["guarantees"]["withdrawal_days"] == 30
+    assert facts["lines"][0]["listing"]["copy_levy_cents"] is None
 
 
 def test_a_slip_and_its_event_are_one(kiosk: Kiosk) -> None:

@@ -16,12 +16,12 @@ from types import FrameType
 from typing import Any
 
 import click
-from cheroot.wsgi import Server
 from sqlite_utils import Database
 
-from kiosk import printers
+from kiosk import print_jobs, printers
 from kiosk.app import create_app
 from kiosk.background import Rounds
+from kiosk.door import KioskServer
 from kiosk.status import describe
 from pos import clock, outbox
 from pos.catalog import upgrade_catalog
@@ -37,12 +37,14 @@ from sync.client import Client
 from sync.enrolment import enrol
 from sync.follower import Wanted
 from sync.heads import decode_head
-from sync.locks import LOCK_FILE, hold
+from sync.locks import LOCK_FILE, hold, serve_alone
 from sync.media import BUDGET_BYTES, Fetched, MediaStore
 from sync.mirrors import MIRRORS, SHARED, open_trust
 from sync.rounds import REPLACED, REVOKED, RoundReport
 
-THREADS = 8
+LAST_S = 3.0
+"""How long requests and prints under way may take to end once the process is told to stop."""
+STOP_S = 4
 PROGRESS_FROM_S = 1.0
 LEAST_FREE_BYTES = 200 * 2**20
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -150,24 +152,35 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - refused, not listened on
         raise click.BadParameter("one of this machine's own addresses: pages answer only to names they know", param_hint="--host")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    directory.mkdir(parents=True, exist_ok=True)
-    hosts = [] if host == "127.0.0.1" else [host]
-    server = Server((host, port), _not_yet, numthreads=THREADS, server_name="kiosk")
-    # The port first: where another kiosk serves already, its prints under way must not be taken for forgotten ones.
-    server.prepare()
+    # Until it serves, a signal ends it where it is: what is on disk then is what any start finds.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    address = f"http://{bracketed(host)}:{port}/"
+    with serve_alone(directory, address=address):
+        server = KioskServer((host, port))
+        # The port first: a browser that asks meanwhile waits, rather than being sent away.
+        server.prepare()
+        try:
+            server.wsgi_app = create_app(directory, sync=True, hosts=[] if host == "127.0.0.1" else [host])
+        except BaseException:
+            server.requests.stop()
+            raise
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        # A second signal must not cut the stopping short.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        raise KeyboardInterrupt
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            # Whatever a thread is at, in Python or not, the kernel ends the process then.
+            signal.alarm(STOP_S)
+            server.end()
 
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        server.wsgi_app = create_app(directory, sync=True, hosts=hosts)
-        click.echo(f"kiosk on http://{bracketed(host)}:{port}/")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        click.echo(f"kiosk on {address}")
         server.serve()
-    finally:
-        server.stop()
+        deadline = time.monotonic() + LAST_S
+        server.wait_idle(until=deadline)
+        print_jobs.wait_for_prints(until=deadline)
+        sys.stdout.flush()
+        # Threads that sync, print or wait are left where they are: whatever they hold on disk survives a sudden end.
+        os._exit(0)
 
 
 @kiosk.command("status")
@@ -212,10 +225,6 @@ def doctor_command(directory: Path) -> None:
 
 def _show_fingerprint(fingerprint: str) -> None:
     click.echo(f"fingerprint {fingerprint}")
-
-
-def _not_yet(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:
-    raise RuntimeError("asked before it serves")
 
 
 class _Progress:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from pos.ops import setting
 WAIT_S = 1.2
 """How long the page waits for the printer before it shows the job as it stands."""
 
+THREAD = "print-"
 ENDED = ("confirmed", "uncertain", "failed")
 LONGEST_JOB = timedelta(minutes=2)
 
@@ -83,10 +85,17 @@ def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: date
         job_id, copy_no = _start_job(writer, number, target, requested_by=requested_by, now=now)
         # Rendered before the commit: a slip that cannot be rendered leaves no job behind.
         data = paper.slip_bytes(slip.facts, url, paper_mm=corner.paper_mm, language=slip.facts["language"], copy_no=copy_no)
-    worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"print-{job_id}")
+    worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"{THREAD}{job_id}")
     worker.start()
     worker.join(WAIT_S)
     return job_id
+
+
+def wait_for_prints(*, until: float) -> None:
+    """Wait until what is with the printer has ended and is written down, until a monotonic time at most."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(THREAD):
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def settle_interrupted(ops: Database, *, now: datetime) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pos import clock
 from sync.errors import Busy
 
 LOCK_FILE = "sync.lock"
+SERVER_FILE = "server.lock"
 
 
 @contextmanager
@@ -30,4 +33,20 @@ def wait_for(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def serve_alone(directory: Path, *, address: str) -> Iterator[None]:
+    """Be the one server of a directory during the block. Raises: Busy, which says who is it already."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / SERVER_FILE).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            file.seek(0)
+            raise Busy(f"{directory} is served already: {file.read().strip() or 'by a process that starts'}") from problem
+        file.truncate(0)
+        file.write(f"by process {os.getpid()} since {clock.to_text(clock.now())} on {address}\n")
+        file.flush()
         yield

@@ -29,7 +29,7 @@ from pos.catalog import upgrade_catalog
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
-from sync.incoming import Request, Whole
+from sync.incoming import Request, Whole, refuse_many_fields
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -74,6 +74,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(web.start_clock)
     app.before_request(_watch_records)
     app.before_request(web.settle_visitor)
+    app.before_request(refuse_many_fields)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,14 +13,15 @@ from flask import Flask
 from marketplace import console, slip_pages, status, tallies, uplink, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import open_engine, reading
+from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.judging import Backlog, Judging
 from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
 from sync.incoming import Request, Whole
+from sync.processes import end_with_parent
 from sync.static_files import StaticFiles
 
-MOST_BYTES = 2 * 2**20
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
@@ -41,7 +43,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         secret = setting(connection, "secret_key")
     app.config.update(
         SECRET_KEY=secret,
-        MAX_CONTENT_LENGTH=MOST_BYTES,
+        MAX_CONTENT_LENGTH=MOST_FORM_BYTES,
         MAX_FORM_PARTS=100,
         SESSION_COOKIE_NAME="comptoir_console",
         SESSION_COOKIE_SAMESITE="Strict",
@@ -68,9 +70,10 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
     return app
 
 
-def app_from_environment() -> Flask:
-    """Return the app for a server's worker process, judging beside it; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
+def front_from_environment() -> Front:
+    """Return what a server's worker process serves, judging beside it; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
+    end_with_parent(signal.SIGKILL)
     hosts = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",") if host.strip()]
     app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts)
     web.marketplace_of(app).judging.start()
-    return app
+    return Front(app)

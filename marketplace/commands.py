@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 
 from marketplace import device_commands, tallies, trial_commands
 from marketplace.feeds import Imported, import_feed
@@ -21,11 +22,16 @@ from marketplace.publishing import keys_path, sync_path
 from pos import clock
 from sync.addresses import Host, WebAddress
 from sync.keys import ROOT
+from sync.locks import serve_alone
 from sync.repository import renew
 
 WORKERS = 2
-THREADS = 8
-STOP_S = 5
+CONNECTIONS = 4096
+"""Of each worker; a connection that says nothing costs little else than its file descriptor."""
+HEAD_MS = 10_000
+"""How long a head may take, and how long a connection may be idle."""
+HEAD_BYTES = 2**14
+STOP_S = 2
 SHOWN_EVERY_S = 0.2
 
 
@@ -82,23 +88,27 @@ def import_command(feed: Path, directory: Path, *, confirm_withdrawals: bool) ->
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
-    with opened(directory):
-        renew(sync_path(directory), keys_path(directory), now=clock.now())
-    _refuse_taken_port(host, port)
-    tallies.forget(directory)
-    os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
-    server = Granian(
-        "marketplace.app:app_from_environment",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=host,
-        port=port,
-        workers=WORKERS,
-        blocking_threads=THREADS,
-        log_access=False,
-        workers_kill_timeout=STOP_S,
-    )
-    server.serve()
+    with serve_alone(directory, address=f"http://{host}:{port}/"):
+        with opened(directory):
+            renew(sync_path(directory), keys_path(directory), now=clock.now())
+        _refuse_taken_port(host, port)
+        tallies.forget(directory)
+        os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
+        server = Granian(
+            "marketplace.app:front_from_environment",
+            factory=True,
+            interface=Interfaces.RSGI,
+            address=host,
+            port=port,
+            workers=WORKERS,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS, max_buffer_size=HEAD_BYTES),
+            websockets=False,
+            backpressure=CONNECTIONS,
+            log_access=False,
+            workers_kill_timeout=STOP_S,
+        )
+        server.serve()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

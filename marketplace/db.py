@@ -27,6 +27,9 @@ from sync.log import RETRIED_STATES, sync_metadata
 T = TypeVar("T")
 
 TRIES = 8
+LONGEST_S = 45
+"""No further try after so long: SQLite alone waits 30 seconds for whoever writes."""
+CONNECT_S = 5
 DISK_FULL = "53100"
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
@@ -55,7 +58,8 @@ def open_engine(url: str) -> Engine:
         raise Invalid("not the URL of a database: postgresql://USER:PASSWORD@HOST/NAME") from None
     if address.drivername in ("postgresql", "postgresql+psycopg"):
         address = address.set(drivername="postgresql+psycopg")
-        return create_engine(address, isolation_level="REPEATABLE READ", pool_pre_ping=True, pool_size=8, max_overflow=8)
+        options = {"isolation_level": "REPEATABLE READ", "connect_args": {"connect_timeout": CONNECT_S}}
+        return create_engine(address, pool_pre_ping=True, pool_size=8, max_overflow=8, **options)
     if address.get_backend_name() != "sqlite":
         raise Invalid(f"{address.drivername} is no database we know: SQLite and PostgreSQL")
     engine = create_engine(address, module=sqlite3, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8)
@@ -75,6 +79,7 @@ def run_tx(engine: Engine, work: Callable[[Connection], T]) -> T:
 
     Raises: Unavailable when it still cannot be done after several tries, or the disk is full; nothing of it is kept then.
     """
+    began = time.monotonic()
     for attempt in range(TRIES):
         try:
             with engine.begin() as connection:
@@ -84,6 +89,8 @@ def run_tx(engine: Engine, work: Callable[[Connection], T]) -> T:
                 raise Unavailable("the disk of the database is full") from problem
             if not _may_retry(problem):
                 raise
+            if time.monotonic() - began > LONGEST_S:
+                break
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - full jitter between writers, not a secret
     raise Unavailable("the database is busy")
 

@@ -6,7 +6,6 @@ its body is read or its signature checked, so that the shop goes on.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +14,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from marketplace.bulkhead import spread_s
 from marketplace.corners import corner_document
 from marketplace.db import reading
 from marketplace.enrolments import WaitingDevice, enrol_device
@@ -27,7 +24,7 @@ from marketplace.publishing import keys_path, sync_path
 from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
 from pos import clock
-from pos.errors import Invalid, NotFound, Unavailable
+from pos.errors import Invalid, NotFound
 from sync import enrolment
 from sync.documents import read_json
 from sync.errors import Malformed, Untrusted
@@ -39,7 +36,6 @@ from sync.uplink import reply
 S = TypeVar("S", bound=Shape)
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
-logger = logging.getLogger(__name__)
 
 
 @sync.post("/enrolments")
@@ -66,14 +62,6 @@ def up() -> Response:
             # A kiosk issues no more slips at this word, or keeps an event back, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
             return _signed(answer, status=refusal.status, now=now)
-
-
-@sync.errorhandler(OperationalError)
-def unavailable(problem: OperationalError) -> tuple[Response, int, dict[str, str]]:
-    """Answer "later" when the database cannot: nothing of the request was kept, so it may come again."""
-    logger.error("the database refused a request of the fleet: %s", problem)
-    answer = {"code": Unavailable().code, "detail": "the database cannot take this now", "status": Unavailable.status}
-    return jsonify(answer), Unavailable.status, {"Retry-After": str(spread_s())}
 
 
 def _enrol(here: Marketplace) -> tuple[Response, int]:

@@ -6,6 +6,7 @@ does nothing by a cookie; a page runs no inline script or style.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +14,23 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 import templates
-from marketplace.bulkhead import Bulkhead
+from marketplace.bulkhead import Bulkhead, spread_s
+from marketplace.front import largest_body
 from marketplace.judging import Judging
 from marketplace.tallies import Tallies
 from pos import languages
-from pos.errors import PosError
+from pos.errors import PosError, Unavailable
 from pos.languages import LANGUAGES, text_of, translations
 from pos.origins import Cause, cause_of
 from pos.words import words
-from sync.incoming import is_among
+from sync.incoming import is_among, refuse_many_fields
 
 PAGES = Path(templates.__path__[0])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +53,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+logger = logging.getLogger(__name__)
 
 
 class ForeignOrigin(PosError):
@@ -101,10 +107,14 @@ def set_up(app: Flask) -> None:
         for_how_long=lambda spans, currency: words(language(), PAGES).for_how_long(spans, currency),
     )
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
+    app.before_request(_limit_body)
+    app.before_request(refuse_many_fields)
     app.before_request(_refuse_foreign)
     app.after_request(_add_headers)
     app.register_error_handler(PosError, _refused)
     app.register_error_handler(HTTPException, _failed)
+    for kind in (DatabaseError, InterfaceError, PoolTimeout):
+        app.register_error_handler(kind, _database_down)
 
 
 def language() -> str:
@@ -127,6 +137,10 @@ def _gettext(message: str) -> str:
 
 def _ngettext(one: str, many: str, number: int) -> str:
     return str(translations("marketplace", language(), PAGES).ngettext(one, many, number))
+
+
+def _limit_body() -> None:
+    request.max_content_length = largest_body(request.path)
 
 
 def refuse_strange_host(hosts: Collection[str]) -> None:
@@ -160,12 +174,22 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _refused(problem: PosError) -> tuple[Response | str, int] | tuple[Response, int, dict[str, str]]:
+def _refused(problem: PosError) -> tuple[Response | str, int, dict[str, str]]:
+    wait_s = problem.data.get("retry_after_s") or (spread_s() if problem.status == Unavailable.status else None)
+    headers = {"Retry-After": str(wait_s)} if wait_s else {}
     if wants_json():
         answer = jsonify({"code": problem.code, "detail": problem.detail or problem.code, "status": problem.status})
-        wait_s = problem.data.get("retry_after_s")
-        return answer, problem.status, {"Retry-After": str(wait_s)} if wait_s else {}
-    return render_template("marketplace/errors.html", code=problem.code, status=problem.status, data=problem.data), problem.status
+        return answer, problem.status, headers
+    page = render_template("marketplace/errors.html", code=problem.code, status=problem.status, data=problem.data)
+    return page, problem.status, headers
+
+
+def _database_down(problem: SQLAlchemyError) -> tuple[Response | str, int, dict[str, str]]:
+    """Answer "later" when the database cannot: nothing of the request was kept. A statement it refuses is a fault of ours."""
+    if isinstance(problem, (DataError, IntegrityError, ProgrammingError)):
+        raise problem
+    logger.error("the database does not answer: %s", " ".join(str(getattr(problem, "orig", problem)).split()))
+    return _refused(Unavailable("the database cannot take this now"))
 
 
 def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import flask
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import IntegerConverter
 
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
@@ -35,6 +36,18 @@ class Whole(IntegerConverter):
     """`<int:…>` in a route: at most fifteen digits, which any database holds; werkzeug's own takes as many as come."""
 
     regex = "[0-9]{1,15}"
+
+
+def refuse_many_fields() -> None:
+    """Refuse a query or a form of more fields than the app's `MAX_FORM_PARTS` before they are taken apart.
+
+    werkzeug counts the parts of a multipart form alone. Raises: RequestEntityTooLarge.
+    """
+    request = flask.request
+    most = request.max_form_parts or 0
+    is_form = request.mimetype == "application/x-www-form-urlencoded"
+    if request.query_string.count(b"&") >= most or (is_form and request.get_data().count(b"&") >= most):
+        raise RequestEntityTooLarge
 
 
 def is_among(header: str, hosts: Collection[str]) -> bool:

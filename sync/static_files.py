@@ -97,6 +97,9 @@ def _send(environ: dict[str, Any], start_response: StartResponse, name: str, fil
     if last - first < SMALL_BYTES:
         with file:
             return [file.read(last - first + 1)]
+    if send := environ.get("wsgi.file_wrapper"):
+        wrapped: Iterable[bytes] = send(file, CHUNK_BYTES)
+        return wrapped
     return _chunks(file, last - first + 1)
 
 

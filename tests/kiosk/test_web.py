@@ -144,3 +144,12 @@ def test_a_kiosk_answers_to_its_own_names_alone(kiosk: world.Kiosk) -> None:
     assert {host: app.test_client().get("/home", headers={"Host": host}).status_code for host in strange} == dict.fromkeys(
         strange, 400
     )
+
+
+def test_a_form_or_query_of_thousands_of_fields_is_refused_before_it_is_taken_apart(kiosk_app: Flask) -> None:
+    client = kiosk_app.test_client()
+
+    form = client.post("/selections", data=b"a&" * 8000, content_type="application/x-www-form-urlencoded")
+
+    assert form.status_code == 413
+    assert client.get("/browse?" + "a&" * 2000).status_code == 413

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine
 from marketplace import standings, tables
 from marketplace.corners import corner_document
 from marketplace.db import changed, reading, row, rows, run_tx
+from marketplace.revocations import highest_counter
 from pos import clock
 from pos.errors import Conflict, Invalid, NotFound, PosError, Refused
 from pos.tokens import CROCKFORD, key_id
@@ -362,11 +363,8 @@ def _check_free(connection: Connection, name: str, corner_id: str, raw_key: byte
 
 def _first_counter(connection: Connection, corner_id: str) -> int:
     """Return where a new device of the corner counts from: far above every slip seen, since some may not have arrived."""
-    counters = [
-        row(connection, f"select max({column}) as last from {table} where corner_id = :corner_id", corner_id=corner_id)
-        for table, column in (("slip", "counter"), ("claim", "counter"), ("device", "next_counter - 1"))
-    ]
-    last = max((found["last"] or 0 for found in counters if found is not None), default=0)
+    devices = rows(connection, "select corner_id, key_id from device where corner_id = :corner_id", corner_id=corner_id)
+    last = max((highest_counter(connection, **device) for device in devices), default=0)
     return last + RESERVE if last else 1
 
 

@@ -19,14 +19,15 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from marketplace import standings, tables
 from marketplace.db import changed, reading, row, rows, run_tx
-from marketplace.messages import BODIES, Stub, read
-from marketplace.messages import Event as EventShape
+from marketplace.messages import BODIES, SentEvent, Stub, read
+from marketplace.quotas import PAUSE_S, TooManyEvents, spend
 from marketplace.repricing import price_wish
-from marketplace.revocations import MOST_COUNTER, revocation
+from marketplace.revocations import ROOM, highest_possible, revocation
 from marketplace.slips import issued_at
 from pos import clock, tokens
 from pos.errors import Conflict, Invalid, Unavailable
 from pos.outbox import CHAIN_START, link
+from pos.selections import check_token
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
 from sync.documents import read_json, without_halves
@@ -56,7 +57,7 @@ class StreamForked(Conflict):
 def read_events(events: list[Any]) -> list[Event]:
     """Return the events of a batch, bodies as the very text that was hashed. Raises: MalformedEvents."""
     try:
-        return [read(EventShape, event).model_dump() for event in events]
+        return [read(SentEvent, event).model_dump() for event in events]
     except Invalid as problem:
         raise MalformedEvents(problem.detail) from problem
 
@@ -64,24 +65,29 @@ def read_events(events: list[Any]) -> list[Event]:
 def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *, heartbeat: dict[str, Any], now: datetime) -> int:
     """Store what is new, note what the device says of itself, and return the highest seq up to which nothing is missing.
 
-    Raises: StreamForked, after committing the quarantine.
+    Events over the key's quota stay with the kiosk; its heartbeat counts all the same.
+    Raises: StreamForked, after committing the quarantine, TooManyEvents.
     """
     said = read_heartbeat(heartbeat)
 
-    def work(connection: Connection) -> int | None:
-        acked = None if _is_fork(connection, device, events) else _note(connection, device, said, now=now)
+    def work(connection: Connection) -> tuple[int, bool] | None:
+        acked = None if _is_fork(connection, device, events) else _note(connection, device, said, events=len(events), now=now)
         if acked is None:
             _quarantine(connection, device, clock.to_text(now))
             return None
-        if events:
+        is_within = spend(connection, device, [event for event in events if event["seq"] > acked], now=now)
+        if events and is_within:
             _insert(connection, device, events, clock.to_text(now))
             acked = _advance(connection, device, acked)
         standings.note(connection, device, said, now=now)
-        return acked
+        return acked, is_within
 
-    acked = run_tx(engine, work)
-    if acked is None:
+    done = run_tx(engine, work)
+    if done is None:
         raise StreamForked("one number, two events: enrol this device again", stream=device["stream"])
+    acked, is_within = done
+    if not is_within:
+        raise TooManyEvents("this key has sent more than its hour or day allows", retry_after_s=PAUSE_S)
     return acked
 
 
@@ -228,25 +234,29 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
     standings.quarantine(connection, device)
 
 
-def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, now: datetime) -> int | None:
+def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, events: int, now: datetime) -> int | None:
     """Keep what a device says of itself and return the seq acknowledged so far; None for one that is not believed any more.
 
-    The highest counter it ever said comes next is kept: an old heartbeat sent again takes nothing back.
+    The highest counter it ever said comes next is kept: an old heartbeat sent again takes nothing back, and one that the device
+    cannot have come to, with the `events` it brings, says nothing.
     """
-    counter = heartbeat["next_counter"]
     found = row(
         connection,
         """
         update device
         set seen_at = :seen_at, heartbeat = :heartbeat,
-          next_counter = case when :counter > coalesce(next_counter, 0) then :counter else next_counter end
+          next_counter = case
+            when :counter > coalesce(next_counter, 0) and :counter <= first_counter + acked + :unheard then :counter
+            else next_counter
+          end
         where corner_id = :corner_id and key_id = :key_id and quarantined_at is null
         returning acked
         """,
         **_key(device),
         seen_at=clock.to_text(now),
         heartbeat=json.dumps(heartbeat, ensure_ascii=False),
-        counter=counter if counter is not None and 1 <= counter < MOST_COUNTER else None,
+        counter=heartbeat["next_counter"],
+        unheard=events + ROOM,
     )
     return None if found is None else int(found["acked"])
 
@@ -267,11 +277,12 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     """Keep the slip, and what differs between its frozen totals and HQ's own at the publication it was made from."""
     data = tokens.from_digits(body["digits"])
     token = tokens.decode(data)
+    check_token(token)
     # A corner enrolled again tells its whole story anew, slips of its earlier key included.
     device = row(
         connection,
         """
-        select device.key_id, device.public_key, corner.market
+        select device.key_id, device.public_key, device.first_counter, corner.market
         from device join corner on corner.corner_id = device.corner_id
         where device.corner_id = :corner_id and device.key_id = :key_id
         """,
@@ -280,6 +291,8 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     )
     if device is None or not tokens.verify(data, bytes(device["public_key"])):
         raise Invalid("the slip is not signed by a device of this corner")
+    if token.counter > highest_possible(device["first_counter"], events=event["seq"]):
+        raise Invalid("the device cannot have counted so far")
     if (token.counter, tokens.slip_number(token.corner_no, token.counter)) != (body["counter"], body["number"]):
         raise Invalid("the slip's number is not its token's")
     withdrawn = revocation(connection, event["corner_id"], device["key_id"])

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pos import clock
 from pos.errors import Invalid
+from pos.shapes import Sha256, reasons
 from pos.tokens import MAX_LINES, MAX_NUMBER
 from sync.documents import without_halves
 from sync.uplink import MAX_EVENTS
@@ -37,20 +38,19 @@ def _moment(value: str) -> str:
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern="^[^\\x00]*$")]
 Hashed = Annotated[str, BeforeValidator(_storable)]
-Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}$")]
 Counter = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Whole = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 Moment = Annotated[str, AfterValidator(_moment)]
 
 
-class Shape(BaseModel):
+class Message(BaseModel):
     """A JSON object as it must come: no number for a text, no text for a number."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class EnrolmentRequest(Shape):
+class EnrolmentRequest(Message):
     """A code and the key that wants to become a corner's device."""
 
     format: Literal["comptoir-enrolment/1"] = "comptoir-enrolment/1"
@@ -58,7 +58,7 @@ class EnrolmentRequest(Shape):
     public_key: Text
 
 
-class Uplink(Shape):
+class Uplink(Message):
     """The envelope of events and heartbeat; what stands in the heartbeat never counts against the events."""
 
     format: Literal["comptoir-up/1"]
@@ -68,7 +68,7 @@ class Uplink(Shape):
     heartbeat: Any = None
 
 
-class Event(Shape):
+class SentEvent(Message):
     """One event's place in the chain, with the text that was hashed: only what the place rests on must be in order.
 
     Anything else that is odd about it is for the judge to say.
@@ -82,14 +82,14 @@ class Event(Shape):
     recorded_at: Annotated[str | None, BeforeValidator(lambda said: said if clock.is_text(said) else None)] = None
 
 
-class Facts(Shape):
+class Facts(Message):
     """Of a slip's frozen facts, what HQ reckons from: `pos.totals` reads the figures themselves."""
 
     totals: dict[str, Any]
     lines: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_LINES)]
 
 
-class SlipIssued(Shape):
+class SlipIssued(Message):
     """A slip with its token and everything it said."""
 
     number: Text
@@ -99,7 +99,7 @@ class SlipIssued(Shape):
     facts: Facts
 
 
-class SlipVoided(Shape):
+class SlipVoided(Message):
     """A slip that a clerk voided."""
 
     key_id: KeyId
@@ -110,7 +110,7 @@ class SlipVoided(Shape):
     clerk_id: Text | None = None
 
 
-class SlipPrinted(Shape):
+class SlipPrinted(Message):
     """A copy of a slip that was printed, or may have been."""
 
     number: Text | None = None
@@ -118,7 +118,7 @@ class SlipPrinted(Shape):
     state: Text | None = None
 
 
-class DemoChecked(Shape):
+class DemoChecked(Message):
     """A demo device that a clerk saw, or missed."""
 
     position: Text | None = None
@@ -128,14 +128,14 @@ class DemoChecked(Shape):
     checked_at: Moment | None = None
 
 
-class Stub(Shape):
+class Stub(Message):
     """What comes in the place of an event that stays at its kiosk."""
 
     set_aside: Text
     size: Annotated[int, Field(alias="bytes", ge=0)]
 
 
-BODIES: Mapping[str, type[Shape]] = MappingProxyType(
+BODIES: Mapping[str, type[Message]] = MappingProxyType(
     {"slip_issued": SlipIssued, "slip_voided": SlipVoided, "slip_printed": SlipPrinted, "demo_checked": DemoChecked}
 )
 
@@ -145,6 +145,5 @@ def read(shape: type[S], said: Any) -> S:
     try:
         return shape.model_validate(said)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise Invalid(f"{place}: {first['msg']}" if place else first["msg"], field=place) from problem
+        place, reason = next(reasons(problem))
+        raise Invalid(f"{place}: {reason}", field=place) from problem

@@ -71,7 +71,7 @@ def read_contact(form: Mapping[str, str], market: str) -> Contact:
     if len(values["email"]) > MOST_EMAIL or not EMAIL.fullmatch(values["email"]):
         fields["email"] = "malformed" if values["email"] else "missing"
     postcode = POSTCODE.get(market)
-    if not 8 <= len(values["address"]) <= MOST_ADDRESS:
+    if not 8 <= len(values["address"]) <= MOST_ADDRESS or not any(letter.isalnum() for letter in values["address"]):
         fields["address"] = "missing"
     elif postcode is not None and not postcode.search(values["address"]):
         fields["address"] = "no_postcode"

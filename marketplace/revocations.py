@@ -18,6 +18,8 @@ from pos.errors import Invalid, NotFound, PosError
 DELIVERS_DAYS = 90
 """How long a device that another has replaced may still bring what its records hold."""
 MOST_COUNTER = 2**40
+ROOM = 100_000
+"""So many slips a kiosk may have issued that HQ has no event of: years of a busy corner without a line."""
 
 
 class Revoked(PosError):
@@ -88,6 +90,14 @@ def check_admitted(device: dict[str, Any], *, now: datetime) -> None:
         raise Revoked(f"another device took this one's place more than {DELIVERS_DAYS} days ago", key_id=device["key_id"])
 
 
+def highest_possible(first_counter: int, *, events: int) -> int:
+    """Return the highest counter a key can have come to, which counts from `first_counter` by one and tells each in an event.
+
+    What a key says of itself never moves this bound, so that no key can use up a corner's numbers (docs/protocol.md §9).
+    """
+    return min(MOST_COUNTER - 1, first_counter + events + ROOM)
+
+
 def highest_counter(connection: Connection, corner_id: str, key_id: str) -> int:
     """Return the highest slip counter of a key that HQ has heard of: by event, order or heartbeat; 0 for none."""
     found = rows(
@@ -95,8 +105,12 @@ def highest_counter(connection: Connection, corner_id: str, key_id: str) -> int:
         """
         select max(counter) as last from slip where corner_id = :corner_id and key_id = :key_id
         union all select max(counter) from claim where corner_id = :corner_id and key_id = :key_id
-        union all select max(next_counter) - 1 from device where corner_id = :corner_id and key_id = :key_id
+        union all
+        select
+          case when next_counter > first_counter + acked + :room then first_counter + acked + :room else next_counter end - 1
+        from device where corner_id = :corner_id and key_id = :key_id and next_counter is not null
         """,
+        room=ROOM,
         corner_id=corner_id,
         key_id=key_id,
     )

@@ -15,18 +15,19 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.repricing import Comparison, compare_line
-from marketplace.revocations import revocation
+from marketplace.revocations import highest_possible, revocation
 from pos import clock, tokens
 from pos.claims import law_on
 from pos.errors import Invalid
 from pos.months import Span, spans
+from pos.selections import check_token
 from pos.slips import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
 
 
 class ForgedToken(Invalid):
-    """The key is enrolled, but it did not sign this."""
+    """The key is enrolled, but it did not sign this, or it signed a number that the device cannot have come to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +114,13 @@ def read_slip(
     """
     data = tokens.from_digits(digits)
     token = tokens.decode(data)
+    check_token(token)
     number = tokens.slip_number(token.corner_no, token.counter)
     device = row(
         connection,
         """
-        select device.corner_id, device.key_id, device.public_key, corner.body as corner, corner.corner_no, market.body as market
+        select device.corner_id, device.key_id, device.public_key, device.first_counter, device.acked,
+          corner.body as corner, corner.corner_no, market.body as market
         from device
         join corner on corner.corner_id = device.corner_id
         join market on market.market = corner.market
@@ -129,6 +132,8 @@ def read_slip(
         return Waiting(number=number, corner_no=token.corner_no)
     if not tokens.verify(data, bytes(device["public_key"])):
         raise ForgedToken("the signature is not this device's")
+    if token.counter > highest_possible(device["first_counter"], events=device["acked"]):
+        raise ForgedToken("the device cannot have counted so far")
     withdrawn = revocation(connection, device["corner_id"], device["key_id"])
     if withdrawn is not None and token.counter >= withdrawn["from_counter"] and not _is_claimed(connection, device, token):
         return Withdrawn(number=number, corner=json.loads(device["corner"]), revoked_at=withdrawn["revoked_at"])

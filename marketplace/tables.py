@@ -302,6 +302,8 @@ inbox = _table(
     CheckConstraint("state in ('new', 'judged', 'dead', 'set_aside')", name="known_inbox_state"),
     Index("inbox_by_state", "state", "corner_id", "key_id", "stream", "seq"),
 )
+# What each key sent in an hour, towards its quota; older hours than a day are gone.
+sent = _table("sent", _key("corner_id"), _key("key_id"), _key("hour"), _whole("events"), _whole("bytes"))
 slip = _table(
     "slip",
     _key("corner_id"),

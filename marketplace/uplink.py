@@ -19,7 +19,7 @@ from marketplace.corners import corner_document
 from marketplace.db import reading
 from marketplace.enrolments import WaitingDevice, enrol_device
 from marketplace.inbox import MalformedEvents, StreamForked, read_events, store_events
-from marketplace.messages import EnrolmentRequest, Shape, Uplink, read
+from marketplace.messages import EnrolmentRequest, Message, Uplink, read
 from marketplace.publishing import keys_path, sync_path
 from marketplace.revocations import Revoked, check_admitted, sender
 from marketplace.web import Marketplace, marketplace
@@ -33,7 +33,7 @@ from sync.signatures import sign_reply, verify
 from sync.trusted_roots import newest_root
 from sync.uplink import reply
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=Message)
 
 sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
 

@@ -24,10 +24,11 @@ from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged
 from pos.levies import copy_levy_cents
 from pos.offers import Offer
 from pos.plans import Option, Plan
-from pos.tokens import MAX_LINES
+from pos.tokens import MAX_LINES, MangledToken, Token
 from pos.totals import Line, Totals, line_totals, selection_totals
 
 ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
+MOST_UNITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,8 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
 
     Raises: Invalid, NotFound, ListingGone, PriceChanged, NotEligible.
     """
-    empty = wish.listing_id is None and wish.plan_id is None and not wish.option_ids
-    if empty or not 1 <= wish.quantity <= 9 or wish.acquisition not in ACQUISITIONS:
+    is_something = wish.listing_id is not None or wish.plan_id is not None or bool(wish.option_ids)
+    if not _is_line(wish.quantity, is_something=is_something) or wish.acquisition not in ACQUISITIONS:
         raise Invalid("a line needs a listing, a plan or an option, a quantity from 1 to 9 and a known acquisition")
     offer = _offer_for(catalog, wish)
     if offer and wish.seen_cents is not None and wish.seen_cents != offer.all_in_cents:
@@ -182,6 +183,13 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
     if ids != tuple(sorted(set(wish.option_ids))):
         raise NotFound(option_ids=sorted(set(wish.option_ids) - set(ids)))
     return replace(wish, option_ids=ids, seen_cents=offer.all_in_cents if offer else None)
+
+
+def check_token(token: Token) -> None:
+    """Hold the lines of a slip to the rule of `check_wish`, whoever signed them. Raises: MangledToken."""
+    for line in token.lines:
+        if not _is_line(line.quantity, is_something=bool(line.listing_id or line.plan_id or line.option_ids)):
+            raise MangledToken(f"a line is from 1 to {MOST_UNITS} units of something")
 
 
 def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now: datetime) -> Priced:
@@ -210,6 +218,10 @@ def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now
         for row in rows
     ]
     return price(catalog, selection_id, wishes, now=now, zone=zone_of(ops))
+
+
+def _is_line(quantity: int, *, is_something: bool) -> bool:
+    return is_something and 1 <= quantity <= MOST_UNITS
 
 
 def price(

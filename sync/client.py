@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 from sync.blobs import BlobRef, sync_directory
-from sync.errors import Malformed, Offline, Rejected, SyncError, TooLarge, Untrusted
+from sync.errors import Malformed, Offline, Rejected, SyncError, Throttled, TooLarge, Untrusted
 
 CONNECT_S = 5
 READ_S = 20
@@ -125,7 +125,8 @@ class Client:
             raise Offline(f"{self.base_url} does not answer: {type(problem).__name__}") from problem
         if response.status_code in (429, 503) or response.status_code >= 500:
             response.close()
-            raise Offline(f"{self.base_url} answers {response.status_code}", retry_after_s=_retry_after_s(response))
+            later = Throttled if response.status_code == 429 else Offline
+            raise later(f"{self.base_url} answers {response.status_code}", retry_after_s=_retry_after_s(response))
         if response.status_code >= 300 and response.status_code != 304:
             with response:
                 raise self._rejection(path, response, judge)

@@ -43,6 +43,10 @@ class Offline(SyncError):
     status = 503
 
 
+class Throttled(Offline):
+    """The marketplace is there and takes no more of ours for now: what it did not take waits here."""
+
+
 class Rejected(SyncError):
     """The marketplace understood and said no; `data` carries its `status` and its `code`."""
 

@@ -7,14 +7,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from werkzeug.test import TestResponse
 
 from marketplace import enrolments
-from marketplace.enrolments import VALID_MINUTES, confirm_device, refuse_device, start_enrolment
-from marketplace.revocations import DELIVERS_DAYS
+from marketplace.enrolments import RESERVE, VALID_MINUTES, confirm_device, refuse_device, start_enrolment
+from marketplace.revocations import DELIVERS_DAYS, ROOM
 from pos import clock
 from pos.errors import NotFound
 from pos.tokens import key_id
 from sync.enrolment import fingerprint_of
 from tests.marketplace.hq import IPHONE_13, Hq, words
 from tests.marketplace.test_console import log_in
+from tests.marketplace.test_inbox import slip_body
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
 RAW = NEW.public_key().public_bytes_raw()
@@ -130,3 +131,37 @@ def test_the_first_counter_is_above_what_the_last_heartbeat_said(hq: Hq) -> None
     answer = ask(hq, start_enrolment(hq.engine, "nantes-crebillon", now=clock.now()))
     assert answer.json["first_counter"] > 41
     assert hq.rows("select next_counter from device where key_id = :key_id", key_id=hq.key_id) == [{"next_counter": 42}]
+
+
+def enrolled_again(hq: Hq) -> int:
+    answer = ask(hq, start_enrolment(hq.engine, "nantes-crebillon", now=clock.now()))
+    assert answer.status_code == 201
+    return int(answer.json["first_counter"])
+
+
+def test_a_key_cannot_use_up_a_corner_s_numbers_by_what_it_says(hq: Hq) -> None:
+    hq.up(hq.event("slip_issued", slip_body(hq)), heartbeat={"next_counter": 2})
+    for said in (2**40 - 1, 2**53 - 1, ROOM + 4):
+        assert hq.up(heartbeat={"next_counter": said}).status_code == 200
+    assert hq.rows("select next_counter from device") == [{"next_counter": 2}]
+    assert enrolled_again(hq) == 2 - 1 + RESERVE
+
+
+def test_a_counter_that_an_earlier_version_believed_stops_no_enrolment(hq: Hq) -> None:
+    hq.write("update device set next_counter = :counter", counter=2**40 - 1)
+    assert enrolled_again(hq) == ROOM + RESERVE
+
+
+def test_a_counter_that_a_long_silence_explains_is_believed(hq: Hq) -> None:
+    hq.up(heartbeat={"next_counter": ROOM})
+    assert enrolled_again(hq) == ROOM - 1 + RESERVE
+
+
+def test_a_signed_slip_cannot_use_up_a_corner_s_numbers_either(hq: Hq) -> None:
+    far = slip_body(hq, counter=2**40 - 1)
+    assert hq.up(hq.event("slip_issued", far)).json["ack"] == 1
+    assert hq.rows("select state, reason from inbox") == [
+        {"state": "dead", "reason": "Invalid: the device cannot have counted so far"}
+    ]
+    assert [hq.client.get(f"/k/{far['digits']}").status_code, hq.claim(far["digits"]).status_code] == [400, 400]
+    assert enrolled_again(hq) == 1

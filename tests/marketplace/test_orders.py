@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from marketplace.db import changed, run_tx
 from marketplace.orders import masked_email, masked_name
 from pos import clock
+from pos.tokens import TokenLine
 from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
+from tests.marketplace.test_inbox import slip_body
+
+PLAN_ALONE = TokenLine(plan_id=1, one_off_cents=100, monthly_cents=999)
 
 
 def test_a_slip_becomes_one_order_before_the_kiosk_ever_synced(hq: Hq) -> None:
@@ -31,6 +36,28 @@ def test_many_posts_at_once_make_one_order(hq: Hq) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        replace(PLAN_ALONE, quantity=2**40 - 1),
+        replace(PLAN_ALONE, quantity=10),
+        replace(PLAN_ALONE, quantity=0),
+        replace(PLAN_ALONE, plan_id=0),
+        replace(IPHONE_13, quantity=10),
+    ],
+)
+def test_a_line_that_no_kiosk_lets_anybody_wish_for_is_no_order(hq: Hq, line: TokenLine) -> None:
+    digits = hq.digits(line)
+    assert [hq.client.get(f"/k/{digits}").status_code, hq.claim(digits).status_code] == [400, 400]
+    hq.up(hq.event("slip_issued", slip_body(hq) | {"digits": digits}))
+    assert [each["state"] for each in hq.rows("select state from inbox")] == ["dead"]
+    assert hq.rows("select order_id from customer_order") == hq.rows("select number from slip") == []
+
+
+def test_nine_units_are_the_most(hq: Hq) -> None:
+    assert hq.claim(hq.digits(replace(PLAN_ALONE, quantity=9))).status_code == 303
+
+
+@pytest.mark.parametrize(
     ("field", "typed", "sentence"),
     [
         ("name", "", "Écrivez le prénom et le nom"),
@@ -38,6 +65,7 @@ def test_many_posts_at_once_make_one_order(hq: Hq) -> None:
         ("email", "", "Écrivez une adresse e-mail"),
         ("address", "12 rue Crébillon, Nantes", "code postal"),
         ("address", "", "Écrivez la rue"),
+        ("address", ", , , , , , , ,", "Écrivez la rue"),
     ],
 )
 def test_what_is_missing_is_said_and_what_was_typed_is_kept(hq: Hq, field: str, typed: str, sentence: str) -> None:

@@ -43,6 +43,8 @@ OFF_SCREEN = {
     "not_enough_keys": "said by `comptoir marketplace keys rotate`",
     "rejected": "protocol: a fault of the round",
     "malformed_events": "protocol: answered to kiosks as JSON",
+    "too_many_events": "protocol: answered to kiosks as JSON",
+    "throttled": "protocol: a state of the round",
     "stream_forked": "protocol: answered to kiosks as JSON",
     "wrong_code": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",
     "too_many_tries": "protocol: enrolment, answered as JSON and said by `comptoir kiosk enrol`",

@@ -156,6 +156,18 @@ def test_a_brief_round_tells_what_hq_should_hear(hq: Hq, corner: Corner, line: L
     assert [request.path_url for request in line.asked].count("/sync/v1/up") == 1
 
 
+def test_an_hq_that_takes_no_more_for_now_is_no_silent_one(hq: Hq, corner: Corner) -> None:
+    hq.publish()
+    corner.record()
+    status, headers, body = json_answer({"code": "too_many_events"}, 429)
+    corner.kiosk.line.posts["/sync/v1/up"] = lambda request: (status, {**headers, "Retry-After": "300"}, body)
+    report = corner.round()
+    assert (report.faults, report.retry_after_s, report.moved and report.moved.publication) == (("throttled",), 300, 1)
+    corner.kiosk.line.posts["/sync/v1/up"] = corner.inbox
+    assert corner.round().faults == ()
+    assert len(corner.inbox.stored) == 1
+
+
 def test_without_network_the_report_says_so_and_since_when(hq: Hq, corner: Corner, line: Line) -> None:
     def cut(request: requests.PreparedRequest) -> None:
         raise requests.ConnectionError("no route")

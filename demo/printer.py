@@ -23,6 +23,7 @@ from demo.viewer import Viewer
 
 _TICK_S = 0.05
 _IDLE_S = 60.0
+_BEYOND_QUESTIONS = 64
 _MOST_PAPERS = 100
 _NOISE = b"\x10\x00\x0c\x00\x13\x11"
 """An automatic status that says "paper out", long out of date, and flow control: what a careless reader takes for an answer."""
@@ -42,7 +43,7 @@ class Faults:
     stall_after: int | None = None
     knows_ids: bool = True
     stale_id: bytes = b""
-    """The id of an earlier job, sent before anything else."""
+    """The id of an earlier job, sent late: when the bytes of this one come."""
     late_s: float = 0.0
     """How long an id waits before it is sent."""
 
@@ -173,8 +174,6 @@ class _Job:
     def serve(self) -> None:
         """Read until the other side ends, a fault ends it, or nothing has come for a minute. Raises: OSError."""
         self.connection.settimeout(_TICK_S)
-        if self.faults.stale_id:
-            self._send(b"\x37\x22" + self.faults.stale_id + b"\x00")
         quiet_since = time.monotonic()
         while not self.printer.is_stopping.is_set() and time.monotonic() - quiet_since < _IDLE_S:
             self.printer.print_waiting(self._reply)
@@ -199,6 +198,9 @@ class _Job:
         """Keep the bytes; answer real-time questions at once, wherever they stand, as printers do."""
         self.received += len(data)
         self.printer.receive(data)
+        if self.faults.stale_id and self._has_reached(_BEYOND_QUESTIONS):
+            self._send(b"\x37\x22" + self.faults.stale_id + b"\x00")
+            self.faults.stale_id = b""
         if self.faults.paper_out_after is not None and self._has_reached(self.faults.paper_out_after):
             self.printer.print_waiting(self._reply)
             self.faults.paper_out = True

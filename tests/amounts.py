@@ -10,6 +10,7 @@ import os
 IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
 AMOUNTS = {
     "histories of the simulator": (300, 2_000),
+    "planted bugs": (2, 34),
     "themes a screen is looked at in": (1, 2),
 }
 """The share and the full amount of each."""

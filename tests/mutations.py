@@ -1,117 +1,297 @@
-"""Three planted bugs that the simulator must find: `python -m tests.mutations` plants each and prints the seed that shows it.
+"""Bugs that a named test of the quick run must catch: `python -m tests.mutations` plants each and says what became of it.
 
-A mutation that no longer fits the code fails loudly, so that it is carried along when the code changes. The world that every
-history starts from is made before a bug is planted, since it is kept for those that follow.
+A bug is a piece of a module's source replaced before anything imports the module, in a process of its own. One that no longer
+fits the source fails loudly, so that it is carried along when the code changes. `tests/sync/mutations.py` has three more, which
+only a history of the simulator shows.
 """
 
 from __future__ import annotations
 
-import inspect
+import importlib.util
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from types import ModuleType
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
 
-import marketplace.inbox
-import sync.follower
-import sync.publisher
-from demo.simulator.run import Outcome, run_seed
-from demo.simulator.stand_ins import swapped
-from demo.simulator.template import template
-from sync.blobs import BlobFolder, BlobRef, ref_of
-
-MOST_SEEDS = 150
-ROOT_CHECK = """    if root_of(name, state) != segment.post_root:
-        raise WrongRoot(f"{name} does not add up after version {segment.last}", channel=name)
-"""
-LAST_ROOT_CHECK = """    if root_of(name, state) != there.root:
-        raise WrongRoot(f"{name} does not add up to the head's root", channel=name)
-"""
+ROOT = Path(__file__).parents[1]
+TESTS_FAILED = 1
+LONGEST_S = 300
 
 
-@contextmanager
-def inbox_without_dedupe() -> Iterator[None]:
-    """HQ stores an event as often as it arrives."""
-    template()
-    with rewritten(marketplace.inbox, "_insert", '"on conflict (corner_id, key_id, stream, seq) do nothing"', '""'):
-        yield
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A piece of a module, what stands there instead, and the test (`path::name`) that must fail then."""
+
+    module: str
+    right: str
+    wrong: str
+    test: str
+
+    def __str__(self) -> str:
+        """Name the bug by what it takes away."""
+        return f"{self.module}: {' '.join(self.right.split())}"
 
 
-@contextmanager
-def follower_without_root_check() -> Iterator[None]:
-    """A kiosk commits whatever the rows add up to."""
-    template()
-    with (
-        rewritten(sync.follower, "_apply_one", ROOT_CHECK, ""),
-        rewritten(sync.follower, "_must_be", LAST_ROOT_CHECK, "    return\n"),
-    ):
-        yield
+BUGS = (
+    # Totals
+    Bug(
+        "pos.totals",
+        "[amount_cents - equal * (months - 1)]",
+        "[equal]",
+        "tests/pos/test_totals.py::test_device_in_instalments_sums_to_its_price_with_the_cent_difference_last",
+    ),
+    Bug(
+        "pos.totals",
+        "month <= self.promo_months",
+        "month < self.promo_months",
+        "tests/pos/test_totals.py::test_free_promo_months_are_counted_as_free",
+    ),
+    Bug(
+        "pos.totals",
+        "(at_rate * rate_bp // FULL_BP if with_device else 0)",
+        "-(-at_rate * rate_bp // FULL_BP if with_device else 0)",
+        "tests/pos/test_totals.py::test_early_exit_rate_is_a_ceiling_so_its_part_is_rounded_down",
+    ),
+    Bug(
+        "pos.totals",
+        "if device_cents < self.min_device_cents:",
+        "if device_cents <= self.min_device_cents:",
+        "tests/pos/test_totals.py::test_discount_needs_the_minimum_device",
+    ),
+    # Tokens
+    Bug(
+        "pos.tokens",
+        "private_key.sign(DOMAIN + body)",
+        "private_key.sign(body)",
+        "tests/pos/test_tokens.py::test_the_worked_examples_of_the_protocol_page_hold",
+    ),
+    Bug(
+        "pos.tokens",
+        "    if _body(token) != body:\n",
+        "    if False:\n",
+        "tests/pos/test_tokens.py::test_a_number_written_longer_than_needed_is_refused",
+    ),
+    Bug(
+        "pos.tokens",
+        "(2 if place % 2 == 0 else 1)",
+        "1",
+        "tests/pos/test_tokens.py::test_a_slip_number_refuses_two_neighbours_swapped",
+    ),
+    # Offers
+    Bug(
+        "pos.offers",
+        "seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc,",
+        "seller.quality_bp * 1000000 / ({price}) desc,",
+        "tests/pos/test_offers.py::test_what_shipping_adds_counts_in_the_race",
+    ),
+    Bug(
+        "pos.offers",
+        "and seller.suspended = 0",
+        "",
+        "tests/pos/test_offers.py::test_who_is_out_of_the_race",
+    ),
+    Bug(
+        "pos.offers",
+        "    return keys_before != keys_after or ",
+        "    return False and ",
+        "tests/pos/test_offers.py::test_refreshing_the_touched_equals_refreshing_all",
+    ),
+    # Outbox
+    Bug(
+        "pos.outbox",
+        'f"{prev}\\n{seq}\\n{kind}\\n{body}"',
+        'f"{seq}\\n{kind}\\n{body}"',
+        "tests/pos/test_outbox.py::test_the_link_is_what_the_protocol_says",
+    ),
+    Bug(
+        "pos.slips",
+        '    outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(signed), "facts": facts}, now=now)\n',
+        "",
+        "tests/pos/test_slips.py::test_a_slip_and_its_event_are_one",
+    ),
+    Bug(
+        "pos.outbox",
+        "    if size > MOST_BYTES:\n",
+        "    if False:\n",
+        "tests/pos/test_outbox.py::test_what_could_not_travel_is_no_event",
+    ),
+    # Eligibility
+    Bug(
+        "pos.eligibility",
+        'if acquisition not in body["acquisitions"]:',
+        "if False:",
+        "tests/pos/test_eligibility.py::test_acquisition_not_offered_tells_what_is_and_the_plan_above_that_does",
+    ),
+    # Inbox
+    Bug(
+        "marketplace.inbox",
+        'if each["seq"] != acked + 1:',
+        "if False:",
+        "tests/marketplace/test_inbox.py::test_a_gap_is_kept_and_acknowledged_once_filled",
+    ),
+    Bug(
+        "marketplace.inbox",
+        'if known.setdefault(event["seq"], event["sha256"]) != event["sha256"]:',
+        "if False:",
+        "tests/marketplace/test_inbox.py::test_another_story_under_the_same_number_suspends_the_stream",
+    ),
+    Bug(
+        "marketplace.inbox",
+        'if device is None or not tokens.verify(data, bytes(device["public_key"])):',
+        "if device is None:",
+        "tests/marketplace/test_inbox.py::test_a_slip_under_a_known_key_that_it_did_not_sign_is_set_aside",
+    ),
+    # Trust
+    Bug(
+        "sync.trust",
+        'version < highest["version"]',
+        "False",
+        "tests/sync/test_trust.py::test_a_lost_directory_is_rebuilt_and_remembers_what_it_saw",
+    ),
+    Bug(
+        "sync.trust",
+        "    trusted_set(updater).reference_time = at\n",
+        "    pass\n",
+        "tests/sync/test_trust.py::test_a_frozen_hq_is_noticed_by_trusted_time_though_the_clock_stands_still",
+    ),
+    Bug(
+        "sync.trust",
+        "            info.verify_length_and_hashes(content)\n            return content\n",
+        "            return content\n",
+        "tests/sync/test_trust.py::test_every_half_written_file_is_made_good",
+    ),
+    Bug(
+        "sync.trust",
+        "        metadata.signed.verify_delegate(Root.type, metadata.signed_bytes, metadata.signatures)\n",
+        "",
+        "tests/sync/test_trust.py::test_a_root_that_does_not_vouch_for_itself_is_not_pinned",
+    ),
+    # Publishing
+    Bug(
+        "sync.publisher",
+        "            delete_marks(connection, self.place.market, marks)\n            if also",
+        '            connection.exec_driver_sql("delete from dirty")\n            if also',
+        "tests/sync/test_publisher.py::test_a_mark_set_while_publishing_stays_for_the_next",
+    ),
+    Bug(
+        "sync.publisher",
+        "        if publication_of(self.replica) > line.publication:\n            return False\n",
+        "",
+        "tests/sync/test_publisher.py::test_a_restored_database_starts_new_epochs_and_kiosks_follow",
+    ),
+    Bug(
+        "sync.follower",
+        "== (held.line, held.era) and line.publication < held.publication",
+        "== (held.line, held.era) and False",
+        "tests/sync/test_follower.py::test_an_older_head_is_left_aside",
+    ),
+    # Reservation and orders
+    Bug(
+        "marketplace.orders",
+        "and state = 'online' and quantity - reserved >= :quantity",
+        "and state = 'online'",
+        "tests/marketplace/test_orders.py::test_two_lines_of_one_slip_do_not_share_the_last_unit",
+    ),
+    Bug(
+        "marketplace.orders",
+        '        marks.add(reading.market["market"], "stock", listing["listing_id"])\n',
+        "",
+        "tests/marketplace/test_orders.py::test_a_reserved_unit_leaves_the_published_stock",
+    ),
+    Bug(
+        "marketplace.orders",
+        "        if has_risen:\n",
+        "        if False:\n",
+        "tests/marketplace/test_orders.py::test_a_total_that_rose_since_the_page_is_not_charged_silently",
+    ),
+    # Print states
+    Bug(
+        "kiosk.printers",
+        'return Outcome("uncertain" if written.count else "failed", written.problem)',
+        'return Outcome("failed", written.problem)',
+        "tests/kiosk/test_printers.py::test_a_printer_that_stops_reading_is_uncertain_within_the_deadlines",
+    ),
+    Bug(
+        "kiosk.printers",
+        'if answer.kind == "process_id" and answer.data == process_id:',
+        'if answer.kind == "process_id":',
+        "tests/kiosk/test_printers.py::test_the_id_of_an_earlier_job_confirms_nothing",
+    ),
+    Bug(
+        "kiosk.print_jobs",
+        'printers.Outcome("uncertain", "interrupted"), now=now)\n\n\ndef _start_job',
+        'printers.Outcome("failed", "interrupted"), now=now)\n\n\ndef _start_job',
+        "tests/kiosk/test_slips.py::test_a_print_interrupted_by_a_crash_asks_a_person",
+    ),
+)
 
 
-@contextmanager
-def head_before_blobs() -> Iterator[None]:
-    """The publisher announces heads first, and writes the blobs they lead to after that."""
-    template()
-    store, read, announce = BlobFolder.store, BlobFolder.read, sync.publisher.announce
-    waiting: dict[str, tuple[BlobFolder, bytes]] = {}
+class Planting(MetaPathFinder, Loader):
+    """Finds the module of a bug with the bug in it."""
 
-    def store_later(folder: BlobFolder, blob: bytes) -> BlobRef:
-        ref = ref_of(blob)
-        waiting[ref.sha256] = (folder, blob)
-        return ref
+    def __init__(self, bug: Bug) -> None:
+        self._bug = bug
 
-    def read_waiting(folder: BlobFolder, ref: BlobRef) -> bytes:
-        return waiting[ref.sha256][1] if ref.sha256 in waiting else read(folder, ref)
-
-    def announce_first(*place: Any, **about: Any) -> bool:
-        has_written = announce(*place, **about)
-        while waiting:
-            store(*waiting.popitem()[1])
-        return has_written
-
-    with (
-        swapped(BlobFolder, "store", store_later),
-        swapped(BlobFolder, "read", read_waiting),
-        swapped(sync.publisher, "announce", announce_first),
-    ):
-        yield
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Take over the one module; everything else is found as ever."""
+        if name != self._bug.module:
+            return None
+        found = PathFinder.find_spec(name, path, target)
+        assert found is not None
+        assert isinstance(found.loader, SourceFileLoader)
+        return importlib.util.spec_from_file_location(name, found.origin, loader=Spoilt(name, found.loader.path, self._bug))
 
 
-Mutation = Callable[[], AbstractContextManager[None]]
-MUTATIONS: tuple[Mutation, ...] = (inbox_without_dedupe, follower_without_root_check, head_before_blobs)
+class Spoilt(SourceFileLoader):
+    """Loads a module with a bug in its source, and leaves no compiled file of it behind."""
+
+    def __init__(self, name: str, path: str, bug: Bug) -> None:
+        super().__init__(name, path)
+        self._bug = bug
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile what the bug makes of the source."""
+        source = Path(self.path).read_text(encoding="utf-8")
+        assert source.count(self._bug.right) == 1, f"{self._bug.module} no longer reads as the bug expects: {self._bug.right}"
+        code: CodeType = compile(source.replace(self._bug.right, self._bug.wrong), self.path, "exec")
+        return code
 
 
-@contextmanager
-def rewritten(module: ModuleType, function: str, old: str, new: str) -> Iterator[None]:
-    """Replace a piece of a function's source during the block."""
-    original = getattr(module, function)
-    source = inspect.getsource(original)
-    assert source.count(old) == 1, f"{module.__name__}.{function} no longer reads as the mutation expects"
-    exec(compile(source.replace(old, new), f"<mutated {function}>", "exec"), module.__dict__)
-    try:
-        yield
-    finally:
-        setattr(module, function, original)
+def run_planted(number: int) -> int:
+    """Run the test of a bug with the bug planted, in this process, and return pytest's status."""
+    import pytest
+
+    sys.meta_path.insert(0, Planting(BUGS[number]))
+    return int(pytest.main([BUGS[number].test, "-n0", "-q", "-x", "-p", "no:cacheprovider"]))
 
 
-def first_failure(*, seeds: int = MOST_SEEDS) -> Outcome | None:
-    """Run seeds until one shows a violation; None when none does."""
-    return next((outcome for outcome in map(run_seed, range(seeds)) if outcome.violation), None)
+def is_caught(bug: Bug) -> bool:
+    """Tell whether the bug's test fails once it is planted. Raises: AssertionError when it could not be run."""
+    program = f"import sys; from tests.mutations import run_planted; sys.exit(run_planted({BUGS.index(bug)}))"
+    command = [sys.executable, "-B", "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode in (0, TESTS_FAILED), said
+    assert "no longer reads" not in said, said
+    return ended.returncode == TESTS_FAILED
 
 
 def main() -> int:
-    """Plant each bug and say which seed finds it; the status is 1 when one stays hidden."""
-    missed = 0
-    for mutation in MUTATIONS:
-        with mutation():
-            outcome = first_failure()
-        if outcome is None:
-            missed += 1
-            sys.stdout.write(f"{mutation.__name__}: not found within {MOST_SEEDS} seeds\n")
-        else:
-            sys.stdout.write(f"{mutation.__name__}: seed {outcome.seed}: {outcome.violation}\n")
+    """Plant each bug and say what became of it; the status is 1 when one was not caught."""
+    missed = [bug for bug in BUGS if not _shown(bug)]
+    sys.stdout.write(f"{len(BUGS) - len(missed)} of {len(BUGS)} planted bugs are caught\n")
     return 1 if missed else 0
+
+
+def _shown(bug: Bug) -> bool:
+    caught = is_caught(bug)
+    sys.stdout.write(f"{'caught' if caught else 'MISSED'}  {bug}\n        {bug.test}\n")
+    sys.stdout.flush()
+    return caught
 
 
 if __name__ == "__main__":

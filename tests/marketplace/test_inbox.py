@@ -147,6 +147,16 @@ def test_a_slip_another_device_signed_is_set_aside(hq: Hq) -> None:
     assert hq.rows("select state from inbox") == [{"state": "dead"}]
 
 
+def test_a_slip_under_a_known_key_that_it_did_not_sign_is_set_aside(hq: Hq) -> None:
+    body = slip_body(hq)
+    token = bytearray(tokens.from_digits(body["digits"]))
+    token[-1] ^= 1
+    hq.up(hq.event("slip_issued", {**body, "digits": tokens.to_digits(bytes(token))}))
+
+    assert hq.rows("select * from slip") == []
+    assert hq.rows("select state from inbox") == [{"state": "dead"}]
+
+
 def test_a_second_slip_under_one_number_is_set_aside_and_the_first_stays(hq: Hq) -> None:
     """A kiosk whose records were put back from a copy counts again from there."""
     first, second = slip_body(hq), slip_body(hq) | {"digits": hq.digits(hours=24)}

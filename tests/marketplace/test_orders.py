@@ -152,6 +152,13 @@ def test_the_last_unit_goes_to_one_and_the_other_is_offered_nothing_fitting(hq: 
     assert len(hq.rows("select * from claim")) == 1
 
 
+def test_two_lines_of_one_slip_do_not_share_the_last_unit(hq: Hq) -> None:
+    refused = hq.claim(hq.digits(LAST_IPHONE_12, LAST_IPHONE_12))
+
+    assert (refused.status_code, hq.rows("select * from claim")) == (409, [])
+    assert hq.rows("select reserved from listing where listing_id = 21") == [{"reserved": 0}]
+
+
 def test_a_gone_listing_is_replaced_by_the_winning_one_if_the_customer_says_so(hq: Hq) -> None:
     digits = hq.digits(IPHONE_13)
     hq.change(l11={"quantity": "0"})

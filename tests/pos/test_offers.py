@@ -61,6 +61,11 @@ def test_a_cheaper_listing_of_a_poor_seller_does_not_win_by_price_alone(kiosk: K
     assert winner(change(kiosk, "update listing set price_cents = 33000 where listing_id = 102")) == 102
 
 
+def test_what_shipping_adds_counts_in_the_race(kiosk: Kiosk) -> None:
+    assert winner(change(kiosk, "update listing set price_cents = 34400 where listing_id = 102")) == 102
+    assert winner(change(kiosk, "update listing set shipping_cents = 1000 where listing_id = 102")) == 101
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [

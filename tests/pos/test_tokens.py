@@ -100,6 +100,14 @@ def test_wild_bytes_are_read_canonically_or_refused(data: bytes) -> None:
         assert tokens.encode(token, world.KEY)[:-64] == wild[:-64]
 
 
+def test_a_number_written_longer_than_needed_is_refused() -> None:
+    body = tokens.encode(BUNDLE, world.KEY)[:-64]
+    assert body[6] == BUNDLE.corner_no
+
+    with pytest.raises(MangledToken):
+        tokens.decode(body[:6] + bytes((BUNDLE.corner_no | 0x80, 0)) + body[7:] + bytes(64))
+
+
 @given(token=any_token, kept=st.integers(0, 400))
 def test_a_token_cut_short_or_grown_is_refused(token: Token, kept: int) -> None:
     data = tokens.encode(token, world.KEY)
@@ -218,6 +226,19 @@ def test_a_slip_number_refuses_any_single_wrong_character(corner_no: int, counte
     if wrong != number:
         with pytest.raises(MangledNumber):
             tokens.parse_slip_number(wrong)
+
+
+@given(corner_no=st.integers(1, 2**20), counter=st.integers(1, 2**20 - 1), place=st.integers(0))
+def test_a_slip_number_refuses_two_neighbours_swapped(corner_no: int, counter: int, place: int) -> None:
+    """All but 0 and Z, which the check takes for each other."""
+    number = tokens.slip_number(corner_no, counter)
+    pairs = [at for at in range(len(number) - 1) if "-" not in number[at : at + 2]]
+    at = pairs[place % len(pairs)]
+    left, right = number[at : at + 2]
+
+    if left != right and {left, right} != {"0", "Z"}:
+        with pytest.raises(MangledNumber):
+            tokens.parse_slip_number(number[:at] + right + left + number[at + 2 :])
 
 
 def test_a_slip_number_forgives_how_people_type() -> None:

@@ -18,8 +18,8 @@ from demo.simulator.stand_ins import InlineHashing, standing_in
 from pos import clock
 from sync.hashing import Hashing
 from sync.segments import Block, Part, encode_part
-from tests import mutations
 from tests.amounts import amount
+from tests.sync import mutations
 
 SEEDS = amount("histories of the simulator")
 AT_ONCE = 25

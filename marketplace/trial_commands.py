@@ -200,4 +200,5 @@ def _say_standing(seen: Standing) -> str:
     share = seen.trial.shares.get(reached(seen.trial.shares), 0) // 100
     said = f"{seen.market}: trial {seen.trial.trial_id} since {seen.trial.opened_at}, {share} % of {reached(seen.trial.shares)}"
     said += f"; {seen.arrived} of {seen.corners} corners have it, {len(seen.failed)} failed"
-    return said + (f", {seen.jumped} of {seen.changed} prices jumped" if seen.changed else "")
+    said += f", {seen.jumped} of {seen.changed} prices jumped" if seen.changed else ""
+    return said + (f", {seen.vanished} of {seen.offered} offers vanish" if seen.vanished else "")

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from marketplace.corners import rings
 from marketplace.db import reading, rows
 from marketplace.publishing import markets, place_of, recorded
+from marketplace.withdrawals import is_too_much
 from pos import clock
 from pos.errors import Invalid, NotFound
 from sync.errors import Busy
@@ -40,7 +41,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An open trial as HQ sees it: its corners, those that took it in, those that failed, and how many prices jumped."""
+    """An open trial as HQ sees it: its corners, those that took it in, those that failed, and how many prices jumped.
+
+    `vanished` of the `offered` offers are on sale elsewhere and not on trial.
+    """
 
     market: str
     trial: TrialState
@@ -49,6 +53,8 @@ class Standing:
     failed: tuple[str, ...]
     changed: int
     jumped: int
+    offered: int = 0
+    vanished: int = 0
 
     @property
     def reason_to_halt(self) -> str:
@@ -58,6 +64,8 @@ class Standing:
             return f"{failed} of {self.arrived + failed} corners could not take it in: {', '.join(self.failed[:FAILED_CORNERS])}"
         if self.changed >= JUDGED_PRICES and self.jumped * JUMPED_SHARE >= self.changed:
             return f"{self.jumped} of {self.changed} changed prices jumped"
+        if is_too_much(gone=self.vanished, before=self.offered):
+            return f"{self.vanished:,} of {self.offered:,} offers vanish"
         return ""
 
 
@@ -188,6 +196,7 @@ def standing(connection: Connection, market: str) -> Standing | None:
         if isinstance(movement, dict) and movement.get("line") == trial.trial_id:
             jumps.append((_count(movement.get("jumped")), _count(movement.get("changed"))))
     jumped, changed = max(jumps)
+    vanished = _vanished(connection, market, trial.trial_id)
     return Standing(
         market=market,
         trial=trial,
@@ -196,6 +205,8 @@ def standing(connection: Connection, market: str) -> Standing | None:
         failed=tuple(failed),
         changed=changed,
         jumped=jumped,
+        offered=_on_sale(connection, market) + vanished,
+        vanished=vanished,
     )
 
 
@@ -214,6 +225,47 @@ def halt_failing(engine: Engine, directory: Path) -> list[str]:
             logger.warning("the trial of %s was halted: %s", market, seen.reason_to_halt)
             halted.append(market)
     return halted
+
+
+def _on_sale(connection: Connection, market: str) -> int:
+    """Return how many offers HQ has on sale now, those a trial takes away no longer among them."""
+    [found] = rows(
+        connection,
+        """
+        select count(*) as offers from listing join seller on seller.seller_id = listing.seller_id
+        where listing.market = :market and listing.state = 'online' and listing.quantity > 0 and seller.suspended = 0
+        """,
+        market=market,
+    )
+    return int(found["offers"])
+
+
+def _vanished(connection: Connection, market: str, trial_id: str) -> int:
+    """Return how many listings a trial withdraws, sells out or takes from sale with their seller."""
+    [found] = rows(
+        connection,
+        """
+        select count(distinct row_key) as gone from sync_held
+        where market = :market and trial_id = :trial_id
+          and (table_name in ('listing', 'stock') and sync_held.row = 'null'
+               or table_name = 'stock' and sync_held.row like '%, 0]')
+        """,
+        market=market,
+        trial_id=trial_id,
+    )
+    [suspended] = rows(
+        connection,
+        """
+        select count(*) as offers from listing join seller on seller.seller_id = listing.seller_id
+        where listing.market = :market and listing.state = 'online' and listing.quantity > 0 and seller.suspended = 1
+          and cast(seller.seller_id as text) in (
+            select row_key from sync_held where market = :market and trial_id = :trial_id and table_name = 'seller'
+          )
+        """,
+        market=market,
+        trial_id=trial_id,
+    )
+    return int(found["gone"]) + int(suspended["offers"])
 
 
 def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[tuple[str, dict[str, Any]]]:

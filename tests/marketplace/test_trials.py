@@ -166,6 +166,47 @@ def test_what_speaks_against_a_trial(arrived: int, failed: int, changed: int, ju
     assert about.reason_to_halt == reason
 
 
+MANY = {f"l{listing_id}": {"seller_id": "1", "sku_id": "1", "grade": "GOOD", "price": "300.00"} for listing_id in range(31, 52)}
+
+
+def take_away(hq: Hq, change: dict[str, str], number: int) -> Standing:
+    """Put on trial that so many of twenty-five offers are as `change` says; return how the trial stands."""
+    hq.change(**MANY)
+    taken = {name: MANY[name] | change for name in list(MANY)[:number]}
+    feed = world.write_feed(hq.directory / "taken", None, world.listings(**(MANY | taken)))
+    import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet, is_withdrawal_meant=True)
+    assert publish_market(hq.engine, hq.directory, "fr", shares=CANARY) is not None
+    about = seen(hq)
+    assert about is not None
+    return about
+
+
+@pytest.mark.parametrize("change", [{"state": "offline"}, {"quantity": "0"}], ids=["withdrawn", "sold out"])
+def test_a_trial_from_which_offers_vanish_is_halted_by_itself(hq: Hq, change: dict[str, str]) -> None:
+    about = take_away(hq, change, 6)
+    assert (about.vanished, about.offered, about.reason_to_halt) == (6, 25, "6 of 25 offers vanish")
+    assert halt_failing(hq.engine, hq.directory) == ["fr"]
+    assert state_of_trial(hq) == [("halted", "6 of 25 offers vanish")]
+
+
+def test_a_trial_from_which_a_fifth_of_the_offers_vanish_goes_on(hq: Hq) -> None:
+    about = take_away(hq, {"state": "offline"}, 5)
+    assert (about.vanished, about.offered, about.reason_to_halt) == (5, 25, "")
+    assert halt_failing(hq.engine, hq.directory) == []
+
+
+def test_offers_that_vanish_with_their_seller_are_counted(hq: Hq) -> None:
+    hq.change(**MANY)
+    suspended = world.world()
+    suspended["sellers"][0]["status"] = "suspended"
+    feed = world.write_feed(hq.directory / "suspended", suspended, world.listings(**MANY))
+    import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet, is_withdrawal_meant=True)
+    assert publish_market(hq.engine, hq.directory, "fr", shares=CANARY) is not None
+    about = seen(hq)
+    assert about is not None
+    assert (about.vanished, about.offered) == (23, 25)
+
+
 def test_the_rings_of_a_market_are_counted_and_changed(hq: Hq) -> None:
     with reading(hq.engine) as connection:
         assert rings(connection, "fr") == {"canary": 0, "early": 0, "stable": 2}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pos import clock, tokens
 from pos.errors import Invalid, PosError
+from pos.privacy import UMASK
 
 # Commands are loaded when called, so that a kiosk starts without the central app's libraries.
 PARTS = {
@@ -116,7 +118,8 @@ def read(digits_or_url: str, public_key: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command line and turn every failure into one line and a status."""
+    """Run the command line and turn every failure into one line and a status; what it creates is its owner's alone."""
+    os.umask(UMASK)
     try:
         comptoir.main(prog_name="comptoir", standalone_mode=False)
     except click.exceptions.Exit as ended:

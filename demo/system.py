@@ -29,6 +29,7 @@ from marketplace.places import read_place, start_place
 from marketplace.publishing import publish_all, sync_path
 from pos import clock
 from pos.errors import PosError, Unavailable
+from pos.privacy import take_over
 from sync.addresses import bracketed
 
 CORNER = "nantes-crebillon"
@@ -141,14 +142,13 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
     if fresh and mark.exists():
         shutil.rmtree(demo.directory)
     known = json.loads(mark.read_text()) if mark.exists() else {}
-    demo.directory.mkdir(parents=True, exist_ok=True)
+    take_over(demo.directory)
     mark.write_text(json.dumps(known), encoding="utf-8")
     if "password" not in known:
         say("setting the marketplace up")
         shutil.rmtree(demo.marketplace, ignore_errors=True)
         known = {"password": start_place(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
         mark.write_text(json.dumps(known), encoding="utf-8")
-        mark.chmod(0o600)
     engine = open_engine(read_place(demo.marketplace).database)
     create_tables(engine)
     if "listings" not in known:

@@ -30,6 +30,7 @@ from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, RecordsDamaged
 from pos.left_out import left_out
 from pos.ops import open_ops, setting, store_setting
+from pos.privacy import advice, open_to_others, take_over
 from pos.slips import load_device
 from sync.addresses import Host, HostAndPort, WebAddress, bracketed
 from sync.channels import damaged_channels
@@ -74,7 +75,7 @@ def kiosk() -> None:
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until HQ confirms the device, where it wants to.")
 def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -> None:
     """Make this device the kiosk of a corner; the fingerprint shown must be the one HQ shows."""
-    directory.mkdir(parents=True, exist_ok=True)
+    take_over(directory)
     store = open_ops(directory / "ops.db")
     document = enrol(directory, store, Client(marketplace), code, now=clock.now, show=_show_fingerprint, wait=wait)
     click.echo(f"enrolled as {document['corner_id']}, key {setting(store.read(), 'key_id')}")
@@ -207,11 +208,12 @@ def status_command(directory: Path, *, as_json: bool) -> None:
 @kiosk.command("doctor")
 @directory_option
 def doctor_command(directory: Path) -> None:
-    """Check files, key, disk, clock, printer and network, one line each; status 1 when something needs a person."""
+    """Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something needs a person."""
     checks = [
         _check("records", lambda: _quick_check(directory / "ops.db")),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
         _check("rows", lambda: _rows(directory / "catalog.db")),
+        _check("privacy", lambda: _privacy(directory)),
         _check("enrolment", lambda: _enrolment(directory)),
         _check("outbox", lambda: _outbox(directory)),
         _check("disk", lambda: _disk(directory)),
@@ -336,6 +338,12 @@ def _rows(path: Path) -> str:
     if found.rows:
         raise ValueError(f"{found.rows:,} that no page could show are left out since {found.since}: {'; '.join(found.examples)}")
     return "every published row can be shown"
+
+
+def _privacy(directory: Path) -> str:
+    if wide := open_to_others(directory):
+        raise OSError(advice(wide))
+    return "the files are their owner's alone"
 
 
 def _enrolment(directory: Path) -> str:

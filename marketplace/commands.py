@@ -20,6 +20,7 @@ from marketplace.places import DIRECTORY_VARIABLE, opened, start_place
 from marketplace.problems import FeedRefused
 from marketplace.publishing import keys_path, sync_path
 from pos import clock
+from pos.privacy import advice, open_to_others
 from sync.addresses import Host, WebAddress
 from sync.keys import ROOT
 from sync.locks import serve_alone
@@ -91,6 +92,8 @@ def serve_command(directory: Path, host: str, port: int) -> None:
     with serve_alone(directory, address=f"http://{host}:{port}/"):
         with opened(directory):
             renew(sync_path(directory), keys_path(directory), now=clock.now())
+        if wide := open_to_others(directory, public={sync_path(directory).name}):
+            click.echo(f"comptoir: {advice(wide)}", err=True)
         _refuse_taken_port(host, port)
         tallies.forget(directory)
         os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())

@@ -69,7 +69,9 @@ def open_engine(url: str) -> Engine:
 
 
 def create_tables(engine: Engine) -> None:
-    """Make the tables that are not there yet."""
+    """Make the tables that are not there yet; a file made for them is its owner's alone."""
+    if engine.dialect.name == "sqlite" and engine.url.database and not (file := Path(engine.url.database)).exists():
+        file.touch(mode=0o600)
     metadata.create_all(engine)
     sync_metadata.create_all(engine)
 

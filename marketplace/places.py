@@ -17,6 +17,7 @@ from marketplace.publishing import keys_path, sync_path
 from marketplace.settings import store_setting
 from pos import clock
 from pos.errors import Conflict, Invalid, NotFound
+from pos.privacy import take_over
 from pos.tokens import CROCKFORD
 from sync.repository import ROOT_KEYS, THRESHOLD, create
 
@@ -48,7 +49,7 @@ def start_place(
     if (directory / FILE).exists():
         raise Conflict(f"a marketplace is already set up in {directory}")
     engine = open_engine(database or database_url(directory))
-    directory.mkdir(parents=True, exist_ok=True)
+    take_over(directory)
     with suppress(Conflict):
         # What an earlier attempt made before it was cut short is good.
         create(sync_path(directory), keys_path(directory), threshold=threshold, root_keys=root_keys, now=clock.now())

@@ -39,10 +39,12 @@ def connect(path: Path, *, durable: bool, wal: bool = True, is_new: bool = True)
     """Open `path` with our settings; transactions are explicit.
 
     `durable` commits survive a power cut (`synchronous=FULL`); others may fall back to an older, consistent state.
-    Unless it `is_new`, the file must exist: nothing empty is made in the place of one that vanished.
+    A file that `is_new` is its owner's alone; else it must exist: nothing empty is made in the place of one that vanished.
     Without `wal` the file is a single file when closed: what a catalogue built aside needs before it is moved in place.
     Source of the settings: reference/scale.md §2.4.
     """
+    if is_new and not path.exists():
+        path.touch(mode=0o600)  # What SQLite keeps beside a file (-wal, -shm) has the file's own mode.
     address = f"{path.absolute().as_uri()}?mode={'rwc' if is_new else 'rw'}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:

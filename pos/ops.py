@@ -132,6 +132,7 @@ def back_up(path: Path, *, day: str) -> Path:
     target.parent.mkdir(exist_ok=True)
     half = target.with_suffix(".part")
     half.unlink(missing_ok=True)
+    half.touch(mode=0o600)
     database = connect(path, durable=True)
     try:
         database.execute("vacuum into ?", [str(half)])

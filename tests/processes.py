@@ -20,6 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from comptoir import main
+from pos.privacy import UMASK
 
 START_S = 40
 FIRST_PORT, MANY_PORTS = 20_000, 12_000
@@ -51,12 +52,15 @@ def is_free(port: int) -> bool:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command in this process, where it costs no start of its own."""
     output, errors, status = io.StringIO(), io.StringIO(), 0
+    umask = os.umask(UMASK)
     argv, columns = patch.object(sys, "argv", ["comptoir", *arguments]), patch.dict(os.environ, COLUMNS="80")
     with argv, columns, redirect_stdout(output), redirect_stderr(errors):
         try:
             main()
         except SystemExit as ended:
             status = int(ended.code or 0)
+        finally:
+            os.umask(umask)
     return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 
 

@@ -125,6 +125,17 @@ def test_status_is_one_document(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["corner"] == "nantes-crebillon"
 
 
+def test_a_marketplace_that_others_can_read_says_so_as_it_starts(tmp_path: Path) -> None:
+    directory = tmp_path / "m"
+    run("marketplace", "init", "--dir", str(directory))
+    (directory / "marketplace.db").chmod(0o644)
+    (directory / "sync").chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("marketplace", "serve", "--dir", str(directory), "--port", str(taken.getsockname()[1]))
+    told, _ = ended.stderr.splitlines()
+    assert told == f"comptoir: others on this machine can open {directory / 'marketplace.db'}: close them with chmod go="
+
+
 def test_a_taken_port_is_said_by_every_part(tmp_path: Path) -> None:
     """The marketplace's workers share one port among them, and would share it with a stranger too."""
     world.make_kiosk(tmp_path).ops.close()

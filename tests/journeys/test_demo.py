@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPRedirectHandler, build_opener, urlopen
 
+from pos.privacy import open_to_others
 from tests.processes import START_S, four_ports, is_free
 
 
@@ -38,6 +39,7 @@ def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
         post(f"{slip}/print")
         wait_for_paper(f"http://127.0.0.1:{port + 3}/latest.png")
     assert all(is_free(port + more) for more in range(4))
+    assert open_to_others(directory) == []
 
     with demo(directory, port):
         assert slip.rsplit("/", 1)[1] in read(slip)

@@ -55,3 +55,12 @@ def test_the_doctor_says_what_hq_said_of_this_device(kiosk: world.Kiosk, code: s
     assert said.startswith("enrolment    FAULT  nantes-crebillon, key ")
     assert words in said
     assert said.endswith("since 2026-11-22T09:00:00Z")
+
+
+def test_the_doctor_says_what_others_on_this_machine_can_open(kiosk: world.Kiosk) -> None:
+    assert "privacy      ok     the files are their owner's alone" in lines(kiosk, "doctor")
+    (kiosk.directory / "ops.db").chmod(0o640)
+
+    [said] = [line for line in lines(kiosk, "doctor") if line.startswith("privacy")]
+
+    assert said.startswith(f"privacy      FAULT  others on this machine can open {kiosk.directory / 'ops.db'}")

@@ -19,7 +19,8 @@ def test_from_set_up_to_a_code(tmp_path: Path) -> None:
     status, said = run("init", "--dir", hq)
     assert status == 0
     assert said.splitlines()[-1].startswith("console password (shown once): ")
-    assert (hq / "marketplace.json").stat().st_mode & 0o077 == 0
+    for name in ("marketplace.json", "marketplace.db"):
+        assert (hq / name).stat().st_mode & 0o077 == 0
     assert run("import", feed, "--dir", hq) == (0, "Test world: 4 listings; 25 rows added, 0 changed, 0 removed\n")
     assert run("publish", "--dir", hq) == (0, "fr: publication 1\n")
     assert run("publish", "--dir", hq) == (0, "fr: nothing changed\n")

@@ -10,6 +10,7 @@ def test_a_copy_of_each_day_is_kept_for_a_week(kiosk: Kiosk) -> None:
 
     kept = sorted(path.name for path in (kiosk.directory / "backup").iterdir())
     assert kept == [f"ops-2026-11-{day}.db" for day in range(13, 20)]
+    assert copies[-1].stat().st_mode & 0o077 == 0
     copy = connect(copies[-1], durable=True, wal=False)
     assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
     assert copy.execute("select value from setting where name = 'stream'").fetchone() == ('"' + "a" * 32 + '"',)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from marketplace.judging import Backlog, Judging
 from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
+from marketplace.sources import proxies_of
 from sync.incoming import Request, Whole
 from sync.processes import end_with_parent
 from sync.static_files import StaticFiles
@@ -25,12 +28,22 @@ from sync.static_files import StaticFiles
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
+PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
+REMEMBERED = timedelta(days=90)
+"""How long a browser that was let in to the console is known again."""
 
 
-def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts: list[str] | None = None) -> Flask:
+def create_app(
+    directory: Path,
+    *,
+    public_url: str | None = None,
+    trusted_hosts: list[str] | None = None,
+    trusted_proxies: Sequence[str] = (),
+) -> Flask:
     """Return the app of the marketplace set up in `directory`; `public_url` overrides the one given at set-up.
 
     `trusted_hosts` narrows which Host headers are answered; by default any, as a proxy in front usually decides.
+    `trusted_proxies` are the addresses or networks whose `X-Forwarded-For` is believed; by default nobody's is.
     Raises: NotFound before `marketplace init`.
     """
     place = read_place(directory)
@@ -46,6 +59,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         MAX_CONTENT_LENGTH=MOST_FORM_BYTES,
         MAX_FORM_PARTS=100,
         SESSION_COOKIE_NAME="comptoir_console",
+        PERMANENT_SESSION_LIFETIME=REMEMBERED,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=urlsplit(address).scheme == "https",
@@ -56,6 +70,7 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
         engine=engine,
         directory=directory,
         public_url=address,
+        proxies=proxies_of(trusted_proxies),
         tallies=counts,
         judging=Judging(engine, directory),
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
@@ -71,9 +86,13 @@ def create_app(directory: Path, *, public_url: str | None = None, trusted_hosts:
 
 
 def front_from_environment() -> Front:
-    """Return what a server's worker process serves, judging beside it; `COMPTOIR_TRUSTED_HOSTS` is a comma-separated list."""
+    """Return what a server's worker process serves, judging beside it; hosts and proxies are comma-separated lists."""
     end_with_parent(signal.SIGKILL)
-    hosts = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",") if host.strip()]
-    app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts)
+    hosts, proxies = _listed(HOSTS_VARIABLE), _listed(PROXIES_VARIABLE)
+    app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts, trusted_proxies=proxies)
     web.marketplace_of(app).judging.start()
     return Front(app)
+
+
+def _listed(variable: str) -> list[str]:
+    return [each.strip() for each in os.environ.get(variable, "").split(",") if each.strip()]

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import secrets
+from datetime import timedelta
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from flask import Blueprint, render_template, request, session
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, trial_pages
-from marketplace.db import changed, reading, row, run_tx
+from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, sessions, trial_pages
+from marketplace.db import reading, run_tx
 from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
-from marketplace.settings import setting
-from marketplace.web import SAFE, ZONE, ForeignOrigin, cause, marketplace, see_other
+from marketplace.web import SAFE, ZONE, ForeignOrigin, cause, marketplace, see_other, source
 from pos import clock
-from pos.errors import PosError
 
-SESSION_HOURS = 12
-FREE_TRIES = 5
-FIRST_WAIT_S = 30
-LONGEST_WAIT_S = 900
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
+TOKEN, BROWSER = "token", "browser"
+"""What the signed cookie holds: the session, and a name for the browser that outlasts it."""
 
 console = Blueprint("console", __name__, url_prefix="/console")
 for part in (fleet_pages.pages, trial_pages.pages, device_pages.pages, letter_pages.pages, gap_pages.pages):
     console.register_blueprint(part)
-
-
-class WrongPassword(PosError):
-    """Not the console's password; `data` may carry `wait_s` while further tries are refused."""
-
-    status = 403
 
 
 @console.before_request
@@ -43,10 +31,10 @@ def ask_for_password() -> Response | None:
         return None
     if request.method not in SAFE and cause() != "own":
         raise ForeignOrigin("the request does not say which page it comes from")
-    since = session.get("since")
-    if isinstance(since, str) and clock.now() - clock.from_text(since) < timedelta(hours=SESSION_HOURS):
-        return None
-    session.clear()
+    with reading(marketplace().engine) as connection:
+        if sessions.is_open(connection, session.get(TOKEN, ""), now=clock.now()):
+            return None
+    session.pop(TOKEN, None)
     return see_other("console.login")
 
 
@@ -58,21 +46,24 @@ def login() -> str:
 
 @console.post("/login")
 def log_in() -> Response | tuple[str, int]:
-    """Open a session for whoever knows the password; wrong tries make everybody wait, longer each time."""
-    now = clock.now()
+    """Open a session for whoever knows the password; wrong tries make where they come from wait, longer each time."""
+    browser = session.get(BROWSER)
+    came_from = f"browser {browser}" if browser else f"address {source()}"
     try:
-        _check_password(request.form.get("password", ""), now)
-    except WrongPassword as problem:
+        token = sessions.log_in(marketplace().engine, request.form.get("password", ""), source=came_from, now=clock.now())
+    except sessions.WrongPassword as problem:
         return render_template("marketplace/login.html", problem=problem), problem.status
-    session.clear()
-    session["since"] = clock.to_text(now)
+    session.permanent = True
+    session[TOKEN] = token
+    session[BROWSER] = browser or secrets.token_urlsafe(12)
     return see_other("console.home")
 
 
 @console.post("/logout")
 def log_out() -> Response:
-    """End the session."""
-    session.clear()
+    """End the session; the browser stays known."""
+    token = session.pop(TOKEN, "")
+    run_tx(marketplace().engine, lambda connection: sessions.log_out(connection, token))
     return see_other("console.login")
 
 
@@ -121,44 +112,3 @@ def enrolments(corner_id: str) -> str:
 
 def _page(name: str, **values: Any) -> str:
     return render_template(f"marketplace/{name}.html", zone=ZONE, now=clock.to_text(clock.now()), page=name, **values)
-
-
-def _check_password(password: str, now: datetime) -> None:
-    """Count the try before it is verified, so that many at once get no more tries than one after the other."""
-    engine = marketplace().engine
-    wait_s = run_tx(engine, lambda connection: _count_try(connection, now))
-    if wait_s > 0:
-        raise WrongPassword("too many tries", wait_s=wait_s)
-    with reading(engine) as connection:
-        hashed = setting(connection, "console_password")
-    try:
-        PasswordHasher().verify(hashed or "", password)
-    except (VerifyMismatchError, InvalidHashError):
-        raise WrongPassword("not the password") from None
-    run_tx(engine, lambda connection: changed(connection, "delete from console_failure where name = 'console'"))
-
-
-def _count_try(connection: Connection, now: datetime) -> int:
-    """Return how long to wait before a try is allowed; one that is allowed is counted as failed until it succeeds."""
-    wait_s = _wait_s(row(connection, "select * from console_failure where name = 'console'"), now)
-    if wait_s == 0:
-        _count_failure(connection, now)
-    return wait_s
-
-
-def _wait_s(failures: dict[str, Any] | None, now: datetime) -> int:
-    if failures is None or failures["failures"] < FREE_TRIES:
-        return 0
-    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(10, failures["failures"] - FREE_TRIES))
-    return max(0, int(wait_s - (now - clock.from_text(failures["last_at"])).total_seconds()))
-
-
-def _count_failure(connection: Connection, now: datetime) -> None:
-    changed(
-        connection,
-        """
-        insert into console_failure (name, failures, last_at) values ('console', 1, :now)
-        on conflict (name) do update set failures = console_failure.failures + 1, last_at = excluded.last_at
-        """,
-        now=clock.to_text(now),
-    )

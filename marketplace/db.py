@@ -22,6 +22,7 @@ from marketplace.tables import metadata
 from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
 from pos.errors import Invalid, Unavailable
+from pos.throttle import Execute
 from sync.log import RETRIED_STATES, sync_metadata
 
 T = TypeVar("T")
@@ -128,6 +129,11 @@ def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | Non
 def changed(connection: Connection, sql: str, **values: Any) -> int:
     """Run one writing statement and return how many rows it changed."""
     return connection.execute(statement(sql), values).rowcount
+
+
+def execute_on(connection: Connection) -> Execute:
+    """Return how `pos.throttle` runs its statements here."""
+    return lambda sql, values: connection.execute(statement(sql), values)
 
 
 def new_id() -> str:

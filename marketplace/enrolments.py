@@ -23,10 +23,11 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import standings, tables
 from marketplace.corners import corner_document
-from marketplace.db import changed, reading, row, rows, run_tx
+from marketplace.db import changed, execute_on, row, rows, run_tx
 from marketplace.revocations import highest_counter
 from pos import clock
 from pos.errors import Conflict, Invalid, NotFound, PosError, Refused
+from pos.throttle import Throttle, whole_seconds
 from pos.tokens import CROCKFORD, key_id
 from sync.enrolment import fingerprint_of, plain_code
 
@@ -35,8 +36,8 @@ VALID_MINUTES = 10
 MOST_TRIES = 5
 RESERVE = 1000
 MOST_MISSES = 100
-"""Tries an hour at codes that do not exist, from everybody together, before every wrong try has to wait."""
-LONGEST_PAUSE_S = 900
+"""Wrong tries from everybody together before every further one has to wait; they are forgotten after a day without any."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 
 
 class WrongCode(Refused):
@@ -44,7 +45,7 @@ class WrongCode(Refused):
 
 
 class TooManyTries(PosError):
-    """So many codes that do not exist were tried this hour that wrong ones have to wait; `data` carries `retry_after_s`."""
+    """So many wrong codes were tried that further wrong ones have to wait; `data` carries `retry_after_s`."""
 
     status = 429
 
@@ -118,11 +119,9 @@ def enrol_device(
     raw_key = _read_key(public_key)
     plain = _read_code(code)
     used = run_tx(engine, lambda connection: _use_code(connection, plain, key_id(raw_key).hex(), now))
-    if used is None:
-        with reading(engine) as connection:
-            pause_s = _pause_s(connection, now)
-        if pause_s:
-            raise TooManyTries("too many unknown codes were tried this hour", retry_after_s=pause_s)
+    if isinstance(used, timedelta):
+        if used:
+            raise TooManyTries("too many wrong codes were tried", retry_after_s=whole_seconds(used))
         raise WrongCode("the code is unknown, used, expired, or was tried too often")
     fingerprint = partial(fingerprint_of, raw_key, root=root, code=plain)
     return run_tx(engine, lambda connection: _enrol(connection, used, raw_key, fingerprint, slip_prefix, now))
@@ -193,10 +192,10 @@ def _decide(connection: Connection, wanted_id: str, state: str, now: datetime) -
     return found
 
 
-def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> dict[str, Any] | None:
-    """Return the code's row, bound to this key; count a wrong try instead: the count is committed either way.
+def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> dict[str, Any] | timedelta:
+    """Return the code's row, bound to this key; count a wrong try instead, and return how long it should have waited.
 
-    Once too many tries met no code at all, a wrong try learns nothing more than that it has to wait; a right one goes through.
+    Once too many tries were wrong, a wrong one learns nothing more than that it has to wait; a right one goes through.
     """
     text = clock.to_text(now)
     found = row(
@@ -223,38 +222,17 @@ def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> di
             selector=found["selector"],
         )
         return found
-    if found is None:
-        _count_miss(connection, text[:13])
-        return None
-    changed(
-        connection,
-        "update enrolment_code set tries = tries + 1 where corner_id = :corner_id and selector = :selector",
-        corner_id=found["corner_id"],
-        selector=found["selector"],
+    if found is not None:
+        changed(
+            connection,
+            "update enrolment_code set tries = tries + 1 where corner_id = :corner_id and selector = :selector",
+            corner_id=found["corner_id"],
+            selector=found["selector"],
+        )
+    misses = Throttle(
+        table="console_failure", key="name", free_tries=MOST_MISSES, first_wait=FIRST_PAUSE, longest_wait=LONGEST_PAUSE
     )
-    return None
-
-
-def _count_miss(connection: Connection, hour: str) -> None:
-    changed(connection, "delete from console_failure where name like 'enrolment %' and name <> :name", name=f"enrolment {hour}")
-    changed(
-        connection,
-        """
-        insert into console_failure (name, failures, last_at) values (:name, 1, :hour)
-        on conflict (name) do update set failures = console_failure.failures + 1
-        """,
-        name=f"enrolment {hour}",
-        hour=hour,
-    )
-
-
-def _pause_s(connection: Connection, now: datetime) -> int:
-    """Return how long wrong tries have to wait: 0 while few met no code this hour."""
-    name = f"enrolment {clock.to_text(now)[:13]}"
-    found = row(connection, "select failures from console_failure where name = :name", name=name)
-    if found is None or found["failures"] <= MOST_MISSES:
-        return 0
-    return min(LONGEST_PAUSE_S, 3600 - now.minute * 60 - now.second)
+    return misses.claim(execute_on(connection), "enrolment", now=now)
 
 
 def _enrol(

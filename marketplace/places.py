@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace.db import SQLITE_FILE, create_tables, database_url, open_engine, run_tx
 from marketplace.publishing import keys_path, sync_path
+from marketplace.sessions import end_all
 from marketplace.settings import store_setting
 from pos import clock
 from pos.errors import Conflict, Invalid, NotFound
@@ -73,6 +74,7 @@ def store_secrets(engine: Engine, password: str) -> None:
     def work(connection: Connection) -> None:
         store_setting(connection, "console_password", hashed)
         store_setting(connection, "secret_key", secret)
+        end_all(connection)
 
     run_tx(engine, work)
 

@@ -24,6 +24,7 @@ import templates
 from marketplace.bulkhead import Bulkhead, spread_s
 from marketplace.front import largest_body
 from marketplace.judging import Judging
+from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos import languages
 from pos.errors import PosError, Unavailable
@@ -70,6 +71,7 @@ class Marketplace:
     engine: Engine
     directory: Path
     public_url: str
+    proxies: tuple[Network, ...]
     tallies: Tallies
     judging: Judging
     uplink_room: Bulkhead
@@ -147,6 +149,11 @@ def refuse_strange_host(hosts: Collection[str]) -> None:
     """Answer to a Host header that is a name, and only to ours where some are given. Raises: SecurityError."""
     if not request.host or (hosts and not is_among(request.host, hosts)):
         raise SecurityError("the Host header is not one of ours")
+
+
+def source() -> str:
+    """Return the address this request comes from."""
+    return source_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), marketplace().proxies)
 
 
 def cause() -> Cause:

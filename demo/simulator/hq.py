@@ -231,6 +231,7 @@ class Hq:
                 engine=self.engine,
                 directory=directory,
                 public_url=URL,
+                proxies=there.proxies,
                 tallies=there.tallies,
                 judging=Judging(self.engine, directory),
                 uplink_room=there.uplink_room,

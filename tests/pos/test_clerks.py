@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -65,6 +66,29 @@ def test_even_the_right_pin_waits_and_then_wipes_the_slate(kiosk: Kiosk) -> None
         log_in(kiosk, now=NOW + 59 * SECOND)
     assert clerk(kiosk, log_in(kiosk, now=NOW + MINUTE), now=NOW + MINUTE) == "camille"
     assert fail(kiosk, times=1, now=NOW + MINUTE) == [0]
+
+
+def test_many_wrong_pins_at_once_are_judged_no_more_often_than_in_turn(kiosk: Kiosk) -> None:
+    corner = corners.corner(kiosk.ops.read())
+
+    def guess(number: int) -> int:
+        with pytest.raises(WrongPin) as refusal:
+            clerks.log_in(kiosk.ops, corner, "camille", f"{number:06}", now=NOW)
+        return int(refusal.value.data["wait_s"])
+
+    with ThreadPoolExecutor(60) as crowd:
+        waits = list(crowd.map(guess, range(60)))
+
+    assert kiosk.ops.read().execute("select failures from pin_failure").fetchall() == [(clerks.PINS.free_tries,)]
+    assert sum(wait == 0 for wait in waits) < clerks.PINS.free_tries
+
+
+def test_a_day_without_a_try_begins_anew_and_leaves_nothing(kiosk: Kiosk) -> None:
+    fail(kiosk, times=5)
+    with pytest.raises(WrongPin):
+        log_in(kiosk, clerk_id="idriss", pin="000000", now=NOW + 25 * HOUR)
+
+    assert kiosk.ops.read().execute("select clerk_id from pin_failure").fetchall() == [("idriss",)]
 
 
 def test_the_wait_is_one_clerk_s_and_one_hour_at_most(kiosk: Kiosk) -> None:

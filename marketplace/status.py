@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from marketplace.db import reading, row
 from marketplace.metrics import exposition, families
+from marketplace.sources import is_loopback
 from marketplace.web import marketplace
 from pos import clock
+from pos.errors import NotFound
 
 status = Blueprint("status", __name__)
 
@@ -34,7 +36,12 @@ def readyz() -> tuple[Response, int]:
 
 @status.get("/metrics")
 def metrics() -> Response:
-    """Answer counts and states in Prometheus' text format."""
+    """Answer counts and states in Prometheus' text format, to this machine alone. Raises: NotFound.
+
+    What a proxy passes on came from elsewhere, unless it hides that and lets monitors in by a rule of its own.
+    """
+    if not is_loopback(request.remote_addr or "") or "X-Forwarded-For" in request.headers:
+        raise NotFound("metrics are for this machine")
     here = marketplace()
     with reading(here.engine) as connection:
         text = exposition(families(connection, here.tallies, clock.now()))

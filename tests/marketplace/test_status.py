@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from marketplace.app import create_app
 from marketplace.metrics import Family, exposition
 from marketplace.tallies import Tallies, forget
@@ -14,6 +16,22 @@ SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? (\d+(\.\d+)?|\+Inf)')
 def test_health_and_readiness(hq: Hq) -> None:
     assert hq.client.get("/healthz").json == {"status": "ok"}
     assert hq.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"REMOTE_ADDR": "203.0.113.9"},
+        {"REMOTE_ADDR": "10.0.0.7"},
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"},
+        {"REMOTE_ADDR": "203.0.113.9", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+    ],
+)
+def test_the_metrics_are_for_this_machine(hq: Hq, environ: dict[str, str]) -> None:
+    assert hq.client.get("/metrics", environ_base={"REMOTE_ADDR": "::1"}).status_code == 200
+    answer = hq.client.get("/metrics", environ_base=environ)
+    assert answer.status_code == 404
+    assert "comptoir_" not in answer.text
 
 
 def test_the_metrics_say_how_trade_and_fleet_are(hq: Hq) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands import directory_option, open_records
+from kiosk.directories import directory_option, open_records
 from pos import clock
 from pos.corners import corner
 from pos.db import Store

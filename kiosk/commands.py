@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -18,54 +16,38 @@ from typing import Any
 import click
 from sqlite_utils import Database
 
-from kiosk import print_jobs, printers
+from kiosk import print_jobs
 from kiosk.app import create_app
 from kiosk.background import Rounds
+from kiosk.directories import directory_option, open_records
+from kiosk.doctor import doctor_command
 from kiosk.door import KioskServer
 from kiosk.status import describe
-from pos import clock, outbox
-from pos.catalog import upgrade_catalog
-from pos.corners import corner
-from pos.db import DatabaseError, Store
-from pos.errors import NotFound, PosError, RecordsDamaged
-from pos.left_out import left_out
+from pos import clock
+from pos.db import Store
+from pos.errors import NotFound, PosError
 from pos.ops import open_ops, setting, store_setting
-from pos.privacy import advice, open_to_others, take_over
-from pos.slips import load_device
+from pos.privacy import take_over
 from sync.addresses import Host, HostAndPort, WebAddress, bracketed
-from sync.channels import damaged_channels
 from sync.client import Client
 from sync.enrolment import enrol
-from sync.follower import Wanted
-from sync.heads import decode_head
-from sync.locks import LOCK_FILE, hold, serve_alone
+from sync.locks import serve_alone
 from sync.media import BUDGET_BYTES, Fetched, MediaStore
-from sync.mirrors import MIRRORS, SHARED, open_trust
-from sync.rounds import REPLACED, REVOKED, RoundReport
+from sync.mirrors import MIRRORS, SHARED
+from sync.rounds import RoundReport
 
 LAST_S = 3.0
 """How long requests and prints under way may take to end once the process is told to stop."""
 STOP_S = 4
 PROGRESS_FROM_S = 1.0
-LEAST_FREE_BYTES = 200 * 2**20
-CLOCK_TOLERANCE = timedelta(minutes=5)
-
-HQ_SAID = {
-    REVOKED: "HQ withdrew this device, it makes no more slips; enrol it again",
-    "stream_forked": "HQ holds other events under our numbers, the records were copied or restored; enrol it again",
-    REPLACED: "another device was enrolled in its place; enrol this one again, or take it away",
-    "rejected": "HQ refuses its rounds; see `comptoir kiosk sync`",
-}
-"""What HQ said of this device that a person has to know, in the order of weight."""
-
-directory_option = click.option(
-    "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
-)
 
 
 @click.group("kiosk")
 def kiosk() -> None:
     """The in-store app of one corner."""
+
+
+kiosk.add_command(doctor_command)
 
 
 @kiosk.command("enrol")
@@ -205,26 +187,6 @@ def status_command(directory: Path, *, as_json: bool) -> None:
     click.echo("faults    " + (", ".join(fault["code"] for fault in state["faults"]) or "none"))
 
 
-@kiosk.command("doctor")
-@directory_option
-def doctor_command(directory: Path) -> None:
-    """Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something needs a person."""
-    checks = [
-        _check("records", lambda: _quick_check(directory / "ops.db")),
-        _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
-        _check("rows", lambda: _rows(directory / "catalog.db")),
-        _check("privacy", lambda: _privacy(directory)),
-        _check("enrolment", lambda: _enrolment(directory)),
-        _check("outbox", lambda: _outbox(directory)),
-        _check("disk", lambda: _disk(directory)),
-        _check("clock", lambda: _clock(directory)),
-        _check("printer", lambda: _printer(directory)),
-        _check("marketplace", lambda: _reach(directory)),
-    ]
-    if not all(checks):
-        sys.exit(1)
-
-
 def _show_fingerprint(fingerprint: str) -> None:
     click.echo(f"fingerprint {fingerprint}")
 
@@ -239,16 +201,6 @@ class _Progress:
     def __call__(self, step: str, done: int, total: int) -> None:
         if self._is_shown and time.monotonic() - self._started > PROGRESS_FROM_S:
             click.echo(f"\r{step} {done:,} of {total:,}", nl=done == total, err=True)
-
-
-def open_records(directory: Path) -> Store:
-    """Return the records of an enrolled kiosk. Raises: NotFound, RecordsDamaged."""
-    if not (directory / "ops.db").exists():
-        raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
-    try:
-        return open_ops(directory / "ops.db")
-    except DatabaseError as problem:
-        raise RecordsDamaged(f"{directory / 'ops.db'}: {problem}; the file is left as it is") from problem
 
 
 def _describe(directory: Path) -> dict[str, Any]:
@@ -301,105 +253,3 @@ def _sentence(report: RoundReport, fetched: Fetched) -> str:
     up = f"{pushed.sent} events sent, {pushed.pending} waiting" if pushed is not None else "no event sent"
     media = f"; media: {fetched.files} in {fetched.bytes:,} bytes" if fetched.files else ""
     return f"down: {down}; up: {up}{media}"
-
-
-def _check(name: str, work: Any) -> bool:
-    try:
-        answer = work()
-    except (PosError, DatabaseError, OSError, ValueError) as problem:
-        click.echo(f"{name:<12} FAULT  {problem}")
-        return False
-    click.echo(f"{name:<12} ok     {answer}")
-    return True
-
-
-def _quick_check(path: Path) -> str:
-    if not path.exists():
-        raise FileNotFoundError(f"{path.name} is missing")
-    answer = Store(path, durable=False).read().execute("pragma quick_check(1)").fetchone()[0]
-    if answer != "ok":
-        raise DatabaseError(" ".join(answer.split()))
-    return f"{path.name}, {os.stat(path).st_size:,} bytes"
-
-
-def _check_catalog(path: Path) -> str:
-    said = _quick_check(path)
-    damaged = damaged_channels(Store(path, durable=False).read())
-    if damaged:
-        raise DatabaseError(f"rows differ from HQ's in {', '.join(damaged)}: the file was changed by hand or by its disk")
-    return f"{said}, every row as HQ published it"
-
-
-def _rows(path: Path) -> str:
-    if not path.exists():
-        raise FileNotFoundError(f"{path.name} is missing")
-    upgrade_catalog(path, now=clock.now())
-    found = left_out(Store(path, durable=False).read())
-    if found.rows:
-        raise ValueError(f"{found.rows:,} that no page could show are left out since {found.since}: {'; '.join(found.examples)}")
-    return "every published row can be shown"
-
-
-def _privacy(directory: Path) -> str:
-    if wide := open_to_others(directory):
-        raise OSError(advice(wide))
-    return "the files are their owner's alone"
-
-
-def _enrolment(directory: Path) -> str:
-    """Name the corner and the key, unless HQ had another word for this device in the last rounds."""
-    ops = open_records(directory).read()
-    said = f"{corner(ops).corner_id}, key {load_device(directory).key_id}"
-    faults = setting(ops, "sync_faults") or {}
-    for code, meaning in HQ_SAID.items():
-        if code in faults:
-            raise OSError(f"{said}: {meaning}, since {faults[code]}")
-    return said
-
-
-def _outbox(directory: Path) -> str:
-    """Say how far HQ has the events, and which of them stay here since they could not go up."""
-    ops = open_records(directory).read()
-    acked = setting(ops, "acked") or 0
-    pending, _ = outbox.depth(ops, acked=acked)
-    aside = [f"event {seq}: {said['reason']} since {said['at']}" for seq, said in sorted(outbox.set_aside(ops).items())]
-    return "; ".join((f"{pending} waiting, {acked} at HQ", *aside))
-
-
-def _disk(directory: Path) -> str:
-    free = shutil.disk_usage(directory).free
-    if free < LEAST_FREE_BYTES:
-        raise OSError(f"{free:,} bytes free, {LEAST_FREE_BYTES:,} needed")
-    return f"{free:,} bytes free"
-
-
-def _clock(directory: Path) -> str:
-    """Compare with the last time HQ told: a clock may be ahead of it by the hours since then, and never behind."""
-    told = setting(open_records(directory).read(), "hq_time")
-    now = clock.now()
-    if told is None:
-        return f"{clock.to_text(now)}, never compared with HQ's"
-    if now < clock.from_text(told) - CLOCK_TOLERANCE:
-        raise OSError(f"{clock.to_text(now)} is before {told}, which HQ told: set the clock")
-    return f"{clock.to_text(now)}, HQ last told {told}"
-
-
-def _printer(directory: Path) -> str:
-    address = setting(open_records(directory).read(), "printer")
-    if address is None:
-        return "none set"
-    state = printers.status(printers.Printer(address["host"], address["port"]))
-    if state.state in ("fault", "offline"):
-        raise OSError(", ".join((state.state, *state.reasons)))
-    return ", ".join((state.state, *state.reasons))
-
-
-def _reach(directory: Path) -> str:
-    store = open_records(directory)
-    client = Client(setting(store.read(), "marketplace_url") or "")
-    wanted = Wanted.by(corner(store.read()))
-    with hold(directory / LOCK_FILE):
-        trust = open_trust(directory, store, client, now=clock.now)
-        head = decode_head(trust.head(wanted.market, wanted.ring))
-    line = head.line_for(wanted.corner_id)
-    return f"publication {line.publication} of {line.published_at}, ring {wanted.ring}"

@@ -29,7 +29,7 @@ from pos.catalog import upgrade_catalog
 from pos.db import DatabaseError, OperationalError, Store
 from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
 from pos.ops import keep_reserve, open_ops, release_reserve
-from sync.incoming import Request, Whole, refuse_many_fields
+from sync.incoming import Request, Whole, page_above, refuse_many_fields
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -180,6 +180,9 @@ def _http_problem(problem: HTTPException) -> Response:
     if problem.code in (301, 302, 303, 307, 308):
         return Response(status=problem.code, headers=dict(problem.get_headers()))
     status = problem.code or 500
+    if status == 405 and request.method in ("GET", "HEAD"):
+        above = page_above(current_app.create_url_adapter(request), request.path)  # type: ignore[arg-type]  # a request has one
+        return web.see_other(web.with_query(above or "/home", **request.args.to_dict(flat=False)))
     answer = _answer(HTTP_CODES.get(status, "invalid" if status < 500 else "unexpected"), status, problem.description or "", {})
     if allowed := problem.get_response().headers.get("Allow"):
         answer.headers["Allow"] = allowed

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from kiosk import web
 from pos import offers, skus
-from pos.currencies import places
+from pos.amounts import read_amount
 from pos.errors import Invalid
 
 routes = Blueprint("browse", __name__)
 
 PAGE = 18
 MOST_WORDS = 80
+MOST_PRICE = 20
 
 
 @routes.get("/browse")
 def browse() -> Response:
-    """Show the list with everything that narrows it."""
+    """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
     catalog = web.catalog()
-    query, parameters = _query()
+    query, parameters, misread = _query()
     facets = skus.facets(catalog, query)
     for kind in facets["categories"]:
         kind["is_chosen"] = kind["category_id"] == query.category
-    return web.page("browse.html", facets=facets, grades=offers.grades(catalog), **_results(query, parameters))
+    shown = _results(query, parameters)
+    status = 400 if misread else 200
+    return web.page("browse.html", status=status, facets=facets, grades=offers.grades(catalog), misread=misread, **shown)
 
 
 @routes.get("/browse/results")
 def results() -> Response:
-    """Show the list alone, while somebody types."""
-    query, parameters = _query()
-    response = web.fragment("browse.html", "results", **_results(query, parameters))
+    """Show the list alone, while somebody types, and what is said beside the prices."""
+    query, parameters, misread = _query()
+    response = web.fragment("browse.html", "results", misread=misread, beside=True, **_results(query, parameters))
     response.headers["HX-Replace-Url"] = web.with_query("/browse", **parameters)
     return response
 
@@ -41,7 +43,7 @@ def results() -> Response:
 @routes.get("/browse/more")
 def more() -> Response:
     """Show the next cards alone."""
-    query, parameters = _query()
+    query, parameters, _ = _query()
     return web.fragment("browse.html", "cards", **_results(query, parameters))
 
 
@@ -58,20 +60,21 @@ def _results(query: skus.Query, parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _query() -> tuple[skus.Query, dict[str, Any]]:
-    """Return what is asked, and the parameters that ask it again. Raises: Invalid."""
+def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
+    """Return what is asked, the parameters that ask it again, and what was typed for a price and is none. Raises: Invalid."""
     asked = request.args
     grade = asked.get("grade", "").strip().upper()
     sort = asked.get("sort", "popular")
     if sort not in skus.SORTS:
         raise Invalid("not an order", field="sort")
+    prices, misread = _prices()
     query = skus.Query(
         q=asked.get("q", "").strip()[:MOST_WORDS],
         category=asked.get("category") or None,
         brand=asked.get("brand") or None,
         grade_id=_grade_id(grade),
-        min_cents=_cents("min"),
-        max_cents=_cents("max"),
+        min_cents=prices["min"],
+        max_cents=prices["max"],
         storage_gb=web.number_in(asked, "storage"),
         sort=sort,
         after=asked.get("after") or None,
@@ -87,7 +90,7 @@ def _query() -> tuple[skus.Query, dict[str, Any]]:
         "sort": sort if sort != "popular" else None,
         "s": asked.get("s") or None,
     }
-    return query, parameters
+    return query, parameters, misread
 
 
 def _grade_id(code: str) -> int | None:
@@ -99,13 +102,20 @@ def _grade_id(code: str) -> int | None:
     raise Invalid("not a grade", field="grade")
 
 
+def _prices() -> tuple[dict[str, int | None], list[str]]:
+    """Return the bounds asked for, and what was typed for one and cannot be read."""
+    bounds: dict[str, int | None] = {}
+    misread = []
+    for name in ("min", "max"):
+        try:
+            bounds[name] = _cents(name)
+        except Invalid:
+            bounds[name] = None
+            misread.append(request.args[name].strip()[:MOST_PRICE])
+    return bounds, misread
+
+
 def _cents(name: str) -> int | None:
-    """Read an amount as people type it: `250`, `249.90`, `249,90`. Raises: Invalid."""
-    text = re.sub(r"[\s\u00a0\u202f€$]", "", request.args.get(name, ""))
-    if not text:
-        return None
-    width = places(g.currency)
-    match = re.fullmatch(r"([0-9]{1,7})(?:[.,]([0-9]{1,3}))?", text)
-    if match is None or len(match[2] or "") > width:
-        raise Invalid(f"{name} is not an amount", field=name)
-    return int(match[1] + (match[2] or "").ljust(width, "0"))
+    """Read an amount of the address as people type it. Raises: Invalid."""
+    text = request.args.get(name, "").strip()
+    return read_amount(text, currency=g.get("currency", "EUR"), language=g.get("language", "fr")) if text else None

@@ -52,7 +52,7 @@ def door() -> Response:
 @routes.post("/session")
 def log_in() -> Response:
     """Open a clerk's session."""
-    clerk_id, pin = request.form.get("clerk", ""), request.form.get("pin", "")
+    clerk_id, pin = request.form.get("clerk", ""), "".join(request.form.get("pin", "").split())
     onward = web.local_path(request.form.get("next"))
     try:
         token = clerks.log_in(web.ops_store(), web.corner(), clerk_id, pin, now=clock.now())

@@ -329,7 +329,7 @@ def shared_context() -> dict[str, Any]:
         "s": selection_id,
         "and_s": f"&s={selection_id}" if selection_id else "",
         "only_s": f"?s={selection_id}" if selection_id else "",
-        "here": request.full_path.rstrip("?") if request.method == "GET" else "/home",
+        "here": _here(),
         "assets": f"/static/{current_app.extensions['comptoir-assets-version']}",
     }
 
@@ -338,6 +338,13 @@ def shared_context() -> dict[str, Any]:
 def _hour(text: str, language: str, time_zone: str) -> str:
     """Return the local minute of a UTC text: `14:32`."""
     return languages.moment(text, language, time_zone).rpartition(", ")[2]
+
+
+def _here() -> str:
+    """Return the address of the page somebody looks at: that of a form's answer cannot be read, the form's own can."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    return local_path("/" + (request.referrer or "").removeprefix(request.host_url))
 
 
 def as_json(body: Mapping[str, Any], status: int = 200) -> Response:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -12,6 +14,7 @@ from pos.errors import NotFound
 from sync.heads import RINGS
 
 DEFAULT_RING = RINGS[-1]
+NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> dict[str, Any]:
@@ -42,6 +45,30 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
         "tax_included": market["tax_included"],
         "slip_prefix": slip_prefix,
     }
+
+
+def corner_called(connection: Connection, text: str) -> str:
+    """Return the id of the corner somebody means: as it stands, written as a name ("Nantes Crébillon"), or its number.
+
+    Raises: NotFound.
+    """
+    letters = re.findall(
+        r"[a-z0-9]+", unicodedata.normalize("NFKD", re.sub("['’]", "", text)).encode("ascii", "ignore").decode().lower()
+    )
+    number = int(letters[0]) if len(letters) == 1 and NUMBER.fullmatch(letters[0]) else 0
+    found = row(
+        connection,
+        """
+        select corner_id from corner where corner_id in (:text, :name) or corner_no = :number
+        order by case corner_id when :text then 0 when :name then 1 else 2 end limit 1
+        """,
+        text=text,
+        name="-".join(letters),
+        number=number,
+    )
+    if found is None:
+        raise NotFound(f"no corner {text}", corner_id=text)
+    return str(found["corner_id"])
 
 
 def set_ring(engine: Engine, corner_id: str, ring: str) -> None:

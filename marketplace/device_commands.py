@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from marketplace.corners import corner_called
 from marketplace.db import reading
 from marketplace.enrolments import confirm_device, refuse_device, requests, start_enrolment
 from marketplace.gaps import all_gaps, sentences
@@ -25,7 +26,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def enrol_command(corner: str, directory: Path, *, must_confirm: bool) -> None:
     """Print a one-time code for a corner, good for ten minutes."""
     with opened(directory) as engine:
-        click.echo(start_enrolment(engine, corner, must_confirm=must_confirm, now=clock.now()))
+        with reading(engine) as connection:
+            corner_id = corner_called(connection, corner)
+        click.echo(start_enrolment(engine, corner_id, must_confirm=must_confirm, now=clock.now()))
 
 
 @click.command("devices")

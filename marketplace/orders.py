@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,7 @@ from pos import clock
 from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided, SlipWithdrawn
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
-POSTCODE = {"fr": re.compile(r"\b\d{5}\b"), "us": re.compile(r"\b\d{5}(?:-\d{4})?\b")}
+POSTCODE = {"fr": re.compile(r"(?<!\d)\d{2}\s?\d{3}(?!\d)"), "us": re.compile(r"(?<!\d)\d{5}(?:[\s-]?\d{4})?(?!\d)")}
 UNWRITABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]")
 """What nobody types: a parcel label, and PostgreSQL, could not carry it, or it would turn the reading direction."""
 MOST_NAME, MOST_EMAIL, MOST_ADDRESS = 120, 254, 500
@@ -65,6 +66,7 @@ class Contact:
 def read_contact(form: Mapping[str, str], market: str) -> Contact:
     """Read name, e-mail and delivery address from a form. Raises: InvalidContact."""
     values = {name: _writable(form.get(name, "")) for name in ("name", "email", "address")}
+    values["email"] = "".join(unicodedata.normalize("NFKC", values["email"]).split()).strip("<>.,;")
     fields = {}
     if not 2 <= len(values["name"]) <= MOST_NAME or not any(letter.isalpha() for letter in values["name"]):
         fields["name"] = "missing"

@@ -51,9 +51,11 @@ def slip(digits: str) -> Response | str | tuple[str, int]:
 
 @pages.post("/k/<digits>/claim")
 def claim(digits: str) -> Response | tuple[str, int]:
-    """Order what the slip says, once."""
+    """Order what the slip says, once; with `look`, only show the form again, in another language, with what was typed so far."""
     form = request.form
     replace = _replacements(form.getlist("replace"))
+    if "look" in form:
+        return _again(digits, form, replace, {}, None)
     seen = form.get("seen_cents", "")
     seen_cents = int(seen) if SMALL.fullmatch(seen) else None
     try:
@@ -87,15 +89,15 @@ def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
 
 
 def _again(
-    digits: str, form: Mapping[str, str], replace: Mapping[int, int], fields: Mapping[str, str], problem: Exception
+    digits: str, form: Mapping[str, str], replace: Mapping[int, int], fields: Mapping[str, str], problem: Exception | None
 ) -> tuple[str, int]:
-    """Show the slip again with what was typed kept, and why nothing was ordered."""
+    """Show the slip again with what was typed kept, and why nothing was ordered if somebody tried."""
     with reading(marketplace().engine) as connection:
         found = read_slip(connection, digits, now=clock.now(), replace=replace)
     if not isinstance(found, Reading):
         return _no_slip(found)
     text = _slip_page(found, form, fields, problem=problem)
-    return text, 409 if isinstance(problem, Conflict) else 422
+    return text, 200 if problem is None else 409 if isinstance(problem, Conflict) else 422
 
 
 def _slip_page(found: Reading, form: Mapping[str, str], fields: Mapping[str, str], *, problem: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from marketplace.corners import set_ring
+from marketplace.corners import corner_called, set_ring
 from marketplace.db import reading
 from marketplace.keys import directory_option
 from marketplace.places import opened
@@ -135,8 +135,10 @@ def rollback_command(version: int, directory: Path, market: str | None, *, is_pr
 def ring_command(corner: str, ring: str, directory: Path) -> None:
     """Say when a corner gets what is on trial."""
     with opened(directory) as engine:
-        set_ring(engine, corner, ring)
-    click.echo(f"{corner}: {ring}")
+        with reading(engine) as connection:
+            corner_id = corner_called(connection, corner)
+        set_ring(engine, corner_id, ring)
+    click.echo(f"{corner_id}: {ring}")
 
 
 @click.command("sweep")

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from sqlalchemy import Engine
@@ -31,7 +32,7 @@ from pos.errors import PosError, Unavailable
 from pos.languages import LANGUAGES, text_of, translations
 from pos.origins import Cause, cause_of
 from pos.words import words
-from sync.incoming import is_among, refuse_many_fields
+from sync.incoming import is_among, page_above, refuse_many_fields
 
 PAGES = Path(templates.__path__[0])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -108,7 +109,7 @@ def set_up(app: Flask) -> None:
         said=lambda texts: text_of(texts, language()),
         for_how_long=lambda spans, currency: words(language(), PAGES).for_how_long(spans, currency),
     )
-    app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
+    app.context_processor(lambda: {"language": language(), "languages": LANGUAGES, "in_language": _in_language})
     app.before_request(_limit_body)
     app.before_request(refuse_many_fields)
     app.before_request(_refuse_foreign)
@@ -126,6 +127,12 @@ def language() -> str:
         best = request.accept_languages.best_match(list(LANGUAGES), default="fr")
         g.language = asked if asked in LANGUAGES else best
     return str(g.language)
+
+
+def _in_language(code: str) -> str:
+    """Return this page's query in another language: what was asked for stays."""
+    asked = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "lang"}
+    return "?" + urlencode({**asked, "lang": code}, doseq=True)
 
 
 def wants_json() -> bool:
@@ -203,6 +210,9 @@ def _failed(problem: HTTPException) -> tuple[Response | str, int] | BaseResponse
     status = problem.code or 500
     if status < 400:
         return problem.get_response()
+    if status == 405 and request.method in SAFE and not wants_json():
+        above = page_above(current_app.create_url_adapter(request), request.path)  # type: ignore[arg-type]  # a request has one
+        return redirect(f"{above or '/'}?{request.query_string.decode()}".rstrip("?"), 303)
     code = problem.name.lower().replace(" ", "_")
     if wants_json() or isinstance(problem, SecurityError):  # a Host we do not trust gets no page with links made from it
         return jsonify({"code": code, "detail": problem.description or code, "status": status}), status

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ MAX_NUMBER = 2**40 - 1
 DIGITS = re.compile(r"[1-9][0-9]{150,900}", re.ASCII)
 MAX_BYTES = 373
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LOOK_ALIKES = str.maketrans("OIL", "011")
 
 
 class MangledToken(Invalid):
@@ -144,19 +146,18 @@ def slip_number(corner_no: int, counter: int) -> str:
 
 
 def parse_slip_number(text: str) -> str:
-    """Return the canonical form of a typed slip number; forgives case, spaces, missing hyphens, and O, I, L for 0, 1, 1.
+    """Return the canonical form of a typed slip number; forgives case, spaces, dashes and dots of any kind, missing hyphens,
+    and O, I, L for 0, 1, 1.
 
     Raises: MangledNumber.
     """
-    plain = re.sub(r"[\s-]+", "", text).upper().translate(str.maketrans("OIL", "011"))
-    groups = re.sub(r"\s+", "", text).upper().translate(str.maketrans("OIL", "011")).split("-")
-    if len(groups) != 3:
-        groups = [plain[:-5], plain[-5:-1], plain[-1:]]
-    number = "-".join(groups)
-    head = "-".join(groups[:2])
-    if not all(groups) or set("".join(groups)) - set(CROCKFORD) or _check_symbol(head) != groups[2]:
-        raise MangledNumber("not a slip number")
-    return number
+    plain = unicodedata.normalize("NFKC", text).upper().translate(LOOK_ALIKES)
+    parts = [part for part in re.split(r"[\W_]+", plain) if part]
+    whole = "".join(parts)
+    for groups in (parts, [whole[:-5], whole[-5:-1], whole[-1:]]):
+        if len(groups) == 3 and all(groups) and set(whole) <= set(CROCKFORD) and _check_symbol("-".join(groups[:2])) == groups[2]:
+            return "-".join(groups)
+    raise MangledNumber("not a slip number")
 
 
 def _body(token: Token) -> bytes:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +82,7 @@ def enrol(
 
 def plain_code(code: str) -> str:
     """Return a code as it is compared: no spaces or dashes, capitals, and Crockford's digits for letters that look like them."""
-    return re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", code)).upper().translate(str.maketrans("OIL", "011"))
 
 
 def fingerprint_of(public_key: bytes, *, root: str, code: str, stream: str) -> str:

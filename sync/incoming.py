@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, MapAdapter
 
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -62,3 +62,13 @@ def is_among(header: str, hosts: Collection[str]) -> bool:
         return False
     plain = {host.casefold().removeprefix("[").removesuffix("]") for host in hosts}
     return name in plain or any(host.startswith(".") and f".{name}".endswith(host) for host in plain)
+
+
+def page_above(urls: MapAdapter, path: str) -> str | None:
+    """Return the nearest address at or above `path` that can be read: where whoever opens the address of a form belongs."""
+    parts = path.rstrip("/").split("/")
+    for end in range(len(parts), 1, -1):
+        for address in ("/".join(parts[:end]), "/".join(parts[:end]) + "/"):
+            if urls.test(address, "GET"):
+                return address
+    return None

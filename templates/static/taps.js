@@ -26,12 +26,8 @@
   };
 
   // A refusal takes the page's place; its address stays that of the page, which can be read again.
-  const show = (html) => {
-    const page = new DOMParser().parseFromString(html, "text/html");
-    document.title = page.title;
-    document.documentElement.className = `${page.documentElement.className} scripted`;
-    document.body.replaceWith(document.adoptNode(page.body));
-    htmx.process(document.body);
+  const refuse = (html) => {
+    const page = pages.show(html);
     scrollTo(0, 0);
     document.getElementById("main").focus();
     if (page.querySelector("[http-equiv=refresh]")) setTimeout(() => location.reload(), 2 * AGAIN_MS);
@@ -48,8 +44,12 @@
   const send = async (form, posted) => {
     const answer = await answers(form.getAttribute("action"), posted);
     if (!form.isConnected) return;
+    if (answer && answer.status === 204 && "stay" in form.dataset) {
+      const page = await answers(location.href);
+      if (page && page.ok) { pages.keep(await page.text()); document.querySelector(`[data-stay] [value="${posted.said}"]`)?.focus(); return; }
+    }
     if (answer && answer.status === 204) { go(answer.headers.get("Location")); return; }
-    if (answer) { show(await answer.text()); return; }
+    if (answer) { refuse(await answer.text()); return; }
     const trouble = document.getElementById("trouble");
     trouble.textContent = trouble.dataset.away;
     trouble.hidden = false;
@@ -66,7 +66,7 @@
     if (form.dataset.sent) return;
     form.dataset.sent = "1";
     const body = new URLSearchParams(new FormData(form, event.submitter));
-    const posted = { method: "POST", body, headers: { "X-Requested-With": "fetch", Accept: "text/html" } };
+    const posted = { said: event.submitter?.value, method: "POST", body, headers: { "X-Requested-With": "fetch", Accept: "text/html" } };
     ("leaving" in form.dataset ? leave : send)(form, posted);
   });
   addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });

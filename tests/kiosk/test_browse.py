@@ -51,6 +51,24 @@ def test_a_price_is_typed_with_the_decimals_of_the_currency(kiosk: world.Kiosk, 
     assert client.get("/browse?max=250.50").status_code == 400
 
 
+@pytest.mark.parametrize("address", ["/browse", "/browse/results"])
+def test_a_price_that_is_none_is_said_beside_its_field_and_narrows_nothing(client: FlaskClient, address: str) -> None:
+    answer = client.get(f"{address}?min=cher&max=300")
+
+    assert answer.status_code == (400 if address == "/browse" else 200)
+    assert "Nous n’avons pas compris le prix « cher ». Il s’écrit par exemple 1\u202f299,00\u00a0€." in answer.text
+    assert models(answer.text) == ["iPhone 12", "V11"]
+    assert ('hx-swap-oob="true"' in answer.text) is (address != "/browse")
+
+
+def test_a_price_as_the_page_writes_it_is_understood(client: FlaskClient) -> None:
+    client.post("/language", data={"language": "en"})
+    prices = re.findall(r'class="price">([^<]+)<', client.get("/browse?sort=price").text)
+
+    for price in prices:
+        assert models(client.get("/browse", query_string={"min": price, "max": price}).text)
+
+
 @pytest.mark.parametrize("query", ["min=abc", "max=1e3", "min=-5", "sort=price;drop", "storage=x", "grade=MINT", "after=zz"])
 def test_what_cannot_be_understood_is_said(client: FlaskClient, query: str) -> None:
     answer = client.get(f"/browse?{query}")

@@ -37,6 +37,12 @@ def test_unsafe_requests_without_a_session_change_nothing(client: FlaskClient, k
     )
 
 
+def test_a_pin_is_understood_with_the_spaces_people_type(client: FlaskClient) -> None:
+    spaced = f" {world.PIN[:3]} {world.PIN[3:]} "
+
+    assert client.post("/counter/session", data={"clerk": "camille", "pin": spaced}).headers["Location"] == "/counter/"
+
+
 def test_a_clerk_enters_with_name_and_pin(client: FlaskClient) -> None:
     door = client.get("/counter/session").text
     answer = client.post("/counter/session", data={"clerk": "camille", "pin": world.PIN, "next": "/counter/table"})

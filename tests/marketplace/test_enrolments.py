@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,12 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from werkzeug.test import TestResponse
 
 from marketplace import enrolments
+from marketplace.corners import corner_called
+from marketplace.db import reading
 from marketplace.enrolments import RESERVE, VALID_MINUTES, confirm_device, refuse_device, start_enrolment
 from marketplace.revocations import DELIVERS_DAYS, ROOM
 from pos import clock
 from pos.errors import NotFound
 from pos.tokens import key_id
-from sync.enrolment import fingerprint_of
+from sync.enrolment import fingerprint_of, plain_code
 from tests.marketplace.hq import IPHONE_13, Hq, words
 from tests.marketplace.test_console import log_in
 from tests.marketplace.test_inbox import slip_body
@@ -165,3 +168,24 @@ def test_a_signed_slip_cannot_use_up_a_corner_s_numbers_either(hq: Hq) -> None:
     ]
     assert [hq.client.get(f"/k/{far['digits']}").status_code, hq.claim(far["digits"]).status_code] == [400, 400]
     assert enrolled_again(hq) == 1
+
+
+@pytest.mark.parametrize("typed", ["nantes-crebillon", "Nantes Crébillon", " NANTES  CREBILLON ", "nantes_crébillon", "101"])
+def test_a_corner_is_known_by_what_people_call_it(hq: Hq, typed: str) -> None:
+    with reading(hq.engine) as connection:
+        assert corner_called(connection, typed) == "nantes-crebillon"
+
+
+@pytest.mark.parametrize("typed", ["", "nantes", "nowhere", "99999999999999999999", "0", "١٠١"])
+def test_a_corner_nobody_has_is_unknown(hq: Hq, typed: str) -> None:
+    with reading(hq.engine) as connection, pytest.raises(NotFound):
+        corner_called(connection, typed)
+
+
+@pytest.mark.parametrize(
+    "spell", [str.lower, lambda code: code.replace("-", " "), lambda code: f" {code.replace('-', '–')}\u200b"]
+)
+def test_a_code_is_understood_however_it_is_typed(hq: Hq, spell: Callable[[str], str]) -> None:
+    code = start_enrolment(hq.engine, "nantes-crebillon", now=clock.now())
+
+    assert plain_code(spell(code)) == plain_code(code)

@@ -77,6 +77,31 @@ def test_what_is_missing_is_said_and_what_was_typed_is_kept(hq: Hq, field: str, 
     assert hq.rows("select * from customer_order") == []
 
 
+def test_another_language_keeps_what_was_typed_and_orders_nothing(hq: Hq) -> None:
+    digits = hq.digits()
+    page = words(hq.client.post(f"/k/{digits}/claim?lang=en", data={**CONTACT, "address": "12 rue Crébillon", "look": "en"}))
+
+    assert "Where should it be delivered?" in page
+    assert CONTACT["email"] in page
+    assert "12 rue Crébillon" in page
+    assert 'role="alert"' not in page
+    assert hq.rows("select * from customer_order") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("address", "12 rue Crébillon\n44 000 Nantes", "12 rue Crébillon\n44 000 Nantes"),
+        ("address", "12 rue Crébillon\nF-44000 Nantes", "12 rue Crébillon\nF-44000 Nantes"),
+        ("email", " camille.roux @ exemple.fr.", "camille.roux@exemple.fr"),
+        ("email", "<camille.roux＠exemple.fr>", "camille.roux@exemple.fr"),
+    ],
+)
+def test_what_people_type_is_understood_before_it_is_refused(hq: Hq, field: str, typed: str, kept: str) -> None:
+    assert hq.claim(hq.digits(), **{field: typed}).status_code == 303
+    assert hq.rows(f"select {field} from customer_order") == [{field: kept}]
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -244,8 +244,32 @@ def test_a_slip_number_refuses_two_neighbours_swapped(corner_no: int, counter: i
 def test_a_slip_number_forgives_how_people_type() -> None:
     number = tokens.slip_number(101, 1)
     assert number == "35-0001-H"
-    for typed in ("35-0001-h", "350001H", " 35 0001 h ", "35-OOO1-H", "35-ooo1-h", "35-000I-H", "35 OOOl H", "35 - 0001 - H"):
+    spaced = (
+        "35-0001-h",
+        "350001H",
+        " 35 0001 h ",
+        "35 - 0001 - H",
+        "35–0001—h",
+        "35\u2011 0001\u2011H",
+        "35.0001.H",
+        "35_0001/h",
+    )
+    for typed in (
+        *spaced,
+        "35-OOO1-H",
+        "35-ooo1-h",
+        "35-000I-H",
+        "35 OOOl H",
+        "３５-０００１-Ｈ",
+        "35-0001-H\u200b",
+        "3 5 0 0 0 1 H",
+    ):
         assert tokens.parse_slip_number(typed) == number
+
+
+def test_spaces_part_a_number_whose_counter_has_grown() -> None:
+    number = tokens.slip_number(101, 2**30)
+    assert tokens.parse_slip_number(number.replace("-", " ")) == number
 
 
 @pytest.mark.parametrize(

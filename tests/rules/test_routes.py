@@ -156,6 +156,23 @@ def test_no_get_of_the_kiosk_writes(kiosk: Kiosk, kiosk_app: Flask, records: dic
 
 
 @pytest.mark.parametrize("part", ["kiosk", "marketplace"])
+def test_every_address_a_browser_may_show_can_be_read(part: str, request: pytest.FixtureRequest, records: dict[str, str]) -> None:
+    """A form's own address, opened again, shared or asked for in another language, leads to the page of the form."""
+    app: Flask = request.getfixturevalue(f"{part}_app")
+    client = app.test_client()
+    readable = {rule.rule for rule in rules(app) if "GET" in (rule.methods or ())}
+    only_posted = [rule for rule in rules(app) if rule.rule not in readable and not rule.rule.startswith("/sync/")]
+    answers = {rule.rule: client.get(address(rule, {**PARTS, **records}) + "?lang=en") for rule in only_posted}
+
+    assert len(only_posted) > 8
+    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 303} == {}
+    for path, answer in answers.items():
+        where = answer.location.partition("?")[0]
+        assert answer.location.endswith("?lang=en"), path
+        assert client.get(where).status_code in (200, 303, 308, 400, 404), (path, where)
+
+
+@pytest.mark.parametrize("part", ["kiosk", "marketplace"])
 def test_every_route_is_tried_by_some_test(part: str, request: pytest.FixtureRequest) -> None:
     """Its address stands in a test of the part itself, in a journey, or in the test of another part that uses it."""
     app: Flask = request.getfixturevalue(f"{part}_app")

@@ -1,0 +1,41 @@
+// A page that takes the place of another without being gone to, and what somebody has typed meanwhile: another language keeps it.
+(() => {
+  "use strict";
+  const FIELDS = "main :is(input, select, textarea)[name]:not([type=hidden])";
+  const isMark = (field) => ["radio", "checkbox"].includes(field.type);
+
+  const show = (html) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const [old, root] = [document.documentElement, page.documentElement];
+    for (const { name } of [...old.attributes]) if (!root.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of root.attributes) old.setAttribute(name, value);
+    old.classList.add("scripted");
+    document.title = page.title;
+    document.body.replaceWith(document.adoptNode(page.body));
+    if (window.htmx) htmx.process(document.body);
+    return page;
+  };
+
+  const keep = (html) => {
+    const typed = [...document.querySelectorAll(FIELDS)];
+    show(html);
+    for (const field of document.querySelectorAll(FIELDS)) {
+      const before = typed.find((each) => each.name === field.name && (!isMark(field) || each.value === field.value));
+      if (!before) continue;
+      if (isMark(field)) field.checked = before.checked; else field.value = before.value;
+    }
+  };
+
+  // Links to other languages, where a page has them; forms that change the language are sent by taps.js.
+  addEventListener("click", async (event) => {
+    const link = event.target.closest(".langs a[href]");
+    if (!link || ![...document.querySelectorAll(FIELDS)].some((field) => field.value && !isMark(field))) return;
+    event.preventDefault();
+    const answer = await fetch(link.href).catch(() => null);
+    if (!answer || !answer.ok) { location.assign(link.href); return; }
+    keep(await answer.text());
+    history.replaceState(null, "", answer.url);
+  });
+
+  window.pages = { show, keep };
+})();

@@ -30,8 +30,9 @@ from marketplace.publishing import replica_path
 from pos import clock, outbox, tokens
 from pos.db import Store
 from pos.errors import NotFound, PosError
+from pos.line_facts import Wish
 from pos.ops import open_ops, store_setting
-from pos.selections import Wish, add_line, start_selection
+from pos.selections import add_line, start_selection
 from pos.slips import Device, issue_slip
 from pos.tokens import Token
 from sync.enrolment import corner_sha256

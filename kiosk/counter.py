@@ -17,7 +17,8 @@ from kiosk import print_jobs, status, web
 from kiosk.slips import canonical, printer_state, send_qr
 from pos import clerks, clock, corners, selections, skus, slips
 from pos.errors import NotFound, WrongPin
-from pos.selections import Priced, Wish
+from pos.line_facts import Wish
+from pos.selections import Priced
 from pos.slips import Slip
 
 routes = Blueprint("counter", __name__, url_prefix="/counter")

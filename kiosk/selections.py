@@ -12,10 +12,11 @@ from flask import Blueprint, Response, g, request
 from kiosk import prices, web
 from pos import clock, offers, plans, selections, skus, slips, totals
 from pos.errors import Invalid, KioskRevoked, ListingGone, NotFound, RecordsDamaged
+from pos.line_facts import Wish
 from pos.months import runs
 from pos.offers import Offer
 from pos.ops import setting
-from pos.selections import Priced, Wish
+from pos.selections import Priced
 from pos.totals import Line
 from sync.rounds import REVOKED
 
@@ -111,7 +112,7 @@ def way_on(data: dict[str, Any]) -> dict[str, Any]:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("seen", "listing", "plan")]
     catalog = web.catalog()
     if data.get("line_no") is not None and request.view_args:
-        return _way_on_with(request.view_args["selection_id"], data["line_no"])
+        return _way_on_with(request.view_args["selection_id"], data)
     offer = _offer_now(data)
     plan_id = request.form.get("plan")
     fix = data.get("fix")
@@ -126,9 +127,12 @@ def way_on(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _way_on_with(selection_id: str, line_no: int) -> dict[str, Any]:
-    """Return what is offered when a line of a selection changed before its slip: today's price or the offer that stands in."""
-    where = f"/selections/{selection_id}"
+def _way_on_with(selection_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what is offered when a line was found changed or closed before its slip: today's price, what stands in, a plan."""
+    where, line_no, fix = f"/selections/{selection_id}", data["line_no"], data.get("fix")
+    if "reasons" in data:
+        nearest = plans.plan(web.catalog(), fix.plan_id) if fix else None
+        return {**_shown(None), "retry": None, "fix": nearest, "selection_url": where}
     priced = selections.priced_selection(web.ops(), web.catalog(), selection_id, now=clock.now())
     offer = next((line.offer or line.instead for line in priced.lines if line.line_no == line_no), None)
     retry = {"action": f"{where}/lines/{line_no}/acceptance", "fields": []} if offer else None
@@ -174,13 +178,17 @@ def _wish() -> Wish | None:
 
 
 def _texts(priced: Priced) -> dict[str, Any]:
-    """Return what the page shows beside the lines: each device's drawing, by SKU."""
+    """Return what the page shows beside the lines: devices by SKU, grades and plans."""
     catalog = web.catalog()
     ids = {line.offer.sku_id for line in priced.lines if line.offer} | {
         line.instead.sku_id for line in priced.lines if line.instead
     }
     grades = {grade["grade_id"]: grade for grade in offers.grades(catalog)}
-    return {"devices": {sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids}, "grades": grades}
+    return {
+        "devices": {sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids},
+        "grades": grades,
+        "plans": {plan.plan_id: plan for plan in plans.plans(catalog)},
+    }
 
 
 def _is_uneven(months: list[dict[str, int]]) -> bool:

@@ -1,12 +1,16 @@
-"""Whether a plan is open to a customer's situation, with the reasons and the nearest plan that would do.
+"""Whether the plans of a selection are open to a customer's situation, with the reasons and the nearest plan that would do.
+
+Judged over the whole selection (`check_selection`) when it is priced, when its slip is issued and when that is claimed.
 
 Pure and deterministic: two corners without network answer the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pos.totals import PlanTerms
@@ -42,6 +46,40 @@ class Eligibility:
     fix: Fix | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLine:
+    """What of a line with a plan decides: the device's all-in cents (None without one), how many, and how the number comes."""
+
+    line_no: int
+    plan_id: int
+    device_cents: int | None
+    quantity: int
+    acquisition: Acquisition
+
+
+def check_selection(lines: Sequence[PlanLine], plans: Mapping[int, Mapping[str, Any]]) -> dict[int, Eligibility]:
+    """Return the answer for each line with a plan, by line number; `plans` are the bodies of all that may be chosen.
+
+    Devices beside one plan count together: lines take up its limit in their order. Raises: Invalid, when a body lacks a figure.
+    """
+    answers = {}
+    for place, line in enumerate(lines):
+        others = Counter[int]()
+        for other_place, other in enumerate(lines):
+            if other.device_cents is not None and (other_place < place or other.plan_id != line.plan_id):
+                others[other.plan_id] += other.quantity
+        answers[line.line_no] = check_plan(
+            plans[line.plan_id],
+            plan_id=line.plan_id,
+            device_cents=line.device_cents,
+            devices=line.quantity if line.device_cents is not None else 0,
+            acquisition=line.acquisition,
+            other_plans=plans.items(),
+            beside=others,
+        )
+    return answers
+
+
 def check_plan(
     plan_body: Mapping[str, Any],
     *,
@@ -50,13 +88,16 @@ def check_plan(
     devices: int,
     acquisition: Acquisition,
     other_plans: Iterable[tuple[int, Mapping[str, Any]]],
+    beside: Mapping[int, int] = MappingProxyType({}),
 ) -> Eligibility:
-    """Check a plan against the situation: the line's device (all-in cents, None without), and how many devices in all.
+    """Check a plan against the situation: the line's device (all-in cents, None without), and how many of it.
 
+    `beside` is how many devices other lines already have with each plan.
     The fix is of the same partner, without reasons of its own if one exists, then the nearest above in monthly
     price, else the nearest below; ties by rank, then id. Raises: Invalid, when a body lacks a figure.
     """
-    reasons = _reasons(plan_body, device_cents=device_cents, devices=devices, acquisition=acquisition)
+    taken = devices + beside.get(plan_id, 0)
+    reasons = _reasons(plan_body, device_cents=device_cents, devices=taken, acquisition=acquisition)
     is_eligible = _holds(reasons)
     if not reasons:
         return Eligibility(is_eligible=True, reasons=(), fix=None)
@@ -64,7 +105,8 @@ def check_plan(
     for other_id, body in other_plans:
         if other_id == plan_id or body["partner_id"] != plan_body["partner_id"]:
             continue
-        found = _reasons(body, device_cents=device_cents, devices=devices, acquisition=acquisition)
+        taken = devices + beside.get(other_id, 0)
+        found = _reasons(body, device_cents=device_cents, devices=taken, acquisition=acquisition)
         if not found or (_holds(found) and not is_eligible):
             difference = body["monthly_cents"] - plan_body["monthly_cents"]
             candidates.append((bool(found), difference < 0, abs(difference), body["rank"], other_id, difference))

@@ -16,14 +16,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
-from pos.claims import co2_avoided, vat_note
 from pos.corners import zone_of
-from pos.credit import credit_notice
-from pos.eligibility import Acquisition, check_plan
+from pos.eligibility import Acquisition, Eligibility, PlanLine, check_selection
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
-from pos.levies import copy_levy_cents
+from pos.line_facts import Wish, chosen_options, line_facts
 from pos.offers import Offer
-from pos.plans import Option, Plan
 from pos.tokens import MAX_LINES, MangledToken, Token
 from pos.totals import Line, Totals, line_totals, selection_totals
 
@@ -32,20 +29,11 @@ MOST_UNITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """One line as ids: at least a listing, a plan or an option. `seen_cents` is the all-in price the page showed."""
-
-    listing_id: int | None = None
-    plan_id: int | None = None
-    option_ids: tuple[int, ...] = ()
-    quantity: int = 1
-    acquisition: str = "new"
-    seen_cents: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PricedLine:
-    """A line with today's facts. `state`: "ok", "changed" (`seen_cents` differs) or "gone" (then `instead` may hold an offer)."""
+    """A line with today's facts. `state`: "ok", "changed" (`seen_cents` differs) or "gone" (then `instead` may hold an offer).
+
+    `answer` tells whether its plan is open to it; None without a plan, or when the line is gone.
+    """
 
     line_no: int
     wish: Wish
@@ -54,6 +42,12 @@ class PricedLine:
     instead: Offer | None
     facts: dict[str, Any]
     totals: Totals | None
+    answer: Eligibility | None = None
+
+    @property
+    def is_eligible(self) -> bool:
+        """Tell whether its plan, if it has one, is open to it beside the other lines."""
+        return self.answer is None or self.answer.is_eligible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +61,8 @@ class Priced:
 
     @property
     def is_issuable(self) -> bool:
-        """Tell whether there is something to put on a slip and nothing of it is gone."""
-        return bool(self.lines) and all(line.state != "gone" for line in self.lines)
+        """Tell whether there is something to put on a slip, nothing of it is gone, and every plan is open to it."""
+        return bool(self.lines) and all(line.state != "gone" and line.is_eligible for line in self.lines)
 
 
 def start_selection(ops: Database, *, now: datetime) -> str:
@@ -104,6 +98,7 @@ def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish,
             "seen_cents": checked.seen_cents,
         }
     )
+    _check_eligible(priced_selection(ops, catalog, selection_id, now=now), line_no)
     return int(line_no)
 
 
@@ -124,6 +119,7 @@ def accept_line(ops: Database, catalog: Database, selection_id: str, line_no: in
         "update selection_line set listing_id = ?, seen_cents = ? where selection_id = ? and line_no = ?",
         [offer and offer.listing_id, offer and offer.all_in_cents, selection_id, line_no],
     )
+    _check_eligible(priced_selection(ops, catalog, selection_id, now=now), line_no)
 
 
 def remove_line(ops: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
@@ -169,7 +165,7 @@ def _check_enough(ops: Database, catalog: Database, selection_id: str, wish: Wis
 def check_wish(catalog: Database, wish: Wish) -> Wish:
     """Return the wish with the all-in price it stands at now, if it can be had as it was shown.
 
-    Raises: Invalid, NotFound, ListingGone, PriceChanged, NotEligible.
+    Whether its plan is open depends on the whole selection (`Priced`). Raises: Invalid, NotFound, ListingGone, PriceChanged.
     """
     is_something = wish.listing_id is not None or wish.plan_id is not None or bool(wish.option_ids)
     if not _is_line(wish.quantity, is_something=is_something) or wish.acquisition not in ACQUISITIONS:
@@ -177,8 +173,9 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
     offer = _offer_for(catalog, wish)
     if offer and wish.seen_cents is not None and wish.seen_cents != offer.all_in_cents:
         raise PriceChanged(was_cents=wish.seen_cents, now_cents=offer.all_in_cents, listing_id=offer.listing_id)
-    _check_plan(catalog, wish, offer)
-    chosen = _chosen_options(catalog, wish, offer)
+    if wish.plan_id is not None:
+        plans.plan(catalog, wish.plan_id)
+    chosen = chosen_options(catalog, wish, offer)
     ids = tuple(sorted({option.option_id for option in chosen}))
     if ids != tuple(sorted(set(wish.option_ids))):
         raise NotFound(option_ids=sorted(set(wish.option_ids) - set(ids)))
@@ -228,12 +225,31 @@ def price(
     catalog: Database, selection_id: str, wishes: Sequence[tuple[int, Wish]], *, now: datetime, zone: str = clock.HOME_ZONE
 ) -> Priced:
     """Return numbered wishes at today's prices, as a selection of that id would show them in a corner of that `zone`."""
-    lines = tuple(_priced_lines(catalog, wishes, now, zone))
+    lines = _answered(catalog, tuple(_priced_lines(catalog, wishes, now, zone)))
     present = [line for line in lines if line.totals is not None]
     shown = [[line.line_no, line.state, line.facts] for line in lines]
     fingerprint = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
     totals = selection_totals(Line.from_slip(line.facts) for line in present)
     return Priced(selection_id=selection_id, lines=lines, totals=totals, fingerprint=fingerprint)
+
+
+def _answered(catalog: Database, lines: tuple[PricedLine, ...]) -> tuple[PricedLine, ...]:
+    """Return the lines, each with the answer to whether its plan is open to it beside the others."""
+    with_plan = [
+        PlanLine(
+            line_no=line.line_no,
+            plan_id=line.wish.plan_id,
+            device_cents=line.offer.all_in_cents if line.offer else None,
+            quantity=line.wish.quantity,
+            acquisition=next(known for known in ACQUISITIONS if known == line.wish.acquisition),
+        )
+        for line in lines
+        if line.wish.plan_id is not None and line.state != "gone"
+    ]
+    if not with_plan:
+        return lines
+    answers = check_selection(with_plan, {plan.plan_id: plan.body for plan in plans.plans(catalog)})
+    return tuple(replace(line, answer=answers.get(line.line_no)) for line in lines)
 
 
 def _priced_lines(catalog: Database, wishes: Sequence[tuple[int, Wish]], now: datetime, zone: str) -> Iterator[PricedLine]:
@@ -258,120 +274,11 @@ def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, 
     return PricedLine(line_no=line_no, wish=wish, state=state, offer=offer, instead=None, facts=facts, totals=totals)
 
 
-def line_facts(
-    catalog: Database, wish: Wish, offer: Offer | None, *, now: datetime, zone: str = clock.HOME_ZONE
-) -> dict[str, Any]:
-    """Return every fact of a line that its slip will freeze, by the laws of the day in `zone`.
-
-    `totals` and `credit` are computed from the others.
-
-    Raises: NotFound when the plan or an option is no longer published.
-    """
-    plan = plans.plan(catalog, wish.plan_id) if wish.plan_id is not None else None
-    chosen = _chosen_options(catalog, wish, offer)
-    if len(chosen) != len(wish.option_ids):
-        raise NotFound(option_ids=list(wish.option_ids))
-    day = clock.local_day(now, zone)
-    facts: dict[str, Any] = {
-        "listing": _listing_facts(catalog, offer, day) if offer else None,
-        "plan": _plan_facts(catalog, plan, offer, wish.acquisition, day) if plan else None,
-        "options": [_option_facts(option) for option in chosen],
-        "quantity": wish.quantity,
-    }
-    line = Line.from_slip(facts)
-    return {**facts, "totals": line_totals(line).to_facts(), "credit": _credit_facts(catalog, line, day)}
-
-
-def _listing_facts(catalog: Database, offer: Offer, day: str) -> dict[str, Any]:
-    item = skus.sku_by_id(catalog, offer.sku_id)
-    grade = next(each for each in offers.grades(catalog) if each["grade_id"] == offer.grade_id)
-    levy = plans.law(catalog, "copy_levy", day)
-    co2 = co2_avoided(item["category"])
-    return {
-        "listing_id": offer.listing_id,
-        "sku_id": offer.sku_id,
-        "sku": item["sku"],
-        "title": skus.title(item),
-        "storage_gb": item["storage_gb"],
-        "color": item["color"]["name"] if item["color"] else None,
-        "category_id": item["category_id"],
-        "grade": {
-            "grade_id": offer.grade_id,
-            "code": grade["code"],
-            "name": grade["name"],
-            "battery_min_pct": grade["battery_min_pct"],
-        },
-        "seller": {"name": offer.seller["name"], "legal_name": offer.seller["legal_name"]},
-        "price_cents": offer.price_cents,
-        "shipping_cents": offer.shipping_cents,
-        "all_in_cents": offer.all_in_cents,
-        "delivery_days": offer.delivery_days,
-        "warranty_months": offer.warranty_months,
-        "vat_note": vat_note(offer.vat_margin),
-        "copy_levy_cents": copy_levy_cents(item["category"]["levy"], item["storage_gb"], law_body=levy) if levy else None,
-        "battery_pct": offer.battery_pct,
-        "new_battery": offer.new_battery,
-        "co2": {"grams": co2.grams, "years": co2.years, "source": co2.source} if co2 else None,
-    }
-
-
-def _plan_facts(catalog: Database, plan: Plan, offer: Offer | None, acquisition: str, day: str) -> dict[str, Any]:
-    law = plans.law(catalog, "early_exit", day)
-    terms = plan.terms
-    exit_cents = plans.exit_cents(terms, device_cents=offer.all_in_cents if offer else None, law=law, after_month=12)
-    return {
-        "plan_id": plan.plan_id,
-        "name": plan.body["name"],
-        "terms": terms.to_facts(),
-        "data_gb": plan.body["data_gb"],
-        "acquisition": acquisition,
-        "summary": plan.body["summary"],
-        "exit_after_12_cents": exit_cents,
-        "refund_deadline_days": plan.body["refund_deadline_days"],
-    }
-
-
-def _option_facts(option: Option) -> dict[str, Any]:
-    return {
-        "option_id": option.option_id,
-        "kind": option.body["kind"],
-        "name": option.body["name"],
-        "terms": option.terms.to_facts(),
-    }
-
-
-def _credit_facts(catalog: Database, line: Line, day: str) -> dict[str, Any] | None:
-    law = plans.law(catalog, "credit_notice", day)
-    if line.plan is None or line.device_cents is None or not line.plan.instalment_months or law is None:
-        return None
-    cash_cents = line.device_cents - line.plan.discount_on(line.device_cents)
-    notice = credit_notice(cash_cents, line.plan.deposit_cents, line.plan.instalment_months, law_body=law)
-    return notice.to_facts() if notice else None
-
-
-def _chosen_options(catalog: Database, wish: Wish, offer: Offer | None) -> list[Option]:
-    if not wish.option_ids:
-        return []
-    category_id = skus.sku_by_id(catalog, offer.sku_id)["category_id"] if offer else None
-    has_plan = wish.plan_id is not None
-    open_options = plans.options(catalog, category_id=category_id, has_device=offer is not None, has_plan=has_plan)
-    return sorted((each for each in open_options if each.option_id in wish.option_ids), key=lambda each: each.option_id)
-
-
-def _check_plan(catalog: Database, wish: Wish, offer: Offer | None) -> None:
-    if wish.plan_id is None:
-        return
-    plan = plans.plan(catalog, wish.plan_id)
-    answer = check_plan(
-        plan.body,
-        plan_id=plan.plan_id,
-        device_cents=offer.all_in_cents if offer else None,
-        devices=wish.quantity if offer else 0,
-        acquisition=next(known for known in ACQUISITIONS if known == wish.acquisition),
-        other_plans=[(each.plan_id, each.body) for each in plans.plans(catalog)],
-    )
-    if not answer.is_eligible:
-        raise NotEligible(plan_id=plan.plan_id, reasons=answer.reasons, fix=answer.fix)
+def _check_eligible(priced: Priced, line_no: int) -> None:
+    """Raise NotEligible when the plan of this line is not open to it beside the others."""
+    for line in priced.lines:
+        if line.line_no == line_no and line.answer is not None and not line.is_eligible:
+            raise NotEligible(plan_id=line.wish.plan_id, reasons=line.answer.reasons, fix=line.answer.fix)
 
 
 def _offer_for(catalog: Database, wish: Wish, *, earlier: int = 0) -> Offer | None:

@@ -26,6 +26,7 @@ from pos.errors import (
     EmptySelection,
     Invalid,
     ListingGone,
+    NotEligible,
     NotFound,
     PriceChanged,
     RecordsDamaged,
@@ -100,7 +101,7 @@ def issue_slip(
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
 
     `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
-    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, SelectionChanged, TooManyLines, Unrecordable.
+    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, NotEligible, SelectionChanged, TooManyLines, Unrecordable.
     """
     with snapshot(catalog):
         return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, now=now)
@@ -200,6 +201,10 @@ def _check_seen(priced: Priced, seen: str | None) -> None:
             raise ListingGone(listing_id=line.wish.listing_id, line_no=line.line_no)
         if line.state == "changed" and line.offer is not None and seen != priced.fingerprint:
             raise PriceChanged(was_cents=line.wish.seen_cents, now_cents=line.offer.all_in_cents, line_no=line.line_no)
+    for line in priced.lines:
+        if line.answer is not None and not line.is_eligible:
+            answer = line.answer
+            raise NotEligible(plan_id=line.wish.plan_id, reasons=answer.reasons, fix=answer.fix, line_no=line.line_no)
     if seen is not None and seen != priced.fingerprint:
         raise SelectionChanged(selection_id=priced.selection_id)
 

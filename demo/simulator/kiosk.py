@@ -19,8 +19,8 @@ from pos import clock, selections, slips
 from pos.catalog import publication
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, KioskRevoked
+from pos.line_facts import Wish
 from pos.ops import open_ops, setting
-from pos.selections import Wish
 from pos.slips import Slip
 from sync.channels import sync_cursors
 from sync.client import Client

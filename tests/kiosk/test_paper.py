@@ -15,7 +15,7 @@ from demo.paper import Cut, pictures
 from kiosk import paper
 from kiosk.letters import printable
 from pos import selections, slips
-from pos.selections import Wish
+from pos.line_facts import Wish
 from tests import world
 from tests.kiosk.slip_facts import bundle_facts, five_lines_facts, slip_url
 from tests.world import NOW

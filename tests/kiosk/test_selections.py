@@ -186,3 +186,29 @@ def test_an_enrolled_kiosk_without_its_key_says_so_and_makes_no_slip(client: Fla
 
 def test_nothing_of_something_is_refused(client: FlaskClient) -> None:
     assert client.post("/selections", data={"listing": 101, "qty": 0}).status_code == 400
+
+
+def test_a_plan_that_was_closed_gets_no_slip(kiosk: world.Kiosk, client: FlaskClient) -> None:
+    address = client.post("/selections", data={"listing": "101", "plan": str(world.SERIE_100)}).headers["Location"]
+    with kiosk.catalog.write() as catalog:
+        catalog.execute(
+            "update plan set body = json_replace(body, '$.acquisitions', json('[\"port\"]')) where plan_id = ?", [world.SERIE_100]
+        )
+
+    page = client.get(address).text
+    assert "Ce forfait n’est pas proposé dans votre situation." in page
+    assert "Le plus proche qui convient : Série 100 Go, 12 mois." in page
+    assert 'id="issue"' not in page
+    refused = client.post(f"{address}/slip")
+    assert refused.status_code == 422
+    assert "Le plus proche qui convient : Série 100 Go, 12 mois." in refused.text
+    assert f'href="{address}"' in refused.text
+    assert kiosk.ops.read().execute("select count(*) from slip").fetchone() == (0,)
+
+
+def test_lines_over_a_plan_s_limit_are_refused_with_the_reason(client: FlaskClient) -> None:
+    address = client.post("/selections", data={"listing": "101", "plan": str(world.SERIE_100)}).headers["Location"]
+
+    refused = client.post(f"{address}/lines", data={"listing": "107", "plan": str(world.SERIE_100)})
+    assert refused.status_code == 422
+    assert "Appareils avec ce forfait, toute la sélection comprise : 1 au plus." in refused.text

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from pos import catalog, clock, offers, prices, selections, slips
 from pos.db import OperationalError, write
-from pos.selections import Wish
+from pos.line_facts import Wish
 from tests import world
 from tests.plans import plan_of
 from tests.world import ATELIER, GOOD, IPHONE_13, NOW, Kiosk

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from pos import selections, slips, tokens
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PosError, PriceChanged, TooManyLines
-from pos.selections import Priced, Wish
+from pos.line_facts import Wish
+from pos.selections import Priced
 from pos.totals import Line, selection_totals
 from tests.plans import plan_of
-from tests.world import CHARGER, ETALE_200, FORFAIT_5, NOW, REPAIR, SERIE_100, Kiosk
+from tests.world import CHARGER, ETALE_200, FORFAIT_5, NOW, REPAIR, SERIE_100, SERIE_100_12, Kiosk
 
 PHONE = Wish(listing_id=101)
 BUNDLE = Wish(listing_id=101, plan_id=SERIE_100, option_ids=(REPAIR, CHARGER))
@@ -288,3 +289,45 @@ def test_a_plan_alone_costs_nothing_to_leave_after_a_year(kiosk: Kiosk) -> None:
 
     assert (alone["listing"], alone["plan"]["exit_after_12_cents"]) == (None, 0)
     assert bundle["plan"]["exit_after_12_cents"] == 12 * 2499 * 2000 // 10000
+
+
+def two_etales(kiosk: Kiosk) -> str:
+    """Two phones, each on a line of its own, with the plan that two devices may have."""
+    return start(kiosk, Wish(listing_id=101, plan_id=ETALE_200), Wish(listing_id=107, plan_id=ETALE_200))
+
+
+def test_devices_of_one_plan_count_over_all_lines(kiosk: Kiosk) -> None:
+    selection_id = two_etales(kiosk)
+
+    for wish in (Wish(listing_id=108, plan_id=ETALE_200), Wish(listing_id=101, plan_id=ETALE_200, quantity=2)):
+        with pytest.raises(NotEligible) as refusal:
+            add(kiosk, selection_id, wish)
+        [reason] = refusal.value.data["reasons"]
+        assert (reason.code, reason.data["max_devices"]) == ("too_many_devices", 2)
+    assert len(priced(kiosk, selection_id).lines) == 2, "nothing of a refused line stays"
+    add(kiosk, selection_id, Wish(listing_id=108, plan_id=SERIE_100))
+    assert priced(kiosk, selection_id).is_issuable
+
+
+def test_the_nearest_plan_counts_the_devices_it_has_already(kiosk: Kiosk) -> None:
+    selection_id = start(kiosk, Wish(listing_id=101, plan_id=SERIE_100), Wish(listing_id=107, plan_id=SERIE_100_12))
+
+    with pytest.raises(NotEligible) as refusal:
+        add(kiosk, selection_id, Wish(listing_id=108, plan_id=SERIE_100))
+    assert refusal.value.data["fix"].plan_id == ETALE_200, "the twelve-month plan has its one device, too"
+
+
+def test_a_plan_closed_after_it_was_chosen_is_told_with_the_nearest_that_is_open(kiosk: Kiosk) -> None:
+    selection_id = start(kiosk, Wish(listing_id=101, plan_id=SERIE_100))
+    with kiosk.catalog.write() as catalog:
+        catalog.execute(
+            "update plan set body = json_replace(body, '$.acquisitions', json('[\"renewal\"]')) where plan_id = ?", [SERIE_100]
+        )
+
+    shown = priced(kiosk, selection_id)
+    [line] = shown.lines
+    assert not shown.is_issuable
+    assert line.answer is not None
+    assert [reason.code for reason in line.answer.reasons] == ["acquisition_not_offered"]
+    assert line.answer.fix is not None
+    assert line.answer.fix.plan_id == SERIE_100_12

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from pos import clock, outbox, selections, slips, tokens
 from pos.db import OperationalError, connect, write
 from pos.errors import EmptySelection, Invalid, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided, Unrecordable
-from pos.selections import Wish
+from pos.line_facts import Wish
 from tests import world
 from tests.world import NOW, Kiosk
 

@@ -75,6 +75,7 @@ class _Reader:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         parser.StartNamespaceDeclHandler = self._namespace
+        parser.XmlDeclHandler = self._declaration
         # A document type is refused where it begins, before any entity of it could be expanded.
         parser.StartDoctypeDeclHandler = self._document_type
         parser.ProcessingInstructionHandler = self._instruction
@@ -114,6 +115,11 @@ class _Reader:
     def _namespace(self, _prefix: str | None, uri: str) -> None:
         if uri != SVG:
             self._refuse(f"the namespace {uri:.60} is not allowed")
+
+    def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        # It is read as UTF-8 here; a browser would believe what it says.
+        if encoding is not None and encoding.lower() != "utf-8":
+            self._refuse(f"says it is {encoding:.40}: an SVG is text in UTF-8")
 
     def _document_type(self, *_: Any) -> None:
         self._refuse("a document type is not allowed")

@@ -6,6 +6,7 @@ importing its file again publishes it.
 
 from __future__ import annotations
 
+import codecs
 import io
 import logging
 import warnings
@@ -147,8 +148,10 @@ def _type_of(content: bytes) -> str:
         return JPEG
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return WEBP
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<svg", b"<?xml", b"<!--")):
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<svg", b"<?xml", b"<!")):
         return DRAWING
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"<\0", b"\0<"):
+        raise NotInOrder("UTF-16: an SVG is text in UTF-8")
     raise NotInOrder("neither SVG, PNG, JPEG nor WebP")
 
 

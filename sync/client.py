@@ -16,6 +16,7 @@ from typing import Any
 import requests
 
 from sync.blobs import BlobRef, sync_directory
+from sync.documents import read_json
 from sync.errors import Malformed, Offline, Rejected, SyncError, Throttled, TooLarge, Untrusted
 
 CONNECT_S = 5
@@ -175,8 +176,8 @@ class Client:
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as problem:
+        document = read_json(content)
+    except Malformed as problem:
         # Typically the sign-in page of a shop's guest network, sent in the marketplace's place.
         raise Malformed("the answer is no JSON document") from problem
     if not isinstance(document, dict):

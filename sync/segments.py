@@ -14,6 +14,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from sync.blobs import MAX_BLOB_BYTES
+from sync.documents import read_json
 from sync.errors import Malformed, TooLarge
 from sync.roots import Row, Value
 
@@ -159,9 +160,9 @@ def unpack(blob: bytes, expected: str) -> dict[str, Any]:
             raise TooLarge("blob unpacks to more than the format allows")
         if not unpacker.eof or unpacker.unused_data:
             raise Malformed("blob is cut short, or something follows it")
-        document = json.loads(text)
     except (zstd.ZstdError, ValueError) as problem:
         raise Malformed(f"unreadable blob: {problem}") from problem
+    document = read_json(text)
     if not isinstance(document, dict) or document.get("format") != expected:
         raise Malformed(f"not a {expected}")
     return document

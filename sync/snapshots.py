@@ -17,6 +17,7 @@ from pos.catalog import Table
 from sync.blobs import BlobRef
 from sync.changes import insert_rows
 from sync.channels import select_all, tables_of
+from sync.documents import read_json
 from sync.errors import Malformed
 from sync.roots import Row
 from sync.segments import Block, Part, encode_part
@@ -59,7 +60,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def decode_manifest(blob: bytes) -> Manifest:
     """Read a manifest. Raises: Malformed."""
     try:
-        document: dict[str, Any] = json.loads(blob)
+        document: dict[str, Any] = read_json(blob)
         if document["format"] != FORMAT or len(document["parts"]) > MAX_PARTS:
             raise ValueError("another format, or too many parts")
         parts = tuple(BlobRef.read(part) for part in document["parts"])

@@ -38,6 +38,7 @@ from pos.ops import setting, store_setting
 from pos.trusted_time import earliest_now, trusted_now
 from sync.blobs import BlobRef, replace_file
 from sync.client import TIMESTAMP
+from sync.documents import read_json
 from sync.errors import Malformed, MetadataExpired, Rejected, Stale, SyncError, TooLarge, Untrusted
 from sync.heads import head_name
 from sync.signatures import HQ_FORMAT, HQ_TARGET
@@ -326,7 +327,7 @@ def _fetch_target(source: Source, info: TargetFile) -> bytes:
 
 def _read_reply_keys(content: bytes) -> dict[str, str]:
     try:
-        document = json.loads(content)
+        document = read_json(content)
         keys = {str(name): str(key) for name, key in document["keys"].items()}
         if (
             document["format"] != HQ_FORMAT

@@ -16,8 +16,8 @@ from demo.sample import SAMPLE
 from marketplace.db import reading
 from marketplace.drawings import drawing_size
 from marketplace.feeds import import_feed
-from marketplace.media import MOST_BYTES, media_blobs
-from marketplace.problems import FeedRefused, NotInOrder
+from marketplace.media import MOST_BYTES, judge_files, media_blobs
+from marketplace.problems import FeedRefused, NotInOrder, Problems
 from marketplace.publishing import replica_path, sync_path
 from pos.db import connect
 from sync.blobs import ref_of
@@ -193,7 +193,6 @@ def test_a_bad_medium_is_named_by_line_and_reason_and_nothing_is_kept(hq: Hq) ->
 )
 def test_a_row_is_judged_like_any_other(tmp_path: Path, change: dict[str, Any], field: str, reason: str) -> None:
     from marketplace.content import read_content
-    from marketplace.problems import Problems
 
     feed = world.write_feed(tmp_path / "feed", world.world() | {"media": [{**ROW, **change}]})
     (feed / "media").mkdir()
@@ -226,8 +225,6 @@ def test_a_link_out_of_the_feed_is_no_file(hq: Hq) -> None:
     ],
 )
 def test_a_picture_that_is_none_or_far_too_large_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    from marketplace.media import judge_files
-    from marketplace.problems import Problems
 
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "a.png").write_bytes(content)
@@ -239,8 +236,6 @@ def test_a_picture_that_is_none_or_far_too_large_is_refused(tmp_path: Path, cont
 
 
 def test_a_picture_that_moves_is_refused(tmp_path: Path) -> None:
-    from marketplace.media import judge_files
-    from marketplace.problems import Problems
 
     (tmp_path / "media").mkdir()
     frames = [Image.new("RGB", (8, 8), "black")]
@@ -248,6 +243,31 @@ def test_a_picture_that_moves_is_refused(tmp_path: Path) -> None:
     problems = Problems()
     judge_files(tmp_path, {1: {"file": "a.webp", "kind": "picture"}}, problems)
     assert "no animation" in problems.found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('<?xml version="1.0" encoding="UTF-16"?>' + DRAWING.decode(), "says it is UTF-16: an SVG is text in UTF-8"),
+        ('<?xml version="1.0" encoding="ISO-8859-1"?>' + DRAWING.decode(), "says it is ISO-8859-1: an SVG is text in UTF-8"),
+        ("<!DOCTYPE svg>" + DRAWING.decode(), "a document type is not allowed"),
+        ('<!DOCTYPE svg [<!ENTITY a "b">]>' + DRAWING.decode(), "a document type is not allowed"),
+        (DRAWING.decode().encode("utf-16"), "UTF-16: an SVG is text in UTF-8"),
+        (DRAWING.decode().encode("utf-16-be"), "UTF-16: an SVG is text in UTF-8"),
+        (DRAWING.replace(b"<rect", b"<!-- \xe9 --><rect"), "an SVG is text in UTF-8"),
+    ],
+)
+def test_a_drawing_in_or_of_another_encoding_is_refused_by_name(tmp_path: Path, content: str | bytes, reason: str) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "iphone.svg").write_bytes(content.encode() if isinstance(content, str) else content)
+    problems = Problems()
+    assert judge_files(tmp_path, {1: ROW}, problems) == {}
+    assert reason in problems.found[0].reason
+
+
+@pytest.mark.parametrize("name", ["UTF-8", "utf-8"])
+def test_a_drawing_that_says_utf_8_is_taken(name: str) -> None:
+    assert drawing_size(f'<?xml version="1.0" encoding="{name}"?>'.encode() + DRAWING) == (240, 120)
 
 
 @pytest.mark.parametrize(

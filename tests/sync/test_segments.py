@@ -95,3 +95,17 @@ def test_columns_that_do_not_fit_are_refused(put: Any) -> None:
     document = {"format": "comptoir-part/1", "channel": "stock", "tables": [{"table": "stock", "put": put}]}
     with pytest.raises(Malformed):
         decode_part(zstd.compress(json.dumps(document).encode()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"format": "comptoir-part/1", "channel": "price", "channel": "stock", "tables": []}',
+        '{"format": "comptoir-part/1", "channel": "stock", "tables": [], "rest": NaN}',
+        '{"format": "comptoir-part/1", "rest": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    ],
+    ids=["a field named twice", "no number", "nested without end"],
+)
+def test_a_blob_with_more_than_one_meaning_is_refused(text: str) -> None:
+    with pytest.raises(Malformed):
+        decode_part(zstd.compress(text.encode()))

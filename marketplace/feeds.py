@@ -149,7 +149,7 @@ def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
     active = {key for key, seller in judged.content.rows["sellers"].items() if seller["status"] == "active"}
     on_sale = {
         row[LISTING_AT]: row[MARKET_AT]
-        for batch in judged.supply.batches()
+        for batch in (() if _is_empty(connection) else judged.supply.batches())
         for row in batch
         if row[STATE_AT] == "online" and row[QUANTITY_AT] and row[0] in active
     }

@@ -100,6 +100,7 @@ def issue_slip(selection_id: str) -> Response:
             seen=request.form.get("seen") or None,
             language=g.language,
             now=now,
+            most_a_minute=slips.MOST_A_MINUTE,
         )
     return web.see_other(f"/slips/{slip.number}")
 

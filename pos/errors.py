@@ -78,6 +78,12 @@ class InvalidRio(Refused):
     """Not the RIO of this number."""
 
 
+class TooManySlips(PosError):
+    """More slips were made here within a minute than people can want: nothing was made, and the next minute makes more."""
+
+    status = 429
+
+
 class EmptySelection(Refused):
     """A slip needs at least one line."""
 

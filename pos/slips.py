@@ -32,6 +32,7 @@ from pos.errors import (
     RecordsDamaged,
     SlipAlreadyVoided,
     SlipNotFound,
+    TooManySlips,
 )
 from pos.ops import setting
 from pos.plans import law
@@ -41,6 +42,8 @@ from pos.tokens import Token, TokenLine
 
 VALIDITY_HOURS = 336
 KEY_BYTES = 32
+MOST_A_MINUTE = 200
+"""Slips from the customers' screens: a hand taps a tenth of it, and a program at the screen does not fill the disk by night."""
 REASONS = ("mistake", "duplicate", "customer_request", "test")
 
 
@@ -97,14 +100,19 @@ def issue_slip(
     seen: str | None,
     language: str,
     now: datetime,
+    most_a_minute: int | None = None,
 ) -> Slip:
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
 
     `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
-    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, NotEligible, SelectionChanged, TooManyLines, Unrecordable.
+    `most_a_minute` bounds how many new ones are made, where anybody may ask.
+    Raises: NotFound, EmptySelection, ListingGone, PriceChanged, NotEligible, SelectionChanged, TooManyLines, TooManySlips,
+    Unrecordable.
     """
     with snapshot(catalog):
-        return _issue(ops, catalog, selection_id, device=device, seen=seen, language=language, now=now)
+        return _issue(
+            ops, catalog, selection_id, device=device, seen=seen, language=language, now=now, most_a_minute=most_a_minute
+        )
 
 
 def _issue(
@@ -116,6 +124,7 @@ def _issue(
     seen: str | None,
     language: str,
     now: datetime,
+    most_a_minute: int | None,
 ) -> Slip:
     priced = priced_selection(ops, catalog, selection_id, now=now)
     _check_seen(priced, seen)
@@ -125,6 +134,8 @@ def _issue(
     ).fetchone()
     if known:
         return slip(ops, known[0])
+    if most_a_minute is not None:
+        _check_pace(ops, most_a_minute, now=now)
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
     facts = _facts(catalog, corner, priced, counter, issued, language=language)
@@ -207,6 +218,19 @@ def _check_seen(priced: Priced, seen: str | None) -> None:
             raise NotEligible(plan_id=line.wish.plan_id, reasons=answer.reasons, fix=answer.fix, line_no=line.line_no)
     if seen is not None and seen != priced.fingerprint:
         raise SelectionChanged(selection_id=priced.selection_id)
+
+
+def _check_pace(ops: Database, most: int, *, now: datetime) -> None:
+    """Raise TooManySlips where the last `most` slips were all recorded within this minute, whichever way the clock was set."""
+    recent = ops.execute(
+        """
+        select count(*) from (select recorded_at from outbox where kind = 'slip_issued' order by seq desc limit ?)
+        where recorded_at > ? and recorded_at <= ?
+        """,
+        [most, clock.to_text(now - timedelta(minutes=1)), clock.to_text(now)],
+    ).fetchone()[0]
+    if recent >= most:
+        raise TooManySlips(most=most)
 
 
 def _fingerprint(ops: Database, priced: Priced) -> str:

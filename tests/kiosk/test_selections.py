@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+import pytest
+import time_machine
 from flask.testing import FlaskClient
 
+from pos import slips
 from tests import world
 
 GOOD_13 = {"listing": "101", "seen": "36900"}
@@ -119,6 +123,20 @@ def test_a_line_that_is_gone_shows_what_stands_in_and_holds_the_slip_back(client
     assert client.post(f"{where}/slip").status_code == 409
     client.post(f"{where}/lines/1/acceptance")
     assert f"{where}/slip" in client.get(where).text
+
+
+def test_nobody_makes_more_slips_in_a_minute_than_hands_can(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slips, "MOST_A_MINUTE", 2)
+    places = [start(client) for _ in range(3)]
+    with time_machine.travel(world.NOW, tick=False) as travel:
+        first, second, third = (client.post(f"{where}/slip") for where in places)
+        assert [first.status_code, second.status_code, third.status_code] == [303, 303, 429]
+        assert "Attendez une minute, puis touchez encore." in third.text
+        assert client.post(f"{places[0]}/slip").headers["Location"] == first.headers["Location"], "a slip made is found again"
+        travel.shift(-timedelta(days=400))
+        assert client.post(f"{places[2]}/slip").status_code == 303, "a clock set back locks nobody out"
+        travel.move_to(world.NOW + timedelta(minutes=1))
+        assert client.post(f"{start(client)}/slip").status_code == 303
 
 
 def test_the_slip_is_one_however_often_it_is_tapped(client: FlaskClient, kiosk: world.Kiosk) -> None:

@@ -1,6 +1,7 @@
 """The kiosk's only door to the network: HTTP with deadlines and caps, every failure as one of `sync.errors`.
 
 What arrives is bytes with an announced hash, or a small JSON document; nothing is trusted for having come by this way.
+Invariant: the head of an answer has one deadline for all of it, and so has its body, by its length: whoever trickles is cut off.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ import requests
 from sync.blobs import BlobRef, sync_directory
 from sync.documents import read_json
 from sync.errors import Malformed, Offline, Rejected, SyncError, Throttled, TooLarge, Untrusted
+from sync.wires import Wires, cut_after, wire_of
 
 CONNECT_S = 5
 READ_S = 20
+NEIGHBOUR_S = 5
+BYTES_A_S = 2**14
+"""A body may take `READ_S`, a neighbour's `NEIGHBOUR_S`, and as long again as its bytes take at this rate."""
 MAX_DOCUMENT_BYTES = 2**20
 MAX_TIMESTAMP_BYTES = 2**14
-SMALL_FILE_S = 120
-"""The longest a small file may take: a trickle that never ends must not hold a round for ever."""
 CHUNK_BYTES = 2**16
 TRICKLE_BYTES = 2**10
 """What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
@@ -38,16 +41,17 @@ Judge = Callable[[requests.Response, bytes], None]
 class Client:
     """One marketplace, as seen from a kiosk. `received` counts the body bytes that came in; not for several threads at once."""
 
-    def __init__(self, base_url: str, *, session: requests.Session | None = None) -> None:
+    def __init__(self, base_url: str, *, session: requests.Session | None = None, is_near: bool = False) -> None:
         self.base_url = base_url.rstrip("/")
         self.received = 0
-        self._session = session or requests.Session()
+        self._session = session or _session()
+        self._is_near = is_near
         self._timestamp: tuple[str, bytes] = ("", b"")
         self._neighbours: dict[str, Client] = {}
 
     def neighbour(self, base_url: str) -> Client:
         """Return the client of another place that may serve the same files, always the same one."""
-        return self._neighbours.setdefault(base_url, Client(base_url, session=self._session))
+        return self._neighbours.setdefault(base_url, Client(base_url, session=self._session, is_near=True))
 
     def timestamp(self) -> bytes:
         """Return the repository's timestamp, unverified; an unchanged one costs a 304. Raises: Offline, Rejected, TooLarge."""
@@ -64,16 +68,10 @@ class Client:
 
         Raises: Offline, Rejected.
         """
-        started = time.monotonic()
-        with self._send("GET", STATIC + path) as response:
-            try:
-                for chunk in response.iter_content(CHUNK_BYTES):
-                    self.received += len(chunk)
-                    yield chunk
-                    if time.monotonic() - started > SMALL_FILE_S:
-                        raise Offline(f"{path} trickles")
-            except requests.RequestException as problem:
-                raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
+        with self._send("GET", STATIC + path) as response, self._in_time(response, MAX_DOCUMENT_BYTES):
+            for chunk in response.iter_content(CHUNK_BYTES):
+                self.received += len(chunk)
+                yield chunk
 
     def blob(self, ref: BlobRef, into: Path) -> None:
         """Fetch a blob to `into`, going on where an earlier attempt stopped.
@@ -117,12 +115,12 @@ class Client:
             response = self._session.request(
                 method,
                 self.base_url + path,
-                timeout=(CONNECT_S, READ_S),
+                timeout=(CONNECT_S, self._patience_s),
                 allow_redirects=False,
                 stream=True,
                 **options,
             )
-        except requests.RequestException as problem:
+        except (requests.RequestException, TimeoutError) as problem:
             raise Offline(f"{self.base_url} does not answer: {type(problem).__name__}") from problem
         if response.status_code in (429, 503) or response.status_code >= 500:
             response.close()
@@ -135,28 +133,40 @@ class Client:
 
     def _read(self, response: requests.Response, limit: int) -> bytes:
         content = bytearray()
-        try:
+        with self._in_time(response, limit):
             for chunk in response.iter_content(CHUNK_BYTES):
                 content += chunk
                 self.received += len(chunk)
                 if len(content) > limit:
                     raise TooLarge(f"more than {limit} bytes")
-        except requests.RequestException as problem:
-            raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
         return bytes(content)
 
     def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
         try:
-            for chunk in response.iter_content(TRICKLE_BYTES):
-                self.received += len(chunk)
-                file.write(chunk)
-                if file.tell() > length:
-                    file.truncate(0)
-                    raise TooLarge(f"more than the announced {length} bytes")
-        except requests.RequestException as problem:
-            raise Offline(f"the answer broke off: {type(problem).__name__}") from problem
+            with self._in_time(response, length):
+                for chunk in response.iter_content(TRICKLE_BYTES):
+                    self.received += len(chunk)
+                    file.write(chunk)
+                    if file.tell() > length:
+                        file.truncate(0)
+                        raise TooLarge(f"more than the announced {length} bytes")
         finally:
             file.flush()
+
+    @contextmanager
+    def _in_time(self, response: requests.Response, most: int) -> Iterator[None]:
+        """Read a body of at most so many bytes in the block, within one deadline. Raises: Offline."""
+        announced = response.headers.get("Content-Length", "")
+        expected = min(int(announced), most) if announced.isascii() and announced.isdigit() and len(announced) < 16 else most
+        try:
+            with cut_after(wire_of(response), seconds=self._patience_s + expected / BYTES_A_S):
+                yield
+        except (requests.RequestException, TimeoutError) as problem:
+            raise Offline(f"the answer of {self.base_url} broke off: {type(problem).__name__}") from problem
+
+    @property
+    def _patience_s(self) -> float:
+        return NEIGHBOUR_S if self._is_near else READ_S
 
     def _rejection(self, path: str, response: requests.Response, judge: Judge | None) -> Rejected:
         code, is_signed = "", False
@@ -172,6 +182,13 @@ class Client:
         return Rejected(
             f"{path}: {response.status_code} {code}".rstrip(), status=response.status_code, code=code, is_signed=is_signed
         )
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, Wires())
+    return session
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
@@ -31,6 +32,7 @@ from pos import clock
 from pos.errors import PosError, Unavailable
 from pos.privacy import take_over
 from sync.addresses import bracketed
+from sync.processes import end_with_parent
 
 CORNER = "nantes-crebillon"
 SEED = 1
@@ -38,6 +40,7 @@ LISTINGS = 2000
 START_S = 30
 STOP_S = 5
 MARK = "demo.json"
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 Say = Callable[[str], None]
 
@@ -92,13 +95,14 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
     signal.signal(signal.SIGINT, _stop_once)
     _refuse_taken_ports(demo)
     password = prepare(demo, fresh=fresh, say=say)
-    parts: list[Part] = []
     printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1")
-    try:
-        printer.start()
-        parts.append(_start_marketplace(demo))
+    with ExitStack() as running:
+        with _signals_held():
+            printer.start()
+            running.callback(printer.stop)
+        parts = [_start_marketplace(demo, running)]
         _enrol(demo, say)
-        parts.append(_start_kiosk(demo))
+        parts.append(_start_kiosk(demo, running))
         for line in _addresses(demo, password):
             say(line)
         say("comptoir demo ready")
@@ -107,10 +111,6 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
                 for part in parts:
                     part.check()
                 time.sleep(0.5)
-    finally:
-        for part in reversed(parts):
-            part.stop()
-        printer.stop()
 
 
 def _stop_once(_number: int, _frame: FrameType | None) -> None:
@@ -122,6 +122,19 @@ def _stop_once(_number: int, _frame: FrameType | None) -> None:
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: unlike SIG_IGN, Python does not complain when a signal is already on its way."""
+
+
+@contextmanager
+def _signals_held() -> Iterator[frozenset[int]]:
+    """Let a signal to stop wait during the block: what it starts is then known to whoever stops it. Lend the mask before.
+
+    Threads started in the block never take a signal, so that it is ours to hold.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield frozenset(before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _refuse_taken_ports(demo: Demo) -> None:
@@ -167,22 +180,29 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
 
 
 class Part:
-    """One process of the demo, its log, and the address that answers once it is up."""
+    """One process of the demo, its log, and the address that answers once it is up. It ends with us, however we end."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path, ready_url: str) -> None:
+    def __init__(self, name: str, arguments: list[str], log: Path, running: ExitStack) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as output:
+        with _signals_held() as mask, log.open("ab") as output:
             # Its own session, so that Ctrl-C reaches us alone and every part is stopped in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-m", "comptoir", *arguments], stdout=output, stderr=output, start_new_session=True
+                [sys.executable, "-m", "comptoir", *arguments],
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=partial(_begin, mask),  # noqa: PLW1509 - our threads only wait for the printer's ports
             )
+            running.callback(self.stop)
+
+    def wait(self, ready_url: str) -> None:
+        """Return once the part answers. Raises: PartStopped."""
         deadline = time.monotonic() + START_S
         while not _answers(ready_url):
             self.check()
             if time.monotonic() > deadline:
-                self.stop()
-                raise PartStopped(f"{name} did not start in {START_S} s", log=str(log))
+                raise PartStopped(f"{self.name} did not start in {START_S} s", log=str(self.log))
             time.sleep(0.1)
 
     def check(self) -> None:
@@ -200,14 +220,24 @@ class Part:
             self._process.wait()
 
 
-def _start_marketplace(demo: Demo) -> Part:
+def _begin(mask: frozenset[int]) -> None:
+    """Run in a new process before its program: the signals we hold are its own again, and it ends with us."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    end_with_parent(signal.SIGTERM)
+
+
+def _start_marketplace(demo: Demo, running: ExitStack) -> Part:
     arguments = ["marketplace", "serve", "--dir", str(demo.marketplace), "--host", demo.host, "--port", str(demo.port)]
-    return Part("marketplace", arguments, demo.directory / "marketplace.log", f"{demo.url}/readyz")
+    part = Part("marketplace", arguments, demo.directory / "marketplace.log", running)
+    part.wait(f"{demo.url}/readyz")
+    return part
 
 
-def _start_kiosk(demo: Demo) -> Part:
+def _start_kiosk(demo: Demo, running: ExitStack) -> Part:
     arguments = ["kiosk", "serve", "--dir", str(demo.kiosk), "--port", str(demo.port + 1)]
-    return Part("kiosk", arguments, demo.directory / "kiosk.log", f"http://127.0.0.1:{demo.port + 1}/healthz")
+    part = Part("kiosk", arguments, demo.directory / "kiosk.log", running)
+    part.wait(f"http://127.0.0.1:{demo.port + 1}/healthz")
+    return part
 
 
 def _enrol(demo: Demo, say: Say) -> None:
@@ -222,7 +252,11 @@ def _enrol(demo: Demo, say: Say) -> None:
 
 def _command(*arguments: str) -> None:
     ended = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-m", "comptoir", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "comptoir", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM),
     )
     if ended.returncode:
         raise PartStopped(f"comptoir {' '.join(arguments[:2])} failed: {ended.stderr.strip()}")

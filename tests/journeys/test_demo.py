@@ -47,6 +47,29 @@ def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
     assert all(is_free(port + more) for more in range(4))
 
 
+def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_path: Path) -> None:
+    port, directory = four_ports(), tmp_path / "demo"
+    with demo(directory, port, "--listings", "20"):
+        pass
+    for log, number in (("marketplace.log", signal.SIGINT), ("kiosk.log", signal.SIGTERM), ("kiosk.log", signal.SIGKILL)):
+        (directory / log).unlink()
+        command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port)]
+        with (tmp_path / "said.txt").open("w") as said:
+            process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + START_S
+        while not (directory / log).exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(number)
+
+        assert process.wait(15) in (0, 130, -number)
+        ends = time.monotonic() + 10
+        while not all(is_free(port + more) for more in range(4)) and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert [more for more in range(4) if not is_free(port + more)] == [], (log, number)
+
+
 @contextmanager
 def demo(directory: Path, port: int, *more: str) -> Iterator[list[str]]:
     """Run the demo until the block ends, then press Ctrl-C more than once; lend the addresses it printed for people."""

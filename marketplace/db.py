@@ -52,7 +52,10 @@ def database_url(directory: Path) -> str:
 
 
 def open_engine(url: str) -> Engine:
-    """Open the database at `url`, SQLite or PostgreSQL; its tables are made by `create_tables`. Raises: Invalid."""
+    """Open the database at `url`, SQLite or PostgreSQL; its tables are made by `create_tables`. Raises: Invalid.
+
+    What its errors say goes to the log, so they leave out the values of a statement: names, addresses, secrets of orders.
+    """
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
@@ -60,10 +63,11 @@ def open_engine(url: str) -> Engine:
     if address.drivername in ("postgresql", "postgresql+psycopg"):
         address = address.set(drivername="postgresql+psycopg")
         options = {"isolation_level": "REPEATABLE READ", "connect_args": {"connect_timeout": CONNECT_S}}
-        return create_engine(address, pool_pre_ping=True, pool_size=8, max_overflow=8, **options)
+        return create_engine(address, hide_parameters=True, pool_pre_ping=True, pool_size=8, max_overflow=8, **options)
     if address.get_backend_name() != "sqlite":
         raise Invalid(f"{address.drivername} is no database we know: SQLite and PostgreSQL")
-    engine = create_engine(address, module=sqlite3, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8)
+    connecting = {"check_same_thread": False, "timeout": 30}
+    engine = create_engine(address, module=sqlite3, connect_args=connecting, pool_size=8, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

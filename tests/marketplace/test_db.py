@@ -4,7 +4,7 @@ import time
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from marketplace.db import new_id, reading, run_tx
 from pos.errors import Unavailable
@@ -31,6 +31,13 @@ def test_a_transaction_is_all_or_nothing_and_tried_again_when_the_database_says_
 
     assert run_tx(hq.engine, work) == 3
     assert len(hq.rows("select * from setting where name = 'x'")) == 1
+
+
+def test_an_error_of_the_database_says_no_value_of_its_statement(hq: Hq) -> None:
+    with pytest.raises(DBAPIError) as problem:
+        hq.write("update customer_order set no_such_column = 1 where name = :name", name="Camille Roux")
+    assert "no_such_column" in str(problem.value)
+    assert "Roux" not in str(problem.value)
 
 
 def test_what_cannot_succeed_is_not_tried_again(hq: Hq) -> None:

@@ -27,8 +27,10 @@ from kiosk.rescan import start_rescans
 from pos import clock
 from pos.catalog import upgrade_catalog
 from pos.db import DatabaseError, OperationalError, Store
-from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsDamaged
-from pos.ops import keep_reserve, open_ops, release_reserve
+from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsBusy, RecordsDamaged, Unavailable
+from pos.file_states import catalog_problem, records_problem, state_of
+from pos.ops import keep_reserve, open_kept_ops, release_reserve
+from pos.slip_proofs import SlipAltered
 from sync.incoming import Request, Whole, page_above, refuse_many_fields
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
@@ -109,10 +111,10 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
     except (DatabaseError, DiskFull, OSError):
         LOG.exception("the catalogue could not be brought to this version; the next round fetches another")
     try:
-        kiosk.ops = open_ops(directory / "ops.db")
+        kiosk.ops = open_kept_ops(directory)
         if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)
-    except (DatabaseError, DiskFull, OSError) as problem:
+    except (DatabaseError, Unavailable, OSError) as problem:
         _close_records(kiosk, problem)
     return kiosk
 
@@ -131,10 +133,9 @@ def _settle_prints(kiosk: web.Kiosk) -> None:
 
 def _close_records(kiosk: web.Kiosk, problem: Exception) -> None:
     """Issue no more slips until a person has looked: what is written over damage may be lost. The file stays as it is."""
-    said = " ".join(str(problem).split())
-    LOG.error("ops.db cannot be used and is left as it is: %s", said)
+    kiosk.trouble = records_problem(kiosk.directory / "ops.db", problem)
+    LOG.error("%s: %s", kiosk.trouble.code, kiosk.trouble)
     kiosk.ops = None
-    kiosk.faults["records_damaged"] = said
 
 
 def _watch_records() -> None:
@@ -159,6 +160,8 @@ def _refusal(problem: PosError) -> Response:
             return current_app.make_response(current_app.dispatch_request())
         except PosError as again:
             problem = again
+    if isinstance(problem, SlipAltered):
+        web.kiosk().faults.setdefault(problem.code, clock.to_text(clock.now()))
     return _answer(problem.code, problem.status, problem.detail, problem.data)
 
 
@@ -193,20 +196,25 @@ def _file_problem(problem: DatabaseError) -> Response:
     """Tell which of the two files cannot be read; anything else is ours to answer for."""
     kiosk = web.kiosk()
     if kiosk.ops is None:
-        return _refusal(RecordsDamaged(str(problem)))
+        return _refusal(kiosk.trouble or RecordsDamaged(str(problem)))
     if shutil.disk_usage(kiosk.directory).free < LEAST_FREE_BYTES:
         return _refusal(DiskFull(str(problem)))
+    state = state_of(kiosk.ops.path, problem)
+    if state == "busy":
+        return _refusal(RecordsBusy(str(problem)))
     try:
+        if state in ("missing", "unreadable", "read_only"):
+            raise problem
         if _is_damage(problem) and (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)
         kiosk.ops.read().execute("select count(*) from setting").fetchone()
     except (DatabaseError, OSError) as damage:
         _close_records(kiosk, damage)
-        return _refusal(RecordsDamaged(str(damage)))
+        return _refusal(kiosk.trouble or RecordsDamaged(str(damage)))
     try:
         kiosk.catalog.read().execute("select 1 from shelf join shown_sku using (sku_id) limit 1").fetchone()
-    except (DatabaseError, FileNotFoundError) as damage:
-        return _refusal(CatalogMissing(str(damage)))
+    except (DatabaseError, OSError) as damage:
+        return _refusal(catalog_problem(kiosk.catalog.path, damage))
     if not isinstance(problem, OperationalError) and "malformed" in str(problem):
         return _refusal(CatalogMissing(str(problem)))
     return _unexpected(problem)

@@ -132,8 +132,7 @@ def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool
 
 
 def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) -> None:
-    own_faults = {code: since for code, since in list(kiosk.faults.items()) if code != "records_damaged"}
-    report = rounds.run(client, own_faults=own_faults, is_brief=True)
+    report = rounds.run(client, own_faults=dict(kiosk.faults), is_brief=True)
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
         prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from pos.db import DatabaseError, Store
-from pos.errors import NotFound, RecordsDamaged
-from pos.ops import open_ops
+from pos.db import Store
+from pos.errors import NotFound
+from pos.ops import open_kept_ops
 
 directory_option = click.option(
     "--dir", "directory", required=True, type=click.Path(path_type=Path, file_okay=False), help="The kiosk's directory."
@@ -16,10 +16,7 @@ directory_option = click.option(
 
 
 def open_records(directory: Path) -> Store:
-    """Return the records of an enrolled kiosk. Raises: NotFound, RecordsDamaged."""
-    if not (directory / "ops.db").exists():
+    """Return the records of an enrolled kiosk. Raises: NotFound, RecordsMissing and the other states of `pos.file_states`."""
+    if not any((directory / name).exists() for name in ("ops.db", "device.key")):
         raise NotFound(f"no kiosk in {directory}: run `comptoir kiosk enrol` first")
-    try:
-        return open_ops(directory / "ops.db")
-    except DatabaseError as problem:
-        raise RecordsDamaged(f"{directory / 'ops.db'}: {problem}; the file is left as it is") from problem
+    return open_kept_ops(directory)

@@ -18,9 +18,11 @@ from pos.catalog import upgrade_catalog
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
+from pos.file_states import records_problem
 from pos.left_out import left_out
 from pos.ops import setting
 from pos.privacy import advice, open_to_others
+from pos.slip_proofs import SlipAltered, altered
 from pos.slips import load_device
 from sync.channels import damaged_channels
 from sync.client import Client
@@ -47,7 +49,7 @@ HQ_SAID = {
 def doctor_command(directory: Path) -> None:
     """Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something needs a person."""
     checks = [
-        _check("records", lambda: _quick_check(directory / "ops.db")),
+        _check("records", lambda: _check_records(directory)),
         _check("catalogue", lambda: _check_catalog(directory / "catalog.db")),
         _check("rows", lambda: _rows(directory / "catalog.db")),
         _check("privacy", lambda: _privacy(directory)),
@@ -65,7 +67,10 @@ def doctor_command(directory: Path) -> None:
 def _check(name: str, work: Any) -> bool:
     try:
         answer = work()
-    except (PosError, DatabaseError, OSError, ValueError) as problem:
+    except PosError as problem:
+        click.echo(f"{name:<12} FAULT  {problem.code}: {problem}")
+        return False
+    except (DatabaseError, OSError, ValueError) as problem:
         click.echo(f"{name:<12} FAULT  {problem}")
         return False
     click.echo(f"{name:<12} ok     {answer}")
@@ -79,6 +84,18 @@ def _quick_check(path: Path) -> str:
     if answer != "ok":
         raise DatabaseError(" ".join(answer.split()))
     return f"{path.name}, {os.stat(path).st_size:,} bytes"
+
+
+def _check_records(directory: Path) -> str:
+    """Read the records through, and compare every slip with what the outbox's chain says of it."""
+    ops = open_records(directory)
+    try:
+        said, wrong = _quick_check(ops.path), altered(ops.read())
+    except (DatabaseError, OSError) as problem:
+        raise records_problem(ops.path, problem) from problem
+    if wrong:
+        raise SlipAltered(f"{', '.join(wrong)}: not recorded as made, the file was changed by hand or by its disk")
+    return f"{said}, every slip as it was issued"
 
 
 def _check_catalog(path: Path) -> str:

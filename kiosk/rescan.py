@@ -17,6 +17,7 @@ from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
 from pos.ops import setting, store_setting
+from pos.slip_proofs import SlipAltered, altered
 from sync.catalog_files import drop_damaged
 from sync.errors import Busy
 from sync.locks import LOCK_FILE, hold
@@ -36,7 +37,7 @@ def start_rescans(kiosk: web.Kiosk, *, call: threading.Event) -> None:
 
 
 def rescan(kiosk: web.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list[str]:
-    """Read the whole catalogue, mark what is wrong where it may be fetched anew, and return what was found wrong.
+    """Read the whole catalogue and every slip; mark what is wrong where it may be fetched anew, and return it.
 
     Raises: Busy while a round runs.
     """
@@ -52,6 +53,9 @@ def rescan(kiosk: web.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list
         LOG.warning("catalog.db cannot be read through: %s", problem)
         found, rebuilt = [FILE], _set_aside(kiosk, ops, now)
     _record(ops, rebuilt, now=now)
+    if wrong_records := altered(ops.read()):
+        LOG.error("not recorded as made: %s", ", ".join(wrong_records))
+        kiosk.faults.setdefault(SlipAltered().code, clock.to_text(now))
     if found:
         LOG.warning("rows differ from HQ's in %s; fetched anew: %s", ", ".join(found), ", ".join(rebuilt) or "not yet")
         kiosk.faults.setdefault("catalog_damaged", clock.to_text(now))

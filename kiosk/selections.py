@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import prices, web
 from pos import clock, offers, plans, selections, skus, slips, totals
-from pos.errors import Invalid, KioskRevoked, ListingGone, NotFound, RecordsDamaged
+from pos.errors import Invalid, KeyMissing, KioskRevoked, ListingGone, NotFound
 from pos.line_facts import Wish
 from pos.months import runs
 from pos.offers import Offer
@@ -88,7 +88,7 @@ def issue_slip(selection_id: str) -> Response:
     try:
         device = slips.load_device(kiosk.directory)
     except NotFound as problem:
-        raise RecordsDamaged("device.key is missing") from problem
+        raise KeyMissing("device.key is missing") from problem
     with web.ops_store().write() as ops:
         if REVOKED in (setting(ops, "sync_faults") or {}):
             raise KioskRevoked("this kiosk was withdrawn at HQ")

@@ -10,11 +10,15 @@ from kiosk import print_jobs, web
 from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError
-from pos.errors import PosError
+from pos.errors import CatalogUnreadable, NotFound, PosError, RecordsDamaged, Unavailable
 from pos.left_out import left_out
 from pos.ops import setting
+from pos.slips import load_device
 
 routes = Blueprint("status", __name__)
+
+BLOCKING = frozenset({"catalog_missing", "catalog_unreadable", "not_enrolled"})
+"""Faults under which no customer can be served; so are all that begin with `records_`."""
 
 
 @routes.get("/healthz")
@@ -26,8 +30,8 @@ def healthz() -> Response:
 @routes.get("/readyz")
 def readyz() -> Response:
     """Say whether a customer can be served: a catalogue to read and records to write."""
-    faults = [fault["code"] for fault in _faults()]
-    blocking = [code for code in faults if code in ("catalog_missing", "records_damaged", "not_enrolled")]
+    faults = [str(fault["code"]) for fault in _faults()]
+    blocking = [code for code in faults if code in BLOCKING or code.startswith("records_")]
     if blocking:
         return web.as_json({"code": blocking[0], "detail": ", ".join(blocking), "status": 503}, 503)
     return web.as_json({"status": "ready"})
@@ -124,20 +128,35 @@ def _printers() -> list[dict[str, Any]]:
 def _faults() -> list[dict[str, str | None]]:
     faults: list[dict[str, str | None]] = []
     if web.kiosk().ops is None:
-        faults.append({"code": "records_damaged", "since": None})
+        faults.append({"code": (web.kiosk().trouble or RecordsDamaged()).code, "since": None})
     elif web.corner_or_none() is None:
         known = setting(web.ops(), "corner") is not None
         faults.append({"code": "corner_unreadable" if known else "not_enrolled", "since": None})
-    elif not (web.kiosk().directory / "device.key").exists():
-        faults.append({"code": "key_missing", "since": None})
+    elif (trouble := _key_trouble()) is not None:
+        faults.append({"code": trouble, "since": None})
     try:
         web.catalog().execute("select 1 from shelf limit 1").fetchone()
         faults.extend({"code": code, "since": since} for code, since in left_out(web.catalog()).fault.items())
+    except CatalogUnreadable as problem:
+        faults.append({"code": problem.code, "since": None})
     except (PosError, DatabaseError):
         faults.append({"code": "catalog_missing", "since": None})
-    held = {code: since for code, since in list(web.kiosk().faults.items()) if code != "records_damaged"}
+    if not web.kiosk().media.is_open():
+        faults.append({"code": "media_unreadable", "since": None})
+    held = dict(web.kiosk().faults)
     if web.kiosk().ops is not None:
         held |= setting(web.ops(), "sync_faults") or {}
     seen = {fault["code"] for fault in faults}
     faults.extend({"code": code, "since": since} for code, since in held.items() if code not in seen)
     return faults
+
+
+def _key_trouble() -> str | None:
+    """Return what keeps slips from being signed, or None."""
+    try:
+        load_device(web.kiosk().directory)
+    except NotFound:
+        return "key_missing"
+    except Unavailable as problem:
+        return problem.code
+    return None

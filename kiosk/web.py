@@ -29,7 +29,8 @@ from pos import clock, corners, languages, skus
 from pos.catalog import currency
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
-from pos.errors import CatalogMissing, Invalid, NotFound, PosError, RecordsDamaged
+from pos.errors import Invalid, NotFound, PosError, RecordsDamaged, Unavailable
+from pos.file_states import catalog_problem
 from pos.months import spans
 from pos.origins import cause_of
 from pos.totals import Line
@@ -67,13 +68,14 @@ class ForeignOrigin(PosError):
 
 @dataclass(slots=True)
 class Kiosk:
-    """The files of a kiosk directory. `ops` is None when its file is damaged: it is kept as it is and nothing is written."""
+    """The files of a kiosk directory. `ops` is None when its file cannot be used, for `trouble`: it is kept as it is."""
 
     directory: Path
     catalog: Store
     ops: Store | None
     version: str
     media: MediaStore
+    trouble: Unavailable | None = None
     faults: dict[str, str] = field(default_factory=dict)
     tariffs: object = None
     printing: threading.Lock = field(default_factory=threading.Lock)
@@ -96,28 +98,29 @@ def kiosk() -> Kiosk:
 
 
 def catalog() -> Database:
-    """Lend this thread's reader of the catalogue. Raises: CatalogMissing while there is none to read."""
+    """Lend this thread's reader of the catalogue. Raises: CatalogMissing while there is none to read, CatalogUnreadable."""
+    store = kiosk().catalog
     try:
-        return kiosk().catalog.read()
-    except (FileNotFoundError, DatabaseError) as problem:
-        raise CatalogMissing(str(problem)) from problem
+        return store.read()
+    except (DatabaseError, OSError) as problem:
+        raise catalog_problem(store.path, problem) from problem
 
 
 def ops_store() -> Store:
-    """Return the store of the corner's own records. Raises: RecordsDamaged."""
-    store = kiosk().ops
-    if store is None:
-        raise RecordsDamaged(kiosk().faults.get("records_damaged", ""))
-    return store
+    """Return the store of the corner's own records. Raises: RecordsDamaged, or what else keeps them from being used."""
+    found = kiosk()
+    if found.ops is None:
+        raise found.trouble or RecordsDamaged()
+    return found.ops
 
 
 def ops() -> Database:
-    """Lend this thread's reader of the corner's own records. Raises: RecordsDamaged."""
+    """Lend this thread's reader of the corner's own records. Raises: as `ops_store`."""
     return ops_store().read()
 
 
 def corner() -> Corner:
-    """Return this kiosk's corner, read once a request. Raises: NotFound before enrolment, RecordsDamaged."""
+    """Return this kiosk's corner, read once a request. Raises: NotFound before enrolment, and as `ops_store`."""
     if "corner" not in g:
         g.corner = corners.corner(ops())
     found: Corner = g.corner
@@ -128,7 +131,7 @@ def corner_or_none() -> Corner | None:
     """Return this kiosk's corner, or None before enrolment and while its records are damaged: browsing goes on without it."""
     try:
         return corner()
-    except (NotFound, RecordsDamaged, DatabaseError):
+    except (NotFound, Unavailable, DatabaseError):
         return None
 
 
@@ -142,7 +145,7 @@ def _market_currency() -> str:
     """Return the currency of the catalogue, for a kiosk that does not know its corner."""
     try:
         return currency(catalog()) or "EUR"
-    except CatalogMissing:
+    except Unavailable:
         return "EUR"
 
 

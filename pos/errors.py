@@ -110,8 +110,44 @@ class CatalogMissing(Unavailable):
     """The catalogue is being fetched."""
 
 
+class CatalogUnreadable(Unavailable):
+    """catalog.db or its folder may not be read and written by this program: it cannot be fetched again either."""
+
+
 class RecordsDamaged(Unavailable):
-    """ops.db fails its check: no slip is issued and the file is kept as it is."""
+    """ops.db fails its check, or is no database: no slip is issued and the file is kept as it is."""
+
+
+class RecordsMissing(Unavailable):
+    """There is a device's key and no ops.db: nothing is begun in its place."""
+
+
+class RecordsUnreadable(Unavailable):
+    """ops.db may not be read by the user this program runs as."""
+
+
+class RecordsReadOnly(Unavailable):
+    """ops.db lies where nothing can be written: by its mode, its folder's, or its file system's."""
+
+
+class RecordsNewer(Unavailable):
+    """ops.db was brought to a newer schema by a newer version of this program."""
+
+
+class RecordsBusy(Unavailable):
+    """Another program holds ops.db for longer than a tap can wait."""
+
+
+class KeyMissing(Unavailable):
+    """There is no device.key to sign a slip with."""
+
+
+class KeyUnreadable(Unavailable):
+    """device.key may not be read by the user this program runs as."""
+
+
+class KeyDamaged(Unavailable):
+    """device.key is not the 32 bytes of a key."""
 
 
 class KioskRevoked(Unavailable):

@@ -14,7 +14,9 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from pos.db import Store, connect
+from pos.db import DatabaseError, Store, connect
+from pos.errors import RecordsMissing, RecordsNewer
+from pos.file_states import records_problem
 
 migrations = Migrations("comptoir-ops")
 BACKUPS = 7
@@ -29,6 +31,12 @@ def m001_start(database: Database) -> None:
     for statement in SCHEMA.split(";\n"):
         if statement.strip():
             database.execute(statement)
+
+
+@migrations()
+def m002_find_the_event_of_a_slip(database: Database) -> None:
+    """Index the outbox by the slip an event reports, so that each look at a slip can compare it."""
+    database.execute("create index outbox_by_slip on outbox (body ->> '$.number') where kind = 'slip_issued'")
 
 
 SCHEMA = """
@@ -110,14 +118,37 @@ create table clerk_session (
 def open_ops(path: Path) -> Store:
     """Open ops.db, making or migrating it first; readers and writer come from the returned store.
 
-    Raises: DatabaseError when the file is damaged: it is left untouched.
+    Raises: RecordsNewer, RecordsDamaged and the other states of `pos.file_states`: the file is left untouched.
     """
-    database = connect(path, durable=True)
     try:
-        migrations.apply(database)
-    finally:
-        database.close()
+        database = connect(path, durable=True)
+        try:
+            _refuse_newer(database, path)
+            migrations.apply(database)
+            # A file that can only be read is found out here, not at the first tap.
+            database.execute("delete from setting where false")
+        finally:
+            database.close()
+    except (DatabaseError, OSError) as problem:
+        raise records_problem(path, problem) from problem
     return Store(path, durable=True)
+
+
+def open_kept_ops(directory: Path) -> Store:
+    """Open the records of a kiosk's directory, or new ones where no device was ever enrolled.
+
+    Raises: RecordsMissing where a device was: begun anew, its slips would be forgotten; and what `open_ops` raises.
+    """
+    path = directory / "ops.db"
+    if (directory / "device.key").exists() and not path.exists():
+        raise RecordsMissing(f"{path} is missing: put a copy from {directory / 'backup'} in its place, and enrol again")
+    return open_ops(path)
+
+
+def _refuse_newer(database: Database, path: Path) -> None:
+    known = {each.name for each in migrations.pending(Database(memory=True))}
+    if newer := {each.name for each in migrations.applied(database)} - known:
+        raise RecordsNewer(f"{path} was brought to {max(newer)} by a newer version, which alone reads it; it is left as it is")
 
 
 def back_up(path: Path, *, day: str) -> Path:

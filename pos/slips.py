@@ -25,11 +25,12 @@ from pos.errors import (
     Conflict,
     EmptySelection,
     Invalid,
+    KeyDamaged,
+    KeyUnreadable,
     ListingGone,
     NotEligible,
     NotFound,
     PriceChanged,
-    RecordsDamaged,
     SlipAlreadyVoided,
     SlipNotFound,
     TooManySlips,
@@ -38,6 +39,7 @@ from pos.ops import setting
 from pos.plans import law
 from pos.prices import in_force_since
 from pos.selections import Priced, priced_selection
+from pos.slip_proofs import check_slip
 from pos.tokens import Token, TokenLine
 
 VALIDITY_HOURS = 336
@@ -80,13 +82,15 @@ class Slip:
 
 
 def load_device(directory: Path) -> Device:
-    """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment, RecordsDamaged."""
-    path = directory / "device.key"
-    if not path.exists():
-        raise NotFound("this kiosk is not enrolled")
-    raw = path.read_bytes()
+    """Read the device's key from `device.key` (32 raw bytes). Raises: NotFound before enrolment, KeyUnreadable, KeyDamaged."""
+    try:
+        raw = (directory / "device.key").read_bytes()
+    except FileNotFoundError:
+        raise NotFound("this kiosk is not enrolled") from None
+    except OSError as problem:
+        raise KeyUnreadable(f"device.key cannot be read: {problem.strerror}") from problem
     if len(raw) != KEY_BYTES:
-        raise RecordsDamaged("device.key is damaged")
+        raise KeyDamaged("device.key is damaged")
     private_key = Ed25519PrivateKey.from_private_bytes(raw)
     return Device(private_key=private_key, key_id=tokens.key_id(private_key.public_key().public_bytes_raw()).hex())
 
@@ -159,22 +163,26 @@ def _issue(
 
 
 def slip(ops: Database, number: str) -> Slip:
-    """Return a slip by its number, in canonical form. Raises: SlipNotFound."""
+    """Return a slip by its number, in canonical form, as it was issued. Raises: SlipNotFound, SlipAltered."""
+    check_slip(ops, number)
     return _one(_slips(ops, "where slip.number = ?", [number]), number)
 
 
 def slip_of_visit(ops: Database, number: str) -> Slip:
     """Return a slip by its number while its visit lasts: numbers are easily guessed, and the next visitor could order it.
 
-    The visit ends with the selection the slip was made from, by leaving, by the idle wipe, or with time. Raises: SlipNotFound.
+    The visit ends with the selection the slip was made from, by leaving, by the idle wipe, or with time.
+    Raises: SlipNotFound, SlipAltered.
     """
+    check_slip(ops, number)
     where = "where slip.number = ? and slip.selection_id in (select selection_id from selection)"
     return _one(_slips(ops, where, [number]), number)
 
 
 def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
-    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most."""
-    return _slips(ops, "where slip.issued_at >= ? and slip.issued_at < ? order by slip.counter desc limit 500", [start, end])
+    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most, but for unreadable ones."""
+    where = "where slip.issued_at >= ? and slip.issued_at < ? and json_valid(slip.facts)"
+    return _slips(ops, f"{where} order by slip.counter desc limit 500", [start, end])
 
 
 def next_counter(ops: Database, key_id: str) -> int:
@@ -188,7 +196,7 @@ def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: da
 
     Raises: SlipNotFound, Invalid, SlipAlreadyVoided.
     """
-    found = slip(ops, number)
+    found = _one(_slips(ops, "where slip.number = ?", [number]), number)
     if found.void:
         raise SlipAlreadyVoided(number=number, **found.void)
     if reason not in REASONS:

@@ -117,9 +117,14 @@ class MediaStore:
             self._checked[sha256] = state
         return is_right
 
+    def is_open(self) -> bool:
+        """Tell whether this process may read and write the folder, or make it."""
+        is_open = os.access(self._directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+        return is_open or not os.path.exists(self._directory)
+
     def is_empty(self) -> bool:
         """Tell whether nothing was ever fetched: pages then look nothing up."""
-        return not self._directory.exists()
+        return not os.path.exists(self._directory)
 
     def first_here(self, media: Iterable[Medium]) -> Medium | None:
         """Return the first of `media` that is here; those before it, which would be better, are asked for."""
@@ -248,9 +253,9 @@ class MediaStore:
 
     def _look(self, budget_bytes: int) -> _Shelf:
         shelf = _Shelf(budget_bytes)
-        with suppress(FileNotFoundError), os.scandir(self._directory) as entries:
+        with suppress(OSError), os.scandir(self._directory) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     found = entry.stat(follow_symlinks=False)
                     shelf.sizes[entry.name], shelf.shown[entry.name] = found.st_size, found.st_mtime
         return shelf

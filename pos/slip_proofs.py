@@ -1,0 +1,59 @@
+"""Whether what is recorded is what was issued: each slip compared with its event, each event with the chain it stands in.
+
+A file that passes SQLite's own check may still hold another digit than was written: by a failing disk, or by hand.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlite_utils import Database
+
+from pos import tokens
+from pos.errors import Conflict
+from pos.outbox import CHAIN_START, link
+
+EVENTS = "select seq, kind, body, prev, sha256 from outbox"
+Event = tuple[int, str, str, str, str]
+
+
+class SlipAltered(Conflict):
+    """What is recorded of a slip is not what was issued: it is neither shown nor printed."""
+
+
+def check_slip(ops: Database, number: str) -> None:
+    """Compare what is recorded of a slip, where there is one, with the event that reported it. Raises: SlipAltered."""
+    slip = ops.execute("select token, facts from slip where number = ?", [number]).fetchone()
+    events = ops.execute(f"{EVENTS} where kind = 'slip_issued' and body ->> '$.number' = ?", [number]).fetchall()
+    if slip and not any(_is_whole(event) and _tells(event, *slip) for event in events):
+        raise SlipAltered(f"slip {number} is not recorded as it was issued", number=number)
+
+
+def altered(ops: Database) -> list[str]:
+    """Return what is not recorded as it was made: `event 12` where the chain breaks, and slips by number; reads everything."""
+    wrong, prev = [], CHAIN_START
+    for event in ops.execute(f"{EVENTS} order by seq"):
+        if not _is_whole(event) or event[3] != prev:
+            wrong.append(f"event {event[0]}")
+        prev = event[4]
+    for (number,) in ops.execute("select number from slip order by key_id, counter"):
+        try:
+            check_slip(ops, number)
+        except SlipAltered:
+            wrong.append(f"slip {number}")
+    return wrong
+
+
+def _is_whole(event: Event) -> bool:
+    """Tell whether an event hashes to what its row says, and so to what the next one's row says."""
+    seq, kind, body, prev, sha256 = event
+    return link(seq, kind, body, prev) == sha256
+
+
+def _tells(event: Event, token: bytes, facts: str) -> bool:
+    """Tell whether an event reports just this token and these facts; what is no longer JSON tells nothing."""
+    try:
+        body = json.loads(event[2])
+        return bool(body["facts"] == json.loads(facts) and body["digits"] == tokens.to_digits(token))
+    except (ValueError, KeyError, TypeError):
+        return False

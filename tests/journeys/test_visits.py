@@ -217,6 +217,16 @@ def test_the_counter_says_in_words_what_a_printer_lacks(page: Page, shared_syste
     expect(page.locator(".states")).to_contain_text("Elle demande une intervention : plus de papier.")
 
 
+def test_the_places_of_the_table_stand_in_rows(page: Page, shared_system: System) -> None:
+    enter_counter(page, shared_system)
+    page.goto(f"{shared_system.kiosk_url}/counter/table")
+    tops = page.locator(".place-card").evaluate_all("all => all.map((each) => each.getBoundingClientRect().top)")
+
+    assert len(tops) > 6
+    assert tops[0] == tops[1]
+    assert len(set(tops)) <= len(tops) // 2
+
+
 def test_a_reprint_is_a_duplicate_of_the_same_code_and_a_void_is_said_everywhere(page: Page, shared_system: System) -> None:
     choose(page, shared_system)
     slip = issue_by_touch(page)

@@ -1,0 +1,53 @@
+"""Another language with one touch: the page stays, and so does what somebody has typed into it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import System
+from tests.journeys.steps import CONTACT, new_slip, slip_url
+
+
+def test_the_counters_door_keeps_who_it_is_and_the_code(page: Page, shared_system: System) -> None:
+    page.goto(f"{shared_system.kiosk_url}/counter/session")
+    page.locator("[name=clerk][value=camille]").check()
+    page.locator("#pin").fill("2468")
+    page.get_by_role("button", name="English").click()
+
+    expect(page.get_by_role("heading", name="Who is at the counter?")).to_be_visible()
+    expect(page.locator("#pin")).to_have_value("2468")
+    expect(page.locator("[name=clerk][value=camille]")).to_be_checked()
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_the_list_keeps_what_narrows_it(page: Page, shared_system: System) -> None:
+    page.goto(f"{shared_system.kiosk_url}/browse")
+    page.locator("#q").fill("iphone")
+    page.wait_for_url("**/browse?q=iphone")
+    page.locator("[name=max]").fill("cher")
+    page.locator("[name=max]").blur()
+    expect(page.locator("#misread")).to_contain_text("« cher »")
+    page.locator("[name=max]").fill("1 299,00 €")
+    page.locator("[name=max]").blur()
+    expect(page.locator("#misread")).to_be_hidden()
+    page.get_by_role("button", name="English").click()
+
+    expect(page.get_by_role("button", name="Search")).to_be_visible()
+    expect(page.locator("#q")).to_have_value("iphone")
+    expect(page.locator("[name=max]")).to_have_value("1 299,00 €")
+    expect(page.locator(".device h2").first).to_contain_text("iPhone")
+
+
+def test_a_slip_on_a_phone_keeps_the_address_somebody_typed(page: Page, shared_system: System) -> None:
+    page.goto(slip_url(shared_system, new_slip(page.context, shared_system)))
+    page.locator("[name=name]").fill(CONTACT["name"])
+    page.locator("[name=address]").fill("3 rue Crébillon, Nantes")
+    page.keyboard.press("Tab")
+    page.locator("[name=email]").press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_role("button", name="EN", exact=True).click()
+
+    expect(page.get_by_role("heading", name="Where should it be delivered?")).to_be_visible()
+    expect(page.locator("[name=name]")).to_have_value(CONTACT["name"])
+    expect(page.locator("[name=address]")).to_have_value("3 rue Crébillon, Nantes")
+    expect(page.get_by_role("alert")).to_be_hidden()

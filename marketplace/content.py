@@ -28,6 +28,8 @@ from sync.heads import MARKET
 
 HEADER_FILE = "feed.json"
 MOST_HEADER_BYTES = 2**20
+MOST_REASONS = 5
+"""So much is said of one field: a list may be wrong a thousand times."""
 OPTIONAL_FILES = frozenset({"media"})
 LONG_COMMITMENT_MONTHS = 12
 Row = dict[str, Any]
@@ -135,7 +137,7 @@ def _wrong_fields(shape: type[Shape], row: Row) -> dict[str, str]:
     for place, reason in wrong_in(shape, row):
         column, _, part = place.partition(".")
         found.setdefault(column, []).append(f"{part}: {reason}" if part else reason)
-    return {column: "; ".join(reasons) for column, reasons in found.items()}
+    return {column: "; ".join(reasons[:MOST_REASONS]) for column, reasons in found.items()}
 
 
 def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any, Row]:

@@ -14,12 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from securesystemslib.signer import CryptoSigner
 
 from pos.errors import Invalid, NotFound
+from pos.files import read_file
 from sync.blobs import sync_directory
 
 ONLINE = "online.pem"
 REPLY = "reply.pem"
 ROOT = "root"
 """The folder of root keys below the folder of keys."""
+MOST_KEY_BYTES = 2**14
 
 
 def make_key(path: Path) -> None:
@@ -39,9 +41,12 @@ def make_key(path: Path) -> None:
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Return the key at `path`. Raises: NotFound, Invalid."""
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        # Root keys come on a stick, the others perhaps as a link to where secrets are mounted.
+        key = load_pem_private_key(read_file(path.resolve(), most_bytes=MOST_KEY_BYTES), password=None)
     except FileNotFoundError:
         raise NotFound(f"no key at {path}: `comptoir marketplace keys init` makes the keys of a marketplace") from None
+    except OSError as problem:
+        raise Invalid(f"{path} cannot be read: {problem.strerror or problem}") from None
     except (ValueError, TypeError):
         raise Invalid(f"{path} holds no private key") from None
     if not isinstance(key, Ed25519PrivateKey):

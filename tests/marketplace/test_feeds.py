@@ -205,6 +205,7 @@ def test_memory_does_not_grow_with_the_listings(hq: Hq, tmp_path: Path) -> None:
         ("corners", {"planogram": [{"position": [], "sku_id": 1}]}, "planogram", "0.position: not a text"),
         ("corners", {"planogram": [{"position": "A1", "sku_id": []}]}, "planogram", "0.sku_id: not a whole number"),
         ("corners", {"languages": []}, "languages", "fewer than 1"),
+        ("corners", {"languages": ["xx"] * 1_000}, "languages", "; ".join(f"{at}: not one of 'fr' or 'en'" for at in range(5))),
         ("corners", {"languages": ["xx"]}, "languages", "0: not one of 'fr' or 'en'"),
         ("laws", {"kind": "legal_guarantee", "body": {}}, "body", "months: missing"),
         ("laws", {"kind": "copy_levy", "body": {"vat_bp": 2000, "bands": {"phone": [[1]]}}}, "body", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -61,3 +62,9 @@ def test_rotation_says_the_new_versions(hq: Path, tmp_path: Path) -> None:
 def test_what_is_no_marketplace_has_no_keys(tmp_path: Path) -> None:
     for command in ("init", "rotate", "status"):
         assert run("keys", command, "--dir", tmp_path) == (1, "not_found")
+
+
+def test_a_stick_with_a_pipe_for_a_key_is_refused_at_once(hq: Path, tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    os.mkfifo(tmp_path / "stick" / "1.1.pem")
+    assert run("keys", "rotate", "--dir", hq, "--root-keys", tmp_path / "stick") == (1, "invalid")

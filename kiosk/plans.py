@@ -18,8 +18,6 @@ from pos.totals import Line, Totals, line_totals
 
 routes = Blueprint("plans", __name__)
 
-EXIT_MONTH = 12
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanAlone:
@@ -57,6 +55,6 @@ def _acquisition() -> Acquisition:
 
 def _exit_cents(plan: Plan, law: dict[str, Any] | None) -> int | None:
     terms = plan.terms
-    if terms.commitment_months <= EXIT_MONTH:
+    if terms.commitment_months <= published.EXIT_MONTH:
         return None
-    return published.exit_cents(terms, device_cents=None, law=law, after_month=EXIT_MONTH)
+    return published.exit_cents(terms, device_cents=None, law=law, after_month=published.EXIT_MONTH)

@@ -260,8 +260,8 @@ def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_
         answer=answer,
         fix=fix,
         fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",
-        exit_cents=plans.exit_cents(terms, device_cents=line.device_cents, law=exit_law, after_month=12)
-        if terms and terms.commitment_months > 12
+        exit_cents=plans.exit_cents(terms, device_cents=line.device_cents, law=exit_law, after_month=plans.EXIT_MONTH)
+        if terms and terms.commitment_months > plans.EXIT_MONTH
         else None,
         is_chosen=(plan.plan_id if plan else None) == wanted.plan_id,
         query=wanted.query(plan_id=plan.plan_id if plan else None),

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import templates
+from pos.claims import kilograms
 from pos.languages import moment, money, money_by_code, number, storage, text_of, translations
 from pos.months import runs, spans
+from pos.plans import EXIT_MONTH
 from pos.totals import Line, PlanTerms
 from pos.words import words
 
@@ -233,7 +235,7 @@ class _Writer:
             yield _("Dont rémunération pour copie privée : %(amount)s.") % {"amount": self._money(listing["copy_levy_cents"])}
         if co2 := listing["co2"]:
             yield _("Environ %(kg)s kg de CO2e évités sur %(years)s ans par rapport au neuf (source : %(source)s).") % {
-                "kg": number(co2["grams"] // 1000, self.language),
+                "kg": number(kilograms(co2["grams"]), self.language),
                 "years": co2["years"],
                 "source": co2["source"],
             }
@@ -261,7 +263,7 @@ class _Writer:
                 self._money(line["totals"]["refund_cents"]),
                 is_detail=True,
             )
-        if terms.commitment_months:
+        if terms.commitment_months > EXIT_MONTH:
             yield Text(_("Partir après 12 mois"), self._money(plan["exit_after_12_cents"] * quantity), is_detail=True)
         summary = plan["summary"]
         yield Text(
@@ -271,13 +273,15 @@ class _Writer:
         )
 
     def _option(self, option: Facts, quantity: int) -> Iterator[Block]:
-        terms = option["terms"]
+        _, terms = self.words.gettext, option["terms"]
         name = text_of(option["name"], self.language)
         yield Gap(6)
         if terms["one_off_cents"]:
             yield Text(f"+  {name}", self._money(terms["one_off_cents"] * quantity), is_bold=True)
         if terms["monthly_cents"]:
             yield Text(f"+  {name}", self._monthly(terms["monthly_cents"] * quantity), is_bold=True)
+        if not terms["one_off_cents"] and not terms["monthly_cents"]:
+            yield Text(f"+  {name}", _("inclus"), is_bold=True)
         if terms["monthly_cents"]:
             yield Text(self._commitment(terms["commitment_months"]), is_detail=True)
 

@@ -306,6 +306,8 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "text": lambda texts: languages.text_of(texts, language),
         "storage": lambda gigabytes: languages.storage(gigabytes, language),
         "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
+        "battery": said.battery,
+        "option": lambda terms, quantity: said.option(terms, quantity, g.currency),
         "tariff": lambda line: spans((Line.from_slip({**line, "listing": None, "options": []}),)),
         "each_month": lambda each: said.each_month(each, g.currency),
         "for_how_long": lambda each, currency=None: said.for_how_long(each, currency or g.currency),

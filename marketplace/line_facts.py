@@ -8,11 +8,9 @@ from typing import Any
 from marketplace.repricing import Comparison, Priced, all_in_cents
 from pos.credit import credit_notice
 from pos.months import spans
-from pos.plans import exit_cents
+from pos.plans import EXIT_MONTH, exit_cents
 from pos.skus import title
 from pos.totals import device_price_cents
-
-YEAR_MONTHS = 12
 
 
 def line_facts(line: Comparison, laws: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -29,7 +27,7 @@ def line_facts(line: Comparison, laws: Mapping[str, dict[str, Any]]) -> dict[str
         "differs_from_print": line.differs_from_print,
         "listing": _listing_facts(shown.listing) if shown and shown.listing else None,
         "plan": _named(shown.plan, "plan_id", "data_gb", "commitment_months") if shown and shown.plan else None,
-        "options": [_named(option, "option_id") for option in shown.options] if shown else [],
+        "options": [_named(option, "option_id", "one_off_cents", "monthly_cents") for option in shown.options] if shown else [],
         "instead": _instead(line.instead),
         "credit": _credit(line.chosen, laws),
         "exit_after_12_cents": _exit_cents(line.chosen, laws),
@@ -86,8 +84,9 @@ def _credit(priced: Priced | None, laws: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def _exit_cents(priced: Priced | None, laws: Mapping[str, dict[str, Any]]) -> int | None:
-    """Return what leaving after a year costs, where the plan commits for longer (L224-28)."""
-    if priced is None or priced.line.plan is None or priced.line.plan.commitment_months <= YEAR_MONTHS:
+    """Return what leaving after a year costs all the line's units, where the plan commits for longer (L224-28)."""
+    if priced is None or priced.line.plan is None or priced.line.plan.commitment_months <= EXIT_MONTH:
         return None
     law = laws.get("early_exit")
-    return exit_cents(priced.line.plan, device_cents=priced.line.device_cents, law=law, after_month=YEAR_MONTHS)
+    one = exit_cents(priced.line.plan, device_cents=priced.line.device_cents, law=law, after_month=EXIT_MONTH)
+    return one * priced.line.quantity

@@ -107,6 +107,9 @@ def set_up(app: Flask) -> None:
         day=lambda at, zone: languages.day(at, language(), zone),
         moment=lambda at, zone: languages.moment(at, language(), zone),
         said=lambda texts: text_of(texts, language()),
+        storage=lambda gigabytes: languages.storage(gigabytes, language()),
+        battery=lambda pct, is_new: words(language(), PAGES).battery(pct, is_new),
+        option=lambda terms, quantity, currency: words(language(), PAGES).option(terms, quantity, currency),
         for_how_long=lambda spans, currency: words(language(), PAGES).for_how_long(spans, currency),
     )
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES, "in_language": _in_language})

@@ -33,6 +33,11 @@ class Co2:
     years: int
     source: str
 
+    @property
+    def kg(self) -> int:
+        """The figure as it is said."""
+        return kilograms(self.grams)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPrice:
@@ -71,6 +76,11 @@ def co2_avoided(category_body: Mapping[str, Any]) -> Co2 | None:
     if not figure or not figure["source"]:
         return None
     return Co2(grams=figure["grams_per_year"] * figure["years"], years=figure["years"], source=figure["source"])
+
+
+def kilograms(grams: int) -> int:
+    """Return whole kilograms, half a one going up."""
+    return (grams + 500) // 1000
 
 
 def new_price_claim(body: Mapping[str, Any], *, today: str, max_age_days: int = 1095) -> NewPrice | None:

@@ -11,6 +11,9 @@ from pos.bodies import read_body
 from pos.errors import NotFound
 from pos.totals import OptionTerms, PlanTerms, early_exit_cents
 
+EXIT_MONTH = 12
+"""After how many months leaving is priced, where a plan commits for longer (L224-28)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

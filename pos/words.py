@@ -5,7 +5,7 @@ French stands here; other languages in `<pages>/words/<language>.po`. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,20 @@ class Words:
         months = spans[0][0]
         first = self.sentences.ngettext("pendant %(n)s mois", "pendant %(n)s mois", months) % {"n": months}
         return first + self._later(spans[1:], currency)
+
+    def option(self, terms: Mapping[str, int], quantity: int, currency: str) -> str:
+        """Say what an option costs for so many units; what costs nothing is included."""
+        _ = self.sentences.gettext
+        once, monthly = terms["one_off_cents"] * quantity, terms["monthly_cents"] * quantity
+        amounts = [money(once, currency, self.language)] if once else []
+        amounts += [_("%(amount)s par mois") % {"amount": money(monthly, currency, self.language)}] if monthly else []
+        return " + ".join(amounts) or _("inclus")
+
+    def battery(self, pct: int | None, is_new: int) -> str:
+        """Say how the battery is; nothing of a device without one, or of one nobody measured."""
+        if is_new:
+            return self.sentences.gettext("batterie neuve")
+        return "" if pct is None else self.sentences.gettext("batterie à %(pct)s %%") % {"pct": pct}
 
     def _later(self, spans: Sequence[Span], currency: str) -> str:
         then = (

@@ -52,6 +52,19 @@ def test_every_month_of_the_slip_and_its_order_is_said(hq: Hq, language: str) ->
     assert all(months in (whole, *of_lines) for months in said)
 
 
+@pytest.mark.parametrize(("gigabytes", "said"), [(1024, "1 To"), (1000, "1 To"), (128, "128 Go")])
+def test_a_capacity_is_said_as_on_the_kiosk(hq: Hq, gigabytes: int, said: str) -> None:
+    rows = world.world()
+    rows["skus"][0]["storage_gb"] = gigabytes
+    hq.import_world(rows)
+    hq.publish()
+
+    page = words(hq.client.get(f"/k/{hq.digits(IPHONE_13_WITH_PLAN)}"))
+    assert f"{said} · bleu" in page
+    assert "batterie à 90 %" in page
+    assert "6,99 € par mois" in page
+
+
 def test_a_device_nobody_knows_yet_waits(hq: Hq) -> None:
     answer = hq.client.get(f"/k/{hq.digits(key=Ed25519PrivateKey.generate())}")
     assert answer.status_code == 202

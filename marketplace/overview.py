@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from marketplace.bodies import fit_body
 from marketplace.db import row, rows
+from marketplace.shapes import FEED_ROWS
 
 MOST_ROWS = 200
 
@@ -99,7 +101,7 @@ def sellers(connection: Connection) -> list[dict[str, Any]]:
         """,
     )
     for each in found:
-        each["body"] = json.loads(each["body"])
+        each["body"] = fit_body(FEED_ROWS["sellers"], each["body"]) or {}
     return found
 
 

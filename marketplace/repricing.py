@@ -6,18 +6,19 @@ the publication its slip names. The arithmetic is `pos.totals`, the kiosk's own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from marketplace.bodies import fit_body
 from marketplace.db import row, rows
 from marketplace.prices import price_in_force
-from marketplace.terms import NEWEST, body_of, terms_at, terms_now
+from marketplace.terms import NEWEST, terms_at, terms_now
 from pos.claims import vat_note
 from pos.offers import best_first
+from pos.rows import ROWS
 from pos.tokens import TokenLine
 from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
 
@@ -192,7 +193,7 @@ def _terms(
     if found is None:
         return None
     if table != "listing":
-        return {**body_of(found), f"{table}_id": key}
+        return fit_body(ROWS[table], found["body"])
     newest = NEWEST if publication is None else publication
     return _described(connection, price_in_force(connection, found, market=market, publication=newest, at=at))
 
@@ -210,7 +211,7 @@ def _described(connection: Connection, terms: dict[str, Any]) -> dict[str, Any]:
         seller_id=terms["seller_id"],
         grade_id=terms["grade_id"],
     )
-    bodies = {name: json.loads(body) for name, body in (names or {}).items()}
+    bodies = {name: fit_body(ROWS[name], body) or {} for name, body in (names or {}).items()}
     return {**terms, "vat_note": vat_note(terms["vat_margin"]), "sku": {}, "seller": {}, "grade": {}, **bodies}
 
 

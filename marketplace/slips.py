@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from marketplace.bodies import fit_body
 from marketplace.db import row, rows
 from marketplace.repricing import Comparison, compare_line
 from marketplace.revocations import highest_possible, revocation
@@ -20,7 +21,9 @@ from pos import clock, tokens
 from pos.claims import law_on
 from pos.errors import Invalid
 from pos.months import Span, spans
+from pos.rows import LAW_BODIES
 from pos.selections import check_token
+from pos.shapes import Shape
 from pos.slips import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
@@ -212,6 +215,6 @@ def _reading(
 def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:
     """Return the bodies of the laws in force in this market on this day, by kind."""
     found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
-    laws = [{**each, "body": json.loads(each["body"])} for each in found]
+    laws = [{**each, "body": body} for each in found if (body := fit_body(LAW_BODIES.get(each["kind"], Shape), each["body"]))]
     in_force = {kind: law_on(laws, kind, day) for kind in {each["kind"] for each in laws}}
     return {kind: law["body"] for kind, law in in_force.items() if law is not None}

@@ -6,7 +6,6 @@ corners were given. The history is made from the published replica, so it can be
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -192,9 +191,3 @@ def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(keys)
     while batch := list(islice(iterator, BATCH)):
         yield batch
-
-
-def body_of(terms: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON body of a plan's or option's terms."""
-    body: dict[str, Any] = json.loads(terms["body"])
-    return body

@@ -12,6 +12,7 @@ AMOUNTS = {
     "histories of the simulator": (300, 2_000),
     "planted bugs": (2, 34),
     "themes a screen is looked at in": (1, 2),
+    "parts of the changes to a feed's fields": (1, 19),
 }
 """The share and the full amount of each."""
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -26,7 +28,7 @@ from sync.client import Client
 from sync.errors import Busy
 from sync.locks import LOCK_FILE, hold
 from sync.media import BUDGET_BYTES, Fetched, MediaStore
-from sync.rounds import RoundReport, run_round
+from sync.rounds import RoundReport, run_round, send_beside
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
@@ -34,6 +36,8 @@ SLIPS_SHOWN = timedelta(minutes=15)
 """Longer than anybody reads a slip; the screen's own idle time ends most visits much earlier."""
 NOT_ENROLLED_S = 5.0
 CALLS_APART_S = 10.0
+BESIDE_S, BESIDE_FAILED_S = 5.0, 60.0
+"""How often slips are looked for that wait for a round, and how long nothing is sent so after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,25 @@ class Rounds:
     ops: Store
     media: MediaStore
     version: str
+    is_fetching: threading.Event = field(default_factory=threading.Event)
 
     def run(self, client: Client, **options: Any) -> RoundReport:
         """Run one round now. Raises: Busy, NotFound, DatabaseError."""
         printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
-        return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
+        with self._fetching():
+            return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
+
+    def send_beside(self, client: Client, own_faults: dict[str, str]) -> bool:
+        """Send what waits while we fetch, and tell whether anything did. Raises: SyncError, NotFound, DatabaseError."""
+        if not self.is_fetching.is_set():
+            return False
+        printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
+        options: dict[str, Any] = {"software": self.version, "printer": printer, "own_faults": own_faults}
+        return send_beside(self.directory, self.catalog, self.ops, client, **options)
 
     def fetch_media(self, client: Client) -> Fetched:
         """Fetch a little of what is wanted most; for after a round that went well. Raises: Busy, Offline, OSError."""
-        with hold(self.directory / LOCK_FILE):
+        with self._fetching(), hold(self.directory / LOCK_FILE):
             database = self.ops.read()
             table = [place["sku_id"] for place in corner(database).planogram]
             budget_bytes = setting(database, "media_budget_bytes")
@@ -65,6 +79,14 @@ class Rounds:
                 now=clock.now(),
             )
 
+    @contextmanager
+    def _fetching(self) -> Iterator[None]:
+        self.is_fetching.set()
+        try:
+            yield
+        finally:
+            self.is_fetching.clear()
+
 
 def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
     """Start rounds in the background, the first at this corner's own moment; damaged records have nothing to send.
@@ -75,6 +97,7 @@ def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
         return
     rounds = Rounds(kiosk.directory, kiosk.catalog, kiosk.ops, kiosk.media, kiosk.version)
     threading.Thread(target=_go_round, args=(rounds, kiosk, call), name="sync", daemon=True).start()
+    threading.Thread(target=_go_beside, args=(rounds, kiosk), name="uplink", daemon=True).start()
 
 
 @dataclass(slots=True)
@@ -104,6 +127,30 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
         deaf_s = delay_s if pace.failures else min(delay_s, CALLS_APART_S if is_called else 0.0)
         pause.wait(deaf_s)
         is_called = call.wait(delay_s - deaf_s)
+
+
+def _go_beside(rounds: Rounds, kiosk: web.Kiosk) -> None:
+    """Send slips made while a round fetches: they wait for nobody's download."""
+    pause = threading.Event()
+    client: Client | None = None
+    delay_s = BESIDE_S
+    while kiosk.ops is not None:
+        pause.wait(delay_s)
+        delay_s = BESIDE_S
+        try:
+            url = setting(rounds.ops.read(), "marketplace_url")
+            if url is None:
+                continue
+            if client is None or client.base_url != url:
+                client = Client(url)
+            rounds.send_beside(client, dict(kiosk.faults))
+        except (PosError, DatabaseError, OSError) as problem:
+            # The round that is under way meets the same, and shows it.
+            delay_s = max(BESIDE_FAILED_S, getattr(problem, "data", {}).get("retry_after_s") or 0)
+            LOG.info("nothing was sent beside the round: %s", problem)
+        except Exception:
+            delay_s = BESIDE_FAILED_S
+            LOG.exception("sending beside the round failed unexpectedly")
 
 
 def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool) -> bool:

@@ -12,6 +12,7 @@ from pos import clock
 from sync.errors import Busy
 
 LOCK_FILE = "sync.lock"
+UPLINK_FILE = "uplink.lock"
 SERVER_FILE = "server.lock"
 
 

@@ -26,9 +26,10 @@ from sync.client import Client
 from sync.errors import CornerUnreadable, MetadataExpired, Rejected, SyncError
 from sync.follower import Moved, Progress, Wanted, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, heartbeat_of, is_told, state_of
-from sync.locks import LOCK_FILE, hold
+from sync.locks import LOCK_FILE, UPLINK_FILE, hold, wait_for
 from sync.mirrors import is_shared, open_trust, share
 from sync.room import check_room
+from sync.trust import held_reply_key
 from sync.uplink import Pushed, push
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ def run_round(
         def send() -> Pushed | None:
             heartbeat = describe()
             pushing = partial(push, ops, client, key=key, reply_key=trust.reply_key, heartbeat=heartbeat, now=now())
-            pushed = _tried(problems, pushing)
+            with wait_for(directory / UPLINK_FILE):
+                pushed = _tried(problems, pushing)
             if pushed is not None:
                 _remember(ops, heartbeat, now=now())
             return pushed
@@ -131,6 +133,31 @@ def run_round(
         if report != told:
             _record(ops, report, now=now())
         return report
+
+
+def send_beside(
+    directory: Path,
+    catalog: Store,
+    ops: Store,
+    client: Client,
+    *,
+    software: str,
+    printer: dict[str, Any],
+    own_faults: Mapping[str, str],
+    now: Callable[[], datetime] = clock.now,
+) -> bool:
+    """Send what waits, if anything does, beside a round that may take long to fetch; tell whether anything did.
+
+    Raises: SyncError, NotFound, DatabaseError, DiskFull.
+    """
+    waiting, _ = outbox.depth(ops.read(), acked=setting(ops.read(), "acked") or 0)
+    if not waiting:
+        return False
+    with wait_for(directory / UPLINK_FILE):
+        key = load_device(directory).private_key
+        heartbeat = heartbeat_of(catalog, ops, software=software, printer=printer, own_faults=own_faults, now=now())
+        push(ops, client, key=key, reply_key=partial(held_reply_key, ops.read()), heartbeat=heartbeat, now=now())
+    return True
 
 
 def _together(earlier: Pushed | None, later: Pushed | None) -> Pushed | None:

@@ -104,11 +104,11 @@ class Trust:
         What names the keys is judged by the earliest time it can be: the time itself is learnt from a signed reply, so that a
         clock which is years ahead must not stand in the way. Raises: as `head`.
         """
-        held = setting(self._ops.read(), REPLY_KEYS) or {}
-        if key_id not in held:
+        held = held_reply_key(self._ops.read(), key_id)
+        if held is None:
             self._look(earliest_now(self._ops.read()))
-            held = setting(self._ops.read(), REPLY_KEYS) or {}
-        return bytes.fromhex(held[key_id]) if key_id in held else None
+            held = held_reply_key(self._ops.read(), key_id)
+        return held
 
     def _look(self, at: datetime) -> Updater:
         """Ask every source in turn: a neighbour alone could hold back news, or the root that takes a stolen key away."""
@@ -230,6 +230,12 @@ class Trust:
             shutil.rmtree(self._directory)
         else:
             self._directory.unlink(missing_ok=True)
+
+
+def held_reply_key(ops: Database, key_id: str) -> bytes | None:
+    """Return the public key with which HQ signs its replies under `key_id`, as far as it is known here."""
+    held = setting(ops, REPLY_KEYS) or {}
+    return bytes.fromhex(held[key_id]) if key_id in held else None
 
 
 def pin_root(ops: Database, root: str) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from random import Random
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 import sync.client
+from kiosk.background import Rounds
 from sync.blobs import BlobFolder
 from sync.client import Client
 from sync.errors import Offline
+from sync.media import MediaStore
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner, slips_at_hq
 from tests.faults.lines import poor_line
@@ -83,6 +85,37 @@ def test_fault_30_a_trickle_makes_progress_and_slips_do_not_wait_for_it(served: 
         assert corner.round().faults == ()
         assert corner.holds_hq_s_rows()
         corner.close()
+
+
+def test_fault_30_a_slip_made_during_a_long_fetch_does_not_wait_for_it(served: Served, tmp_path: Path) -> None:
+    corner = Corner(tmp_path / "kiosk", served)
+    corner.round()
+    served.hq.change(l11={"price": "349.00"})
+    is_fetching, may_end = Event(), Event()
+
+    def stall(path: str) -> None:
+        if path.startswith("/sync/v1/b/"):
+            is_fetching.set()
+            may_end.wait(30)
+
+    served.before = stall
+    rounds = Rounds(corner.directory, corner.catalog, corner.ops, MediaStore(corner.directory / "media"), "0.1.0")
+    beside = Client(served.url)
+    assert not rounds.send_beside(beside, {})
+    working = Thread(target=rounds.run, args=(corner.client,))
+    working.start()
+    assert is_fetching.wait(30)
+    numbers = corner.make_slips(12)
+
+    assert rounds.send_beside(beside, {})
+    assert slips_at_hq(served) == numbers
+    assert not rounds.send_beside(beside, {})
+
+    may_end.set()
+    working.join(30)
+    assert corner.round().faults == ()
+    assert corner.holds_hq_s_rows()
+    corner.close()
 
 
 def test_fault_30_a_sign_in_page_changes_nothing_and_passes(served: Served, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from marketplace.repricing import price_wish
 from marketplace.revocations import ROOM, highest_possible, revocation
 from marketplace.slips import issued_at
 from pos import clock, tokens
-from pos.errors import Conflict, Invalid, Unavailable
+from pos.errors import Conflict, Invalid, PosError, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.selections import check_token
 from pos.slips import VALIDITY_HOURS
@@ -147,7 +147,9 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
         except (OperationalError, InterfaceError, Unavailable):
             raise
         except Exception as problem:
-            logger.exception("event %s of %s set aside", event["seq"], event["corner_id"])
+            # What a refusal means stands in the letter; of a failure nobody foresaw the way there is wanted too.
+            traceback = None if isinstance(problem, PosError) else problem
+            logger.warning("event %s of %s set aside: %r", event["seq"], event["corner_id"], problem, exc_info=traceback)
             state, reason = "dead", without_halves(f"{type(problem).__name__}: {problem}")[:500]
         verdicts.append({**{name: event[name] for name in KEY}, "state": state, "reason": reason})
     connection.execute(

@@ -146,4 +146,4 @@ def read(shape: type[S], said: Any) -> S:
         return shape.model_validate(said)
     except ValidationError as problem:
         place, reason = next(reasons(problem))
-        raise Invalid(f"{place}: {reason}", field=place) from problem
+        raise Invalid(f"{place}: {reason}" if isinstance(said, dict) else reason, field=place) from problem

@@ -147,7 +147,7 @@ class Hq:
 
     def post_signed(self, document: dict[str, Any], *, spoil: bool = False) -> TestResponse:
         """Post a document to the uplink; `spoil` changes it after it was signed."""
-        body = json.dumps(document, ensure_ascii=False).encode()
+        body = json.dumps(document).encode()
         prepared = requests.Request(
             "POST", f"{URL}/sync/v1/up", data=body, headers={"Content-Type": "application/json"}
         ).prepare()

@@ -231,7 +231,9 @@ def tend(ops: Store) -> None:
     """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
     with ops.write() as database:
         now = clock.now()
-        wipe_idle_selections(database, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN)
+        wipe_idle_selections(
+            database, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
+        )
     try:
         back_up(ops.path, day=clock.to_text(clock.now())[:10])
     except (DatabaseError, OSError) as problem:

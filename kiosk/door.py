@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from select import POLLOUT, poll
 from typing import Any
 
-from cheroot.server import HTTPConnection
+from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server
 
 THREADS = 8
@@ -77,8 +77,22 @@ class KioskServer(Server):
             time.sleep(0.01)
 
 
+class Head(HTTPRequest):
+    """A request whose address cannot be one, such as `http://[::1`, is malformed: cheroot would call it our own failure."""
+
+    def read_request_line(self) -> bool:
+        """Read the first line; return whether it is one."""
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call]  # cheroot's stubs leave it open
+        except ValueError:
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
+
 class Guest(HTTPConnection):
     """One connection: what has arrived of its next request, since when, and what cheroot reads and writes it through."""
+
+    RequestHandlerClass = Head
 
     def __init__(self, door: Door, connected: socket.socket) -> None:
         self.door = door

@@ -121,7 +121,8 @@ def _start_job(ops: Database, number: str, target: printers.Printer, *, requeste
         )
         return last["job_id"], last["copy_no"]
     if last and last["state"] not in ENDED:
-        if now - clock.from_text(last["requested_at"]) < LONGEST_JOB:
+        # A clock set back makes times lie ahead: by more than a job takes they count as long past.
+        if abs(now - clock.from_text(last["requested_at"])) < LONGEST_JOB:
             raise PrinterBusy(number=number)
         # Nobody is sending this one any more: its end could not be written down.
         _end_job(ops, last["job_id"], number, last["copy_no"], printers.Outcome("uncertain", "interrupted"), now=now)

@@ -133,20 +133,25 @@ def wipe_selection(ops: Database, selection_id: str) -> None:
     ops.execute("delete from selection where selection_id = ?", [selection_id])
 
 
-def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: datetime) -> None:
+def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: datetime, ahead_of: datetime | None = None) -> None:
     """Forget every selection nobody touched since `before`; runs inside the caller's `write`.
 
+    One touched later than `ahead_of` was touched by a clock since set back: it would otherwise be kept until then.
     One that became a slip is forgotten when that was before `issued_before`: its visit is most likely over.
     """
     ops.execute(
         """
         delete from selection
-        where touched_at < :before or (
+        where touched_at < :before or touched_at > :ahead_of or (
           touched_at < :issued_before
           and (select max(issued_at) from slip where slip.selection_id = selection.selection_id) < :issued_before
         )
         """,
-        {"before": clock.to_text(before), "issued_before": clock.to_text(issued_before)},
+        {
+            "before": clock.to_text(before),
+            "issued_before": clock.to_text(issued_before),
+            "ahead_of": ahead_of and clock.to_text(ahead_of),
+        },
     )
 
 

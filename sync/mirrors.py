@@ -52,26 +52,32 @@ def share(directory: Path) -> None:
         return
     for path in (trust / "root_history").glob("*.root.json"):
         replace_file(into / "metadata" / path.name, path.read_bytes())
+    laid: set[Path] = set()
     for role in ("snapshot", "targets"):
         content = (trust / f"{role}.json").read_bytes()
         version = json.loads(content)["signed"]["version"]
+        laid.add(into / "metadata" / f"{version}.{role}.json")
         replace_file(into / "metadata" / f"{version}.{role}.json", content)
     for path in (trust / "targets").iterdir():
         content = path.read_bytes()
         for place in TargetFile.from_data(unquote(path.name), content, ["sha256"]).get_prefixed_paths():
+            laid.add(into / "targets" / place)
             replace_file(into / "targets" / place, content)
     with suppress(FileExistsError):
         (into / "b").symlink_to(Path("..") / "blobs", target_is_directory=True)
     replace_file(target, timestamp)
-    _tidy(into)
+    _tidy(into, laid=laid)
 
 
-def _tidy(into: Path) -> None:
-    """Leave a few earlier files for neighbours that began before, and every root."""
+def _tidy(into: Path, *, laid: set[Path]) -> None:
+    """Leave what was just laid out, a few earlier files for neighbours that began before, and every root.
+
+    What was laid out now is the newest, even beside files dated by a clock that ran ahead.
+    """
     rows: dict[tuple[Path, str], list[Path]] = {}
     for path in [*(into / "metadata").glob("*.*.json"), *(into / "targets").rglob("*.*.*")]:
         rows.setdefault((path.parent, path.name.split(".", 1)[1]), []).append(path)
     for (_, name), paths in rows.items():
         if name != "root.json":
-            for old in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-KEPT_FILES]:
+            for old in sorted(paths, key=lambda path: (path in laid, path.stat().st_mtime_ns))[:-KEPT_FILES]:
                 old.unlink()

@@ -180,6 +180,20 @@ def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk
     assert 'name="again" value="1"' in page
 
 
+def test_a_print_begun_by_a_clock_that_ran_ahead_holds_up_nobody(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    with kiosk.ops_write() as ops:
+        add_job(ops, state="sending")
+        ops.execute("update print_job set requested_at = '2030-01-01T00:00:00Z'")
+
+    set_printer(kiosk, printer.port)
+    with client.application.app_context():
+        print_jobs.request_print(client.application.extensions["comptoir"], "35-0001-H", requested_by="camille", now=world.NOW)
+
+    assert settled(kiosk) == [(0, "uncertain", "customer"), (1, "confirmed", "camille")]
+
+
 def test_an_uncertain_print_is_repeated_only_on_purpose_and_as_a_duplicate(
     client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
 ) -> None:

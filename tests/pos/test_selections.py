@@ -206,6 +206,16 @@ def test_an_idle_selection_is_forgotten_and_its_slip_stays(kiosk: Kiosk) -> None
     assert kiosk.ops.read().execute("select count(*) from selection_line").fetchone() == (0,)
 
 
+def test_a_selection_touched_by_a_clock_that_ran_ahead_is_forgotten_too(kiosk: Kiosk) -> None:
+    ahead, busy = start(kiosk, PHONE), start(kiosk, PHONE)
+    with kiosk.ops_write() as ops:
+        selections.remove_line(ops, ahead, 1, now=NOW + timedelta(days=900))
+        long_ago = NOW - timedelta(hours=2)
+        selections.wipe_idle_selections(ops, before=long_ago, issued_before=long_ago, ahead_of=NOW + timedelta(hours=2))
+
+    assert [row[0] for row in kiosk.ops.read().execute("select selection_id from selection")] == [busy]
+
+
 def test_a_selection_that_became_a_slip_is_forgotten_earlier_unless_it_is_still_composed(kiosk: Kiosk) -> None:
     open_, done, again = (start(kiosk, PHONE) for _ in range(3))
     with kiosk.ops_write() as ops:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -568,6 +569,22 @@ def test_sharing_does_not_grow_for_ever(place: Place) -> None:
         place.publish(number)
         place.publication()
         share(place.directory)
+    assert len(list((place.directory / "mirror" / "metadata").glob("*.targets.json"))) == 12
+
+
+def test_what_is_shared_now_stays_beside_files_of_a_clock_that_ran_ahead(place: Place) -> None:
+    for number in range(1, 15):
+        place.publish(number)
+        place.publication()
+        share(place.directory)
+    for path in (place.directory / "mirror").rglob("*.json"):
+        os.utime(path, (2**32, 2**32))
+    place.publish(15)
+    place.publication()
+    share(place.directory)
+
+    newest = json.loads((place.directory / "trust" / "targets.json").read_bytes())["signed"]["version"]
+    assert (place.directory / "mirror" / "metadata" / f"{newest}.targets.json").exists()
     assert len(list((place.directory / "mirror" / "metadata").glob("*.targets.json"))) == 12
 
 

@@ -20,12 +20,12 @@ class Request(flask.Request):
     """A request whose query is ASCII and whose `host` is a name that can be, or "".
 
     Bytes sent as they are count as if they had been percent-encoded (RFC 3986 §2.1). A label over 63 letters (RFC 1035 §2.3.4)
-    would otherwise end in werkzeug's routing, before any handler of ours.
+    or of no alphabet would otherwise end in werkzeug, before any handler of ours or in its midst.
     """
 
     def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
         try:
-            environ.get("HTTP_HOST", "").encode("idna")
+            environ.get("HTTP_HOST", "").encode("idna").decode("idna")
         except UnicodeError:
             environ["HTTP_HOST"] = ""
         environ["QUERY_STRING"] = quote(environ.get("QUERY_STRING", ""), safe=PLAIN, encoding="latin-1")

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
+from marketplace.acquisitions import read_acquisitions
 from marketplace.content import compact
 from marketplace.db import changed, new_id, row, run_tx
 from marketplace.line_facts import line_facts
@@ -23,6 +24,7 @@ from marketplace.marks import Marks
 from marketplace.repricing import Comparison
 from marketplace.slips import Reading, Withdrawn, read_slip
 from pos import clock
+from pos.eligibility import Acquisition
 from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided, SlipWithdrawn
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -100,7 +102,8 @@ def claim_slip(
 
     `seen_cents` is the total the customer saw: an order never costs more, and one with `replace` needs it.
     Nothing is kept when it raises.
-    Raises: MangledToken, ForgedToken, SlipUnknown, SlipWithdrawn, SlipAlreadyVoided, InvalidContact, LinesGone, TotalRose.
+    Raises: MangledToken, ForgedToken, SlipUnknown, SlipWithdrawn, SlipAlreadyVoided, InvalidContact, LinesGone, TotalRose,
+    AcquisitionMissing, NotEligible.
     """
 
     def work(connection: Connection) -> str:
@@ -119,7 +122,8 @@ def claim_slip(
         has_risen = reading.totals.total_cents > seen_cents if seen_cents is not None else bool(replace)
         if has_risen:
             raise TotalRose(was_cents=seen_cents, now_cents=reading.totals.total_cents)
-        return _place(connection, reading, contact, clock.to_text(now))
+        acquisitions = read_acquisitions(form, reading)
+        return _place(connection, reading, contact, acquisitions, clock.to_text(now))
 
     return run_tx(engine, work)
 
@@ -146,7 +150,9 @@ def masked_name(name: str) -> str:
     return " ".join(f"{part[0]}." for part in name.split())
 
 
-def _place(connection: Connection, reading: Reading, contact: Contact, now: str) -> str:
+def _place(
+    connection: Connection, reading: Reading, contact: Contact, acquisitions: Mapping[int, Acquisition | None], now: str
+) -> str:
     order_id, customer_id = new_id(), new_id()
     totals = reading.totals
     claim = {
@@ -168,7 +174,7 @@ def _place(connection: Connection, reading: Reading, contact: Contact, now: str)
         "is_valid": reading.is_valid,
         "corner": {name: reading.corner[name] for name in ("name", "city", "phone", "time_zone")},
         "tax_included": reading.market["tax_included"],
-        "lines": [line_facts(line, reading.laws) for line in reading.lines],
+        "lines": [{**line_facts(line, reading.laws), "acquisition": acquisitions.get(line.line_no)} for line in reading.lines],
         "guarantees": reading.guarantees,
         "months": reading.months,
     }

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
+from marketplace.acquisitions import AcquisitionMissing
 from marketplace.db import reading
 from marketplace.line_facts import line_facts
 from marketplace.orders import (
@@ -24,7 +25,7 @@ from marketplace.orders import (
 from marketplace.slips import Reading, Waiting, Withdrawn, read_slip
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.errors import Conflict, NotFound, SlipAlreadyVoided, SlipWithdrawn
+from pos.errors import Conflict, NotEligible, NotFound, SlipAlreadyVoided, SlipWithdrawn
 
 pages = Blueprint("slips", __name__)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -60,9 +61,9 @@ def claim(digits: str) -> Response | tuple[str, int]:
     seen_cents = int(seen) if SMALL.fullmatch(seen) else None
     try:
         order_id = claim_slip(marketplace().engine, digits, form, replace=replace, seen_cents=seen_cents, now=clock.now())
-    except InvalidContact as problem:
+    except (InvalidContact, AcquisitionMissing) as problem:
         return _again(digits, form, replace, problem.data["fields"], problem)
-    except (LinesGone, TotalRose, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
+    except (LinesGone, TotalRose, NotEligible, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
         return _again(digits, form, replace, {}, problem)
     return see_other("slips.order_page", order_id=order_id)
 

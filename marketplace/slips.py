@@ -17,8 +17,11 @@ from marketplace.bodies import fit_body
 from marketplace.db import row, rows
 from marketplace.repricing import Comparison, compare_line
 from marketplace.revocations import highest_possible, revocation
+from marketplace.terms import terms_now
 from pos import clock, tokens
+from pos.bodies import read_body
 from pos.claims import law_on
+from pos.eligibility import Acquisition
 from pos.errors import Invalid
 from pos.months import Span, spans
 from pos.rows import LAW_BODIES
@@ -68,6 +71,13 @@ class Reading:
     order_id: str | None
     lines: tuple[Comparison, ...]
     laws: dict[str, dict[str, Any]]
+    plans: dict[int, dict[str, Any]]
+
+    @property
+    def offered(self) -> dict[int, list[Acquisition]]:
+        """The ways to get a number that the plan of each line offers today, by line; the slip's own where it is withdrawn."""
+        with_plan = [(line, line.chosen.plan) for line in self.lines if line.chosen is not None and line.chosen.plan is not None]
+        return {line.line_no: self.plans.get(line.wish.plan_id, plan)["acquisitions"] for line, plan in with_plan}
 
     @property
     def is_orderable(self) -> bool:
@@ -208,8 +218,16 @@ def _reading(
         ),
         order_id=claimed["order_id"] if claimed else None,
         lines=lines,
+        plans=_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
         laws=_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
     )
+
+
+def _plans(connection: Connection, market: str) -> dict[int, dict[str, Any]]:
+    """Return the plans of a market as it published them last."""
+    known = rows(connection, "select plan_id from plan where market = :market", market=market)
+    found = {each["plan_id"]: terms_now(connection, "plan", each["plan_id"], market=market) for each in known}
+    return {plan_id: read_body(terms["body"]) for plan_id, terms in found.items() if terms is not None}
 
 
 def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from marketplace.db import changed, run_tx
 from marketplace.orders import masked_email, masked_name
 from pos import clock
 from pos.tokens import TokenLine
+from tests.marketplace import world
 from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
 from tests.marketplace.test_inbox import slip_body
 
@@ -256,3 +258,49 @@ def test_what_nobody_types_is_left_out_of_the_address(hq: Hq) -> None:
     assert hq.claim(digits, name="Ca\0mille\u202e Roux\x1b", address="12 rue\tCrébillon\r\n44000 Nantes").status_code == 303
     [order] = hq.rows("select name, address from customer_order")
     assert order == {"name": "Camille Roux", "address": "12 rue Crébillon\n44000 Nantes"}
+
+
+def with_plan(hq: Hq, **terms: Any) -> None:
+    """Publish the plan with a device discount with other terms."""
+    rows = world.world()
+    rows["plans"][1].update(terms)
+    hq.import_world(rows)
+    hq.publish()
+
+
+def test_the_page_asks_how_the_number_comes_and_the_order_keeps_it(hq: Hq) -> None:
+    digits = hq.digits()
+    page = words(hq.client.get(f"/k/{digits}"))
+    assert "Votre numéro avec Série 100 Go" in page
+
+    open_question = hq.claim(digits, asks_acquisition="1")
+    assert open_question.status_code == 422
+    assert "Dites comment vient votre numéro." in words(open_question)
+    placed = hq.claim(digits, asks_acquisition="1", acquisition_1="port")
+    assert "Je garde mon numéro" in words(hq.client.get(placed.location))
+
+
+def test_a_script_that_does_not_ask_still_orders_and_nothing_is_inferred(hq: Hq) -> None:
+    assert "numéro à préciser" in words(hq.client.get(hq.claim(hq.digits()).location))
+    with_plan(hq, acquisitions=["port"])
+    assert "Je garde mon numéro" in words(hq.client.get(hq.claim(hq.digits(counter=2)).location)), "the only way there is"
+
+
+def test_a_plan_closed_since_is_not_ordered_in_that_way(hq: Hq) -> None:
+    digits = hq.digits()
+    with_plan(hq, acquisitions=["port", "renewal"])
+
+    refused = hq.claim(digits, acquisition_1="new")
+    assert refused.status_code == 422
+    assert "Il n’est pas proposé ainsi aujourd’hui." in words(refused)
+    assert hq.rows("select * from claim") == []
+    assert hq.claim(digits, acquisition_1="renewal").status_code == 303
+
+
+def test_devices_of_one_plan_count_over_all_lines_of_a_slip(hq: Hq) -> None:
+    with_plan(hq, max_devices=1)
+    second = TokenLine(listing_id=12, plan_id=2, one_off_cents=17300, monthly_cents=1499)
+
+    refused = hq.claim(hq.digits(IPHONE_13_WITH_PLAN, second))
+    assert refused.status_code == 422
+    assert "toute la sélection comprise : 1 au plus" in words(refused)

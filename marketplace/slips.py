@@ -19,12 +19,11 @@ from marketplace.repricing import Comparison, compare_line
 from marketplace.revocations import highest_possible, revocation
 from marketplace.terms import terms_now
 from pos import clock, tokens
-from pos.bodies import read_body
 from pos.claims import law_on
 from pos.eligibility import Acquisition
 from pos.errors import Invalid
 from pos.months import Span, spans
-from pos.rows import LAW_BODIES
+from pos.rows import LAW_BODIES, ROWS
 from pos.selections import check_token
 from pos.shapes import Shape
 from pos.slips import VALIDITY_HOURS
@@ -227,7 +226,8 @@ def _plans(connection: Connection, market: str) -> dict[int, dict[str, Any]]:
     """Return the plans of a market as it published them last."""
     known = rows(connection, "select plan_id from plan where market = :market", market=market)
     found = {each["plan_id"]: terms_now(connection, "plan", each["plan_id"], market=market) for each in known}
-    return {plan_id: read_body(terms["body"]) for plan_id, terms in found.items() if terms is not None}
+    bodies = {plan_id: fit_body(ROWS["plan"], terms["body"]) for plan_id, terms in found.items() if terms is not None}
+    return {plan_id: body for plan_id, body in bodies.items() if body is not None}
 
 
 def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:

@@ -17,12 +17,18 @@
     }
   };
 
-  const go = (address) => {
+  // A write that leads back to the page it came from changes the page in its place: the keyboard stays where it was.
+  const go = async (address, form, said) => {
     const there = new URL(address, location);
-    const isHere = there.pathname === location.pathname && there.search === location.search;
-    if (!isHere || !there.hash) { location.assign(there); return; }
-    history.replaceState(null, "", there);
-    location.reload();
+    const isHere = "stay" in form.dataset || (there.pathname === location.pathname && there.search === location.search);
+    const place = there.hash.slice(1) || form.closest("li[id], section[id]")?.id;
+    const page = isHere ? await answers(location.href) : null;
+    if (!isHere) { location.assign(there); return; }
+    if (!form.isConnected) return;
+    if (!page || !page.ok) { location.reload(); return; }
+    pages.keep(await page.text());
+    const spot = document.getElementById(place) || document.querySelector(`[data-stay] [value="${said}"]`) || document.getElementById("main");
+    spot.focus({ preventScroll: true });
   };
 
   // A refusal takes the page's place; its address stays that of the page, which can be read again.
@@ -44,11 +50,7 @@
   const send = async (form, posted) => {
     const answer = await answers(form.getAttribute("action"), posted);
     if (!form.isConnected) return;
-    if (answer && answer.status === 204 && "stay" in form.dataset) {
-      const page = await answers(location.href);
-      if (page && page.ok) { pages.keep(await page.text()); document.querySelector(`[data-stay] [value="${posted.said}"]`)?.focus(); return; }
-    }
-    if (answer && answer.status === 204) { go(answer.headers.get("Location")); return; }
+    if (answer && answer.status === 204) { await go(answer.headers.get("Location"), form, posted.said); return; }
     if (answer) { refuse(await answer.text()); return; }
     const trouble = document.getElementById("trouble");
     trouble.textContent = trouble.dataset.away;

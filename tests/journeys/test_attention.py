@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import System
-from tests.journeys.steps import first_sku, listing_at, new_selection, new_slip
+from tests.journeys.steps import enter_counter, first_sku, listing_at, new_selection, new_slip
 
 WALL = "(() => { const real = Date.now.bind(Date); window.ahead = 0; Date.now = () => real() + window.ahead; })()"
 VOICE = """(() => {
@@ -119,3 +119,13 @@ def test_a_line_taken_away_leaves_the_keyboard_at_the_next(page: Page, shared_sy
         if left:
             expect(page.locator(".line button.quiet")).to_be_focused()
     expect(page.locator("#main")).to_be_focused()
+
+
+def test_a_place_that_was_seen_keeps_the_keyboard(page: Page, shared_system: System) -> None:
+    enter_counter(page, shared_system)
+    page.goto(f"{shared_system.kiosk_url}/counter/table")
+    for place in (2, 1):
+        page.locator(".place-card").nth(place).get_by_role("button", name="Présent").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".place-card").nth(place)).to_contain_text("présent")
+        expect(page.locator(".place-card").nth(place)).to_be_focused()

@@ -35,6 +35,7 @@ FAULTS: dict[str, Severity] = {
     "records_busy": Severity.NOTE,
     "throttled": Severity.NOTE,
     "event_set_aside": Severity.NOTE,
+    "neighbour_failed": Severity.NOTE,
     "no_room": Severity.ACT,
     "disk_full": Severity.ACT,
     "untrusted": Severity.ACT,

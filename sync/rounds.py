@@ -37,6 +37,7 @@ T = TypeVar("T")
 REVOKED = "revoked"
 REPLACED = "replaced"
 SET_ASIDE = "event_set_aside"
+NEIGHBOUR_FAILED = "neighbour_failed"
 SET_ASIDE_SHOWN = timedelta(days=7)
 """How long a person is told of an event that HQ knows by its place alone; the record of it stays."""
 NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
@@ -44,16 +45,18 @@ NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundReport:
-    """How a round went: what moved in each direction, or None where it failed, and every failure."""
+    """How a round went: what moved each way, or None where it failed, every failure, and whether a neighbour was left out."""
 
     moved: Moved | None
     pushed: Pushed | None
     problems: tuple[SyncError, ...]
+    has_left_out: bool = False
 
     @property
     def faults(self) -> tuple[str, ...]:
         """The codes of what failed; a refusal that a person must act upon goes by HQ's own word for it."""
-        return tuple(dict.fromkeys(_fault(problem) for problem in self.problems))
+        codes = [_fault(problem) for problem in self.problems]
+        return tuple(dict.fromkeys([*codes, *([NEIGHBOUR_FAILED] if self.has_left_out else [])]))
 
     @property
     def failed(self) -> dict[str, Any] | None:
@@ -119,7 +122,7 @@ def run_round(
         pushed = send() if waiting else None
         believed = trusted_now(ops.read(), now())
         moved = fetch()
-        told = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
+        told = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems), has_left_out=trust.has_left_out)
         _record(ops, told, now=now())
         if _has_run_out(problems) or not is_brief or not is_told(ops.read(), describe(), now=now()):
             pushed = _together(pushed, send())
@@ -129,7 +132,7 @@ def run_round(
             moved = fetch()
         if moved is not None and is_shared(ops):
             share(directory)
-        report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems))
+        report = RoundReport(moved=moved, pushed=pushed, problems=tuple(problems), has_left_out=trust.has_left_out)
         if report != told:
             _record(ops, report, now=now())
         return report

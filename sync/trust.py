@@ -85,6 +85,11 @@ class Trust:
         """Bytes that came in so far, from all sources."""
         return sum(source.received for source in self._sources)
 
+    @property
+    def has_left_out(self) -> bool:
+        """Whether a neighbour failed and was left out."""
+        return bool(self._left_out)
+
     def head(self, market: str, ring: str) -> bytes:
         """Return the newest head of a market and ring; when nothing is new this costs one small request.
 

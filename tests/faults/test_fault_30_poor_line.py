@@ -11,10 +11,12 @@ import pytest
 
 import sync.client
 from kiosk.background import Rounds
+from pos.ops import setting, store_setting
 from sync.blobs import BlobFolder
 from sync.client import Client
 from sync.errors import Offline
 from sync.media import MediaStore
+from sync.mirrors import MIRRORS
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner, slips_at_hq
 from tests.faults.lines import poor_line
@@ -114,6 +116,28 @@ def test_fault_30_a_slip_made_during_a_long_fetch_does_not_wait_for_it(served: S
     may_end.set()
     working.join(30)
     assert corner.round().faults == ()
+    assert corner.holds_hq_s_rows()
+    corner.close()
+
+
+def test_fault_30_a_neighbour_that_trickles_holds_a_round_for_moments_and_is_named(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync.client, "NEIGHBOUR_S", 0.5)
+    corner = Corner(tmp_path / "kiosk", served)
+    corner.round()
+    served.hq.change(l11={"price": "349.00"})
+    with poor_line(served.port) as line:
+        line.bytes_per_s = 50
+        with corner.ops.write() as database:
+            store_setting(database, MIRRORS, [line.url])
+        began = time.monotonic()
+
+        report = corner.round()
+
+    assert time.monotonic() - began < 10
+    assert (report.faults, report.problems) == (("neighbour_failed",), ())
+    assert setting(corner.ops.read(), "sync_faults").keys() == {"neighbour_failed"}
     assert corner.holds_hq_s_rows()
     corner.close()
 

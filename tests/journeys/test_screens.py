@@ -199,7 +199,7 @@ def marketplace_screens(context: BrowserContext, system: System) -> dict[str, Wa
         "waiting": goto(base + made_up(digits, unknown, key_id=tokens.key_id(unknown.public_key().public_bytes_raw())), 202),
         "mangled": goto(base + "12345", 400),
         "forged": goto(base + tokens.to_digits(bytes(forged)), 400),
-        "line gone": goto(base + made_up(digits, device.private_key, lines=(gone_line(system),), counter=2**30)),
+        "line gone": goto(base + made_up(digits, device.private_key, lines=(gone_line(system),), counter=50_000)),
         "order": goto(order_url(context, system)),
         "nothing here": goto(f"{system.marketplace_url}/orders/none", 404),
     }

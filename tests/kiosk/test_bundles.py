@@ -46,7 +46,7 @@ def enrolled(directory: Path, root: str) -> Path:
 
 CORNER = {
     "corner_id": "nantes-crebillon", "corner_no": 101, "name": "Nantes", "city": "Nantes", "market": "fr", "currency": "EUR",
-    "tax_included": True, "languages": ["fr"], "time_zone": "Europe/Paris", "phone": "", "paper_mm": 80,
+    "tax_included": True, "languages": ["fr"], "time_zone": "Europe/Paris", "phone": "02 40 11 22 33", "paper_mm": 80,
     "slip_prefix": "https://hq.example/k/", "partner": {"partner_id": "p", "name": "P"}, "planogram": [], "clerks": [],
 }  # fmt: skip
 

@@ -10,9 +10,11 @@ import os
 IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
 AMOUNTS = {
     "histories of the simulator": (300, 2_000),
-    "planted bugs": (2, 34),
+    "planted bugs": (2, 35),
     "themes a screen is looked at in": (1, 2),
     "parts of the changes to a feed's fields": (1, 19),
+    "rounds of 250 odd requests to each app": (1, 12),
+    "odd requests to each server's socket": (60, 400),
 }
 """The share and the full amount of each."""
 

@@ -1,12 +1,8 @@
-"""Thousands of odd requests to every route of both apps: each is answered, none is our fault, and the log stays quiet.
-
-The quick run asks some hundreds; `COMPTOIR_FULL=1` asks six thousand.
-"""
+"""Thousands of odd requests to every route of both apps: each is answered, none is our fault, and the log stays quiet."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +14,13 @@ from flask import Flask
 from kiosk.app import create_app as kiosk_app
 from pos import clock, selections, slips
 from tests import world
+from tests.amounts import amount
 from tests.campaigns.requests import ask, draw, fault_of
 from tests.marketplace.conftest import found, real_now
 from tests.marketplace.hq import CopiedHq, Hq
 from tests.rules.test_routes import PARTS, rules
 
-ROUNDS, REQUESTS = (6, 500) if os.environ.get("COMPTOIR_FULL") == "1" else (1, 250)
+ROUNDS, REQUESTS = amount("rounds of 250 odd requests to each app"), 250
 SLOWEST_S = 0.5
 """Of processor time: were a request of some kilobytes to take longer, a few of them would take all of a kiosk."""
 LOG_OUTS = frozenset({"counter.log_out", "console.log_out"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from pathlib import Path
@@ -11,10 +10,11 @@ from random import Random
 import pytest
 
 from tests import world
+from tests.amounts import amount
 from tests.campaigns.requests import HEADERS, ODD_BYTES, ODD_TEXTS
 from tests.processes import comptoir, free_port, serving
 
-REQUESTS = 400 if os.environ.get("COMPTOIR_FULL") == "1" else 60
+REQUESTS = amount("odd requests to each server's socket")
 PATHS = (b"/", b"/home", b"/browse?q=", b"/sku/", b"/slips/", b"/k/", b"/orders/", b"/console/login", b"/sync/v1/up", b"/static/")
 LINES = (
     b"GET\r\n\r\n",

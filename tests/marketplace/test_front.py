@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from marketplace.front import MOST_FORM_BYTES, Front, Limits
 
+T = TypeVar("T")
 QUICK = Limits(body_s=0.1, body_bytes_a_s=2**30)
 
 
@@ -59,6 +61,12 @@ async def ask(front: Front, protocol: Protocol, **scope: Any) -> tuple[Any, ...]
     return protocol.answer
 
 
+def run(asked: Coroutine[Any, Any, T]) -> T:
+    """Run in a thread of its own: the browser of another test leaves its loop running in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, asked).result()
+
+
 def length(count: int) -> dict[str, str]:
     return {"content-length": str(count)}
 
@@ -68,18 +76,18 @@ CHUNKED = {"transfer-encoding": "chunked"}
 
 def test_a_body_arrives_whole_whatever_its_pieces() -> None:
     for headers in (length(6), CHUNKED):
-        answer = asyncio.run(ask(Front(echo), Protocol(b"abc", b"", b"def"), headers=headers))
+        answer = run(ask(Front(echo), Protocol(b"abc", b"", b"def"), headers=headers))
 
         assert answer == (200, [("Length", "6")], b"abcdef")
 
 
 @pytest.mark.parametrize("headers", [length(6), CHUNKED])
 def test_a_body_that_does_not_end_is_over_at_its_deadline(headers: dict[str, str]) -> None:
-    assert asyncio.run(ask(Front(echo, limits=QUICK), Protocol(b"abc", None), headers=headers))[0] == 408
+    assert run(ask(Front(echo, limits=QUICK), Protocol(b"abc", None), headers=headers))[0] == 408
 
 
 def test_a_body_cut_short_never_reaches_the_app() -> None:
-    assert asyncio.run(ask(Front(echo), Protocol(b"abc"), headers=length(6)))[0] == 408
+    assert run(ask(Front(echo), Protocol(b"abc"), headers=length(6)))[0] == 408
 
 
 def test_bodies_that_stall_use_no_thread() -> None:
@@ -93,13 +101,13 @@ def test_bodies_that_stall_use_no_thread() -> None:
         await asyncio.gather(*stalled)
         return answer
 
-    assert asyncio.run(beside_many())[0] == 200
+    assert run(beside_many())[0] == 200
 
 
 def test_a_body_too_long_is_not_taken_in_and_the_app_refuses_it_by_its_length() -> None:
     most = MOST_FORM_BYTES
-    announced = asyncio.run(ask(Front(echo), Protocol(b"a" * most, None), headers=length(most + 1)))
-    chunked = asyncio.run(ask(Front(echo), Protocol(b"a" * most, b"aa", None), headers=CHUNKED))
+    announced = run(ask(Front(echo), Protocol(b"a" * most, None), headers=length(most + 1)))
+    chunked = run(ask(Front(echo), Protocol(b"a" * most, b"aa", None), headers=CHUNKED))
 
     assert announced == (200, [("Length", str(most + 1))], b"")
     assert chunked[1] == [("Length", str(most + 2))]
@@ -108,7 +116,7 @@ def test_a_body_too_long_is_not_taken_in_and_the_app_refuses_it_by_its_length() 
 def test_the_fleet_may_send_more_than_a_form() -> None:
     body = b"a" * (MOST_FORM_BYTES + 1)
 
-    assert asyncio.run(ask(Front(echo), Protocol(body), path="/sync/v1/up", headers=length(len(body))))[2] == body
+    assert run(ask(Front(echo), Protocol(body), path="/sync/v1/up", headers=length(len(body))))[2] == body
 
 
 def test_the_oldest_body_makes_room_where_all_hold_too_much() -> None:
@@ -123,7 +131,7 @@ def test_the_oldest_body_makes_room_where_all_hold_too_much() -> None:
             task.cancel()
         return [await stalled[0], newest]
 
-    oldest, newest = asyncio.run(one_after_another())
+    oldest, newest = run(one_after_another())
     assert (oldest[0], newest[0]) == (408, 200)
 
 
@@ -142,7 +150,7 @@ def test_no_more_requests_wait_for_threads_than_there_is_room_for() -> None:
         held.set()
         return [refused, *await asyncio.gather(*inside)]
 
-    answers = asyncio.run(crowd())
+    answers = run(crowd())
     assert [answer[0] for answer in answers] == [503, 200, 200, 200]
     assert answers[0][1][0][0] == "Retry-After"
 
@@ -158,7 +166,7 @@ def test_a_file_is_named_and_not_read(tmp_path: Path) -> None:
         wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, 100)
         return wrapped
 
-    answer = asyncio.run(ask(Front(app), Protocol(), method="GET"))
+    answer = run(ask(Front(app), Protocol(), method="GET"))
     assert answer == (206, [("Content-Length", "5")], str(tmp_path / "blob"), 4, 9)
 
 
@@ -170,7 +178,7 @@ def test_the_app_is_told_the_request_as_it_came() -> None:
         return echo(environ, start_response)
 
     headers = {"host": "marche.test", "content-type": "text/plain", "x-forwarded-for": "a", "x_forwarded_for": "forged"}
-    asyncio.run(ask(Front(app), Protocol(), method="GET", path="/é", query_string="a=%20", headers=headers))
+    run(ask(Front(app), Protocol(), method="GET", path="/é", query_string="a=%20", headers=headers))
 
     told = {name: seen[name] for name in ("PATH_INFO", "QUERY_STRING", "HTTP_HOST", "CONTENT_TYPE", "HTTP_X_FORWARDED_FOR")}
     assert list(told.values()) == ["/é".encode().decode("latin-1"), "a=%20", "marche.test", "text/plain", "a"]

@@ -134,7 +134,8 @@ def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Prog
         for number, batch in enumerate(_batches(read_supply(directory, content, supply.lines, problems), BATCH)):
             announced.meet(batch)
             supply.add(batch)
-            reduced += [(line, row) for line, row in batch if row[PRIOR_AT] is not None]
+            # A listing that is not on sale announces nothing, and has no history to be held against.
+            reduced += [(line, row) for line, row in batch if row[PRIOR_AT] is not None and row[STATE_AT] == "online"]
             if not is_first:
                 _judge_owners(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))

@@ -81,6 +81,7 @@ def claim(page: Page, url: str) -> tuple[str, int]:
     page.locator("[name=name]").fill("Alix Durand")
     page.locator("[name=email]").fill("alix@example.org")
     page.locator("[name=address]").fill("3 rue Crébillon\n44000 Nantes")
+    page.locator("[name^=acquisition_]").first.check()
     page.locator("form[action$='/claim'] button[type=submit], form[action$='/claim'] button").last.click()
     page.wait_for_url("**/orders/*")
     return page.url, cents(page.locator("dt:text-is('aujourd’hui') + dd").first.inner_text())

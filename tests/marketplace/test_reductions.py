@@ -77,3 +77,9 @@ def test_the_first_feed_of_a_market_brings_its_prior_prices_along(hq: Hq) -> Non
     reduced = american | {"price": "229.00", "prior_price": "269.00"}
     assert imported(hq, markets=world.TWO_MARKETS, l99=reduced).added["listing"] == 1
     assert refusal(hq, l98=GOOD | {"sku_id": "2"}) == NO_HISTORY
+
+
+def test_a_listing_that_is_not_on_sale_is_judged_when_it_comes_on_sale(hq: Hq) -> None:
+    waiting = GOOD | {"sku_id": "2", "state": "offline"}
+    assert imported(hq, l99=waiting).added == {"listing": 1}
+    assert refusal(hq, l99=waiting | {"state": "online"}) == NO_HISTORY

@@ -150,6 +150,8 @@ def serve_command(directory: Path, port: int, host: str) -> None:
             raise
 
         def stop(_number: int, _frame: FrameType | None) -> None:
+            for each in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(each, signal.SIG_IGN)
             # Whatever a thread is at, in Python or not, the kernel ends the process then.
             signal.alarm(STOP_S)
             server.end()
@@ -157,7 +159,12 @@ def serve_command(directory: Path, port: int, host: str) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         click.echo(f"kiosk on {address}")
-        server.serve()
+        try:
+            server.serve()
+        except Exception:
+            logging.exception("the server cannot go on")
+            # Its threads would keep the process, serving nobody, from being started again.
+            os._exit(1)
         deadline = time.monotonic() + LAST_S
         server.wait_idle(until=deadline)
         print_jobs.wait_for_prints(until=deadline)

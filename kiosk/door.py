@@ -191,10 +191,11 @@ class Door:
         """Admit, read and hand on until `stop`."""
         while not self._is_stopped:
             for key, _ in self._selector.select(CLOGGED_TICK_S if self._clogged else TICK_S):
-                if isinstance(key.data, Guest):
-                    self._read(key.data)
-                else:
+                if not isinstance(key.data, Guest):
                     key.data()
+                elif key.data in self._waiting:
+                    # A guest that was turned out meanwhile, to make room, is in the list still.
+                    self._read(key.data)
             for guest in list(self._clogged):
                 self._hand_on(guest)
             self._turn_out_late()

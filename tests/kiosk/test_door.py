@@ -33,10 +33,12 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[byt
 
 
 @contextmanager
-def opened(limits: Limits) -> Iterator[int]:
+def opened(limits: Limits, *, first: Callable[[int], object] = lambda port: None) -> Iterator[int]:
+    """Serve with short deadlines; what `first` does with the port has happened before anybody is let in."""
     server = KioskServer(("127.0.0.1", 0), limits=limits)
     server.prepare()
     server.wsgi_app = app
+    first(int(server.bind_addr[1]))
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:
@@ -234,3 +236,17 @@ def test_a_connection_serves_one_request_after_another(port: int) -> None:
         connection.request("GET", path)
         assert connection.getresponse().read() == path.encode()
     connection.close()
+
+
+def test_whoever_makes_room_while_its_request_arrives_takes_nobody_along() -> None:
+    with ExitStack() as held:
+        ends: list[socket.socket] = []
+
+        def crowd(port: int) -> None:
+            for _ in range(5):
+                ends.append(held.enter_context(connect(port)))
+                ends[-1].sendall(b"GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+        with opened(replace(LIMITS, connections=1), first=crowd) as port:
+            assert heard(ends[-1]).endswith(b"/page")
+            assert ask(port) < SOON_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pos import clock
@@ -41,13 +41,23 @@ def wait_for(path: Path) -> Iterator[None]:
 def serve_alone(directory: Path, *, address: str) -> Iterator[None]:
     """Be the one server of a directory during the block. Raises: Busy, which says who is it already."""
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / SERVER_FILE).open("a+", encoding="utf-8") as file:
+    name = directory / SERVER_FILE
+    with _opened(directory) as descriptor:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
-            file.seek(0)
-            raise Busy(f"{directory} is served already: {file.read().strip() or 'by a process that starts'}") from problem
-        file.truncate(0)
-        file.write(f"by process {os.getpid()} since {clock.to_text(clock.now())} on {address}\n")
-        file.flush()
+            said = name.read_text(encoding="utf-8").strip() if name.exists() else ""
+            raise Busy(f"{directory} is served already: {said or 'by a process that starts'}") from problem
+        # The directory itself is locked: on a full or read-only disk its server is alone too, if without a name.
+        with suppress(OSError):
+            name.write_text(f"by process {os.getpid()} since {clock.to_text(clock.now())} on {address}\n", encoding="utf-8")
         yield
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

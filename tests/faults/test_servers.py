@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -17,8 +18,9 @@ import pytest
 
 from pos.db import Store
 from pos.ops import open_ops, store_setting
+from sync.locks import SERVER_FILE
 from tests import world
-from tests.processes import comptoir, free_port, serving
+from tests.processes import comptoir, free_port, is_free, serving, wait_for
 
 STOP_S = 5.0
 
@@ -86,6 +88,21 @@ def test_a_kiosk_is_gone_while_a_printer_says_nothing_and_guests_hold_on(directo
             assert job_states(ops) == [("uncertain", "interrupted")]
 
 
+def test_a_kiosk_whose_server_fails_ends_with_the_reason_in_its_log(directory: Path) -> None:
+    failing = "import sys, comptoir, kiosk.door; kiosk.door.Door._admit = lambda door: 1 / 0; comptoir.main()"
+    port = free_port()
+    command = [sys.executable, "-c", failing, "kiosk", "serve", "--dir", str(directory), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with socket.create_connection(("127.0.0.1", port)):
+            try:
+                _, said = process.communicate(timeout=STOP_S)
+            finally:
+                process.kill()
+    assert (process.returncode, b"ZeroDivisionError" in said) == (1, True)
+
+
 def test_a_second_kiosk_on_a_directory_is_told_who_serves_it_and_touches_no_print(directory: Path) -> None:
     with mute_printer() as port, open_records(directory) as ops:
         with ops.write() as database:
@@ -105,6 +122,26 @@ def test_a_second_kiosk_on_a_directory_is_told_who_serves_it_and_touches_no_prin
             pass  # the lock of one that was killed went with it
 
 
+def test_a_kiosk_whose_directory_turned_read_only_starts_and_answers(directory: Path) -> None:
+    with kiosk_process(directory) as (process, _):
+        process.kill()
+        process.wait()
+    (directory / SERVER_FILE).unlink()
+    directory.chmod(0o555)
+    port = free_port()
+    # Root without its privilege to write where it may not, since it starts from files nobody else may read.
+    bound = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    command = [*bound, sys.executable, "-m", "comptoir", "kiosk", "serve", "--dir", str(directory), "--port", str(port)]
+    process = subprocess.Popen(command)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/browse", process)
+        assert "is served already" in serve_second("kiosk", "serve", "--dir", str(directory)).stderr
+    finally:
+        process.kill()
+        process.wait()
+        directory.chmod(0o700)
+
+
 def test_a_second_marketplace_on_a_directory_is_told_who_serves_it_and_resets_no_count(tmp_path: Path) -> None:
     directory, port = tmp_path / "hq", free_port()
     comptoir("marketplace", "init", "--dir", str(directory))
@@ -121,6 +158,21 @@ def test_a_second_marketplace_on_a_directory_is_told_who_serves_it_and_resets_no
         with socket.create_connection(("127.0.0.1", port)) as slow:
             slow.sendall(b"POST /console/login HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\na")
             assert seconds_to_stop(process) < STOP_S
+
+
+def test_a_marketplace_that_was_killed_can_be_started_again(tmp_path: Path) -> None:
+    directory, port = tmp_path / "hq", free_port()
+    comptoir("marketplace", "init", "--dir", str(directory))
+    arguments = ("marketplace", "serve", "--dir", str(directory), "--port", str(port))
+    with serving(*arguments, url=f"http://127.0.0.1:{port}/readyz") as process:
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + STOP_S
+        while not is_free(port):
+            assert time.monotonic() < deadline, "its workers go with it"
+            time.sleep(0.05)
+    with serving(*arguments, url=f"http://127.0.0.1:{port}/readyz"):
+        pass
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
 from kiosk import web
@@ -17,7 +17,7 @@ from pos import clock, offers, skus
 from pos.corners import Corner
 from pos.errors import Invalid
 from pos.ops import setting
-from pos.selections import wipe_selection
+from pos.selections import wipe_selection, wipe_selections_of_slips
 
 routes = Blueprint("home", __name__)
 
@@ -76,15 +76,18 @@ def view() -> Response:
 
 @routes.post("/leave")
 def leave() -> Response:
-    """Wipe everything this visitor left here: selection, language, view. Their slips stay."""
-    selection_id = request.form.get("s", "")
-    if selection_id:
-        with web.ops_store().write() as ops:
-            wipe_selection(ops, selection_id)
-    response = web.see_other("/")
-    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE):
-        response.delete_cookie(name, samesite="Strict", httponly=True)
-    return response
+    """Wipe everything this visitor left here: selection, language, view. Their slips stay, but open here no more.
+
+    A page reached from a slip may know no selection: the visit of this one screen ends for every slip made on it.
+    Language and view go also where the records refuse.
+    """
+    after_this_request(_forget_cookies)
+    records = web.kiosk().ops
+    if records is not None:
+        with records.write() as ops:
+            wipe_selection(ops, request.form.get("s", ""))
+            wipe_selections_of_slips(ops)
+    return web.see_other("/")
 
 
 def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]:
@@ -132,6 +135,12 @@ def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:
             seen[spot["form"]] = seen.get(spot["form"], 0) + 1
             ranked.append((seen[spot["form"]], spot))
     return [spot for _, spot in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _forget_cookies(response: Response) -> Response:
+    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE):
+        response.delete_cookie(name, samesite="Strict", httponly=True)
+    return response
 
 
 def _with_cookie(response: Response, name: str, value: str) -> Response:

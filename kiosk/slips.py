@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from kiosk import print_jobs, printers, qr, web
 from pos import clock, slips, tokens
@@ -24,23 +24,21 @@ canonical = tokens.parse_slip_number
 @routes.get("/slips/<number>")
 def slip(number: str) -> Response:
     """Show a slip."""
-    ops = web.ops()
-    found = slips.slip_of_visit(ops, canonical(number))
-    return web.page("slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number))
+    found = _slip_of_visit(number)
+    return web.page("slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(web.ops(), found.number))
 
 
 @routes.get("/slips/<number>/qr.svg")
 def qr_code(number: str) -> Response:
     """Send the QR code of a slip."""
-    return send_qr(slips.slip_of_visit(web.ops(), canonical(number)))
+    return send_qr(_slip_of_visit(number))
 
 
 @routes.post("/slips/<number>/print")
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
-    ops = web.ops()
-    found = slips.slip_of_visit(ops, canonical(number))
-    last = print_jobs.last_job(ops, found.number)
+    found = _slip_of_visit(number)
+    last = print_jobs.last_job(web.ops(), found.number)
     if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
         try:
             print_jobs.request_print(web.kiosk(), found.number, requested_by="customer", now=clock.now())
@@ -52,11 +50,9 @@ def print_slip(number: str) -> Response:
 @routes.get("/slips/<number>/paper")
 def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
-    ops = web.ops()
-    found = slips.slip_of_visit(ops, canonical(number))
-    return web.fragment(
-        "slips.html", "paper", slip=found, facts=found.facts, job=print_jobs.last_job(ops, found.number), printer=printer_state()
-    )
+    found = _slip_of_visit(number)
+    job = print_jobs.last_job(web.ops(), found.number)
+    return web.fragment("slips.html", "paper", slip=found, facts=found.facts, job=job, printer=printer_state())
 
 
 def printer_state() -> printers.PrinterState | None:
@@ -72,6 +68,13 @@ def printer_state() -> printers.PrinterState | None:
         return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
     finally:
         printing.release()
+
+
+def _slip_of_visit(number: str) -> Slip:
+    """Return a slip while its visit lasts, its selection going on through every page from here. Raises: as `slip_of_visit`."""
+    found = slips.slip_of_visit(web.ops(), canonical(number))
+    g.selection_id = found.selection_id
+    return found
 
 
 def send_qr(found: Slip) -> Response:

@@ -324,8 +324,7 @@ def _template(name: str) -> Template:
 def shared_context() -> dict[str, Any]:
     """Return what every template sees."""
     view = request.cookies.get(VIEW_COOKIE, "").split(".")
-    selection_id = request.view_args.get("selection_id") if request.view_args else None
-    selection_id = selection_id or request.args.get("s", "")[:32]
+    selection_id = (request.view_args or {}).get("selection_id") or g.get("selection_id") or request.args.get("s", "")[:32]
     return {
         "lang": g.language,
         "spoken": {code: languages.LANGUAGES[code] for code in g.spoken},

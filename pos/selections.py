@@ -133,6 +133,11 @@ def wipe_selection(ops: Database, selection_id: str) -> None:
     ops.execute("delete from selection where selection_id = ?", [selection_id])
 
 
+def wipe_selections_of_slips(ops: Database) -> None:
+    """Forget every selection that became a slip; the slips stay. Runs inside the caller's `write`; idempotent."""
+    ops.execute("delete from selection where selection_id in (select selection_id from slip)")
+
+
 def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: datetime, ahead_of: datetime | None = None) -> None:
     """Forget every selection nobody touched since `before`; runs inside the caller's `write`.
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.app import create_app
 from tests import world
 
 
@@ -73,6 +74,31 @@ def test_leaving_wipes_selection_language_and_view(client: FlaskClient, kiosk: w
 
     assert answer.headers["Location"] == "/"
     assert kiosk.ops.read().execute("select count(*) from selection").fetchone() == (0,)
+    assert '<html lang="fr"' in client.get("/").text
+
+
+def test_leaving_forgets_language_and_view_while_the_records_are_closed(kiosk: world.Kiosk) -> None:
+    kiosk.ops.path.write_bytes(b"not a database" * 500)
+    client = create_app(kiosk.directory, sync=False).test_client()
+    client.post("/language", data={"language": "en"})
+    client.post("/view", data={"flip": "reach"})
+
+    answer = client.post("/leave", data={"s": "left-before"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    page = client.get("/").text
+    assert '<html lang="fr"' in page
+    assert "data-reach" not in page
+
+
+def test_leaving_forgets_language_and_view_while_another_program_holds_the_records(
+    client: FlaskClient, kiosk: world.Kiosk
+) -> None:
+    client.post("/language", data={"language": "en"})
+    client.application.extensions["comptoir"].ops._current_writer().execute("pragma busy_timeout=10").fetchall()
+    with kiosk.ops_write():
+        assert client.post("/leave", data={"s": "any"}).status_code == 503
+
     assert '<html lang="fr"' in client.get("/").text
 
 

@@ -115,6 +115,28 @@ def test_after_the_visit_a_slip_is_as_one_that_never_was(
     assert jobs(kiosk) == []
 
 
+@pytest.mark.parametrize("form", [{}, {"s": "of-another-page"}], ids=str)
+def test_leaving_from_a_page_that_knows_no_slip_ends_the_visit_of_every_slip(
+    client: FlaskClient, kiosk: world.Kiosk, slip: str, form: dict[str, str]
+) -> None:
+    started = client.post("/selections", data={"listing": "101"}).headers["Location"]
+
+    assert client.post("/leave", data=form).status_code == 303
+
+    assert [client.get(f"{slip}{part}").status_code for part in ("", "/qr.svg", "/paper")] == [404, 404, 404]
+    assert client.get(started).status_code == 200
+    assert kiosk.ops.read().execute("select count(*) from slip").fetchone() == (1,)
+
+
+def test_the_ways_on_from_a_slip_know_its_selection(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    [(selection_id,)] = kiosk.ops.read().execute("select selection_id from selection")
+
+    for page in (client.get(slip), client.post(f"{slip}/print")):
+        assert f'<a class="mark" href="/home?s={selection_id}">' in page.text
+        leaving = page.text.partition('<form id="leave"')[2].partition("</form>")[0]
+        assert f'name="s" value="{selection_id}"' in leaving
+
+
 def test_nothing_of_a_slip_is_kept_by_the_browser(client: FlaskClient, clerk: FlaskClient, slip: str) -> None:
     pages = [client.get(f"{slip}{part}") for part in ("", "/qr.svg", "/paper")] + [clerk.get(f"/counter{slip}/qr.svg")]
 

@@ -6,8 +6,14 @@
   const PATIENCE_MS = 15000;
   const pause = () => new Promise((done) => { setTimeout(done, AGAIN_MS); });
 
+  // What is neither a page nor word of one was not said by the kiosk's pages: a server too busy, or on its way down, is as good as away.
   const answers = async (address, options) => {
-    try { return await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) }); } catch { return null; }
+    try {
+      const answer = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+      const html = await answer.text();
+      const isPage = html && (answer.headers.get("Content-Type") || "").startsWith("text/html");
+      return isPage || answer.status === 204 ? { status: answer.status, next: answer.headers.get("Location"), html } : null;
+    } catch { return null; }
   };
   const until = async (address, options) => {
     for (;;) {
@@ -15,6 +21,15 @@
       if (answer) return answer;
       await pause();
     }
+  };
+
+  const comeBack = async (form) => {
+    const trouble = document.getElementById("trouble");
+    trouble.textContent = trouble.dataset.away;
+    trouble.hidden = false;
+    await pause();
+    await until(location.href, {});
+    if (form.isConnected) location.reload();
   };
 
   // A write that leads back to the page it came from changes the page in its place: the keyboard stays where it was.
@@ -25,8 +40,9 @@
     const page = isHere ? await answers(location.href) : null;
     if (!isHere) { location.assign(there); return; }
     if (!form.isConnected) return;
-    if (!page || !page.ok) { location.reload(); return; }
-    pages.keep(await page.text());
+    if (!page) { await comeBack(form); return; }
+    if (page.status !== 200) { location.reload(); return; }
+    pages.keep(page.html);
     const spot = document.getElementById(place) || document.querySelector(`[data-stay] [value="${said}"]`) || document.getElementById("main");
     spot.focus({ preventScroll: true });
   };
@@ -50,14 +66,9 @@
   const send = async (form, posted) => {
     const answer = await answers(form.getAttribute("action"), posted);
     if (!form.isConnected) return;
-    if (answer && answer.status === 204) { await go(answer.headers.get("Location"), form, posted.said); return; }
-    if (answer) { refuse(await answer.text()); return; }
-    const trouble = document.getElementById("trouble");
-    trouble.textContent = trouble.dataset.away;
-    trouble.hidden = false;
-    await pause();
-    await until("/healthz", {});
-    if (form.isConnected) location.reload();
+    if (answer && answer.status === 204) { await go(answer.next, form, posted.said); return; }
+    if (answer) { refuse(answer.html); return; }
+    await comeBack(form);
   };
 
   addEventListener("submit", (event) => {

@@ -92,6 +92,32 @@ def test_a_slip_asked_for_while_the_process_is_away_is_one_slip(page: Page, desk
     assert desk.kiosk.ops.read().execute("select count(*) from slip").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"), [("text/plain", "503 Service Unavailable"), ("text/html", "")], ids=["words", "nothing"]
+)
+def test_an_answer_that_is_no_page_keeps_the_page_which_comes_back_by_itself(
+    page: Page, desk: Desk, kind: str, body: str
+) -> None:
+    page.goto(f"{desk.url}/sku/IPHONE-13-128-BLUE")
+    page.route("**/selections", lambda route: route.fulfill(status=503, content_type=kind, body=body), times=1)
+    with page.expect_navigation():
+        page.locator("#choose").click()
+        expect(page.locator("#trouble")).to_contain_text(AWAY)
+        expect(page.locator("#choose")).to_be_visible()
+
+    page.locator("#choose").click()
+    expect(page.locator("li.line")).to_have_count(1)
+
+
+def test_who_leaves_is_wiped_though_a_busy_server_refuses_it_first(page: Page, desk: Desk) -> None:
+    address = choose(page, desk)
+    page.route("**/leave", lambda route: route.fulfill(status=503, content_type="text/plain", body="503"), times=1)
+    page.evaluate("document.getElementById('leave').requestSubmit()")
+
+    expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
+    assert page.request.get(address).status == 404
+
+
 def test_who_leaves_while_the_process_is_away_is_out_of_sight_at_once_and_wiped_when_it_is_back(page: Page, desk: Desk) -> None:
     page.clock.install()
     address = choose(page, desk)

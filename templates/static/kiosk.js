@@ -4,6 +4,7 @@
   const root = document.documentElement;
   const WARN_S = 20;
   const SILENCE_MS = 4000;
+  const LONGEST_SPEECH_MS = 300000;
   root.classList.add("scripted");
 
   const trouble = (text) => {
@@ -15,6 +16,7 @@
 
   // Read aloud, where the browser has a voice; voices may come late.
   const speech = window.speechSynthesis;
+  let spokenAt = 0;
   const hasVoice = () => Boolean(speech && speech.getVoices().length);
   const ready = () => { for (const button of document.querySelectorAll("[data-speak]")) button.hidden = !hasVoice(); };
   const speak = (button) => {
@@ -26,6 +28,7 @@
     said.lang = root.lang;
     said.onstart = said.onend = () => clearTimeout(isSilent);
     said.onerror = (event) => { clearTimeout(isSilent); if (!["canceled", "interrupted"].includes(event.error)) trouble(button.dataset.silent); };
+    spokenAt = performance.now();
     speech.speak(said);
   };
   if (speech) speech.addEventListener("voiceschanged", ready);
@@ -48,7 +51,8 @@
     const leave = document.getElementById("leave");
     if (!limit || !box || !leave) return;
     const now = performance.now();
-    if (speech && speech.speaking && !box.open) stay();
+    // A voice that died says for ever that it is speaking.
+    if (speech && speech.speaking && now - spokenAt < LONGEST_SPEECH_MS && !box.open) stay();
     if (!box.open) {
       if (Math.max(now - touched.at, Date.now() - touched.wall) < (limit - WARN_S) * 1000) return;
       warnedAt = now;

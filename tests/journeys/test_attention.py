@@ -76,6 +76,18 @@ def test_nobody_is_wiped_while_a_voice_reads_to_them(page: Page, shared_system: 
     expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
 
 
+def test_a_voice_that_never_ends_keeps_nobodys_page_open(page: Page, shared_system: System) -> None:
+    slip = new_slip(page.context, shared_system)
+    page.add_init_script(VOICE)
+    page.clock.install()
+    page.goto(f"{shared_system.kiosk_url}{slip}")
+    page.evaluate("speechSynthesis.voices = [{}]; speechSynthesis.heard()")
+    page.locator("#speak").click()
+    page.clock.run_for(400_000)
+
+    expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
+
+
 def test_a_voice_that_fails_is_said(page: Page, shared_system: System) -> None:
     slip = new_slip(page.context, shared_system)
     page.add_init_script(VOICE.replace("speak() {", "speak(said) { said.onerror({ error: 'synthesis-failed' });"))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import templates
 from pos.claims import kilograms
 from pos.languages import moment, money, money_by_code, number, storage, text_of, translations
-from pos.months import runs, spans
+from pos.months import plan_spans, runs, spans
 from pos.plans import EXIT_MONTH
 from pos.totals import Line, PlanTerms
 from pos.words import words
@@ -243,15 +243,12 @@ class _Writer:
     def _plan(self, line: Facts) -> Iterator[Block]:
         _, plan, quantity = self.words.gettext, line["plan"], line["quantity"]
         terms = PlanTerms.from_facts(plan["terms"])
-        amount = self._monthly(terms.monthly_in(1) * quantity)
+        months = plan_spans(line)
+        amount = self._monthly(months[0][1])
         yield Gap(6)
         yield Text(f"{'+  ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
-        if terms.promo_monthly_cents is not None:
-            yield Text(
-                _("pendant %(months)s, puis %(amount)s")
-                % {"months": self._months(terms.promo_months), "amount": self._monthly(terms.monthly_cents * quantity)},
-                is_detail=True,
-            )
+        if how_long := self.said.for_how_long(months, self.facts["currency"]):
+            yield Text(how_long, is_detail=True)
         yield Text(f"{self._acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", is_detail=True)
         if line["listing"] and (discount := terms.discount_on(line["listing"]["all_in_cents"])):
             yield Text(_("Avantage sur l’appareil"), self._money(-discount * quantity), is_detail=True)

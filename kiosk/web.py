@@ -31,7 +31,7 @@ from pos.corners import Corner
 from pos.db import DatabaseError, Store
 from pos.errors import Invalid, NotFound, PosError, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem
-from pos.months import spans
+from pos.months import plan_spans, spans
 from pos.origins import cause_of
 from pos.totals import Line
 from pos.words import words
@@ -308,7 +308,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
         "battery": said.battery,
         "option": lambda terms, quantity: said.option(terms, quantity, g.currency),
-        "tariff": lambda line: spans((Line.from_slip({**line, "listing": None, "options": []}),)),
+        "tariff": plan_spans,
         "each_month": lambda each: said.each_month(each, g.currency),
         "for_how_long": lambda each, currency=None: said.for_how_long(each, currency or g.currency),
         "name": skus.title,

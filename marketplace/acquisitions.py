@@ -23,14 +23,14 @@ class AcquisitionMissing(Refused):
 def read_acquisitions(form: Mapping[str, str], reading: Reading) -> dict[int, Acquisition | None]:
     """Read `acquisition_<line number>` of every line with a plan, and judge the plans by today's published terms.
 
-    The only way a plan offers needs no answer; None was not asked. Raises: AcquisitionMissing, NotEligible.
+    Where nobody was asked, the only way a plan offers is taken, and of several none. Raises: AcquisitionMissing, NotEligible.
     """
     answers: dict[int, Acquisition | None] = {}
     fields = {}
     for line_no, offered in reading.offered.items():
         name = f"acquisition_{line_no}"
         said = next((known for known in ACQUISITIONS if known == form.get(name)), None)
-        if said is None and (form.get(name) or (ASKS in form and len(offered) > 1)):
+        if said is None and (form.get(name) or ASKS in form):
             fields[name] = "missing"
         answers[line_no] = said or (offered[0] if len(offered) == 1 else None)
     if fields:

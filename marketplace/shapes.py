@@ -10,6 +10,7 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as NotAnEan
 
 from pos import rows
+from pos.corner_document import Clerks, Planogram
 from pos.currencies import DECIMALS
 from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
@@ -135,7 +136,7 @@ class FeedMedium(Shape):
 
 
 class FeedCorner(Shape):
-    """A corner as sent; its kiosk is told more (`pos.rows.CornerDocument`)."""
+    """A corner as sent; its kiosk is told more (`pos.corner_document.CornerDocument`)."""
 
     corner_id: Key
     corner_no: Id
@@ -148,8 +149,8 @@ class FeedCorner(Shape):
     languages: Annotated[list[Language], Field(min_length=1)]
     paper_mm: Literal[80, 58]
     ring: Ring
-    planogram: rows.Planogram
-    clerks: rows.Clerks
+    planogram: Planogram
+    clerks: Clerks
 
 
 FEED_ROWS: dict[str, type[Shape]] = {

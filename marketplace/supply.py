@@ -17,14 +17,13 @@ from typing import Any, BinaryIO
 from marketplace.content import Content, wrong_words
 from marketplace.lines import read_table
 from marketplace.problems import NotInOrder, Problems
-from pos.currencies import places
+from pos.currencies import MOST_CENTS, places
 from pos.shapes import MOST_ID, UNPRINTABLE
 
 FILE = "listings.csv"
 LEAST_WARRANTY_MONTHS = 12
 MOST_COMMENT = 500
 MONEY = re.compile(r"(?:0|[1-9]\d{0,6})(?:\.(\d{2,3}))?", re.ASCII)
-MOST_CENTS = 999_999_999
 NOT_AN_AMOUNT = {
     0: "not an amount without decimals",
     2: "not an amount with two decimals",

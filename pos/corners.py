@@ -41,9 +41,15 @@ class Corner:
 
 
 def read_corner(document: dict[str, Any]) -> Corner:
-    """Read a corner document. Raises: Invalid with the `field` and the `reason` when a page could not show it."""
-    from pos.rows import CornerDocument, wrong_in  # noqa: PLC0415 - pydantic is not for commands that know no corner
+    """Read a corner document, leaving out spots and clerks that could not be shown.
 
+    Raises: Invalid with the `field` and the `reason` of anything else that a page could not show.
+    """
+    # pydantic is not for commands that know no corner.
+    from pos.corner_document import CornerDocument, without_unfit  # noqa: PLC0415 - as above
+    from pos.rows import wrong_in  # noqa: PLC0415 - as above
+
+    document = without_unfit(document)
     for field, reason in wrong_in(CornerDocument, document):
         raise Invalid(f"{field}: {reason}", field=field, reason=reason)
     return Corner(

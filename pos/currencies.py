@@ -12,6 +12,9 @@ DECIMALS: dict[str, int] = {
     "SAR": 2, "KWD": 3, "ZAR": 2, "MXN": 2, "BRL": 2, "CLP": 0, "MAD": 2, "TND": 3,
 }  # fmt: skip
 
+MOST_CENTS = 999_999_999
+"""The highest price or fee there can be, in any currency."""
+
 
 def places(currency: str) -> int:
     """Return how many decimals a currency has: 2 where it is none of ours, as a catalogue published before may have."""

@@ -15,6 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos import clock
+from pos.currencies import MOST_CENTS
 
 KEYS = {
     "law": "law_id",
@@ -31,7 +32,6 @@ KEYS = {
 }
 """The key of each table whose rows are judged; a quantity in stock is whole and not below zero by the table's own rule."""
 
-MOST_CENTS = 10**9
 IN_ORDER = {
     "listing": f"""
       price_cents between 1 and {MOST_CENTS} and shipping_cents between 0 and {MOST_CENTS}
@@ -45,13 +45,18 @@ IN_ORDER = {
 }
 """What holds of a row all of whose values are numbers or a time."""
 
-SCHEMA = """
+SCHEMA = (
+    "".join(f"drop view if exists shown_{name};\n" for name in KEYS)
+    + """drop table if exists left_out;
 create table left_out (name text not null, key any not null, reason text not null, since text not null,
   primary key (name, key)) strict, without rowid;
-""" + "".join(
-    f"create view shown_{name} as select * from {name} where {key} not in (select key from left_out where name = '{name}');\n"
-    for name, key in KEYS.items()
+"""
+    + "".join(
+        f"create view shown_{name} as select * from {name} where {key} not in (select key from left_out where name = '{name}');\n"
+        for name, key in KEYS.items()
+    )
 )
+"""What is left out, and what pages read instead of the tables; made anew over what an earlier edition had."""
 
 FAULT = "rows_left_out"
 MOST_EXAMPLES = 5

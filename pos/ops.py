@@ -20,6 +20,8 @@ from pos.file_states import records_problem
 
 migrations = Migrations("comptoir-ops")
 BACKUPS = 7
+SLIP_EVENT = "kind = 'slip_issued' and json_valid(body)"
+"""The events that report a slip; one that a disk broke must not keep the others from being found."""
 RESERVE = "reserve"
 RESERVE_BYTES = 8 * 2**20
 """Room for some thousand slips: what a corner writes in the days it may take until somebody frees the disk."""
@@ -36,7 +38,7 @@ def m001_start(database: Database) -> None:
 @migrations()
 def m002_find_the_event_of_a_slip(database: Database) -> None:
     """Index the outbox by the slip an event reports, so that each look at a slip can compare it."""
-    database.execute("create index outbox_by_slip on outbox (body ->> '$.number') where kind = 'slip_issued'")
+    database.execute(f"create index outbox_by_slip on outbox (body ->> '$.number') where {SLIP_EVENT}")
 
 
 SCHEMA = """

@@ -29,12 +29,10 @@ from pos.shapes import (
     Phrase,
     Price,
     Rank,
-    Ring,
     Sha256,
     Shape,
     SkuCode,
     Texts,
-    TimeZone,
     Web,
     Word,
     Year,
@@ -320,46 +318,6 @@ class MediumRow(Shape):
     height: Annotated[int, Field(ge=1, le=100_000)]
     alt: BothTexts
     credit: Name
-
-
-class Spot(Shape):
-    """A place on the table and the demo device that lies there."""
-
-    position: Name
-    sku_id: Id
-
-
-class ClerkFact(Shape):
-    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
-
-    clerk_id: Name
-    name: Name
-    pin_hash: Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
-
-
-Planogram = Annotated[list[Spot], Field(max_length=500)]
-Clerks = Annotated[list[ClerkFact], Field(max_length=500)]
-
-
-class CornerDocument(Shape):
-    """What one corner's kiosk is told of itself."""
-
-    corner_id: Key
-    corner_no: Id
-    name: Name
-    city: Name
-    market: Key
-    currency: Currency
-    tax_included: bool
-    languages: Annotated[list[Word], Field(min_length=1, max_length=40)]
-    time_zone: TimeZone
-    ring: Ring = "stable"
-    phone: Name
-    paper_mm: Literal[80, 58]
-    slip_prefix: Annotated[Web, Field(max_length=500)]
-    partner: PartnerRow
-    planogram: Planogram
-    clerks: Clerks
 
 
 ROWS: dict[str, type[Shape]] = {

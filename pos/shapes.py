@@ -16,18 +16,21 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from pos.currencies import MOST_CENTS
+
 MOST_ID = 2**31 - 1
-MOST_CENTS = 10_000_000
+MOST_AMOUNT = 10_000_000
 LONGEST_NAME = 160
 LONGEST_SENTENCE = 2_000
 MOST_CARRIED_BYTES = 16_384
 """What a row may hold beside the fields we know, as JSON."""
 
-UNSEEN = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""Line and paragraph separators, and the signs that turn the direction of all that follows."""
-# One letter at least; on one line, or over several as a sentence may run.
-ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f{UNSEEN}]*[^\x00-\x1f\x7f-\x9f{UNSEEN}\s][^\x00-\x1f\x7f-\x9f{UNSEEN}]*$"
-LINES = rf"^[^\x00-\x08\x0b-\x1f\x7f-\x9f{UNSEEN}]*[^\x00-\x1f\x7f-\x9f{UNSEEN}\s][^\x00-\x08\x0b-\x1f\x7f-\x9f{UNSEEN}]*$"
+UNSEEN = "\u2028\u2029\u202a-\u202e\u2066-\u2069\u115f\u1160\u3164\uffa0"
+"""Separators of lines and paragraphs, the signs that turn the direction of all that follows, and letters that show nothing."""
+SEEN = r"[\p{L}\p{N}\p{P}\p{S}--[\u115f\u1160\u3164\uffa0]]"
+# One sign at least that is seen; on one line, or over several as a sentence may run.
+ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f{UNSEEN}]*{SEEN}[^\x00-\x1f\x7f-\x9f{UNSEEN}]*$"
+LINES = rf"^[^\x00-\x08\x0b-\x1f\x7f-\x9f{UNSEEN}]*{SEEN}[^\x00-\x08\x0b-\x1f\x7f-\x9f{UNSEEN}]*$"
 UNPRINTABLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{UNSEEN}]")
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 KEY = r"^[a-z0-9][a-z0-9-]{0,63}$"
@@ -137,7 +140,7 @@ Price = Annotated[int, Field(ge=1, le=MOST_CENTS)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 Months = Annotated[int, Field(ge=0, le=120)]
 Year = Annotated[int, Field(ge=1970, le=2100)]
-Amount = Annotated[int, Field(ge=0, le=MOST_CENTS)]
+Amount = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
 """How much of anything that is counted or measured."""
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=ONE_LINE)]
 Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE, pattern=LINES)]

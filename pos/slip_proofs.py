@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from pos import tokens
 from pos.errors import Conflict
+from pos.ops import SLIP_EVENT
 from pos.outbox import CHAIN_START, link
 
 EVENTS = "select seq, kind, body, prev, sha256 from outbox"
@@ -24,7 +25,7 @@ class SlipAltered(Conflict):
 def check_slip(ops: Database, number: str) -> None:
     """Compare what is recorded of a slip, where there is one, with the event that reported it. Raises: SlipAltered."""
     slip = ops.execute("select token, facts from slip where number = ?", [number]).fetchone()
-    events = ops.execute(f"{EVENTS} where kind = 'slip_issued' and body ->> '$.number' = ?", [number]).fetchall()
+    events = ops.execute(f"{EVENTS} where {SLIP_EVENT} and body ->> '$.number' = ?", [number]).fetchall()
     if slip and not any(_is_whole(event) and _tells(event, *slip) for event in events):
         raise SlipAltered(f"slip {number} is not recorded as it was issued", number=number)
 

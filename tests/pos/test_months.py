@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import templates
 from pos.languages import LANGUAGES
-from pos.months import runs, spans
+from pos.months import plan_spans, runs, spans
 from pos.totals import Line, OptionTerms, PlanTerms, line_totals, schedule
 from pos.words import words
 from tests.sentences import months_in, plain
@@ -70,3 +70,14 @@ def test_months_that_are_equal_are_said_once() -> None:
     assert plain(said.each_month(runs([699] * 24), "EUR")) == "6,99 € chaque mois, pendant 24 mois"
     assert said.for_how_long(runs([699] * 24), "EUR") == ""
     assert said.each_month((), "EUR") == ""
+
+
+@given(plan=plans, quantity=st.integers(1, 9))
+def test_a_plan_alone_has_the_months_of_its_own_schedule(plan: PlanTerms, quantity: int) -> None:
+    line = Line(quantity=quantity, device_cents=None, plan=plan, options=())
+    told = plan_spans(
+        {"quantity": quantity, "listing": {"all_in_cents": 40_000}, "plan": {"terms": plan.to_facts()}, "options": []}
+    )
+
+    months = [cents for count, cents in told for _ in range(count)]
+    assert months == (schedule([line], line_totals(line).horizon_months)[1:] or [0] * 24)

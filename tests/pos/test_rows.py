@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pos import rows
 from pos.catalog import TABLES
-from pos.rows import ROWS, CornerDocument, wrong_in, wrong_in_row
+from pos.corner_document import CornerDocument
+from pos.corners import read_corner
+from pos.rows import ROWS, wrong_in, wrong_in_row
 from tests import world
 
 COLUMNS = {table.name: table.columns for table in TABLES}
@@ -110,12 +111,34 @@ def test_a_body_that_is_no_object_is_named(body: str) -> None:
     assert wrong_in_row("partner", COLUMNS["partner"], ("loire-mobile", body)).startswith("body: not")
 
 
-@pytest.mark.parametrize("field", [*rows.CornerDocument.model_fields])
+@pytest.mark.parametrize("field", [*CornerDocument.model_fields])
 def test_a_corner_document_that_lacks_a_field_is_named(field: str) -> None:
     document = world.corner_document()
     document.pop(field, None)
     found = list(wrong_in(CornerDocument, document))
     assert found == ([] if field == "ring" else [(field, "missing")])
+
+
+def test_a_clerk_or_spot_that_could_not_be_shown_is_left_out_of_its_corner() -> None:
+    document = world.corner_document()
+    document["clerks"][0]["name"] = "C" * 161
+    document["planogram"].append({"position": "Z9", "sku_id": "1"})
+
+    corner = read_corner(document)
+
+    assert [clerk["clerk_id"] for clerk in corner.clerks] == ["idriss"]
+    assert [spot["position"] for spot in corner.planogram] == ["A1", "A2", "B1"]
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u00ad\u2060", "\u3164", " \u00a0"])
+def test_a_name_that_shows_nothing_is_none(name: str) -> None:
+    assert wrong("seller", "name", name) == [("name", "empty, or with a line break or an invisible sign")]
+
+
+def test_a_price_in_a_currency_of_small_units_has_room() -> None:
+    forint = {"cents": 40_000_000, "currency": "HUF", "source": "Bolt", "observed_on": "2026-11-01"}
+    assert wrong("sku", "new_price", forint) == []
+    assert wrong("plan", "min_device_cents", 15_000_000) == []
 
 
 def test_twenty_thousand_skus_are_judged_in_little_time() -> None:

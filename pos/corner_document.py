@@ -1,0 +1,68 @@
+"""The shape of the corner document: what HQ tells one corner's kiosk of itself, its table and its clerks.
+
+What HQ asks of a corner in a feed is in `marketplace.shapes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pos.rows import PartnerRow, wrong_in
+from pos.shapes import Currency, Id, Key, Name, Ring, Shape, TimeZone, Web, Word
+
+
+class Spot(Shape):
+    """A place on the table and the demo device that lies there."""
+
+    position: Name
+    sku_id: Id
+
+
+class ClerkFact(Shape):
+    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
+
+    clerk_id: Name
+    name: Name
+    pin_hash: Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
+
+
+Planogram = Annotated[list[Spot], Field(max_length=500)]
+Clerks = Annotated[list[ClerkFact], Field(max_length=500)]
+
+
+class CornerDocument(Shape):
+    """What one corner's kiosk is told of itself."""
+
+    corner_id: Key
+    corner_no: Id
+    name: Name
+    city: Name
+    market: Key
+    currency: Currency
+    tax_included: bool
+    languages: Annotated[list[Word], Field(min_length=1, max_length=40)]
+    time_zone: TimeZone
+    ring: Ring = "stable"
+    phone: Name
+    paper_mm: Literal[80, 58]
+    slip_prefix: Annotated[Web, Field(max_length=500)]
+    partner: PartnerRow
+    planogram: Planogram
+    clerks: Clerks
+
+
+ENTRIES: dict[str, type[Shape]] = {"planogram": Spot, "clerks": ClerkFact}
+"""The shape of each entry of the lists that go on without one."""
+
+
+def without_unfit(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document without the spots and clerks that could not be shown: they must not take the corner along."""
+    fit = {name: list(_fit(shape, document[name])) for name, shape in ENTRIES.items() if isinstance(document.get(name), list)}
+    return {**document, **fit}
+
+
+def _fit(shape: type[Shape], entries: list[Any]) -> Iterator[Any]:
+    return (each for each in entries if next(wrong_in(shape, each), None) is None)

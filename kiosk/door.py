@@ -36,7 +36,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DoorLimits:
     """What a connection may take: seconds for a whole request, or idle between two; bytes; and how many wait at once."""
 
     request_s: float = 10.0
@@ -53,9 +53,9 @@ class KioskServer(Server):
 
     _connections: Any
 
-    def __init__(self, address: tuple[str, int], *, limits: Limits | None = None) -> None:
+    def __init__(self, address: tuple[str, int], *, limits: DoorLimits | None = None) -> None:
         super().__init__(address, None, numthreads=THREADS, server_name="kiosk", request_queue_size=socket.SOMAXCONN)
-        self._limits = limits or Limits()
+        self._limits = limits or DoorLimits()
 
     def prepare(self) -> None:
         """Listen. Raises: OSError where the address cannot be had."""
@@ -104,7 +104,7 @@ class Guest(HTTPConnection):
         super().__init__(door.server, connected, self._file)
 
     def _file(self, connected: socket.socket, mode: str, _size: int) -> Any:
-        return io.BytesIO() if mode == "rb" else Answer(connected, self.door.limits, self.door.slow)
+        return io.BytesIO() if mode == "rb" else AnswerWriter(connected, self.door.limits, self.door.slow)
 
     def communicate(self) -> bool:
         """Answer the request in `rfile`; return whether another may follow."""
@@ -121,12 +121,12 @@ class Guest(HTTPConnection):
             super().close()
 
 
-class Answer:
+class AnswerWriter:
     """The way back: the kernel takes what it has room for, and the thread waits for the rest only in one of few places."""
 
     bytes_written = 0
 
-    def __init__(self, connected: socket.socket, limits: Limits, slow: threading.Semaphore) -> None:
+    def __init__(self, connected: socket.socket, limits: DoorLimits, slow: threading.Semaphore) -> None:
         self._socket = connected
         self._limits = limits
         self._slow = slow
@@ -168,7 +168,7 @@ class Door:
 
     can_add_keepalive_connection = True
 
-    def __init__(self, server: KioskServer, limits: Limits) -> None:
+    def __init__(self, server: KioskServer, limits: DoorLimits) -> None:
         self.server = server
         self.limits = limits
         self.slow = threading.Semaphore(THREADS // 2)
@@ -257,9 +257,7 @@ class Door:
         elif not guest.is_leaving:
             if not guest.received:
                 # The request begins now; until then the connection was idle.
-                del self._waiting[guest]
-                self._waiting[guest] = None
-                guest.since = time.monotonic()
+                self._count_anew(guest)
             guest.received += content
             self._hand_on(guest)
 
@@ -270,6 +268,7 @@ class Door:
             self._refuse(guest, "431 Request Header Fields Too Large" if b"\n" in guest.received else "414 URI Too Long")
             return
         if end is None:
+            self._read_on(guest)
             return
         try:
             length = _body_length(bytes(guest.received[: end.end()]))
@@ -280,6 +279,7 @@ class Door:
         # The app refuses what is longer by its announced length alone, in its own words.
         guest.is_cut = length > self.limits.body_bytes
         if len(guest.received) < whole and not guest.is_cut:
+            self._read_on(guest)
             return
         if _unread(guest.socket) or (guest in self._clogged and self.server.requests.qsize):
             self._pause(guest)
@@ -298,6 +298,18 @@ class Door:
             self._clogged.add(guest)
             self._selector.unregister(guest.socket)
 
+    def _read_on(self, guest: Guest) -> None:
+        """Read the rest of a request, whose beginning may have come behind another."""
+        if guest in self._clogged:
+            self._clogged.discard(guest)
+            self._selector.register(guest.socket, selectors.EVENT_READ, guest)
+
+    def _count_anew(self, guest: Guest) -> None:
+        """Wait for the guest from now on."""
+        del self._waiting[guest]
+        self._waiting[guest] = None
+        guest.since = time.monotonic()
+
     def _refuse(self, guest: Guest, status: str) -> None:
         answer = (
             f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(status)}\r\n\r\n{status}"
@@ -310,20 +322,16 @@ class Door:
         """Say that no more is coming, and read on for a moment: closed at once, the answer might be lost on its way."""
         guest.is_leaving = True
         guest.received.clear()
+        self._count_anew(guest)
         with suppress(OSError):
             guest.socket.shutdown(socket.SHUT_WR)
 
     def _turn_out_late(self) -> None:
         now = time.monotonic()
         for guest in list(self._waiting):
-            if guest.is_leaving and now - guest.since > LINGER_S:
-                self._turn_out(guest)
-            elif now - guest.since <= self.limits.request_s:
-                break
-            elif guest.received:
-                self._refuse(guest, "408 Request Timeout")
-                self._turn_out(guest)
-            else:
+            if now - guest.since > (LINGER_S if guest.is_leaving else self.limits.request_s):
+                if guest.received:
+                    self._refuse(guest, "408 Request Timeout")
                 self._turn_out(guest)
 
     def _turn_out(self, guest: Guest | None) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from kiosk.door import KioskServer, Limits
+from kiosk.door import DoorLimits, KioskServer
 
-LIMITS = Limits(request_s=0.4, answer_s=0.4, answer_bytes_a_s=2**30, connections=100)
+LIMITS = DoorLimits(request_s=0.4, answer_s=0.4, answer_bytes_a_s=2**30, connections=100)
 SOON_S = 1.0
 LARGE = b"x" * 2**22
 
@@ -33,7 +33,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[byt
 
 
 @contextmanager
-def opened(limits: Limits, *, first: Callable[[int], object] = lambda port: None) -> Iterator[int]:
+def opened(limits: DoorLimits, *, first: Callable[[int], object] = lambda port: None) -> Iterator[int]:
     """Serve with short deadlines; what `first` does with the port has happened before anybody is let in."""
     server = KioskServer(("127.0.0.1", 0), limits=limits)
     server.prepare()
@@ -186,6 +186,31 @@ def test_requests_sent_ahead_are_answered_in_order(port: int) -> None:
 
         answers = heard(eager)
     assert [part.split(b"HTTP/1.1")[0] for part in answers.split(b"\r\n\r\n")[1:]] == paths
+
+
+@pytest.mark.parametrize("first_part", [b"GET /b HTTP/1.1\r\nHo", b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"])
+def test_a_request_that_began_behind_another_is_read_to_its_end(port: int, first_part: bytes) -> None:
+    rest = b"bc" if first_part.startswith(b"POST") else b"st: x\r\n\r\n"
+    with connect(port) as end:
+        end.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" + first_part)
+        answer = end.recv(2**16)
+        end.sendall(rest)
+        answers = answer + heard(end)
+
+    assert (answers.count(b"200 OK"), answers.count(b" 408 ")) == (2, 0)
+
+
+def test_whoever_is_refused_late_still_has_time_to_hear_it() -> None:
+    with opened(replace(LIMITS, request_s=60.0)) as port, connect(port) as end, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kiosk.door.LINGER_S", 1.0)
+        end.sendall(b"GET /")
+        time.sleep(1.1)
+        end.sendall(b"a" * (LIMITS.head_bytes + 1))
+
+        assert heard(end).startswith(b"HTTP/1.1 414 ")
+        for _ in range(2):
+            end.sendall(b"a")  # closed by the other side, the first would be answered with a reset, the second raise
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("ahead", [1, 40])

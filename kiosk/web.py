@@ -29,10 +29,10 @@ from pos import clock, corners, languages, skus
 from pos.catalog import currency
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
-from pos.errors import Invalid, NotFound, PosError, RecordsDamaged, Unavailable
+from pos.errors import Invalid, NotFound, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem
 from pos.months import plan_spans, spans
-from pos.origins import cause_of
+from pos.origins import ForeignOrigin, cause_of
 from pos.totals import Line
 from pos.words import words
 from sync.incoming import is_among
@@ -58,12 +58,6 @@ HEADERS = {
 }
 COMPRESS_FROM_BYTES = 1400
 WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
-
-
-class ForeignOrigin(PosError):
-    """The request was sent by a page of another site; nothing was done."""
-
-    status = 403
 
 
 @dataclass(slots=True)

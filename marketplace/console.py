@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, sessions, trial_pages
 from marketplace.db import reading, run_tx
 from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
-from marketplace.web import SAFE, ZONE, ForeignOrigin, cause, marketplace, see_other, source
+from marketplace.web import SAFE, cause, marketplace, see_other, source
 from pos import clock
+from pos.origins import ForeignOrigin
 
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
 TOKEN, BROWSER = "token", "browser"
@@ -111,4 +112,4 @@ def enrolments(corner_id: str) -> str:
 
 
 def _page(name: str, **values: Any) -> str:
-    return render_template(f"marketplace/{name}.html", zone=ZONE, now=clock.to_text(clock.now()), page=name, **values)
+    return render_template(f"marketplace/{name}.html", zone=clock.HOME_ZONE, now=clock.to_text(clock.now()), page=name, **values)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from marketplace import enrolments, revocations
 from marketplace.db import reading
-from marketplace.web import ZONE, marketplace, see_other
+from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.errors import Invalid
 
@@ -21,7 +21,7 @@ def listing() -> str:
     with reading(marketplace().engine) as connection:
         waiting = enrolments.requests(connection, now=now)
         devices = revocations.devices(connection, now=now)
-    return render_template("marketplace/console_devices.html", waiting=waiting, devices=devices, zone=ZONE)
+    return render_template("marketplace/console_devices.html", waiting=waiting, devices=devices, zone=clock.HOME_ZONE)
 
 
 @pages.post("/<key_id>/confirmation")
@@ -44,7 +44,7 @@ def revocation_form(key_id: str) -> str:
     with reading(marketplace().engine) as connection:
         device = revocations.device(connection, key_id)
         highest = revocations.highest_counter(connection, device["corner_id"], key_id)
-    return render_template("marketplace/console_revocation.html", device=device, highest=highest, zone=ZONE)
+    return render_template("marketplace/console_revocation.html", device=device, highest=highest, zone=clock.HOME_ZONE)
 
 
 @pages.post("/<key_id>/revocation")

@@ -22,7 +22,6 @@ from sync.faults import FAULTS, Severity, severity
 from sync.heads import RINGS
 from sync.heartbeats import CODE
 
-ZONE = "Europe/Paris"
 LONGEST = 80
 SILENCES_S = (900, 3600, 86_400, 604_800)
 PRINTERS = ("ok", "fault", "offline", "unknown", "none")
@@ -48,7 +47,7 @@ def home() -> str:
     asked = {name: text for name in TEXTS if (text := request.args.get(name, "").strip()[:LONGEST])}
     return render_template(
         "marketplace/fleet.html",
-        zone=ZONE,
+        zone=clock.HOME_ZONE,
         now=now,
         since=lambda at: _seconds(now, at),
         groups=groups,
@@ -77,7 +76,7 @@ def corner(corner_id: str) -> str:
         devices = fleet.devices(connection, corner_id)
         return render_template(
             "marketplace/corner.html",
-            zone=ZONE,
+            zone=clock.HOME_ZONE,
             now=now,
             since=lambda at: _seconds(now, at),
             corner=standing,

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 
 from marketplace import dead_letters
 from marketplace.db import reading
-from marketplace.web import ZONE, marketplace, see_other
+from marketplace.web import marketplace, see_other
+from pos import clock
 from sync.documents import without_halves
 
 pages = Blueprint("letters", __name__, url_prefix="/events")
@@ -22,7 +23,7 @@ def listing() -> str:
     """Show the dead letters, then those set aside."""
     with reading(marketplace().engine) as connection:
         found = dead_letters.dead_letters(connection)
-    return render_template("marketplace/console_events.html", **found, zone=ZONE)
+    return render_template("marketplace/console_events.html", **found, zone=clock.HOME_ZONE)
 
 
 @pages.post("/retries")
@@ -38,7 +39,9 @@ def letter(**key: Any) -> str:
     """Show one dead letter, body and all."""
     with reading(marketplace().engine) as connection:
         found = dead_letters.dead_letter(connection, key)
-    return render_template("marketplace/console_event.html", letter=found, body=_laid_out(found["body"]), key=key, zone=ZONE)
+    return render_template(
+        "marketplace/console_event.html", letter=found, body=_laid_out(found["body"]), key=key, zone=clock.HOME_ZONE
+    )
 
 
 @pages.post(f"{ONE}/retry")

@@ -34,7 +34,6 @@ from sync.heads import RINGS, WHOLE_BP
 from sync.log import trials
 from sync.trials import reached
 
-ZONE = "Europe/Paris"
 PERCENTS = (1, 5, 10, 25, 50, 100)
 
 pages = Blueprint("trials", __name__, url_prefix="/trials")
@@ -121,7 +120,7 @@ def _page(shown: dict[str, Any] | None = None) -> str:
         rooms = [_room(connection, each) for each in overview.publications(connection)]
     return render_template(
         "marketplace/trials.html",
-        zone=ZONE,
+        zone=clock.HOME_ZONE,
         now=clock.to_text(clock.now()),
         page="trials",
         rooms=rooms,

@@ -30,7 +30,7 @@ from marketplace.tallies import Tallies
 from pos import languages
 from pos.errors import PosError, Unavailable
 from pos.languages import LANGUAGES, text_of, translations
-from pos.origins import Cause, cause_of
+from pos.origins import Cause, ForeignOrigin, cause_of
 from pos.words import words
 from sync.incoming import is_among, page_above, refuse_many_fields
 
@@ -39,8 +39,6 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON_PATHS = "/sync/"
 LANGUAGE_COOKIE = "language"
 YEAR_S = 31_536_000
-ZONE = "Europe/Paris"
-"""Where HQ sits: the console shows its times."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
@@ -57,12 +55,6 @@ HEADERS = {
 }
 
 logger = logging.getLogger(__name__)
-
-
-class ForeignOrigin(PosError):
-    """A form of another site tried to act here in the customer's name."""
-
-    status = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

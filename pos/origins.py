@@ -9,9 +9,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pos.errors import PosError
+
 OWN_SITES = frozenset({"same-origin", "none"})
 
 Cause = Literal["own", "foreign", "untold"]
+
+
+class ForeignOrigin(PosError):
+    """The request was sent by a page of another site, or does not say by which; nothing was done."""
+
+    status = 403
 
 
 def cause_of(*, site: str | None, origin: str | None, host: str) -> Cause:

@@ -41,6 +41,9 @@ LARGEST_FORM_BYTES = 16 * 1024
 HTTP_CODES = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 REFRESH_S = 4
 LEAST_FREE_BYTES = 256 * 1024
+PASSING = (RecordsBusy, DiskFull)
+"""What keeps records closed and may end without anybody's hand on them: they are opened again."""
+OPENED_AGAIN_S = 5.0
 
 
 def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Flask:
@@ -87,14 +90,13 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)
     app.register_error_handler(Exception, _unexpected)
-    if is_shared(app.extensions["comptoir"].ops):
-        app.wsgi_app = StaticFiles(app.wsgi_app, directory / MIRROR)  # type: ignore[method-assign]  # Flask's documented way
     app.extensions["comptoir-rounds"] = threading.Event()
+    _share(app)
     if sync:
-        _settle_prints(app.extensions["comptoir"])
         prices.start_watch(app.extensions["comptoir"], call=app.extensions["comptoir"].price_news)
-        start_rounds(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
-        start_rescans(app.extensions["comptoir"], call=app.extensions["comptoir-rounds"])
+        _start_on_records(app)
+        if isinstance(app.extensions["comptoir"].trouble, PASSING):
+            threading.Thread(target=_await_records, args=(app,), name="records", daemon=True).start()
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
 
@@ -110,13 +112,46 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
         upgrade_catalog(catalog.path, now=clock.now())
     except (DatabaseError, DiskFull, OSError):
         LOG.exception("the catalogue could not be brought to this version; the next round fetches another")
+    _open_records(kiosk)
+    return kiosk
+
+
+def _open_records(kiosk: web.Kiosk) -> None:
     try:
-        kiosk.ops = open_kept_ops(directory)
-        if (answer := kiosk.ops.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+        records = open_kept_ops(kiosk.directory)
+        if (answer := records.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
             raise DatabaseError(answer)
     except (DatabaseError, Unavailable, OSError) as problem:
         _close_records(kiosk, problem)
-    return kiosk
+        return
+    kiosk.ops = records
+    kiosk.trouble = None
+
+
+def _await_records(app: Flask) -> None:
+    """Open the records once what keeps them closed has passed, and start what works on them."""
+    kiosk: web.Kiosk = app.extensions["comptoir"]
+    pause = threading.Event()
+    while isinstance(kiosk.trouble, PASSING):
+        _makes_room(kiosk, kiosk.trouble)
+        pause.wait(OPENED_AGAIN_S)
+        _open_records(kiosk)
+        _start_on_records(app)
+    _share(app)
+
+
+def _share(app: Flask) -> None:
+    if is_shared(app.extensions["comptoir"].ops):
+        mirror = app.extensions["comptoir"].directory / MIRROR
+        app.wsgi_app = StaticFiles(app.wsgi_app, mirror)  # type: ignore[method-assign]  # Flask's documented way
+
+
+def _start_on_records(app: Flask) -> None:
+    """Start what works on the records in the background, unless they are closed."""
+    kiosk: web.Kiosk = app.extensions["comptoir"]
+    _settle_prints(kiosk)
+    start_rounds(kiosk, call=app.extensions["comptoir-rounds"])
+    start_rescans(kiosk, call=app.extensions["comptoir-rounds"])
 
 
 def _settle_prints(kiosk: web.Kiosk) -> None:
@@ -155,7 +190,7 @@ def _is_damage(problem: Exception) -> bool:
 
 
 def _refusal(problem: PosError) -> Response:
-    if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(problem):
+    if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(web.kiosk(), problem):
         try:
             return current_app.make_response(current_app.dispatch_request())
         except PosError as again:
@@ -165,12 +200,11 @@ def _refusal(problem: PosError) -> Response:
     return _answer(problem.code, problem.status, problem.detail, problem.data)
 
 
-def _makes_room(problem: Exception) -> bool:
+def _makes_room(kiosk: web.Kiosk, problem: Exception) -> bool:
     """Give the reserved space to what a full disk refused: it was undone whole, so the same tap can be carried out again.
 
     Opening the catalogue to read takes a few pages of space as well, and says it less clearly than a write.
     """
-    kiosk = web.kiosk()
     is_full = isinstance(problem, DiskFull) or shutil.disk_usage(kiosk.directory).free < LEAST_FREE_BYTES
     if not is_full or not release_reserve(kiosk.directory):
         return False

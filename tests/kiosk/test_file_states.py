@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from flask.testing import FlaskClient
 
 from kiosk.app import create_app
 from kiosk.commands import kiosk as commands
-from pos.db import connect, write
+from pos.db import Store, connect, write
+from pos.errors import DiskFull
+from pos.ops import RESERVE, open_kept_ops
 from tests import world
 
 NOBODY = 65534
@@ -46,6 +49,17 @@ def unprivileged() -> Iterator[None]:
         yield
     finally:
         os.seteuid(before)
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each start of the rounds found the records open; of the app's threads only the one that awaits them runs."""
+    started: list[bool] = []
+    monkeypatch.setattr("kiosk.app.OPENED_AGAIN_S", 0.05)
+    monkeypatch.setattr("kiosk.app.start_rounds", lambda kiosk, **_: started.append(kiosk.ops is not None))
+    for name in ("start_rescans", "prices.start_watch", "paper.warm_up"):
+        monkeypatch.setattr(f"kiosk.app.{name}", lambda *_, **__: None)
+    return started
 
 
 def newer(directory: Path) -> None:
@@ -153,6 +167,43 @@ def test_records_held_by_another_program_are_asked_for_again(client: FlaskClient
 
     assert (refused.status_code, 'data-code="records_busy"' in refused.text) == (503, True)
     assert client.post("/selections", data={"listing": "101"}).status_code == 303
+
+
+def test_records_held_at_the_start_are_opened_once_they_are_let_go(kiosk: world.Kiosk, rounds: list[bool]) -> None:
+    with kiosk.ops_write() as ops:
+        ops.execute("insert into setting (name, value) values ('held', '1')")
+        app = create_app(kiosk.directory, sync=True)
+        client = app.test_client()
+        assert 'data-code="records_busy"' in client.post("/selections", data={"listing": "101"}).text
+        assert not any(rounds)
+    await_records()
+
+    assert client.post("/selections", data={"listing": "101"}).status_code == 303
+    assert rounds[-1]
+
+
+@pytest.mark.usefixtures("rounds")
+def test_a_disk_full_at_the_start_is_given_the_reserve(kiosk: world.Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve = kiosk.directory / RESERVE
+    reserve.touch()
+
+    def opened(directory: Path) -> Store:
+        if reserve.exists():
+            raise DiskFull("the disk is full")
+        return open_kept_ops(directory)
+
+    monkeypatch.setattr("kiosk.app.open_kept_ops", opened)
+    app = create_app(kiosk.directory, sync=True)
+    await_records()
+
+    assert app.test_client().post("/selections", data={"listing": "101"}).status_code == 303
+    assert "disk_full" in app.extensions["comptoir"].faults
+
+
+def await_records() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "records":
+            thread.join(30)
 
 
 def contents(path: Path) -> bytes:

@@ -88,6 +88,12 @@ class Front:
         except (TimeoutError, asyncio.CancelledError):
             protocol.response_str(408, [("Connection", "close")], "the body came too slowly")
             return
+        try:
+            await self._answer(scope, protocol, body)
+        finally:
+            self._held_bytes -= len(body)
+
+    async def _answer(self, scope: Scope, protocol: HTTPProtocol, body: bytes) -> None:
         if self._inside >= self._limits.inside:
             protocol.response_str(503, [("Retry-After", str(spread_s()))], "too many at once")
             return
@@ -104,7 +110,7 @@ class Front:
     async def _body(self, scope: Scope, protocol: HTTPProtocol) -> bytes:
         """Return the body, cut short where it is longer than the app takes: it refuses that by the length alone.
 
-        Raises: TimeoutError, and CancelledError where newer bodies need the room.
+        Its bytes are held until they are given back. Raises: TimeoutError, and CancelledError where newer bodies need the room.
         """
         most, length = largest_body(scope.path), _announced(scope)
         if length == 0 or (length or 0) > most:
@@ -120,15 +126,20 @@ class Front:
                     if len(body) > most:
                         break
                     self._make_room(but=task)
+            if len(body) < (length or 0):
+                raise TimeoutError
+        except BaseException:
+            self._held_bytes -= len(body)
+            raise
         finally:
             del self._coming[task]
-            self._held_bytes -= len(body)
-        if len(body) < (length or 0):
-            raise TimeoutError
         return bytes(body)
 
     def _make_room(self, *, but: asyncio.Task[Any]) -> None:
-        """Send the oldest bodies away while all of them hold too much."""
+        """Send the oldest bodies away while all of them hold too much.
+
+        Raises: TimeoutError where what waits for threads leaves none, even so.
+        """
         held_bytes = self._held_bytes
         for task, body in self._coming.items():
             if held_bytes <= self._limits.held_bytes:
@@ -136,6 +147,8 @@ class Front:
             if task is not but:
                 task.cancel()
                 held_bytes -= len(body)
+        if held_bytes > self._limits.held_bytes:
+            raise TimeoutError
 
     def _ask(self, environ: dict[str, Any]) -> Answer:
         answer = Answer()

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from granian.constants import Interfaces
+from granian.server.embed import Server
 
 from marketplace.front import MOST_FORM_BYTES, Front, Limits
+from tests.processes import free_port, is_free
 
 T = TypeVar("T")
 QUICK = Limits(body_s=0.1, body_bytes_a_s=2**30)
@@ -153,6 +156,63 @@ def test_no_more_requests_wait_for_threads_than_there_is_room_for() -> None:
     answers = run(crowd())
     assert [answer[0] for answer in answers] == [503, 200, 200, 200]
     assert answers[0][1][0][0] == "Retry-After"
+
+
+def test_bodies_count_until_they_are_answered() -> None:
+    held = threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        held.wait(5)
+        return echo(environ, start_response)
+
+    async def crowd() -> list[tuple[Any, ...]]:
+        front = Front(slow, limits=Limits(held_bytes=2500))
+        inside = [asyncio.create_task(ask(front, Protocol(b"a" * 1000), headers=length(1000))) for _ in range(2)]
+        await asyncio.sleep(0)
+        refused = await ask(front, Protocol(b"a" * 1000), headers=length(1000))
+        held.set()
+        answered = await asyncio.gather(*inside)
+        return [refused, *answered, await ask(front, Protocol(b"a" * 2500), headers=length(2500))]
+
+    assert [answer[0] for answer in run(crowd())] == [408, 200, 200, 200]
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 9000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_whoever_leaves_in_the_middle_of_a_body_leaves_nothing_behind(
+    headers: bytes, is_reset: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head = b"POST /console/login HTTP/1.1\r\nHost: x\r\n"
+    port = free_port()
+
+    async def leave() -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        chunk = b"7d0\r\n" if b"chunked" in headers else b""
+        writer.write(head + headers + b"\r\n\r\n" + chunk + b"a" * 2000)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        if is_reset:
+            writer.transport.abort()
+        writer.close()
+
+    async def visit() -> bytes:
+        server = Server(Front(echo, limits=Limits(held_bytes=2500)), port=port, interface=Interfaces.RSGI, log_enabled=False)
+        serving = asyncio.create_task(server.serve())
+        while is_free(port):
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            await leave()
+        await asyncio.sleep(0.1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b"Connection: close\r\nContent-Length: 2400\r\n\r\n" + b"a" * 2400)
+        answer = await reader.read()
+        writer.close()
+        server.stop()
+        await serving
+        return answer
+
+    assert run(visit()).startswith(b"HTTP/1.1 200 ")
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_file_is_named_and_not_read(tmp_path: Path) -> None:

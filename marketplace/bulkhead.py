@@ -18,7 +18,7 @@ SOONEST_S, LATEST_S = 5, 30
 
 
 class Overloaded(Unavailable):
-    """More requests of this kind than there are places for; nothing was read. `data` carries `retry_after_s`."""
+    """More requests of this kind than there are places for; nothing was done. `data` carries `retry_after_s`."""
 
 
 class Bulkhead:

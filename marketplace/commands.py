@@ -21,7 +21,7 @@ from marketplace.problems import FeedRefused
 from marketplace.publishing import keys_path, sync_path
 from pos import clock
 from pos.privacy import advice, open_to_others
-from sync.addresses import Host, WebAddress
+from sync.addresses import Host, WebAddress, bracketed
 from sync.keys import ROOT
 from sync.locks import serve_alone
 from sync.repository import renew
@@ -89,7 +89,7 @@ def import_command(feed: Path, directory: Path, *, confirm_withdrawals: bool) ->
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
-    with serve_alone(directory, address=f"http://{host}:{port}/"):
+    with serve_alone(directory, address=f"http://{bracketed(host)}:{port}/"):
         with opened(directory):
             renew(sync_path(directory), keys_path(directory), now=clock.now())
         if wide := open_to_others(directory, public={sync_path(directory).name}):

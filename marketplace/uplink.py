@@ -1,7 +1,7 @@
 """`/sync/v1/…`: enrolment, and the events corners send; files are served in front. What the bytes mean: docs/protocol.md.
 
 Invariant: a request of the fleet gets no more than its own few places in this process; whoever finds none is sent away before
-its body is read or its signature checked, so that the shop goes on.
+its signature is checked or its events are read, so that the shop goes on.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
+import pytest
 from click.testing import CliRunner
 
 from marketplace.commands import marketplace
 from pos.errors import PosError
+from sync.locks import SERVER_FILE
 from tests.marketplace import world
 
 
@@ -42,3 +45,11 @@ def test_what_fails_says_so_in_a_line(tmp_path: Path) -> None:
     assert said.endswith("Error: 1 problem(s): nothing was imported\n")
     assert run("import", tmp_path / "nothing", "--dir", hq)[0] == 2
     assert run("publish")[0] == 2
+
+
+def test_where_a_marketplace_serves_is_written_as_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("init", "--dir", tmp_path / "hq")
+    monkeypatch.setattr("marketplace.commands._refuse_taken_port", Mock(side_effect=OSError))
+    run("serve", "--dir", tmp_path / "hq", "--host", "::1", "--port", "8000")
+
+    assert (tmp_path / "hq" / SERVER_FILE).read_text().endswith(" on http://[::1]:8000/\n")

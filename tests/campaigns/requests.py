@@ -355,6 +355,8 @@ def fault_of(request: Request, answer: Answer) -> str:
     """Return what is wrong with an answer, or nothing."""
     if answer.status >= 500 and answer.status != 503:
         return f"answers {answer.status}"
+    if answer.status == 412:
+        return ""  # A condition the request itself made of a file.
     if answer.status < 400 or request.method in ("HEAD", "head") or not answer.body:
         return "" if answer.status < 400 or request.method == "HEAD" else f"{answer.status} without a word"
     kind = answer.headers.get("content-type", "").partition(";")[0]

@@ -31,7 +31,7 @@ from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsBusy
 from pos.file_states import catalog_problem, records_problem, state_of
 from pos.ops import keep_reserve, open_kept_ops, release_reserve
 from pos.slip_proofs import SlipAltered
-from sync.incoming import Request, Whole, page_above, refuse_many_fields
+from sync.incoming import PlainRequest, Whole, page_above, refuse_many_fields
 from sync.media import MediaStore
 from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
@@ -59,7 +59,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         SESSION_COOKIE_NAME="none",
     )
     app.jinja_environment = Pages
-    app.request_class = Request
+    app.request_class = PlainRequest
     app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False

@@ -21,7 +21,7 @@ from marketplace.places import DIRECTORY_VARIABLE, read_place
 from marketplace.publishing import sync_path
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
-from sync.incoming import Request, Whole
+from sync.incoming import PlainRequest, Whole
 from sync.processes import end_with_parent
 from sync.static_files import StaticFiles
 
@@ -50,7 +50,7 @@ def create_app(
     engine = open_engine(place.database)
     app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
     address = (public_url or place.public_url).rstrip("/")
-    app.request_class = Request
+    app.request_class = PlainRequest
     app.url_map.converters["int"] = Whole
     with reading(engine) as connection:
         secret = setting(connection, "secret_key")

@@ -16,7 +16,7 @@ from werkzeug.routing import IntegerConverter, MapAdapter
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 
 
-class Request(flask.Request):
+class PlainRequest(flask.Request):
     """A request whose query is ASCII and whose `host` is a name that can be, or "".
 
     Bytes sent as they are count as if they had been percent-encoded (RFC 3986 §2.1). A label over 63 letters (RFC 1035 §2.3.4)
@@ -51,7 +51,7 @@ def refuse_many_fields() -> None:
 
 
 def is_among(header: str, hosts: Collection[str]) -> bool:
-    """Tell whether `Request.host` is one of these hosts, whatever the port; `.example.org` stands for all below it.
+    """Tell whether `PlainRequest.host` is one of these hosts, whatever the port; `.example.org` stands for all below it.
 
     Done here because werkzeug cuts a trusted host at its first colon, so that no IPv6 address is ever one.
     """

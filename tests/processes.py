@@ -22,7 +22,8 @@ from urllib.request import urlopen
 from comptoir import main
 from pos.privacy import UMASK
 
-START_S = 40
+START_S = 120
+"""Of a machine that does much else, too; one that starts at all starts sooner."""
 FIRST_PORT, MANY_PORTS = 20_000, 12_000
 PORTS = (FIRST_PORT + number % MANY_PORTS for number in count(os.getpid() * 997))
 

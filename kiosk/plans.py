@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from kiosk import web
 from kiosk.tariffs import tariffs
 from pos import plans as published
-from pos.eligibility import Acquisition
+from pos.eligibility import ACQUISITIONS, Acquisition
 from pos.errors import Invalid
 from pos.months import Span, spans
 from pos.plans import Plan
@@ -42,15 +42,15 @@ def plans() -> Response:
         for line in (Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=()),)
         if acquisition in plan.body["acquisitions"] and (here is None or plan.partner_id == here.partner.get("partner_id"))
     ]
-    situations = [(name, web.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in get_args(Acquisition)]
+    situations = [(name, web.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in ACQUISITIONS]
     return web.page("plans.html", rows=rows, acquisition=acquisition, situations=situations)
 
 
 def _acquisition() -> Acquisition:
     wished = request.args.get("acquisition") or "new"
-    if wished not in get_args(Acquisition):
+    if wished not in ACQUISITIONS:
         raise Invalid("not a way to get a plan", field="acquisition")
-    return cast(Acquisition, wished)
+    return wished
 
 
 def _exit_cents(plan: Plan, law: dict[str, Any] | None) -> int | None:

@@ -18,7 +18,7 @@ from kiosk.specs import spec_rows
 from kiosk.tariffs import Tariffs, tariffs
 from pos import claims, offers, plans, skus, totals
 from pos.credit import CreditNotice, credit_notice
-from pos.eligibility import Acquisition, Eligibility
+from pos.eligibility import ACQUISITIONS, Acquisition, Eligibility
 from pos.levies import copy_levy_cents
 from pos.months import Span, spans
 from pos.offers import Offer, Rung
@@ -32,7 +32,6 @@ MOST_SIBLINGS = 12
 MOST_OPTIONS = 12
 EXIT_MONTHS = (3, 6, 12, 18)
 CONNECTED_FORMS = frozenset({"phone"})
-ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from marketplace.slips import Reading
-from pos.eligibility import Acquisition, PlanLine, check_selection
+from pos.eligibility import ACQUISITIONS, Acquisition, PlanLine, check_selection
 from pos.errors import NotEligible, Refused
-from pos.selections import ACQUISITIONS
 
 ASKS = "asks_acquisition"
 """What a form carries that puts the question: a choice left open there is a gap, elsewhere it was not asked."""

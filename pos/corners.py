@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos import clock, outbox
+from pos.catalog import EDITION
 from pos.errors import Invalid, NotFound
+from pos.ops import store_setting
+
+JUDGED = "corner_judged"
+"""The setting that names the corner document which was judged when it was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,27 @@ def read_corner(document: dict[str, Any]) -> Corner:
     document = without_unfit(document)
     for field, reason in wrong_in(CornerDocument, document):
         raise Invalid(f"{field}: {reason}", field=field, reason=reason)
+    return _corner_of(document)
+
+
+def store_corner(ops: Database, document: dict[str, Any]) -> None:
+    """Keep a corner document, and that it was judged, so that no start judges it again; runs inside the caller's `write`.
+
+    Raises: Invalid as `read_corner`.
+    """
+    corner = read_corner(document)
+    is_whole = (*corner.planogram, *corner.clerks) == (*document["planogram"], *document["clerks"])
+    store_setting(ops, "corner", document)
+    [(text,)] = ops.execute("select value from setting where name = 'corner'")
+    store_setting(ops, JUDGED, _name_of(text) if is_whole else None)
+
+
+def _name_of(text: str) -> str:
+    """Name a document as stored, and the edition of what it was judged by."""
+    return f"{EDITION} {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _corner_of(document: dict[str, Any]) -> Corner:
     return Corner(
         corner_id=document["corner_id"],
         corner_no=document["corner_no"],
@@ -77,11 +104,11 @@ def corner(ops: Database) -> Corner:
 
     Raises: NotFound before enrolment, and while the document is one that no page could show.
     """
-    row = ops.execute("select value from setting where name = 'corner'").fetchone()
-    if row is None:
+    stored = dict(ops.execute("select name, value from setting where name in ('corner', ?)", [JUDGED]).fetchall())
+    if "corner" not in stored:
         raise NotFound("this kiosk is not enrolled")
     try:
-        return _read_text(row[0])
+        return _read_text(stored["corner"], stored.get(JUDGED, ""))
     except Invalid as problem:
         # It must not take the screens down: the next round may bring another.
         raise NotFound(f"the corner document cannot be read: {problem.detail}") from problem
@@ -96,9 +123,14 @@ def zone_of(ops: Database) -> str:
 
 
 @lru_cache(maxsize=8)
-def _read_text(text: str) -> Corner:
-    """Read a corner document as it is stored; every page asks for it, and the same text is the same corner."""
-    return read_corner(json.loads(text))
+def _read_text(text: str, judged: str) -> Corner:
+    """Read a corner document as it is stored; every page asks for it, and the same text is the same corner.
+
+    `judged` is the JSON text of what was last judged when it was stored: only another document is judged here, since loading what
+    judges costs a kiosk a quarter of a second before its first page.
+    """
+    document = json.loads(text)
+    return _corner_of(document) if judged == json.dumps(_name_of(text)) else read_corner(document)
 
 
 def demo_devices(ops: Database, corner: Corner) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pos.totals import PlanTerms
 
 Acquisition = Literal["new", "port", "renewal"]
+ACQUISITIONS: tuple[Acquisition, ...] = get_args(Acquisition)
 
 NOTES = frozenset({"no_device_discount"})
 """Reasons that inform without refusing: the device and the plan can be taken together, to no advantage."""

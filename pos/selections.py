@@ -17,14 +17,13 @@ from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
 from pos.corners import zone_of
-from pos.eligibility import Acquisition, Eligibility, PlanLine, check_selection
+from pos.eligibility import ACQUISITIONS, Eligibility, PlanLine, check_selection
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
 from pos.line_facts import Wish, chosen_options, line_facts
 from pos.offers import Offer
 from pos.tokens import MAX_LINES, MangledToken, Token
 from pos.totals import Line, Totals, line_totals, selection_totals
 
-ACQUISITIONS: tuple[Acquisition, ...] = ("new", "port", "renewal")
 MOST_UNITS = 9
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos import clock
-from pos.corners import read_corner
+from pos.corners import read_corner, store_corner
 from pos.db import Store
 from pos.errors import Invalid
 from pos.ops import store_setting
@@ -176,7 +176,7 @@ def _store(
     with ops.write() as database:
         for name in ("corner_sha256", "key_id", "stream", "first_counter"):
             store_setting(database, name, answer[name])
-        store_setting(database, "corner", document)
+        store_corner(database, document)
         store_setting(database, "marketplace_url", client.base_url)
         store_setting(database, "acked", 0)
         store_setting(database, "sync_faults", {})

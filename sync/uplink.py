@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlite_utils import Database
 
 from pos import clock, outbox
-from pos.corners import read_corner
+from pos.corners import store_corner
 from pos.db import Store
 from pos.errors import Invalid
 from pos.ops import setting, store_setting
@@ -212,10 +212,9 @@ def _accept(ops: Store, answer: dict[str, Any], stubs: Mapping[int, str], *, now
 def _store_corner(database: Database, corner: dict[str, Any]) -> None:
     try:
         document, sha256 = corner["document"], corner["sha256"]
-        read_corner(document)
+        store_corner(database, document)
     except (KeyError, TypeError, Invalid) as problem:
         raise Malformed(f"not a corner document: {problem}") from problem
     if corner_sha256(document) != sha256:
         raise Untrusted("the corner document is not what was announced")
-    store_setting(database, "corner", document)
     store_setting(database, "corner_sha256", sha256)

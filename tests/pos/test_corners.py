@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,31 @@ def test_a_check_of_nothing_leaves_no_trace(kiosk: Kiosk) -> None:
     with pytest.raises(Invalid):
         check(kiosk, "A1", "stolen")
     assert kiosk.ops.read().execute("select count(*) from outbox").fetchone() == (0,)
+
+
+def test_a_document_judged_when_it_was_stored_is_not_judged_again(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        corners.store_corner(ops, world.corner_document())
+    program = f"""
+import sys
+from pathlib import Path
+from pos import corners
+from pos.ops import open_ops
+store = open_ops(Path({str(kiosk.ops.path)!r}))
+print(corners.corner(store.read()).city, "pydantic" in sys.modules)
+with store.write() as ops:
+    ops.execute("update setting set value = json_set(value, '$.city', 'Rezé') where name = 'corner'")
+print(corners.corner(store.read()).city, "pydantic" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.split("\n")[:2] == ["Nantes False", "Rezé True"]
+
+
+def test_a_document_with_an_unfit_clerk_is_stored_and_judged_each_time(kiosk: Kiosk) -> None:
+    document = world.corner_document()
+    document["clerks"][0]["name"] = ""
+    with kiosk.ops_write() as ops:
+        corners.store_corner(ops, document)
+
+    assert [clerk["clerk_id"] for clerk in corners.corner(kiosk.ops.read()).clerks] == ["idriss"]

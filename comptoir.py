@@ -30,7 +30,7 @@ PARTS = {
 
 # Both ends of one errand, each living in the part whose directory it works on.
 ERRANDS = {
-    "export": "marketplace.bundles:export_command",
+    "export": "marketplace.publishing.bundles:export_command",
     "import": "kiosk.bundles:import_command",
 }
 

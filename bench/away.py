@@ -23,10 +23,10 @@ from bench.front import Front, nginx
 from bench.measure import MemoryWatch, Row
 from bench.world import MARKETPLACE_PORT, NGINX_PORT, enrol, process, sync
 from marketplace.db import open_engine, reading, rows, run_tx
-from marketplace.places import read_place
-from marketplace.publishing import publish_market
+from marketplace.installation import read_place
+from marketplace.publishing.publications import publish_market
 from pos import clock
-from sync.log import mark_dirty
+from sync.hq.log import mark_dirty
 
 MARKET = "fr"
 EVERY = timedelta(minutes=10)

@@ -27,7 +27,7 @@ from demo.kiosks import Kiosk
 from demo.usage import cpu_s, server_processes
 from demo.wire import Tally, Wire
 from pos import clock
-from sync.schedule import POLL_S
+from sync.corner.schedule import POLL_S
 
 FLEETS = (500, 5_000, 50_000)
 OUTAGE_S = 3 * 3600.0
@@ -180,7 +180,7 @@ def _drain(kiosks: int, inputs: Inputs, assumed: Assumed) -> Iterator[tuple[str,
     bounded = simulate_return(_herd(kiosks, max(1, int(cores * assumed.full_at / batch_cpu_s))))
     shown = f"{bounded.drained_s / 60:.1f} min, {bounded.refused:,} refused"
     what = f"after {OUTAGE_S / 3600:g} h without HQ: most polls/s"
-    yield what, "simulated with `sync.schedule`", f"{bounded.peak_polls_rps:,} (usual {bounded.usual_rps:,.0f})"
+    yield what, "simulated with `sync.corner.schedule`", f"{bounded.peak_polls_rps:,} (usual {bounded.usual_rps:,.0f})"
     yield f"… most batches/s, {slips:.0f} slips in each", "simulated; about N / 260", f"{bounded.peak_uplinks_rps:,}"
     yield "… cores of HQ that this takes", "batches/s · (batch_cpu_s + slips · slip_cpu_s) / full_at", f"{cores}"
     yield "… until the last has delivered", "simulated with that many cores", shown

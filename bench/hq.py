@@ -15,9 +15,9 @@ from demo.corners import remove_corners
 from pos import clock, outbox
 from pos.db import Store, connect, write
 from pos.ops import open_ops
-from sync.client import Client
-from sync.rounds import run_round
-from sync.schedule import POLL_S
+from sync.corner.client import Client
+from sync.corner.rounds import run_round
+from sync.corner.schedule import POLL_S
 
 KIOSKS = 500
 HOUR_S = 3600

@@ -22,7 +22,7 @@ from demo.following import Poll
 from demo.kiosks import Kiosk
 from demo.wire import Tally, Wire
 from marketplace.db import open_engine, reading, rows
-from marketplace.places import read_place
+from marketplace.installation import read_place
 from pos import clock
 from sync.errors import SyncError
 

@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Engine
 from sqlite_utils import Database
 
 from marketplace import tables
-from marketplace.corners import corner_document
 from marketplace.db import changed, open_engine, reading, rows, run_tx
-from marketplace.enrolments import enrol_device, start_enrolment
-from marketplace.places import Place, read_place
-from marketplace.publishing import replica_path
+from marketplace.fleet.corners import corner_document
+from marketplace.fleet.enrolments import enrol_device, start_enrolment
+from marketplace.installation import Place, read_place
+from marketplace.publishing.publications import replica_path
 from pos import clock, outbox, tokens
 from pos.db import Store
 from pos.errors import NotFound, PosError
@@ -35,7 +35,7 @@ from pos.ops import open_ops, store_setting
 from pos.selections import add_line, start_selection
 from pos.slips import Device, issue_slip
 from pos.tokens import Token
-from sync.enrolment import corner_sha256
+from sync.corner.enrolment import corner_sha256
 
 PREFIX = "load-"
 FIRST_NUMBER = 900_000

@@ -1,7 +1,7 @@
 """A simulated fleet against a running marketplace: each corner asks, backs off and sends as a kiosk does, on its own connection.
 
 It measures what the marketplace answers. Corners build no catalogues and draw no pages, so that hundreds of them fit into a part
-of one core; what they ask for, and when, is what kiosks ask for: `sync.schedule`, `demo.following`, `demo.kiosks`.
+of one core; what they ask for, and when, is what kiosks ask for: `sync.corner.schedule`, `demo.following`, `demo.kiosks`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from demo.kiosks import HEARTBEAT_S, Kiosk
 from demo.usage import cpu_s, server_processes
 from demo.wire import Kind, Tally, Wire
 from pos.errors import Invalid, Unavailable
-from sync import schedule
+from sync.corner import schedule
 from sync.errors import SyncError
 
 THREADS = 32

@@ -1,4 +1,4 @@
-"""The herd that comes back after an outage, simulated second by second: kiosks ask by the real `sync.schedule`, HQ is bounded.
+"""The herd that comes back after an outage, simulated second by second: kiosks ask by `sync.corner.schedule`, HQ is bounded.
 
 Nothing is sent. It shows what the schedule alone does to a fleet: how many ask in a second, how many are refused, and when the
 last one has delivered. Source: reference/sync.md §3.11 and fault 29.
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from sync.schedule import POLL_S, first_delay_s, next_delay_s
+from sync.corner.schedule import POLL_S, first_delay_s, next_delay_s
 
 CALM_S = 120.0
 """How long HQ is well before the outage, so that it finds every kiosk in its usual pace."""
@@ -51,8 +51,8 @@ class Return:
 def simulate_return(herd: Herd) -> Return:
     """Let every kiosk run into the outage and out of it, and return how that went.
 
-    Each kiosk has events to deliver when HQ is back: its first round brings one batch and one poll, as in `sync.rounds`, and the
-    poll alone from then on. Raises: RuntimeError when a kiosk has not delivered half an hour after HQ's return.
+    Each kiosk has events to deliver when HQ is back: its first round brings one batch and one poll, as in `sync.corner.rounds`,
+    and the poll alone from then on. Raises: RuntimeError when a kiosk has not delivered half an hour after HQ's return.
     """
     chances = Random(herd.seed)  # noqa: S311 - a simulation that can be repeated, not a secret
     back_at = CALM_S + herd.outage_s

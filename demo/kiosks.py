@@ -11,9 +11,9 @@ from demo.corners import Outbox, Slips
 from demo.following import Poll
 from demo.wire import Wire
 from pos import clock
+from sync.corner.uplink import FORMAT, MAX_EVENTS, PATH
 from sync.errors import Malformed
 from sync.signatures import signer
-from sync.uplink import FORMAT, MAX_EVENTS, PATH
 
 HEARTBEAT_S = 600.0
 """A kiosk that sends nothing else says this often how it stands."""

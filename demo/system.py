@@ -24,10 +24,10 @@ from urllib.request import urlopen
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
 from marketplace.db import create_tables, open_engine
-from marketplace.enrolments import start_enrolment
-from marketplace.feeds import import_feed
-from marketplace.places import read_place, start_place
-from marketplace.publishing import publish_all, sync_path
+from marketplace.feeds.imports import import_feed
+from marketplace.fleet.enrolments import start_enrolment
+from marketplace.installation import read_place, start_place
+from marketplace.publishing.publications import publish_all, sync_path
 from pos import clock
 from pos.errors import PosError, Unavailable
 from pos.privacy import take_over

@@ -20,9 +20,11 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, counter, home, media, paper, plans, prices, print_jobs, selections, skus, slips, status, web
+from kiosk import browse, compare, home, media, plans, prices, selections, skus, slips, status, web
 from kiosk.background import start_rounds
+from kiosk.counter import pages as counter
 from kiosk.pages import Pages, page_environments
+from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
 from pos.catalog import upgrade_catalog
@@ -31,9 +33,9 @@ from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsBusy
 from pos.file_states import catalog_problem, records_problem, state_of
 from pos.ops import keep_reserve, open_kept_ops, release_reserve
 from pos.slip_proofs import SlipAltered
+from sync.corner.media import MediaStore
+from sync.corner.mirrors import MIRROR, is_shared
 from sync.incoming import PlainRequest, Whole, page_above, refuse_many_fields
-from sync.media import MediaStore
-from sync.mirrors import MIRROR, is_shared
 from sync.static_files import StaticFiles
 
 LOG = logging.getLogger("kiosk")

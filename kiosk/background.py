@@ -15,20 +15,21 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import prices, print_jobs, web
+from kiosk import prices, web
+from kiosk.printing import print_jobs
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import PosError
 from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
-from sync import schedule
 from sync.catalog_files import drop_damaged
-from sync.client import Client
+from sync.corner import schedule
+from sync.corner.client import Client
+from sync.corner.media import BUDGET_BYTES, Fetched, MediaStore
+from sync.corner.rounds import RoundReport, run_round, send_beside
 from sync.errors import Busy
 from sync.locks import LOCK_FILE, hold
-from sync.media import BUDGET_BYTES, Fetched, MediaStore
-from sync.rounds import RoundReport, run_round, send_beside
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)

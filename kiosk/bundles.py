@@ -10,11 +10,11 @@ from kiosk.directories import directory_option, open_records
 from pos import clock
 from pos.corners import corner
 from pos.db import Store
-from sync.folder import Folder
+from sync.corner.folder import Folder
+from sync.corner.mirrors import FOLDER
+from sync.corner.trust import Trust
 from sync.follower import Wanted, follow
 from sync.locks import LOCK_FILE, hold
-from sync.mirrors import FOLDER
-from sync.trust import Trust
 
 
 @click.command("import")

@@ -16,12 +16,12 @@ from typing import Any
 import click
 from sqlite_utils import Database
 
-from kiosk import print_jobs
 from kiosk.app import create_app
 from kiosk.background import Rounds
 from kiosk.directories import directory_option, open_records
 from kiosk.doctor import doctor_command
 from kiosk.door import KioskServer
+from kiosk.printing import print_jobs
 from kiosk.status import describe
 from pos import clock
 from pos.db import Store
@@ -29,12 +29,12 @@ from pos.errors import NotFound, PosError
 from pos.ops import open_ops, setting, store_setting
 from pos.privacy import take_over
 from sync.addresses import Host, HostAndPort, WebAddress, bracketed
-from sync.client import Client
-from sync.enrolment import enrol
+from sync.corner.client import Client
+from sync.corner.enrolment import enrol
+from sync.corner.media import BUDGET_BYTES, Fetched, MediaStore
+from sync.corner.mirrors import MIRRORS, SHARED
+from sync.corner.rounds import RoundReport
 from sync.locks import serve_alone
-from sync.media import BUDGET_BYTES, Fetched, MediaStore
-from sync.mirrors import MIRRORS, SHARED
-from sync.rounds import RoundReport
 
 LAST_S = 3.0
 """How long requests and prints under way may take to end once the process is told to stop."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from kiosk import printers
 from kiosk.directories import directory_option, open_records
+from kiosk.printing import printers
 from pos import clock, outbox
 from pos.catalog import upgrade_catalog
 from pos.corners import corner
@@ -25,12 +25,12 @@ from pos.privacy import advice, open_to_others
 from pos.slip_proofs import SlipAltered, altered
 from pos.slips import load_device
 from sync.channels import damaged_channels
-from sync.client import Client
+from sync.corner.client import Client
+from sync.corner.mirrors import open_trust
+from sync.corner.rounds import REPLACED, REVOKED
 from sync.follower import Wanted
 from sync.heads import decode_head
 from sync.locks import LOCK_FILE, hold
-from sync.mirrors import open_trust
-from sync.rounds import REPLACED, REVOKED
 
 LEAST_FREE_BYTES = 200 * 2**20
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -19,9 +19,9 @@ from pos.errors import PosError
 from pos.ops import setting, store_setting
 from pos.slip_proofs import SlipAltered, altered
 from sync.catalog_files import drop_damaged
+from sync.corner.rescan import Pause, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 from sync.errors import Busy
 from sync.locks import LOCK_FILE, hold
-from sync.rescan import Pause, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 
 LOG = logging.getLogger("kiosk.rescan")
 LOOK_EVERY_S = 300.0

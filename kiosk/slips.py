@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from flask import Blueprint, Response, g, request
 
-from kiosk import print_jobs, printers, qr, web
+from kiosk import web
+from kiosk.printing import print_jobs, printers, qr
 from pos import clock, slips, tokens
 from pos.errors import PrinterOffline
 from pos.slips import Slip

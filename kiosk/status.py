@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from kiosk import print_jobs, web
+from kiosk import web
+from kiosk.printing import print_jobs
 from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError

@@ -35,8 +35,8 @@ from pos.months import plan_spans, spans
 from pos.origins import ForeignOrigin, cause_of
 from pos.totals import Line
 from pos.words import words
+from sync.corner.media import MediaStore
 from sync.incoming import is_among
-from sync.media import MediaStore
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWS = ("reach", "contrast", "text")

@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from marketplace import console, slip_pages, status, tallies, uplink, web
+from marketplace import console, tallies, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import open_engine, reading
+from marketplace.events import uplink
 from marketplace.front import MOST_FORM_BYTES, Front
-from marketplace.judging import Backlog, Judging
-from marketplace.places import DIRECTORY_VARIABLE, read_place
-from marketplace.publishing import sync_path
+from marketplace.installation import DIRECTORY_VARIABLE, read_place
+from marketplace.orders import pages
+from marketplace.publishing.publications import sync_path
+from marketplace.running import status
+from marketplace.running.judging import Backlog, Judging
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
 from sync.incoming import PlainRequest, Whole
@@ -79,7 +82,7 @@ def create_app(
     app.before_request(partial(web.refuse_strange_host, trusted_hosts or []))
     web.set_up(app)
     tallies.watch(app, counts)
-    for part in (slip_pages.pages, uplink.sync, console.console, status.status):
+    for part in (pages.pages, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
     app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app

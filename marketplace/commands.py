@@ -13,18 +13,20 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
-from marketplace import device_commands, tallies, trial_commands
-from marketplace.feeds import Imported, import_feed
+from marketplace import tallies
+from marketplace.feeds.imports import Imported, import_feed
+from marketplace.feeds.problems import FeedRefused
+from marketplace.fleet import commands as fleet_commands
+from marketplace.installation import DIRECTORY_VARIABLE, opened, start_place
 from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
-from marketplace.places import DIRECTORY_VARIABLE, opened, start_place
-from marketplace.problems import FeedRefused
-from marketplace.publishing import keys_path, sync_path
+from marketplace.publishing import commands as publishing_commands
+from marketplace.publishing.publications import keys_path, sync_path
 from pos import clock
 from pos.privacy import advice, open_to_others
 from sync.addresses import Host, WebAddress, bracketed
-from sync.keys import ROOT
+from sync.hq.keys import ROOT
+from sync.hq.repository import renew
 from sync.locks import serve_alone
-from sync.repository import renew
 
 WORKERS = 2
 CONNECTIONS = 4096
@@ -121,19 +123,19 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 for command in (
-    device_commands.enrol_command,
-    device_commands.devices_command,
-    device_commands.confirm_command,
-    device_commands.refuse_command,
-    device_commands.revoke_command,
-    device_commands.gaps_command,
-    trial_commands.publish_command,
-    trial_commands.trial_command,
-    trial_commands.promote_command,
-    trial_commands.halt_command,
-    trial_commands.rollback_command,
-    trial_commands.ring_command,
-    trial_commands.sweep_command,
+    fleet_commands.enrol_command,
+    fleet_commands.devices_command,
+    fleet_commands.confirm_command,
+    fleet_commands.refuse_command,
+    fleet_commands.revoke_command,
+    fleet_commands.gaps_command,
+    publishing_commands.publish_command,
+    publishing_commands.trial_command,
+    publishing_commands.promote_command,
+    publishing_commands.halt_command,
+    publishing_commands.rollback_command,
+    publishing_commands.ring_command,
+    publishing_commands.sweep_command,
 ):
     marketplace.add_command(command)
 

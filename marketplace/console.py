@@ -9,9 +9,13 @@ from typing import Any
 from flask import Blueprint, render_template, request, session
 from werkzeug.wrappers import Response
 
-from marketplace import device_pages, fleet_pages, gap_pages, letter_pages, overview, sessions, trial_pages
+from marketplace import overview, sessions
 from marketplace.db import reading, run_tx
-from marketplace.enrolments import VALID_MINUTES, requests, start_enrolment
+from marketplace.events import pages as event_pages
+from marketplace.fleet import device_pages, gap_pages
+from marketplace.fleet import pages as fleet_pages
+from marketplace.fleet.enrolments import VALID_MINUTES, requests, start_enrolment
+from marketplace.publishing import pages as publishing_pages
 from marketplace.web import SAFE, cause, marketplace, see_other, source
 from pos import clock
 from pos.origins import ForeignOrigin
@@ -21,7 +25,7 @@ TOKEN, BROWSER = "token", "browser"
 """What the signed cookie holds: the session, and a name for the browser that outlasts it."""
 
 console = Blueprint("console", __name__, url_prefix="/console")
-for part in (fleet_pages.pages, trial_pages.pages, device_pages.pages, letter_pages.pages, gap_pages.pages):
+for part in (fleet_pages.pages, publishing_pages.pages, device_pages.pages, event_pages.pages, gap_pages.pages):
     console.register_blueprint(part)
 
 
@@ -85,21 +89,21 @@ def home() -> str:
 def slips() -> str:
     """Show the newest slips and whether they met an order."""
     with reading(marketplace().engine) as connection:
-        return _page("console_slips", slips=overview.slips(connection))
+        return _page("orders/console_slips", slips=overview.slips(connection))
 
 
 @console.get("/orders")
 def orders() -> str:
     """Show the newest orders."""
     with reading(marketplace().engine) as connection:
-        return _page("console_orders", orders=overview.orders(connection))
+        return _page("orders/console_orders", orders=overview.orders(connection))
 
 
 @console.get("/sellers")
 def sellers() -> str:
     """Show the sellers with their quality."""
     with reading(marketplace().engine) as connection:
-        return _page("console_sellers", sellers=overview.sellers(connection))
+        return _page("sellers/sellers", sellers=overview.sellers(connection))
 
 
 @console.post("/corners/<corner_id>/enrolments")
@@ -108,7 +112,7 @@ def enrolments(corner_id: str) -> str:
     now = clock.now()
     code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
     until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
-    return _page("console_code", code=code, corner_id=corner_id, until=until)
+    return _page("fleet/code", code=code, corner_id=corner_id, until=until)
 
 
 def _page(name: str, **values: Any) -> str:

@@ -23,7 +23,7 @@ from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
 from pos.errors import Invalid, Unavailable
 from pos.throttle import Execute
-from sync.log import RETRIED_STATES, sync_metadata
+from sync.hq.log import RETRIED_STATES, sync_metadata
 
 T = TypeVar("T")
 

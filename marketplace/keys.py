@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from marketplace.places import read_place
-from marketplace.publishing import keys_path, sync_path
+from marketplace.installation import read_place
+from marketplace.publishing.publications import keys_path, sync_path
 from pos import clock
-from sync.keys import ROOT
-from sync.repository import ROOT_KEYS, THRESHOLD, create, rotate, status
+from sync.hq.keys import ROOT
+from sync.hq.repository import ROOT_KEYS, THRESHOLD, create, rotate, status
 
 directory_option = click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="The marketplace's directory."

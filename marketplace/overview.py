@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from marketplace.bodies import fit_body
 from marketplace.db import row, rows
-from marketplace.shapes import FEED_ROWS
+from marketplace.feeds.shapes import FEED_ROWS
 
 MOST_ROWS = 200
 

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 import templates
 from marketplace.bulkhead import Bulkhead, spread_s
 from marketplace.front import largest_body
-from marketplace.judging import Judging
+from marketplace.running.judging import Judging
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos import languages

@@ -1,6 +1,6 @@
 """The shape of the corner document: what HQ tells one corner's kiosk of itself, its table and its clerks.
 
-What HQ asks of a corner in a feed is in `marketplace.shapes`.
+What HQ asks of a corner in a feed is in `marketplace.feeds.shapes`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shapes of the rows HQ publishes and kiosks read: what each must hold so that every page can show it.
 
 A kiosk joins the columns of a row with its body and judges them together (`wrong_in_row`). What HQ asks of a feed beyond this
-is in `marketplace.shapes`. What HQ adds later is optional here, or what it published before would be left out.
+is in `marketplace.feeds.shapes`. What HQ adds later is optional here, or what it published before would be left out.
 """
 
 from __future__ import annotations

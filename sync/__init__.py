@@ -1,1 +1,1 @@
-"""The protocol between kiosk and marketplace: formats, trust, publishing, following, uplink."""
+"""The protocol between kiosk and marketplace: the formats both sides share."""

@@ -119,7 +119,7 @@ def follow(
 ) -> Moved:
     """Bring `catalog` to the head of what is `wanted`; `rebuild` fetches a snapshot whatever is held.
 
-    One at a time may call this for a file (see `sync.rounds`). A damaged file is kept as `catalog.db.damaged` and replaced.
+    One at a time may call this for a file (`sync.corner.rounds`). A damaged file is kept as `catalog.db.damaged` and replaced.
     A blob that is nowhere any more leads to the head once more, and if the head still names it, to a snapshot.
     Raises: WrongRoot, Untrusted, Malformed, TooLarge, Offline, Rejected; the catalogue then stands where it stood.
     """

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import changed, rows, run_tx
-from marketplace.marks import Marks
+from marketplace.publishing.marks import Marks
 from pos import clock
 from pos.prices import MOST_AHEAD
 

@@ -20,26 +20,28 @@ from demo.simulator.business import MARKET
 from demo.simulator.disk import Machine
 from demo.simulator.network import Answer, call, call_app
 from demo.simulator.stand_ins import swapped
-from marketplace import enrolments, housekeeping, trials
 from marketplace.app import UPLINKS, UPLINKS_WAITING, create_app
 from marketplace.bulkhead import Bulkhead
-from marketplace.corners import corner_document, set_ring
 from marketplace.db import database_url, open_engine, reading, rows
-from marketplace.inbox import judge
-from marketplace.judging import Judging
-from marketplace.places import FILE
-from marketplace.publishing import keys_path, publish_market, replica_path, sync_path
-from marketplace.revocations import revoke_device
-from marketplace.slips import Reading, read_slip
+from marketplace.events.inbox import judge
+from marketplace.fleet import enrolments
+from marketplace.fleet.corners import corner_document, set_ring
+from marketplace.fleet.revocations import revoke_device
+from marketplace.installation import FILE
+from marketplace.orders.slips import Reading, read_slip
+from marketplace.publishing import trials
+from marketplace.publishing.publications import keys_path, publish_market, replica_path, sync_path
+from marketplace.running import housekeeping
+from marketplace.running.judging import Judging
 from marketplace.web import Marketplace
 from pos import clock
 from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError
 from sync.heads import Head, Line, decode_head, read_line
+from sync.hq.log import OWN_LINE, TrialState, open_trial
+from sync.hq.publisher import TRIAL_FILE
+from sync.hq.repository import rotate
 from sync.indexes import decode_index
-from sync.log import OWN_LINE, TrialState, open_trial
-from sync.publisher import TRIAL_FILE
-from sync.repository import rotate
 from sync.snapshots import decode_manifest
 from sync.static_files import StaticFiles
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from demo.simulator.business import MARKET
 from demo.simulator.kiosk import Kiosk, Position
-from marketplace.publishing import current_rows
+from marketplace.publishing.publications import current_rows
 from pos import outbox
 from pos.catalog import CHANNELS, TABLES
 from pos.db import DatabaseError, connect
 from pos.slips import Slip
 from sync.channels import damaged_channels
-from sync.enrolment import corner_sha256
+from sync.corner.enrolment import corner_sha256
 from sync.heads import RINGS
-from sync.log import OWN_LINE, held_rows
+from sync.hq.log import OWN_LINE, held_rows
 
 if TYPE_CHECKING:
     from demo.simulator.world import Paper, World

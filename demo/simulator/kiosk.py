@@ -23,10 +23,10 @@ from pos.line_facts import Wish
 from pos.ops import open_ops, setting
 from pos.slips import Slip
 from sync.channels import sync_cursors
-from sync.client import Client
-from sync.enrolment import enrol
-from sync.media import MediaStore
-from sync.rounds import REVOKED, RoundReport
+from sync.corner.client import Client
+from sync.corner.enrolment import enrol
+from sync.corner.media import MediaStore
+from sync.corner.rounds import REVOKED, RoundReport
 
 DEAD = datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
 

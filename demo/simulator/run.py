@@ -21,7 +21,7 @@ from demo.simulator.stand_ins import standing_in
 from demo.simulator.template import scratch, template
 from demo.simulator.watch import watching
 from demo.simulator.world import Violation, World
-from sync.rounds import NAMED_REFUSALS, RoundReport
+from sync.corner.rounds import NAMED_REFUSALS, RoundReport
 
 STEPS = 7
 FLEET = (2, 2, 2, 2, 3)

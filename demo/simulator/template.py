@@ -22,9 +22,9 @@ from demo.simulator.hq import URL, Hq
 from demo.simulator.kiosk import Kiosk
 from demo.simulator.network import Line
 from demo.simulator.stand_ins import standing_in
-from marketplace.feeds import import_feed
-from marketplace.places import start_place
-from marketplace.publishing import sync_path
+from marketplace.feeds.imports import import_feed
+from marketplace.installation import start_place
+from marketplace.publishing.publications import sync_path
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LISTINGS = 24

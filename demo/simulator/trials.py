@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from demo.simulator.business import change
 from sync.heads import RINGS
-from sync.trials import whole_ring
+from sync.hq.trials import whole_ring
 
 if TYPE_CHECKING:
     from demo.simulator.world import World

@@ -28,7 +28,7 @@ from pos import clock
 from pos.db import DatabaseError
 from pos.errors import PosError
 from pos.slips import Slip
-from sync.rounds import RoundReport
+from sync.corner.rounds import RoundReport
 
 T = TypeVar("T")
 

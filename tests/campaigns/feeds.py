@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from demo.sample import write_feed
-from marketplace.content import read_content
-from marketplace.problems import FeedRefused, Problems
-from marketplace.shapes import FEED_ROWS
-from marketplace.supply import read_supply
+from marketplace.feeds.content import read_content
+from marketplace.feeds.listings import read_supply
+from marketplace.feeds.problems import FeedRefused, Problems
+from marketplace.feeds.shapes import FEED_ROWS
 
 MISSING = object()
 LISTED = "listings"

@@ -19,18 +19,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kiosk.app import create_app
-from marketplace.corners import corner_document
 from marketplace.db import reading
-from marketplace.feeds import import_feed
-from marketplace.publishing import publish_all, replica_path, sync_path
+from marketplace.feeds.imports import import_feed
+from marketplace.fleet.corners import corner_document
+from marketplace.publishing.publications import publish_all, replica_path, sync_path
 from pos import tokens
 from pos.catalog import publication
 from pos.db import Store
 from pos.left_out import left_out
 from pos.ops import store_setting
 from sync.catalog_files import copy_catalog
-from sync.log import published
-from sync.replicas import bring_replica
+from sync.hq.log import published
+from sync.hq.replicas import bring_replica
 from tests import world
 from tests.amounts import amount
 from tests.campaigns.feeds import FILES, Feed, Mutation, mutations, refusals, sample

@@ -16,7 +16,7 @@ from demo.commands import fleet
 from demo.fleet import Load, run_fleet
 from marketplace import tables
 from marketplace.db import open_engine, reading, rows
-from marketplace.places import read_place
+from marketplace.installation import read_place
 from pos.errors import Invalid, Unavailable
 from tests.processes import comptoir, free_port, serving
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops
 from demo.glyphs import SCALE
 from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, Cut, Event, Interpreter, Reply, pictures
 from demo.printer import Faults, VirtualPrinter
-from kiosk import paper
+from kiosk.printing import paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url
 
 CUT = b"\x1bd\x08\x1dV\x01"

@@ -16,13 +16,13 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from cheroot.wsgi import Server
 
-from marketplace.enrolments import start_enrolment
+from marketplace.fleet.enrolments import start_enrolment
 from pos import clock
 from pos.db import connect
 from pos.ops import open_ops
 from sync.channels import damaged_channels, sync_cursors
-from sync.client import Client
-from sync.enrolment import enrol
+from sync.corner.client import Client
+from sync.corner.enrolment import enrol
 from tests.faults.deaths import CannotTrace, Workshop
 from tests.marketplace.conftest import cluster, founded
 from tests.marketplace.hq import CopiedHq, Hq

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.app import create_app
-from marketplace.inbox import judge
+from marketplace.events.inbox import judge
 from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, setting
-from sync.client import Client
-from sync.rounds import RoundReport, run_round
+from sync.corner.client import Client
+from sync.corner.rounds import RoundReport, run_round
 from tests.faults.conftest import Served, versions
 from tests.sync.conftest import rows_of
 

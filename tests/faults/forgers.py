@@ -13,9 +13,9 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from pos.ops import store_setting
+from sync.corner.mirrors import MIRRORS, open_trust
 from sync.follower import Moved
-from sync.mirrors import MIRRORS, open_trust
-from sync.repository import targets_of
+from sync.hq.repository import targets_of
 from tests.sync.conftest import NOW, Answer, Hq, Kiosk
 
 MIRROR_URL = "http://mirror.example"

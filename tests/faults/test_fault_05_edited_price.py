@@ -12,8 +12,8 @@ from securesystemslib.signer import CryptoSigner
 from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError, TooLarge, Untrusted
 from sync.heads import encode_head
+from sync.hq.repository import targets_of
 from sync.indexes import encode_index
-from sync.repository import targets_of
 from sync.segments import Block, decode_segment, encode_segment
 from tests.faults.forgers import Forger, Mirror, shadow_of
 from tests.sync.conftest import Hq, Kiosk, listing

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from marketplace.housekeeping import keep_house
+from marketplace.running.housekeeping import keep_house
 from pos import clock
 from pos.ops import setting, store_setting
-from sync.mirrors import MIRRORS
+from sync.corner.mirrors import MIRRORS
 from tests.faults.conftest import Served, serving_folder
 from tests.faults.corners import Corner
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import time_machine
 
 from kiosk.app import create_app
-from marketplace import fleet
 from marketplace.db import reading
-from marketplace.housekeeping import keep_house
+from marketplace.fleet import corner_list
+from marketplace.running.housekeeping import keep_house
 from pos import clock
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner, slips_at_hq
@@ -21,7 +21,7 @@ from tests.faults.test_fault_06_old_head import replaying, told_faults
 def behind(served: Served) -> dict[str, object]:
     """Return how Nantes stands in HQ's fleet."""
     with reading(served.hq.engine) as connection:
-        return fleet.corner(connection, "nantes-crebillon", clock.now())
+        return corner_list.corner(connection, "nantes-crebillon", clock.now())
 
 
 def status_faults(corner: Corner) -> set[str]:

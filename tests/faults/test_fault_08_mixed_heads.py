@@ -11,8 +11,8 @@ import pytest
 
 from sync.errors import Malformed, SyncError, Untrusted
 from sync.heads import Line, encode_head, head_name
-from sync.repository import announce, announced, targets_of
-from sync.trials import try_out, whole_ring
+from sync.hq.repository import announce, announced, targets_of
+from sync.hq.trials import try_out, whole_ring
 from tests.faults.forgers import Mirror, begin_round
 from tests.sync.conftest import Hq, Kiosk, listing
 

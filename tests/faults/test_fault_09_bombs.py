@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from sync.blobs import MAX_BLOB_BYTES, BlobRef
-from sync.client import MAX_DOCUMENT_BYTES, Client
+from sync.corner.client import MAX_DOCUMENT_BYTES, Client
 from sync.errors import Malformed, SyncError, TooLarge
 from sync.segments import decode_part, decode_segment, zstd
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sync.errors import SyncError
-from sync.keys import ONLINE, signer_at
-from sync.repository import rotate
+from sync.hq.keys import ONLINE, signer_at
+from sync.hq.repository import rotate
 from tests.faults.forgers import Forger, begin_round, shadow_of
 from tests.sync.conftest import Hq, Kiosk, listing
 

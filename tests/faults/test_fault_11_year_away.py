@@ -11,7 +11,7 @@ import requests
 
 from pos.ops import setting
 from sync.errors import MetadataExpired, SyncError
-from sync.repository import LIFE, rotate
+from sync.hq.repository import LIFE, rotate
 from tests.faults.forgers import begin_round
 from tests.sync.conftest import NOW, Hq, Kiosk, listing
 

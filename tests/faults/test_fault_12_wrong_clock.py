@@ -18,19 +18,19 @@ from urllib.request import urlopen
 import pytest
 
 from marketplace.db import changed, open_engine, run_tx
-from marketplace.enrolments import start_enrolment
-from marketplace.places import read_place
-from marketplace.publishing import publish_all
+from marketplace.fleet.enrolments import start_enrolment
+from marketplace.installation import read_place
+from marketplace.publishing.publications import publish_all
 from pos import clock
 from pos.db import Store, connect
 from pos.ops import open_ops, setting
-from sync.client import Client
-from sync.enrolment import enrol
+from sync.corner.client import Client
+from sync.corner.enrolment import enrol
+from sync.corner.mirrors import open_trust
 from sync.errors import MetadataExpired
 from sync.follower import Wanted, follow
-from sync.log import mark_dirty
-from sync.mirrors import open_trust
-from sync.repository import announce, announced
+from sync.hq.log import mark_dirty
+from sync.hq.repository import announce, announced
 from tests.faults.conftest import serving_folder
 from tests.faults.test_fault_31_price_starts import kiosk_at
 from tests.marketplace.hq import Hq, copy_place

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from marketplace.inbox import judge
+from marketplace.events.inbox import judge
 from pos import clock
 from pos.ops import setting
 from sync.channels import sync_cursors

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from marketplace.db import open_engine
-from marketplace.places import read_place
+from marketplace.installation import read_place
 from tests.faults.conftest import versions
 from tests.faults.deaths import Step, Workshop
 from tests.marketplace.hq import CopiedHq, copy_place

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from marketplace.db import run_tx
-from sync.log import mark_dirty
+from sync.hq.log import mark_dirty
 from tests.marketplace.hq import Hq
 from tests.marketplace.postgres import Cluster
 from tests.sync.conftest import rows_of

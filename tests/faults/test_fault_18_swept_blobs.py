@@ -10,11 +10,11 @@ import pytest
 import requests
 import time_machine
 
-from marketplace.housekeeping import keep_house
-from marketplace.publishing import sweep_files
+from marketplace.publishing.publications import sweep_files
+from marketplace.running.housekeeping import keep_house
 from pos import clock
 from sync.errors import Rejected
-from sync.garbage import KEPT, named_blobs, sweep_blobs
+from sync.hq.garbage import KEPT, named_blobs, sweep_blobs
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing

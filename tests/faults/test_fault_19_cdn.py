@@ -20,8 +20,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from sync import schedule
-from sync.client import Client
+from sync.corner import schedule
+from sync.corner.client import Client
 from tests.faults import corners
 from tests.faults.conftest import Served, lacking
 from tests.processes import free_port, is_free

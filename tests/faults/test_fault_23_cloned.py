@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from marketplace.enrolments import start_enrolment
+from marketplace.fleet.enrolments import start_enrolment
 from pos import clock
 from pos.ops import open_ops, setting
-from sync.client import Client
-from sync.enrolment import enrol
+from sync.corner.client import Client
+from sync.corner.enrolment import enrol
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner, slips_at_hq
 

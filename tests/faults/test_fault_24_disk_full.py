@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from kiosk.app import create_app
 from kiosk.status import describe
 from pos.ops import RESERVE_BYTES, keep_reserve
+from sync.corner.room import check_room
 from sync.errors import NoRoom
-from sync.room import check_room
 from tests import world
 
 SLIPS = 60

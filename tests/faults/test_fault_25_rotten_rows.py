@@ -14,10 +14,10 @@ from pos import clock
 from pos.db import Store, connect
 from pos.ops import setting
 from sync.channels import damaged_channels, sync_cursors
+from sync.corner.media import MediaStore
+from sync.corner.rescan import MARK, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 from sync.errors import Busy
 from sync.locks import hold
-from sync.media import MediaStore
-from sync.rescan import MARK, is_due, mark_wrong, marked, may_rebuild, wrong_channels
 from tests.faults.test_kiosk_files import scribble
 from tests.sync.conftest import Hq, Kiosk, listing, rows_of
 
@@ -171,7 +171,7 @@ def test_fault_25_the_thread_of_a_serving_kiosk_reads_when_it_is_due(
 ) -> None:
     from kiosk import rescan as module
     from pos.ops import store_setting
-    from tests.sync.test_uplink import CORNER
+    from tests.sync.corner.test_uplink import CORNER
 
     hq.publish()
     follower.follow()

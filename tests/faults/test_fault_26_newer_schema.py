@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-import sync.drafts
 import sync.heads
+import sync.hq.drafts
 import sync.snapshots
 from sync.errors import Malformed
 from sync.heads import encode_head, head_name
-from sync.repository import announce
+from sync.hq.repository import announce
 from sync.segments import Block, Part, Segment, encode_part, encode_segment
 from tests.sync.conftest import Hq, Kiosk
 
@@ -52,7 +52,7 @@ def test_fault_26_a_column_or_table_of_the_future_is_never_applied_in_part(
     before = follower.rows()
     with monkeypatch.context() as patch:
         segment_of_the_future, part_of_the_future = NEWER[newer]
-        patch.setattr(sync.drafts, "encode_segment", lambda segment: encode_segment(segment_of_the_future(segment)))
+        patch.setattr(sync.hq.drafts, "encode_segment", lambda segment: encode_segment(segment_of_the_future(segment)))
         patch.setattr(sync.snapshots, "encode_part", lambda part: encode_part(part_of_the_future(part)))
         hq.put("stock", (1, 0))
         hq.put("stock", (999, 1))

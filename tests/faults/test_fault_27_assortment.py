@@ -10,8 +10,8 @@ import pytest
 
 from pos.db import connect
 from sync.follower import Wanted, follow
-from sync.log import mark_dirty
-from sync.publisher import publish
+from sync.hq.log import mark_dirty
+from sync.hq.publisher import publish
 from tests.sync.conftest import NOW, Hq, Kiosk, Line, grade, listing, sku
 
 DERIVED = ("offer", "shelf", "facet", "price_now", "spelling", "sku_word")

@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from comptoir import comptoir
-from marketplace.corners import set_ring
 from marketplace.db import reading
-from marketplace.housekeeping import keep_house
-from marketplace.publishing import publish_market
-from marketplace.trials import halt_trial, roll_back_all, standing
+from marketplace.fleet.corners import set_ring
+from marketplace.publishing.publications import publish_market
+from marketplace.publishing.trials import halt_trial, roll_back_all, standing
+from marketplace.running.housekeeping import keep_house
 from sync.channels import sync_cursors
 from sync.heads import place_of
-from sync.log import open_trial
-from sync.trials import NoTrial, halt, promote, set_shares, try_out, whole_ring
+from sync.hq.log import open_trial
+from sync.hq.trials import NoTrial, halt, promote, set_shares, try_out, whole_ring
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner
 from tests.sync.conftest import Hq, Kiosk, Line, listing

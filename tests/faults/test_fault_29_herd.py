@@ -8,7 +8,7 @@ import pytest
 
 from demo import herd
 from demo.herd import Herd, simulate_return
-from sync.schedule import POLL_S, first_delay_s
+from sync.corner.schedule import POLL_S, first_delay_s
 
 KIOSKS = 5000
 USUAL_RPS = KIOSKS / POLL_S

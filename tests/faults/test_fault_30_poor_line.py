@@ -9,14 +9,14 @@ from threading import Event, Thread
 
 import pytest
 
-import sync.client
+import sync.corner.client
 from kiosk.background import Rounds
 from pos.ops import setting, store_setting
 from sync.blobs import BlobFolder
-from sync.client import Client
+from sync.corner.client import Client
+from sync.corner.media import MediaStore
+from sync.corner.mirrors import MIRRORS
 from sync.errors import Offline
-from sync.media import MediaStore
-from sync.mirrors import MIRRORS
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner, slips_at_hq
 from tests.faults.lines import poor_line
@@ -53,7 +53,7 @@ def test_fault_30_a_line_that_goes_silent_keeps_what_came(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part of a blob arrives and then nothing, not even an end: after the deadline it is kept, and only the rest asked for."""
-    monkeypatch.setattr(sync.client, "READ_S", 1)
+    monkeypatch.setattr(sync.corner.client, "READ_S", 1)
     ref = BlobFolder(served.hq.directory / "sync" / "b").store(Random(30).randbytes(50_000))
     with poor_line(served.port) as line:
         line.silent_after = 30_000
@@ -123,7 +123,7 @@ def test_fault_30_a_slip_made_during_a_long_fetch_does_not_wait_for_it(served: S
 def test_fault_30_a_neighbour_that_trickles_holds_a_round_for_moments_and_is_named(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync.client, "NEIGHBOUR_S", 0.5)
+    monkeypatch.setattr(sync.corner.client, "NEIGHBOUR_S", 0.5)
     corner = Corner(tmp_path / "kiosk", served)
     corner.round()
     served.hq.change(l11={"price": "349.00"})

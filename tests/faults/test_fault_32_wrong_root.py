@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import sync.drafts
-from marketplace.corners import set_ring
+import sync.hq.drafts
 from marketplace.db import reading
-from marketplace.housekeeping import keep_house
-from marketplace.publishing import publish_market
-from marketplace.trials import standing
+from marketplace.fleet.corners import set_ring
+from marketplace.publishing.publications import publish_market
+from marketplace.publishing.trials import standing
+from marketplace.running.housekeeping import keep_house
 from sync.channels import root_of
-from sync.log import open_trial
+from sync.hq.log import open_trial
+from sync.hq.trials import whole_ring
 from sync.roots import RootState
-from sync.trials import whole_ring
 from tests.faults.conftest import Served, versions
 from tests.faults.corners import Corner
 from tests.sync.conftest import rows_of
@@ -38,7 +38,7 @@ def corners(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert corner.round().faults == ()
     served.hq.import_world(l11={"price": "349.00"})
     with monkeypatch.context() as patch:
-        patch.setattr(sync.drafts, "root_of", wrong_root)
+        patch.setattr(sync.hq.drafts, "root_of", wrong_root)
         publish_market(served.hq.engine, served.hq.directory, "fr", shares=whole_ring("canary"))
     yield made
     for corner in made:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import sync.room
+import sync.corner.room
 from pos.db import connect
+from sync.corner.room import check_room
 from sync.errors import WalLarge
-from sync.room import check_room
 from tests.sync.conftest import Hq, Kiosk, listing
 
 ROUNDS = 12
@@ -18,7 +18,7 @@ ROUNDS = 12
 def test_fault_33_applying_pauses_while_a_reader_holds_the_log_and_goes_on_after(
     hq: Hq, follower: Kiosk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync.room, "MOST_WAL_BYTES", 200_000)
+    monkeypatch.setattr(sync.corner.room, "MOST_WAL_BYTES", 200_000)
     hq.publish()
     follower.follow()
     reader = connect(follower.catalog.path, durable=False)

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from comptoir import comptoir
 from pos import clock
-from sync.bundles import write_bundle
 from sync.channels import sync_cursors
+from sync.corner.folder import Folder
+from sync.corner.trust import Trust
 from sync.errors import SyncError
-from sync.folder import Folder
 from sync.follower import Wanted, follow
-from sync.trust import Trust
+from sync.hq.bundles import write_bundle
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner
 from tests.marketplace.hq import Hq

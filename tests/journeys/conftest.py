@@ -15,7 +15,7 @@ import pytest
 
 from demo.printer import VirtualPrinter
 from marketplace.db import database_url
-from marketplace.places import FILE, read_place
+from marketplace.installation import FILE, read_place
 from tests.processes import Cable, comptoir, free_port, serving
 
 PASSWORD = "password"

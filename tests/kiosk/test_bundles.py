@@ -14,11 +14,11 @@ from kiosk.app import create_app
 from pos import clock
 from pos.db import Store
 from pos.ops import open_ops, setting, store_setting
+from sync.corner.mirrors import MIRRORS, SHARED, share
+from sync.corner.trust import pin_root
 from sync.errors import SyncError
-from sync.mirrors import MIRRORS, SHARED, share
-from sync.repository import announce, create
-from sync.trust import pin_root
-from sync.trusted_roots import newest_root
+from sync.hq.repository import announce, create
+from sync.hq.trusted_roots import newest_root
 from tests.marketplace import world as marketplace_world
 
 

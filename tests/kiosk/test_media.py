@@ -16,8 +16,8 @@ from comptoir import comptoir
 from kiosk import background
 from kiosk.background import Rounds
 from sync.blobs import BlobRef, ref_of
+from sync.corner.media import BUDGET_BYTES, Fetched
 from sync.errors import Offline
-from sync.media import BUDGET_BYTES, Fetched
 from tests import world
 from tests.kiosk.test_web import LIMIT_BYTES, first_visit_bytes
 
@@ -177,7 +177,7 @@ def test_a_full_disk_pauses_media_and_nothing_else(
     put(DRAWING, kind="drawing", is_here=False)
     hq = Hq(DRAWING)
     free = {"bytes": 0}
-    monkeypatch.setattr("sync.media.shutil.disk_usage", lambda _: SimpleNamespace(free=free["bytes"]))
+    monkeypatch.setattr("sync.corner.media.shutil.disk_usage", lambda _: SimpleNamespace(free=free["bytes"]))
     fetch(app, hq)
     assert [fault["code"] for fault in client.get("/status.json").json["faults"]] == ["media_paused"]  # type: ignore[index]
     assert hq.asked == []
@@ -221,7 +221,7 @@ def test_the_budget_is_set_in_megabytes(app: Flask, kiosk: world.Kiosk, monkeypa
         given.append(budget_bytes)
         return Fetched()
 
-    monkeypatch.setattr("sync.media.MediaStore.fetch", fetch_nothing)
+    monkeypatch.setattr("sync.corner.media.MediaStore.fetch", fetch_nothing)
     fetch(app, Hq())
     answer = CliRunner().invoke(comptoir, ["kiosk", "set", "--dir", str(kiosk.directory), "--media-budget", "5"])
     fetch(app, Hq())

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.paper import pictures
-from kiosk import paper
+from kiosk.printing import paper
 from pos import selections
 from pos.languages import LANGUAGES
 from pos.totals import Line, schedule

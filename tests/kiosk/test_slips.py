@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlite_utils import Database
 
 from demo.printer import VirtualPrinter
-from kiosk import print_jobs
+from kiosk.printing import print_jobs
 from pos.ops import store_setting
 from tests import world
 

@@ -17,18 +17,18 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from marketplace.app import create_app
-from marketplace.corners import corner_document
 from marketplace.db import changed, open_engine, reading, rows, run_tx
-from marketplace.enrolments import Enrolment, enrol_device, start_enrolment
-from marketplace.feeds import Imported, import_feed
-from marketplace.inbox import judge
-from marketplace.places import FILE, read_place, start_place
-from marketplace.publishing import publish_all, sync_path
+from marketplace.events.inbox import judge
+from marketplace.feeds.imports import Imported, import_feed
+from marketplace.fleet.corners import corner_document
+from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
+from marketplace.installation import FILE, read_place, start_place
+from marketplace.publishing.publications import publish_all, sync_path
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
-from sync.enrolment import corner_sha256
+from sync.corner.enrolment import corner_sha256
+from sync.corner.uplink import FORMAT
 from sync.signatures import signer
-from sync.uplink import FORMAT
 from tests.marketplace import world
 
 URL = "http://marche.test"

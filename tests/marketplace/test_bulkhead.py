@@ -17,18 +17,18 @@ from requests.adapters import BaseAdapter
 from marketplace import bulkhead
 from marketplace.app import UPLINKS, UPLINKS_WAITING
 from marketplace.db import reading, row
-from marketplace.inbox import judge
-from marketplace.judging import Backlog, Judging
-from marketplace.publishing import sync_path
+from marketplace.events.inbox import judge
+from marketplace.publishing.publications import sync_path
+from marketplace.running.judging import Backlog, Judging
 from marketplace.web import marketplace_of
 from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, store_setting
-from sync.client import Client
+from sync.corner.client import Client
+from sync.corner.uplink import push
 from sync.errors import Offline
-from sync.repository import announced
+from sync.hq.repository import announced
 from sync.signatures import HQ_TARGET
-from sync.uplink import push
 from tests.marketplace.hq import URL, Hq
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from marketplace import enrolments
 from marketplace.app import create_app
-from marketplace.places import store_secrets
+from marketplace.fleet import enrolments
+from marketplace.installation import store_secrets
 from marketplace.sessions import PASSWORDS, SESSION
 from pos import clock
 from tests.marketplace.hq import LAST_IPHONE_12, Hq
@@ -119,7 +119,7 @@ def test_publishing_and_enrolling_from_the_console(hq: Hq) -> None:
 
 
 def test_slips_orders_and_refused_feeds_are_listed(hq: Hq) -> None:
-    from marketplace.problems import FeedRefused
+    from marketplace.feeds.problems import FeedRefused
 
     log_in(hq)
     hq.claim(hq.digits(LAST_IPHONE_12))

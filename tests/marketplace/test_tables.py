@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from marketplace.tables import OWNER_KEYS, REFERENCE, metadata
-from sync.log import sync_metadata
+from sync.hq.log import sync_metadata
 
 OWNED = [table for table in metadata.tables.values() if table.name not in REFERENCE]
 

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 import kiosk.app
 import marketplace.app
-from marketplace.places import start_place
+from marketplace.installation import start_place
 from pos import clock, selections, slips
 from pos.db import connect
 from tests import world

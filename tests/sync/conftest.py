@@ -20,15 +20,15 @@ from pos.db import Store, connect
 from pos.ops import open_ops
 from sync.blobs import BlobFolder, BlobRef
 from sync.channels import damaged_channels
-from sync.client import Client
+from sync.corner.client import Client
+from sync.corner.mirrors import open_trust
+from sync.corner.trust import pin_root
 from sync.follower import Moved, Wanted, follow
 from sync.heads import Head, decode_head, encode_head, head_name
+from sync.hq.log import mark_dirty, sync_metadata
+from sync.hq.publisher import Place, Published, publish
+from sync.hq.repository import announce, announced, create
 from sync.indexes import Index, decode_index
-from sync.log import mark_dirty, sync_metadata
-from sync.mirrors import open_trust
-from sync.publisher import Place, Published, publish
-from sync.repository import announce, announced, create
-from sync.trust import pin_root
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 KEYS = {table.name: table for table in TABLES}

@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
 
-import marketplace.inbox
+import marketplace.events.inbox
 import sync.follower
-import sync.publisher
+import sync.hq.publisher
 from demo.simulator.run import Outcome, run_seed
 from demo.simulator.stand_ins import swapped
 from demo.simulator.template import template
@@ -33,7 +33,7 @@ LAST_ROOT_CHECK = """    if root_of(name, state) != there.root:
 def inbox_without_dedupe() -> Iterator[None]:
     """HQ stores an event as often as it arrives."""
     template()
-    with rewritten(marketplace.inbox, "_insert", '"on conflict (corner_id, key_id, stream, seq) do nothing"', '""'):
+    with rewritten(marketplace.events.inbox, "_insert", '"on conflict (corner_id, key_id, stream, seq) do nothing"', '""'):
         yield
 
 
@@ -52,7 +52,7 @@ def follower_without_root_check() -> Iterator[None]:
 def head_before_blobs() -> Iterator[None]:
     """The publisher announces heads first, and writes the blobs they lead to after that."""
     template()
-    store, read, announce = BlobFolder.store, BlobFolder.read, sync.publisher.announce
+    store, read, announce = BlobFolder.store, BlobFolder.read, sync.hq.publisher.announce
     waiting: dict[str, tuple[BlobFolder, bytes]] = {}
 
     def store_later(folder: BlobFolder, blob: bytes) -> BlobRef:
@@ -72,7 +72,7 @@ def head_before_blobs() -> Iterator[None]:
     with (
         swapped(BlobFolder, "store", store_later),
         swapped(BlobFolder, "read", read_waiting),
-        swapped(sync.publisher, "announce", announce_first),
+        swapped(sync.hq.publisher, "announce", announce_first),
     ):
         yield
 

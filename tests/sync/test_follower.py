@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pos.catalog import publication
 from pos.db import OperationalError, connect
 from sync.errors import Malformed, Offline, TooLarge, Untrusted, WrongRoot
-from sync.garbage import named_blobs
+from sync.hq.garbage import named_blobs
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
 
 

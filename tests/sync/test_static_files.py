@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from sync.repository import announce, create
+from sync.hq.repository import announce, create
 from sync.static_files import StaticFiles
 from tests.sync.conftest import NOW
 

@@ -1,0 +1,211 @@
+"""The paper slip as ESC/POS bytes: the blocks of `kiosk.printing.slip_text` set on 80 mm or 58 mm of thermal paper.
+
+The same facts give the same bytes. Everything is ordinary text in code page CP858 and our own raster for the QR code, so that any
+ESC/POS printer draws it. python-escpos is only the encoder; it never sees a device (reference/printing.md §1).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import textwrap
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from kiosk.printing import qr
+from kiosk.printing.letters import encoded, printable
+from kiosk.printing.slip_text import Code, Gap, Logo, Rule, Size, Text, blocks
+
+WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
+"""Printable dots at 203 dpi, by width of the paper."""
+
+CODE_PAGE_SLOT = 19
+"""Where Epson and most others keep CP858 (22 of 35 profiles, reference/printing.md §1.3)."""
+
+_LEAVE_CHINESE_MODE = b"\x1c."
+"""`FS .`: printers made for China start by pairing up bytes from 0x81 on, so that an accent or € becomes an ideograph."""
+
+_FONT_A_DOTS, _FONT_B_DOTS = 12, 9
+_SPACING = {"small": 21, "plain": 28, "tall": 54, "big": 56}
+_INDENT = (3, 4)
+"""Columns of font A and of font B that stand for the same 36 dots, where the paper has room for them."""
+_STRIP_ROWS = 192
+_LOGO_DOTS = 64
+
+
+def slip_bytes(facts: Mapping[str, Any], url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
+    """Return what a printer needs to print the slip, cut included; `copy_no` 0 is the original, n prints "DUPLICATA n".
+
+    Where the token is too long for a readable code on this paper, the slip says so and leaves the number (printing.md §2.3).
+    Raises: KeyError when `facts` are not slip facts or the paper is unknown.
+    """
+    press = _Press(WIDTH_DOTS[paper_mm])
+    for block in blocks(facts, language=language, copy_no=copy_no):
+        press.set_block(block, url)
+    return press.finish()
+
+
+def warm_up() -> None:
+    """Load the encoder (0.4 s) before the first tap needs it."""
+    _encoder()
+
+
+class _Press:
+    """Sets blocks one below the other; every block leaves the printer's style as it found it."""
+
+    def __init__(self, width_dots: int) -> None:
+        self.width_dots = width_dots
+        self.is_wide = width_dots > WIDTH_DOTS[58]
+        self.encoder = _encoder()()
+        self.encoder.hw("INIT")
+        self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
+
+    def set_block(self, block: Text | Rule | Gap | Code | Logo, url: str) -> None:
+        """Set one block."""
+        match block:
+            case Text():
+                self._text(block)
+            case Rule():
+                self._spacing(30)
+                self._line(("═" if block.is_double else "─") * (self.width_dots // _FONT_A_DOTS))
+            case Gap():
+                self._raw(bytes([0x1B, 0x4A, block.dots]))
+            case Logo():
+                self._picture(_logo())
+            case Code():
+                self._code(url, block)
+
+    def finish(self) -> bytes:
+        """Cut, leaving a bridge so that the slip does not fall, and return all bytes."""
+        self._raw(b"\x1b2")
+        self.encoder.cut(mode="PART")
+        output: bytes = self.encoder.output
+        return output
+
+    def _text(self, wanted: Text) -> None:
+        text = replace(wanted, text=printable(wanted.text), amount=printable(wanted.amount))
+        columns = self.width_dots // (_FONT_B_DOTS if text.size == "small" else _FONT_A_DOTS)
+        if text.size == "big":
+            columns //= 2
+        amount_size = self._amount_size(text, columns)
+        amount_columns = len(text.amount) * (2 if amount_size == "big" and text.size != "big" else 1)
+        indent = _INDENT[text.size == "small"] if text.is_detail and self.is_wide else 0
+        first, *others = _wrapped(text, columns - amount_columns - 1 if text.amount else columns, indent=indent)
+        self.encoder.set(
+            align="left" if text.amount else text.align, font="b" if text.size == "small" else "a", bold=text.is_bold,
+            invert=text.is_inverse,
+        )  # fmt: skip
+        # White on black in several lines is one block only when no white is left between them.
+        self._spacing(24 if text.is_inverse else _SPACING[amount_size])
+        self._size(text.size)
+        if text.amount:
+            self._raw(encoded(first.ljust(columns - amount_columns)))
+            self._size(amount_size)
+            self._line(text.amount)
+            self._size(text.size)
+            self._spacing(_SPACING[text.size])
+        else:
+            others.insert(0, first)
+        for line in others:
+            self._line(line.center(columns) if text.is_inverse else line)
+        self._size("plain")
+        self.encoder.set(align="left", font="a", bold=False, invert=False)
+
+    def _amount_size(self, text: Text, columns: int) -> Size:
+        """Return the size of the amount: that of its words, or for a total as large as the paper allows."""
+        if not text.is_total:
+            return text.size
+        return "big" if self.is_wide and len(text.text) + 2 * len(text.amount) < columns else "tall"
+
+    def _size(self, size: Size) -> None:
+        self.encoder.set(custom_size=True, width=2 if size == "big" else 1, height=2 if size in {"tall", "big"} else 1)
+
+    def _code(self, url: str, code: Code) -> None:
+        fitting = qr.paper_code(url, width_dots=self.width_dots)
+        if fitting is None:
+            self._text(Text(code.instead, align="center", is_bold=True))
+        else:
+            self._picture(_code_picture(fitting))
+
+    def _picture(self, picture: Image.Image) -> None:
+        # Cropped and centred by the printer: padding to the full width would double the bytes (printing.md §2.3).
+        self.encoder.set(align="center")
+        row_bytes, data = (picture.width + 7) // 8, picture.tobytes()
+        for top in range(0, picture.height, _STRIP_ROWS):
+            rows = min(_STRIP_ROWS, picture.height - top)
+            header = b"\x1dv0\x00" + row_bytes.to_bytes(2, "little") + rows.to_bytes(2, "little")
+            self._raw(header + data[top * row_bytes : (top + rows) * row_bytes])
+        self.encoder.set(align="left")
+
+    def _spacing(self, dots: int) -> None:
+        self._raw(bytes([0x1B, 0x33, dots]))
+
+    def _line(self, text: str) -> None:
+        self._raw(encoded(text) + b"\n")
+
+    def _raw(self, data: bytes) -> None:
+        self.encoder._raw(data)
+
+
+def _wrapped(text: Text, columns: int, *, indent: int) -> list[str]:
+    """Break into lines of at most `columns`; centred lines are made about equally long."""
+    hanging = 3 if text.text.startswith("+  ") else 0
+    margins = " " * indent, " " * (indent + hanging)
+    width, is_even = max(columns, 8), text.align == "center"
+    return [line for part in text.text.split("\n") for line in _lines(_unbreakable(part), width, margins, is_even=is_even)]
+
+
+def _lines(words: str, width: int, margins: tuple[str, str], *, is_even: bool) -> list[str]:
+    lines = _filled(words, width, margins)
+    longest = max((len(word) for word in words.split(" ")), default=0)
+    while is_even and width > longest and len(narrower := _filled(words, width - 1, margins)) == len(lines):
+        lines, width = narrower, width - 1
+    return lines
+
+
+def _filled(words: str, width: int, margins: tuple[str, str]) -> list[str]:
+    first, others = margins
+    return textwrap.wrap(words, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False) or [first]
+
+
+def _unbreakable(text: str) -> str:
+    """Glue what must not part at the end of a line: French punctuation, a number and its unit."""
+    glued = re.sub(r" (?=[:;?!%€»])|(?<=n°) |(?<=no\.) ", "\u00a0", text)
+    return re.sub(r"(?<=\d) (?=(?:mois|months?|jours?|days?|ans|years|Go|To|GB|TB|kg|h)\b)", "\u00a0", glued)
+
+
+def _code_picture(code: qr.PaperCode) -> Image.Image:
+    """Return the code with its quiet zone, in printer dots, dark where set."""
+    side = len(code.modules) + 2 * qr.QUIET_ZONE
+    small = Image.new("1", (side, side))
+    for y, row in enumerate(code.modules):
+        for x, is_dark in enumerate(row):
+            small.putpixel((x + qr.QUIET_ZONE, y + qr.QUIET_ZONE), int(is_dark))
+    dots = side * code.module_dots
+    return small.resize((dots, dots), Image.Resampling.NEAREST)
+
+
+@cache
+def _logo() -> Image.Image:
+    """Return the product's mark, a ring."""
+    picture = Image.new("1", (_LOGO_DOTS, _LOGO_DOTS))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((0, 0, _LOGO_DOTS - 1, _LOGO_DOTS - 1), fill=1)
+    draw.ellipse((20, 20, _LOGO_DOTS - 21, _LOGO_DOTS - 21), fill=0)
+    return picture
+
+
+@cache
+def _encoder() -> Any:
+    from escpos import capabilities  # noqa: PLC0415 - loads 35 printer profiles, 0.4 s a kiosk does not need to start
+    from escpos.printer import Dummy  # noqa: PLC0415 - as above
+
+    # Each import leaves its profiles in a new temporary directory, which no other process ever finds again.
+    if "ESCPOS_CAPABILITIES_PICKLE_DIR" not in os.environ:
+        shutil.rmtree(capabilities.pickle_dir, ignore_errors=True)
+    return Dummy

@@ -1,0 +1,1 @@
+"""What the fleet sends: stored first, judged later."""

@@ -1,0 +1,149 @@
+"""What the fleet sends, as declared shapes: the envelope of an uplink, its events and their bodies, the request of an enrolment.
+
+Fields that no shape names are left alone, since a newer kiosk may send more; a field that one names is of that kind or the
+message is none. What docs/protocol.md lets be absent is absent here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from pos import clock
+from pos.errors import Invalid
+from pos.shapes import Sha256, reasons
+from pos.tokens import MAX_LINES, MAX_NUMBER
+from sync.corner.uplink import MAX_EVENTS
+from sync.documents import without_halves
+
+MOST_SEQ = 2**53
+LONGEST_KIND = 40
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def _storable(value: Any) -> Any:
+    """An event's own text is for its judge: here it only has to be such that it can be stored."""
+    return without_halves(value) if isinstance(value, str) else value
+
+
+def _moment(value: str) -> str:
+    if not clock.is_text(value):
+        raise ValueError("not a time")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=200, pattern="^[^\\x00]*$")]
+Hashed = Annotated[str, BeforeValidator(_storable)]
+KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}$")]
+Counter = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Whole = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+Moment = Annotated[str, AfterValidator(_moment)]
+
+
+class Message(BaseModel):
+    """A JSON object as it must come: no number for a text, no text for a number."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class EnrolmentRequest(Message):
+    """A code and the key that wants to become a corner's device."""
+
+    format: Literal["comptoir-enrolment/1"] = "comptoir-enrolment/1"
+    code: Text
+    public_key: Text
+
+
+class Uplink(Message):
+    """The envelope of events and heartbeat; what stands in the heartbeat never counts against the events."""
+
+    format: Literal["comptoir-up/1"]
+    corner_id: str
+    stream: str
+    events: Annotated[list[Any], Field(max_length=MAX_EVENTS)]
+    heartbeat: Any = None
+
+
+class SentEvent(Message):
+    """One event's place in the chain, with the text that was hashed: only what the place rests on must be in order.
+
+    Anything else that is odd about it is for the judge to say.
+    """
+
+    seq: Annotated[int, Field(ge=1, le=MOST_SEQ)]
+    kind: Annotated[Hashed, AfterValidator(lambda kind: kind[:LONGEST_KIND])]
+    body: Hashed
+    sha256: Sha256
+    prev: Sha256
+    recorded_at: Annotated[str | None, BeforeValidator(lambda said: said if clock.is_text(said) else None)] = None
+
+
+class Facts(Message):
+    """Of a slip's frozen facts, what HQ reckons from: `pos.totals` reads the figures themselves."""
+
+    totals: dict[str, Any]
+    lines: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_LINES)]
+
+
+class SlipIssued(Message):
+    """A slip with its token and everything it said."""
+
+    number: Text
+    key_id: KeyId
+    counter: Counter
+    digits: str
+    facts: Facts
+
+
+class SlipVoided(Message):
+    """A slip that a clerk voided."""
+
+    key_id: KeyId
+    counter: Counter
+    reason: Text
+    voided_at: Moment
+    number: Text | None = None
+    clerk_id: Text | None = None
+
+
+class SlipPrinted(Message):
+    """A copy of a slip that was printed, or may have been."""
+
+    number: Text | None = None
+    copy_no: Whole | None = None
+    state: Text | None = None
+
+
+class DemoChecked(Message):
+    """A demo device that a clerk saw, or missed."""
+
+    position: Text | None = None
+    sku_id: Whole | None = None
+    state: Text | None = None
+    clerk_id: Text | None = None
+    checked_at: Moment | None = None
+
+
+class Stub(Message):
+    """What comes in the place of an event that stays at its kiosk."""
+
+    set_aside: Text
+    size: Annotated[int, Field(alias="bytes", ge=0)]
+
+
+BODIES: Mapping[str, type[Message]] = MappingProxyType(
+    {"slip_issued": SlipIssued, "slip_voided": SlipVoided, "slip_printed": SlipPrinted, "demo_checked": DemoChecked}
+)
+
+
+def read(shape: type[S], said: Any) -> S:
+    """Return what was said in its shape. Raises: Invalid, naming the first field that is not as declared."""
+    try:
+        return shape.model_validate(said)
+    except ValidationError as problem:
+        place, reason = next(reasons(problem))
+        raise Invalid(f"{place}: {reason}" if isinstance(said, dict) else reason, field=place) from problem

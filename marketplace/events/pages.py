@@ -1,0 +1,67 @@
+"""`/console/events`: the dead letters, each with its body and reason, to be judged again or left for good."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response
+
+from marketplace.db import reading
+from marketplace.events import dead_letters
+from marketplace.web import marketplace, see_other
+from pos import clock
+from sync.documents import without_halves
+
+pages = Blueprint("letters", __name__, url_prefix="/events")
+ONE = "/<corner_id>/<key_id>/<stream>/<int:seq>"
+
+
+@pages.get("")
+def listing() -> str:
+    """Show the dead letters, then those set aside."""
+    with reading(marketplace().engine) as connection:
+        found = dead_letters.dead_letters(connection)
+    return render_template("marketplace/events/dead_letters.html", **found, zone=clock.HOME_ZONE)
+
+
+@pages.post("/retries")
+def retries() -> Response:
+    """Let every dead letter be judged once more."""
+    dead_letters.retry_all(marketplace().engine)
+    marketplace().judging.wake()
+    return see_other("console.letters.listing")
+
+
+@pages.get(ONE)
+def letter(**key: Any) -> str:
+    """Show one dead letter, body and all."""
+    with reading(marketplace().engine) as connection:
+        found = dead_letters.dead_letter(connection, key)
+    return render_template(
+        "marketplace/events/dead_letter.html", letter=found, body=_laid_out(found["body"]), key=key, zone=clock.HOME_ZONE
+    )
+
+
+@pages.post(f"{ONE}/retry")
+def retry(**key: Any) -> Response:
+    """Let one dead letter be judged once more."""
+    dead_letters.retry(marketplace().engine, key)
+    marketplace().judging.wake()
+    return see_other("console.letters.listing")
+
+
+@pages.post(f"{ONE}/note")
+def note(**key: Any) -> Response:
+    """Leave a dead letter for good, with a word why."""
+    dead_letters.set_aside(marketplace().engine, key, request.form.get("note", ""))
+    return see_other("console.letters.listing")
+
+
+def _laid_out(body: str) -> str:
+    """Return a body with its fields under each other, or as it came where it is no JSON."""
+    try:
+        return without_halves(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
+    except (ValueError, RecursionError):
+        return body

@@ -1,0 +1,270 @@
+"""The readable files of a feed: markets, grades, categories, SKUs, sellers, partners, plans, options, laws and corners.
+
+Invariant: what `read_content` returns without a problem keeps every rule of the feed; a row is judged by its fields first,
+then by what it refers to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from marketplace.feeds.problems import NotInOrder, Problems
+from marketplace.feeds.shapes import FEED_ROWS, FeedHeader
+from marketplace.feeds.text_files import MOST_ROWS_BYTES, read_json, read_lines
+from marketplace.publishing.media import MediaFile, judge_files
+from pos.claims import forbidden_words
+from pos.errors import Invalid
+from pos.offers import quality_bp
+from pos.rows import wrong_in
+from pos.shapes import Shape
+from pos.totals import OptionTerms, PlanTerms
+from sync.heads import MARKET
+
+HEADER_FILE = "feed.json"
+MOST_HEADER_BYTES = 2**20
+MOST_REASONS = 5
+"""So much is said of one field: a list may be wrong a thousand times."""
+OPTIONAL_FILES = frozenset({"media"})
+LONG_COMMITMENT_MONTHS = 12
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Content:
+    """A feed's readable files, row by row as sent: `rows[file][key]`."""
+
+    name: str = ""
+    markets: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, dict[Any, Row]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    files: list[MediaFile] = field(default_factory=list)
+
+    def columns(self, file: str) -> dict[Any, tuple[Any, ...]]:
+        """Return a file's rows as the columns of its table, in the order of `marketplace.tables`."""
+        return {key: COLUMNS[file](row) for key, row in self.rows[file].items()}
+
+
+def read_content(directory: Path, problems: Problems) -> Content:
+    """Read and judge every file of `directory` but the listings; what is wrong goes to `problems`.
+
+    Raises: FeedRefused when the feed cannot be read further.
+    """
+    content = Content()
+    _read_header(directory, content, problems)
+    lines = {name: dict(_read_rows(directory, name, problems)) for name in FEED_ROWS}
+    for name in FEED_ROWS:
+        content.rows[name] = _keyed(name, lines[name], problems)
+    problems.refuse_any()
+    content.words = {market: _words(content.rows["laws"].values(), market) for market in content.markets}
+    for name in FEED_ROWS:
+        for line, row in lines[name].items():
+            for reason_field, reason in _wrong_references(name, row, content):
+                problems.add(f"{name}.jsonl", line, reason_field, reason)
+    _take_files(directory, lines["media"], content, problems)
+    problems.refuse_any()
+    return content
+
+
+def _take_files(directory: Path, lines: Mapping[int, Row], content: Content, problems: Problems) -> None:
+    """Judge the files that media rows name, and put what each is beside what its row says of it."""
+    judged = judge_files(directory, dict(lines), problems)
+    for line, file in judged.items():
+        facts = {"sha256": file.sha256, "length": file.length, "type": file.type, "width": file.width, "height": file.height}
+        content.rows["media"][lines[line]["media_id"]] = lines[line] | facts
+    content.files = [*judged.values()]
+
+
+def compact(row: Mapping[str, Any]) -> str:
+    """Return the one JSON form in which a body is stored and published."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+@lru_cache(maxsize=65536)
+def wrong_words(text: str, words: tuple[str, ...]) -> str:
+    """Return the forbidden words of `text`, comma-separated; empty when there are none. Source: R122-4 to 6."""
+    return ", ".join(forbidden_words(text, words=words))
+
+
+def _read_header(directory: Path, content: Content, problems: Problems) -> None:
+    """Read `feed.json`. Raises: FeedRefused: without it no other file can be judged."""
+    lines = [text for _, text in read_lines(directory / HEADER_FILE, problems, most_bytes=MOST_HEADER_BYTES)]
+    problems.refuse_any()
+    try:
+        header = read_json("\n".join(lines))
+    except NotInOrder as problem:
+        problems.add(HEADER_FILE, 1, "file", str(problem))
+        problems.refuse_any()
+    for column, reason in _wrong_fields(FeedHeader, header).items():
+        problems.add(HEADER_FILE, 1, column, reason)
+    problems.refuse_any()
+    content.name, content.markets = header["name"], {name: _market(name, body) for name, body in header["markets"].items()}
+    for market in content.markets:
+        if not MARKET.fullmatch(market):
+            problems.add(HEADER_FILE, 1, "markets", f"{market!r} is no market's name: a-z, 0-9 and -, at most 32")
+    problems.refuse_any()
+
+
+def _market(market: str, body: Row) -> Row:
+    return {"market": market, **{name: body[name] for name in ("currency", "languages", "tax_included")}}
+
+
+def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple[int, Row]]:
+    path = directory / f"{name}.jsonl"
+    if name in OPTIONAL_FILES and not os.path.lexists(path):
+        return
+    for line, text in read_lines(path, problems, most_bytes=MOST_ROWS_BYTES):
+        try:
+            row = read_json(text)
+        except NotInOrder as problem:
+            problems.add(path.name, line, "line", str(problem))
+            continue
+        wrong = _wrong_fields(FEED_ROWS[name], row)
+        for column, reason in wrong.items():
+            problems.add(path.name, line, column, reason)
+        if not wrong:
+            yield line, row
+
+
+def _wrong_fields(shape: type[Shape], row: Row) -> dict[str, str]:
+    """Return what is wrong with a row by its field; the place within it, where there is one, leads the reason."""
+    found: dict[str, list[str]] = {}
+    for place, reason in wrong_in(shape, row):
+        column, _, part = place.partition(".")
+        found.setdefault(column, []).append(f"{part}: {reason}" if part else reason)
+    return {column: "; ".join(reasons[:MOST_REASONS]) for column, reasons in found.items()}
+
+
+def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any, Row]:
+    kept: dict[Any, Row] = {}
+    uniques = ("sku_id", "sku") if name == "skus" else ("corner_id", "corner_no") if name == "corners" else (_key_of(name),)
+    seen: dict[str, dict[Any, int]] = {column: {} for column in uniques}
+    for line, row in lines.items():
+        for column in uniques:
+            first = seen[column].setdefault(row[column], line)
+            if first != line:
+                problems.add(f"{name}.jsonl", line, column, f"already on line {first}")
+        kept[row[_key_of(name)]] = row
+    return kept
+
+
+def _key_of(name: str) -> str:
+    return next(iter(FEED_ROWS[name].model_fields))
+
+
+def _words(laws: Iterable[Row], market: str) -> tuple[str, ...]:
+    every = (law["body"]["words"] for law in laws if law["kind"] == "forbidden_words" and law["market"] == market)
+    return tuple(sorted({word for words in every for word in words}))
+
+
+def _wrong_references(name: str, row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    """Yield the field and reason of whatever a row says of others that does not hold."""
+    if "market" in row and row["market"] not in content.markets:
+        yield "market", f"unknown market {row['market']}"
+        return
+    if "partner_id" in row and name != "partners":
+        partner = content.rows["partners"].get(row["partner_id"])
+        if partner is None or partner["market"] != row["market"]:
+            yield "partner_id", f"no partner {row['partner_id']} in this market"
+    if row.get("category_id") is not None and row["category_id"] not in content.rows["categories"]:
+        yield "category_id", f"unknown category {row['category_id']}"
+    judge = JUDGES.get(name)
+    if judge is not None:
+        yield from judge(row, content)
+    if name != "laws":
+        yield from _wrong_wording(row, content)
+
+
+def _wrong_wording(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    markets = [row["market"]] if "market" in row else list(content.markets)
+    words = tuple(sorted({word for market in markets for word in content.words[market]}))
+    for column, value in row.items():
+        for text in _texts_in(value):
+            found = wrong_words(text, words)
+            if found:
+                yield column, f"forbidden wording: {found}"
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
+
+
+def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    try:
+        PlanTerms.from_body(row)
+    except Invalid as problem:
+        yield "terms", problem.detail
+    if row["commitment_months"] > LONG_COMMITMENT_MONTHS and not any(
+        other["partner_id"] == row["partner_id"] and other["commitment_months"] <= LONG_COMMITMENT_MONTHS
+        for other in content.rows["plans"].values()
+    ):
+        yield "commitment_months", "a plan of more than 12 months needs a sibling of at most 12 (L224-28)"
+
+
+def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    try:
+        OptionTerms.from_body(row)
+    except Invalid as problem:
+        yield "terms", problem.detail
+    for category_id in row["categories"] or []:
+        if category_id not in content.rows["categories"]:
+            yield "categories", f"unknown category {category_id}"
+
+
+def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    positions: set[str] = set()
+    for spot in row["planogram"]:
+        if spot["position"] in positions:
+            yield "planogram", f"two spots at {spot['position']}"
+        positions.add(spot["position"])
+        if spot["sku_id"] not in content.rows["skus"]:
+            yield "planogram", f"unknown SKU {spot['sku_id']} at {spot['position']}"
+
+
+def _judge_media(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    if (row.get("sku_id") is None) == (row.get("category_id") is None):
+        yield "sku_id", "one of sku_id and category_id, and not both"
+    elif row.get("sku_id") is not None and row["sku_id"] not in content.rows["skus"]:
+        yield "sku_id", f"unknown SKU {row['sku_id']}"
+
+
+JUDGES = {
+    "media": _judge_media,
+    "plans": _judge_plan,
+    "options": _judge_option,
+    "corners": _judge_corner,
+}
+
+COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
+    "laws": lambda row: (
+        *(row["law_id"], row["market"], row["kind"], row["valid_from"], row["valid_to"]),
+        compact({**row["body"], "source": row["source"]}),
+    ),
+    "partners": lambda row: (row["partner_id"], row["market"], compact(row)),
+    "grades": lambda row: (row["grade_id"], row["rank"], compact(row)),
+    "categories": lambda row: (row["category_id"], row["rank"], compact(row)),
+    "sellers": lambda row: (
+        *(row["seller_id"], quality_bp(row["metrics"]), int(row["status"] != "active")),
+        compact(row),
+    ),
+    "skus": lambda row: (
+        *(row["sku_id"], row["sku"], row["category_id"], row["brand"], row["model"], row["storage_gb"], row["year"]),
+        compact(row),
+    ),
+    "media": lambda row: (
+        *(row["media_id"], row.get("sku_id"), row.get("category_id"), row["kind"], row["rank"], row["sha256"], row["length"]),
+        compact({name: row[name] for name in ("type", "width", "height", "alt", "credit")}),
+    ),
+    "plans": lambda row: (row["plan_id"], row["market"], row["partner_id"], row["rank"], compact(row)),
+    "options": lambda row: (row["option_id"], row["market"], row["rank"], compact(row)),
+    "corners": lambda row: (row["corner_id"], row["corner_no"], row["market"], compact(row)),
+}

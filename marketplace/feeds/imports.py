@@ -1,0 +1,319 @@
+"""A feed becomes the catalogue HQ works from: judged whole, then applied in one transaction, or refused whole.
+
+Invariant: importing the same feed twice changes nothing and marks nothing; only real changes are published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, bindparam, text
+from sqlalchemy import select as select_rows
+
+from marketplace import tables
+from marketplace.db import new_id, reading, rows, run_tx
+from marketplace.feeds.content import Content, compact, read_content
+from marketplace.feeds.listings import (
+    COLUMNS,
+    FILE,
+    MARKET_AT,
+    PRICE_AT,
+    PRIOR_AT,
+    QUANTITY_AT,
+    STATE_AT,
+    JudgedSupply,
+    Supply,
+    read_supply,
+)
+from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
+from marketplace.feeds.problems import FeedRefused, Problems
+from marketplace.feeds.reductions import NO_HISTORY, PRIOR_DAYS, Goods, published_prices, with_past
+from marketplace.feeds.withdrawals import judge_withdrawals
+from marketplace.fleet.standings import line_up
+from marketplace.publishing.marks import Marks
+from marketplace.publishing.media import store_files
+from pos import clock
+from pos.catalog import TABLES
+from pos.currencies import decimal
+
+BATCH = 5000
+PUBLISHED = frozenset(table.name for table in TABLES)
+LISTING_AT, COMMENT_AT = COLUMNS.index("listing_id"), COLUMNS.index("comment")
+CONTENT_TABLES = {
+    "laws": tables.law,
+    "partners": tables.partner,
+    "grades": tables.grade,
+    "categories": tables.category,
+    "sellers": tables.seller,
+    "skus": tables.sku,
+    "media": tables.media,
+    "plans": tables.plan,
+    "options": tables.option,
+    "corners": tables.corner,
+}
+Progress = Callable[[str, int], None]
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Imported:
+    """What an import did: rows added, changed and removed by table; `marked` rows are for the next publication.
+
+    `notes` say in words what was left out although it is no mistake.
+    """
+
+    feed: str
+    added: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+    listings: int = 0
+    marked: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, table: str, *, added: int, changed: int, removed: int) -> None:
+        """Add to the counts of one table."""
+        for counts, number in ((self.added, added), (self.changed, changed), (self.removed, removed)):
+            if number:
+                counts[table] = counts.get(table, 0) + number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A feed without a problem: what is stored comes from here, whatever becomes of its files meanwhile."""
+
+    content: Content
+    announced: Announced
+    supply: JudgedSupply
+
+
+def import_feed(
+    engine: Engine, directory: Path, *, static: Path, progress: Progress, is_withdrawal_meant: bool = False
+) -> Imported:
+    """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
+
+    Media become blobs below `static`, the folder served as `/sync/v1/`, before a row names them. Listings that left the feed are
+    withdrawn; many at once only where `is_withdrawal_meant`. The outcome, good or bad, is kept for the console.
+    Raises: FeedRefused with every problem found, up to a hundred.
+    """
+    started_at = clock.to_text(clock.now())
+    try:
+        with TemporaryFile() as aside:
+            judged = _judge(engine, directory, JudgedSupply(aside), progress)
+            fresh = store_files(judged.content.files, static, Problems())
+
+            def work(connection: Connection) -> Imported:
+                if not is_withdrawal_meant:
+                    _refuse_withdrawals(connection, judged)
+                return _apply(connection, judged, fresh, progress)
+
+            imported = run_tx(engine, work)
+    except FeedRefused as refusal:
+        _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
+        raise
+    report = {"added": imported.added, "changed": imported.changed, "removed": imported.removed, "listings": imported.listings}
+    _keep_report(engine, imported.feed, started_at, [], report)
+    return imported
+
+
+def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Progress) -> Judged:
+    """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
+    problems = Problems()
+    content = read_content(directory, problems)
+    announced = read_price_starts(directory, problems)
+    currencies = {market: body["currency"] for market, body in content.markets.items()}
+    with reading(engine) as connection:
+        is_first = _is_empty(connection)
+        reduced: list[tuple[int, Supply]] = []
+        for number, batch in enumerate(_batches(read_supply(directory, content, supply.lines, problems), BATCH)):
+            announced.meet(batch)
+            supply.add(batch)
+            # A listing that is not on sale announces nothing, and has no history to be held against.
+            reduced += [(line, row) for line, row in batch if row[PRIOR_AT] is not None and row[STATE_AT] == "online"]
+            if not is_first:
+                _judge_owners(connection, batch, problems)
+            progress("judged", number * BATCH + len(batch))
+        _judge_reductions(connection, reduced, currencies, problems)
+        judge_price_starts(connection, announced, currencies, problems, now=clock.now())
+    problems.refuse_any()
+    return Judged(content=content, announced=announced, supply=supply)
+
+
+def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
+    problems = Problems()
+    active = {key for key, seller in judged.content.rows["sellers"].items() if seller["status"] == "active"}
+    on_sale = {
+        row[LISTING_AT]: row[MARKET_AT]
+        for batch in (() if _is_empty(connection) else judged.supply.batches())
+        for row in batch
+        if row[STATE_AT] == "online" and row[QUANTITY_AT] and row[0] in active
+    }
+    judge_withdrawals(connection, judged.content, on_sale, problems)
+    problems.refuse_any()
+
+
+def _judge_owners(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
+    known = _known(connection, [row for _, row in batch], "seller_id, listing_id")
+    owners = {listing_id: seller_id for seller_id, listing_id in known}
+    for line, row in batch:
+        if owners.get(row[1], row[0]) != row[0]:
+            problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
+
+
+def _judge_reductions(
+    connection: Connection, reduced: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
+) -> None:
+    """Hold the rows with a prior price against what their sellers published; `currencies` are those of the feed's markets."""
+    now = clock.now()
+    since = clock.to_text(now - timedelta(days=PRIOR_DAYS))
+    markets = with_past(connection, currencies)
+    reduced = [(line, row) for line, row in reduced if row[MARKET_AT] in markets]
+    past = published_prices(connection, {Goods.of(row) for _, row in reduced}, since=since, until=clock.to_text(now))
+    for line, row in reduced:
+        prices = past.get(Goods.of(row))
+        if prices is None:
+            problems.add(FILE, line, "prior_price", NO_HISTORY)
+        elif not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
+            lowest = decimal(prices.lowest_cents, currencies[row[MARKET_AT]])
+            reason = f"above {lowest}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
+            problems.add(FILE, line, "prior_price", reason)
+
+
+def _apply(connection: Connection, judged: Judged, fresh: set[str], progress: Progress) -> Imported:
+    content = judged.content
+    imported, marks = Imported(feed=content.name, notes=judged.announced.notes), Marks()
+    _store_markets(connection, content)
+    for file, table in CONTENT_TABLES.items():
+        _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    _mark_restored(content, fresh, marks)
+    line_up(connection)
+    _store_supply(connection, judged.supply, imported, marks, progress)
+    _withdraw_others(connection, judged.supply, imported, marks)
+    added, changed, removed = store_price_starts(connection, judged.announced, marks)
+    imported.count("price_start", added=added, changed=changed, removed=removed)
+    imported.marked = marks.count()
+    marks.write(connection)
+    return imported
+
+
+def _store_markets(connection: Connection, content: Content) -> None:
+    connection.execute(text("delete from market"))
+    values = [{"market": market, "body": compact(body)} for market, body in content.markets.items()]
+    if values:
+        connection.execute(tables.market.insert(), values)
+
+
+def _store_content(
+    connection: Connection, table: Table, wanted: dict[Any, tuple[Any, ...]], markets: list[str], imported: Imported, marks: Marks
+) -> None:
+    """Bring one content table to what the feed says: insert, update, delete, and mark what is published."""
+    names = [column.name for column in table.columns]
+    present = {row[0]: tuple(row) for row in connection.execute(select_rows(table))}
+    put = [key for key, row in wanted.items() if present.get(key) != row]
+    gone = [key for key in present if key not in wanted]
+    if put:
+        connection.execute(_upsert(table), [dict(zip(names, wanted[key], strict=True)) for key in put])
+    if gone:
+        connection.execute(text(f"delete from {table.name} where {names[0]} = :key"), [{"key": key} for key in gone])
+    added = sum(key not in present for key in put)
+    imported.count(table.name, added=added, changed=len(put) - added, removed=len(gone))
+    if table.name not in PUBLISHED:
+        return
+    at = names.index("market") if "market" in names else None
+    for key in [*put, *gone]:
+        versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
+        for market in markets if at is None else {row[at] for row in versions}:
+            marks.add(market, table.name, key)
+
+
+def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
+    """Mark media whose blob was not there: unchanged rows among them may have been left out of a publication for that."""
+    for media_id, row in content.rows["media"].items():
+        if row["sha256"] in fresh:
+            for market in content.markets:
+                marks.add(market, "media", media_id)
+
+
+def _store_supply(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks, progress: Progress) -> None:
+    """Write the listings that differ from what is stored."""
+    is_first = _is_empty(connection)
+    upsert = _upsert(tables.listing, skip=("reserved",))
+    for batch in supply.batches():
+        columns = ", ".join(COLUMNS)
+        found = () if is_first else _known(connection, batch, columns)
+        stored: dict[int, Supply] = {each[1]: each for each in found}
+        changed = [row for row in batch if stored.get(row[1]) != row]
+        if changed:
+            connection.execute(upsert, [{**dict(zip(COLUMNS, row, strict=True)), "reserved": 0} for row in changed])
+        for row in changed:
+            _mark_supply(marks, stored.get(row[1]), row)
+        added = sum(row[1] not in stored for row in changed)
+        imported.count("listing", added=added, changed=len(changed) - added, removed=0)
+        imported.listings += len(batch)
+        progress("stored", imported.listings)
+
+
+def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
+    """Mark price and stock rows apart: they travel in channels of their own. An offline listing is not published at all."""
+    was_online, is_online = before is not None and before[STATE_AT] == "online", after[STATE_AT] == "online"
+    for market in {after[MARKET_AT]} if before is None else {before[MARKET_AT], after[MARKET_AT]}:
+        if was_online != is_online or (is_online and before is not None and before[:COMMENT_AT] != after[:COMMENT_AT]):
+            marks.add(market, "listing", after[1])
+        if was_online != is_online or (is_online and before is not None and before[QUANTITY_AT] != after[QUANTITY_AT]):
+            marks.add(market, "stock", after[1])
+
+
+def _withdraw_others(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks) -> None:
+    present = connection.execute(text("select seller_id, listing_id, market, state from listing where state <> 'withdrawn'"))
+    gone = [tuple(row) for row in present if row[1] not in supply.lines]
+    withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
+    for batch in _batches(gone, BATCH):
+        connection.execute(withdraw, [{"seller_id": row[0], "listing_id": row[1]} for row in batch])
+    for _, listing_id, market, state in gone:
+        if state == "online":
+            marks.add(market, "listing", listing_id)
+            marks.add(market, "stock", listing_id)
+    imported.count("listing", added=0, changed=0, removed=len(gone))
+
+
+def _known(connection: Connection, batch: list[Supply], columns: str) -> list[Supply]:
+    query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))
+    return [tuple(row) for row in connection.execute(query, {"ids": [row[1] for row in batch]})]
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not rows(connection, "select 1 as one from listing limit 1")
+
+
+def _upsert(table: Table, *, skip: tuple[str, ...] = ()) -> Any:
+    """Return the statement that inserts a row or updates it, leaving the columns of `skip` as they are."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key.columns]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys and name not in skip)
+    values = ", ".join(f":{name}" for name in names)
+    return text(
+        f"insert into {table.name} ({', '.join(names)}) values ({values}) on conflict ({', '.join(keys)}) do update set {updates}"
+    )
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _keep_report(engine: Engine, feed: str, started_at: str, problems: list[dict[str, Any]], report: dict[str, Any]) -> None:
+    values = {
+        "import_id": new_id(),
+        "feed": feed,
+        "started_at": started_at,
+        "problems": len(problems),
+        "report": json.dumps({**report, "problems": problems}, ensure_ascii=False),
+    }
+    run_tx(engine, lambda connection: connection.execute(tables.feed_import.insert(), values) and None)

@@ -1,0 +1,1 @@
+"""The corners and their devices as HQ knows them."""

@@ -1,0 +1,1 @@
+"""Slips read at the centre, and the orders made from them."""

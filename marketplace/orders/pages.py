@@ -1,0 +1,125 @@
+"""`/k/<digits>` and `/orders/<id>`: what a customer's phone opens. GET reads, one POST claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response
+
+from marketplace.db import reading
+from marketplace.orders.acquisitions import AcquisitionMissing
+from marketplace.orders.line_facts import line_facts
+from marketplace.orders.orders import (
+    InvalidContact,
+    LinesGone,
+    SlipUnknown,
+    TotalRose,
+    claim_slip,
+    masked_email,
+    masked_name,
+    order,
+)
+from marketplace.orders.slips import Reading, Waiting, Withdrawn, read_slip
+from marketplace.web import marketplace, see_other
+from pos import clock
+from pos.errors import Conflict, NotEligible, NotFound, SlipAlreadyVoided, SlipWithdrawn
+
+pages = Blueprint("slips", __name__)
+ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+SMALL = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+@pages.get("/")
+def home() -> str:
+    """Tell a visitor who came without a slip where slips come from."""
+    return render_template("marketplace/home.html")
+
+
+@pages.get("/k/<digits>")
+def slip(digits: str) -> Response | str | tuple[str, int]:
+    """Show a slip; a slip that was ordered leads to its order."""
+    with reading(marketplace().engine) as connection:
+        found = read_slip(connection, digits, now=clock.now())
+    if not isinstance(found, Reading):
+        return _no_slip(found)
+    if found.order_id is not None:
+        return see_other("slips.order_page", order_id=found.order_id)
+    return _slip_page(found, {}, {}, problem=None)
+
+
+@pages.post("/k/<digits>/claim")
+def claim(digits: str) -> Response | tuple[str, int]:
+    """Order what the slip says, once; with `look`, only show the form again, in another language, with what was typed so far."""
+    form = request.form
+    replace = _replacements(form.getlist("replace"))
+    if "look" in form:
+        return _again(digits, form, replace, {}, None)
+    seen = form.get("seen_cents", "")
+    seen_cents = int(seen) if SMALL.fullmatch(seen) else None
+    try:
+        order_id = claim_slip(marketplace().engine, digits, form, replace=replace, seen_cents=seen_cents, now=clock.now())
+    except (InvalidContact, AcquisitionMissing) as problem:
+        return _again(digits, form, replace, problem.data["fields"], problem)
+    except (LinesGone, TotalRose, NotEligible, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
+        return _again(digits, form, replace, {}, problem)
+    return see_other("slips.order_page", order_id=order_id)
+
+
+@pages.get("/orders/<order_id>")
+def order_page(order_id: str) -> str:
+    """Show an order to whoever holds its address: name and e-mail masked, nothing of the delivery address.
+
+    It is one text as somebody typed it: no rule tells its town from its street everywhere.
+    """
+    if not ORDER_ID.fullmatch(order_id):
+        raise NotFound("no such order")
+    with reading(marketplace().engine) as connection:
+        found = order(connection, order_id)
+    masked = {"name": masked_name(found["name"]), "email": masked_email(found["email"])}
+    return render_template(
+        "marketplace/orders/order.html", order=found, facts=found["facts"], totals=found["totals"], masked=masked
+    )
+
+
+def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
+    """Say that the slip's device is not known yet, or that it was withdrawn before it made this slip."""
+    if isinstance(found, Withdrawn):
+        return render_template("marketplace/orders/withdrawn.html", slip=found), 410
+    return render_template("marketplace/orders/waiting.html", slip=found), 202
+
+
+def _again(
+    digits: str, form: Mapping[str, str], replace: Mapping[int, int], fields: Mapping[str, str], problem: Exception | None
+) -> tuple[str, int]:
+    """Show the slip again with what was typed kept, and why nothing was ordered if somebody tried."""
+    with reading(marketplace().engine) as connection:
+        found = read_slip(connection, digits, now=clock.now(), replace=replace)
+    if not isinstance(found, Reading):
+        return _no_slip(found)
+    text = _slip_page(found, form, fields, problem=problem)
+    return text, 200 if problem is None else 409 if isinstance(problem, Conflict) else 422
+
+
+def _slip_page(found: Reading, form: Mapping[str, str], fields: Mapping[str, str], *, problem: Any) -> str:
+    lines = [line_facts(line, found.laws) for line in found.lines]
+    return render_template(
+        "marketplace/orders/slip.html",
+        slip=found,
+        lines=lines,
+        totals=found.totals.to_facts(),
+        totals_then=found.totals_then.to_facts() if found.totals_then else None,
+        currency=found.market["currency"],
+        zone=found.corner["time_zone"],
+        form=form,
+        fields=fields,
+        problem=problem,
+    )
+
+
+def _replacements(values: list[str]) -> dict[int, int]:
+    """Read `<line number>:<listing id>` pairs; anything else is no acceptance of anything."""
+    pairs = [value.split(":") for value in values[:20]]
+    return {int(pair[0]): int(pair[1]) for pair in pairs if len(pair) == 2 and all(SMALL.fullmatch(part) for part in pair)}

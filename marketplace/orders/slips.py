@@ -1,0 +1,238 @@
+"""A slip's address, read: who issued it, whether it holds, and each of its lines then and now. Reading never writes.
+
+Invariant: the token alone and HQ's own history are enough, so a customer may order before the kiosk has ever synced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from marketplace.bodies import fit_body
+from marketplace.db import row, rows
+from marketplace.fleet.revocations import highest_possible, revocation
+from marketplace.orders.repricing import Comparison, compare_line
+from marketplace.publishing.terms import terms_now
+from pos import clock, tokens
+from pos.claims import law_on
+from pos.eligibility import Acquisition
+from pos.errors import Invalid
+from pos.months import Span, spans
+from pos.rows import LAW_BODIES, ROWS
+from pos.selections import check_token
+from pos.shapes import Shape
+from pos.slips import VALIDITY_HOURS
+from pos.tokens import Token
+from pos.totals import Totals, selection_totals
+
+
+class ForgedToken(Invalid):
+    """The key is enrolled, but it did not sign this, or it signed a number that the device cannot have come to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A well-formed slip of a device we do not know yet: nothing is refused, nothing is believed."""
+
+    number: str
+    corner_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A slip that a withdrawn key signed from its cut-off on; `corner` is the corner's body."""
+
+    number: str
+    corner: dict[str, Any]
+    revoked_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A slip whose signature holds, with its lines then and now. `corner` is the corner's body."""
+
+    digits: str
+    token: Token
+    number: str
+    corner_id: str
+    key_id: str
+    corner: dict[str, Any]
+    market: dict[str, Any]
+    issued_at: str
+    valid_until: str
+    is_valid: bool
+    voided: dict[str, Any] | None
+    order_id: str | None
+    lines: tuple[Comparison, ...]
+    laws: dict[str, dict[str, Any]]
+    plans: dict[int, dict[str, Any]]
+
+    @property
+    def offered(self) -> dict[int, list[Acquisition]]:
+        """The ways to get a number that the plan of each line offers today, by line; the slip's own where it is withdrawn."""
+        with_plan = [(line, line.chosen.plan) for line in self.lines if line.chosen is not None and line.chosen.plan is not None]
+        return {line.line_no: self.plans.get(line.wish.plan_id, plan)["acquisitions"] for line, plan in with_plan}
+
+    @property
+    def is_orderable(self) -> bool:
+        """Tell whether every line the customer still wants can be had, and there is one."""
+        wanted = [line for line in self.lines if line.basis != "dropped"]
+        return self.voided is None and bool(wanted) and all(line.chosen is not None for line in wanted)
+
+    @property
+    def guarantees(self) -> dict[str, int | None]:
+        """The law's months of conformity and days of withdrawal; None where the market has none."""
+        return {
+            "legal_months": self.laws.get("legal_guarantee", {}).get("months"),
+            "withdrawal_days": self.laws.get("withdrawal", {}).get("days"),
+        }
+
+    @property
+    def totals(self) -> Totals:
+        """What the customer gets, all lines together; lines that are gone do not count."""
+        return selection_totals(line.chosen.line for line in self.lines if line.chosen is not None)
+
+    @property
+    def months(self) -> tuple[Span, ...]:
+        """What the customer gets, month by month."""
+        return spans(tuple(line.chosen.line for line in self.lines if line.chosen is not None))
+
+    @property
+    def totals_then(self) -> Totals | None:
+        """What the slip said by HQ's own history, or None when one of its lines cannot be priced."""
+        then = [line.then for line in self.lines]
+        return selection_totals(each.line for each in then if each is not None) if None not in then else None
+
+    @property
+    def differs_from_print(self) -> bool:
+        """Tell whether the amounts in the token are not those of HQ's history."""
+        then = self.totals_then
+        printed = (self.token.one_off_cents, self.token.monthly_cents)
+        return then is None or printed != (then.due_today_cents, then.monthly_now_cents)
+
+
+def read_slip(
+    connection: Connection, digits: str, *, now: datetime, replace: Mapping[int, int] | None = None
+) -> Reading | Waiting | Withdrawn:
+    """Read a slip's address. What was ordered with a slip before its key was withdrawn stays ordered.
+
+    `replace` maps line numbers to listings accepted for devices that are gone.
+    Raises: MangledToken, ForgedToken.
+    """
+    data = tokens.from_digits(digits)
+    token = tokens.decode(data)
+    check_token(token)
+    number = tokens.slip_number(token.corner_no, token.counter)
+    device = row(
+        connection,
+        """
+        select device.corner_id, device.key_id, device.public_key, device.first_counter, device.acked,
+          corner.body as corner, corner.corner_no, market.body as market
+        from device
+        join corner on corner.corner_id = device.corner_id
+        join market on market.market = corner.market
+        where device.key_id = :key_id
+        """,
+        key_id=token.key_id.hex(),
+    )
+    if device is None:
+        return Waiting(number=number, corner_no=token.corner_no)
+    if not tokens.verify(data, bytes(device["public_key"])):
+        raise ForgedToken("the signature is not this device's")
+    if token.counter > highest_possible(device["first_counter"], events=device["acked"]):
+        raise ForgedToken("the device cannot have counted so far")
+    withdrawn = revocation(connection, device["corner_id"], device["key_id"])
+    if withdrawn is not None and token.counter >= withdrawn["from_counter"] and not _is_claimed(connection, device, token):
+        return Withdrawn(number=number, corner=json.loads(device["corner"]), revoked_at=withdrawn["revoked_at"])
+    return _reading(connection, digits, token, device, number, now, replace or {})
+
+
+def issued_at(connection: Connection, token: Token, market: str, *, now: datetime) -> datetime:
+    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now."""
+    found = row(
+        connection,
+        "select published_at from sync_publication where market = :market and publication = :publication",
+        market=market,
+        publication=token.publication,
+    )
+    earliest = clock.from_text(found["published_at"]) if found else token.issued_at
+    return min(max(token.issued_at, earliest), now)
+
+
+def _is_claimed(connection: Connection, device: dict[str, Any], token: Token) -> bool:
+    query = "select 1 as one from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter"
+    return row(connection, query, corner_id=device["corner_id"], key_id=device["key_id"], counter=token.counter) is not None
+
+
+def _reading(
+    connection: Connection,
+    digits: str,
+    token: Token,
+    device: dict[str, Any],
+    number: str,
+    now: datetime,
+    replace: Mapping[int, int],
+) -> Reading:
+    market, corner = json.loads(device["market"]), json.loads(device["corner"])
+    issued = issued_at(connection, token, market["market"], now=now)
+    until = issued + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))
+    key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
+    claimed = row(
+        connection, "select order_id from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter", **key
+    )
+    lines = tuple(
+        compare_line(
+            connection,
+            line_no,
+            wish,
+            publication=token.publication,
+            issued_at=clock.to_text(issued),
+            now=clock.to_text(now),
+            is_valid=now <= until,
+            market=market["market"],
+            replace=replace.get(line_no),
+        )
+        for line_no, wish in enumerate(token.lines, start=1)
+    )
+    return Reading(
+        digits=digits,
+        token=token,
+        number=number,
+        corner_id=device["corner_id"],
+        key_id=device["key_id"],
+        corner=corner,
+        market=market,
+        issued_at=clock.to_text(issued),
+        valid_until=clock.to_text(until),
+        is_valid=now <= until,
+        voided=row(
+            connection,
+            "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter",
+            **key,
+        ),
+        order_id=claimed["order_id"] if claimed else None,
+        lines=lines,
+        plans=_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
+        laws=_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
+    )
+
+
+def _plans(connection: Connection, market: str) -> dict[int, dict[str, Any]]:
+    """Return the plans of a market as it published them last."""
+    known = rows(connection, "select plan_id from plan where market = :market", market=market)
+    found = {each["plan_id"]: terms_now(connection, "plan", each["plan_id"], market=market) for each in known}
+    bodies = {plan_id: fit_body(ROWS["plan"], terms["body"]) for plan_id, terms in found.items() if terms is not None}
+    return {plan_id: body for plan_id, body in bodies.items() if body is not None}
+
+
+def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:
+    """Return the bodies of the laws in force in this market on this day, by kind."""
+    found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
+    laws = [{**each, "body": body} for each in found if (body := fit_body(LAW_BODIES.get(each["kind"], Shape), each["body"]))]
+    in_force = {kind: law_on(laws, kind, day) for kind in {each["kind"] for each in laws}}
+    return {kind: law["body"] for kind, law in in_force.items() if law is not None}

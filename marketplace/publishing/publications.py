@@ -1,0 +1,165 @@
+"""From HQ's rows to what the fleet holds: the rows of each published table, and a publication with its history of terms.
+
+Invariant: the history never lags behind a head that moved; what a crash left out is made good before the next publication.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, text
+
+from marketplace.db import reading, row, rows
+from marketplace.publishing.media import media_blobs, present_only
+from marketplace.publishing.prices import start_due_prices
+from marketplace.publishing.terms import record_terms
+from pos import clock
+from pos.catalog import TABLES
+from pos.db import connect
+from pos.errors import NotFound
+from sync.hq.garbage import sweep_blobs
+from sync.hq.log import last_number
+from sync.hq.publisher import Place, Published, publish
+from sync.hq.repository import sweep
+from sync.hq.trials import try_out
+
+BATCH = 5000
+COLUMNS = {table.name: table.columns for table in TABLES}
+SCOPED = frozenset({"law", "partner", "plan", "option", "price_start"})
+"""Tables whose rows belong to one market; the others are the same everywhere."""
+
+MOST_FORGOTTEN = 10_000
+"""How many publications a restored HQ may have forgotten; a kiosk that reports more than that is not believed."""
+
+Row = tuple[Any, ...]
+P = TypeVar("P", bound=Published | None)
+
+
+def replica_path(directory: Path, market: str) -> Path:
+    """Return where HQ keeps the published catalogue of a market, the same file a kiosk holds."""
+    return directory / "replica" / f"{market}.db"
+
+
+def sync_path(directory: Path) -> Path:
+    """Return the folder of static files of the protocol: `metadata/`, `targets/` and `b/`."""
+    return directory / "sync"
+
+
+def keys_path(directory: Path) -> Path:
+    """Return the folder of HQ's private keys."""
+    return directory / "keys"
+
+
+def markets(engine: Engine) -> list[str]:
+    """Return the markets of the imported feed, in order of their names."""
+    with reading(engine) as connection:
+        return [each["market"] for each in rows(connection, "select market from market order by market")]
+
+
+def place_of(engine: Engine, directory: Path, market: str) -> Place:
+    """Return where a market is published. Raises: NotFound."""
+    return Place(
+        engine=engine,
+        market=market,
+        replica=replica_path(directory, market),
+        static=sync_path(directory),
+        keys=keys_path(directory),
+        current_rows=present_only(current_rows(market), sync_path(directory)),
+        facts=_facts(engine, market),
+    )
+
+
+def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None = None) -> Published | None:
+    """Publish what changed in one market to everybody, or to the `shares` of each ring as a trial; None when nothing did.
+
+    Announced prices that have started are included. Raises: Busy when another process is publishing.
+    """
+    start_due_prices(engine, now=clock.now())
+    place = place_of(engine, directory, market)
+    at_least = _highest_seen(engine, market)
+    if shares is None:
+        return recorded(place, lambda: publish(place, now=clock.now(), at_least=at_least))
+    return recorded(place, lambda: try_out(place, shares=shares, now=clock.now(), at_least=at_least))
+
+
+def publish_all(engine: Engine, directory: Path, *, shares: Mapping[str, int] | None = None) -> dict[str, Published | None]:
+    """Publish every market in turn."""
+    return {market: publish_market(engine, directory, market, shares=shares) for market in markets(engine)}
+
+
+def recorded(place: Place, act: Callable[[], P]) -> P:
+    """Publish by `act` and keep the terms of what it published; what an earlier publication left out is made good before."""
+    if place.replica.exists():
+        record_terms(place.engine, place.replica, place.market, touched=None)
+    done = act()
+    if done is not None:
+        record_terms(place.engine, place.replica, place.market, touched=done.changed)
+        if done.trial is not None:
+            record_terms(place.engine, place.trial_replica, place.market, touched=done.trial_changed)
+    return done
+
+
+def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
+    """Delete files of the protocol that nobody can ask for any more; return how many files and bytes. Idempotent."""
+    static, now = sync_path(directory), clock.now()
+    with reading(engine) as connection:
+        media = media_blobs(connection)
+    for replica in (directory / "replica").glob("*.db"):
+        database = connect(replica, durable=False)
+        try:
+            media |= media_blobs(database)
+        finally:
+            database.close()
+    files, size = sweep_blobs(static, keep=media, now=now)
+    return files + sweep(static, now=now), size
+
+
+def current_rows(market: str) -> Callable[[Connection, str, Iterable[Any] | None], Iterator[Row]]:
+    """Return the reader of a market's current rows: all of a table's, or those of the keys given that exist now."""
+
+    def read(connection: Connection, table: str, keys: Iterable[Any] | None) -> Iterator[Row]:
+        query = _query(table)
+        if keys is None:
+            streamed = text(f"{query} order by {COLUMNS[table][0]}").execution_options(yield_per=BATCH)
+            yield from (tuple(each) for each in connection.execute(streamed, {"market": market}))
+            return
+        iterator = iter(keys)
+        narrowed = text(f"{query} and {COLUMNS[table][0]} in :keys").bindparams(bindparam("keys", expanding=True))
+        while batch := list(islice(iterator, BATCH)):
+            yield from (tuple(each) for each in connection.execute(narrowed, {"market": market, "keys": batch}))
+
+    return read
+
+
+def _highest_seen(engine: Engine, market: str) -> int:
+    """Return the highest publication that any kiosk of the market reports: a restored HQ counts on above it."""
+    with reading(engine) as connection:
+        found = rows(
+            connection,
+            "select coalesce(max(publication), 0) as seen from standing where market = :market and publication <= :most",
+            market=market,
+            most=last_number(connection, market) + MOST_FORGOTTEN,
+        )
+    return int(found[0]["seen"])
+
+
+def _facts(engine: Engine, market: str) -> dict[str, str]:
+    with reading(engine) as connection:
+        found = row(connection, "select body from market where market = :market", market=market)
+    if found is None:
+        raise NotFound(f"no market {market}")
+    return {"currency": json.loads(found["body"])["currency"]}
+
+
+def _query(table: str) -> str:
+    """Return the query of a published table; a listing that is not online is published nowhere."""
+    if table == "stock":
+        available = "case when quantity > reserved then quantity - reserved else 0 end"
+        return f"select listing_id, {available} as quantity from listing where market = :market and state = 'online'"
+    scope = "market = :market" if table in SCOPED or table == "listing" else "cast(:market as text) is not null"
+    online = " and state = 'online'" if table == "listing" else ""
+    return f"select {', '.join(COLUMNS[table])} from {table} where {scope}{online}"

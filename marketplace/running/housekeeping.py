@@ -1,0 +1,59 @@
+"""What HQ does without being asked: signs anew what nears its expiry, halts failing trials, sweeps what nobody can ask for.
+
+Each part stands for itself: one that fails is logged and tried again, and holds up none of the others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from marketplace.db import reading, run_tx
+from marketplace.publishing.publications import keys_path, sweep_files, sync_path
+from marketplace.publishing.trials import halt_failing
+from marketplace.settings import setting, store_setting
+from pos import clock
+from sync.hq.repository import is_renewal_due, renew
+
+SWEPT_AT = "swept_at"
+SWEEP_EVERY = timedelta(days=1)
+logger = logging.getLogger(__name__)
+
+
+def keep_house(engine: Engine, directory: Path) -> None:
+    """Do what is due now; cheap where nothing is."""
+    now = clock.now()
+    _tried("renewing", lambda: _renew(directory, now))
+    _tried("halting", lambda: halt_failing(engine, directory))
+    _tried("sweeping", lambda: _sweep(engine, directory, now))
+
+
+def _tried(name: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception:
+        # Nobody waits for the answer here: what failed is logged, and its turn comes again.
+        logger.exception("%s comes later", name)
+
+
+def _renew(directory: Path, now: datetime) -> None:
+    if is_renewal_due(sync_path(directory), now=now):
+        renew(sync_path(directory), keys_path(directory), now=now)
+
+
+def _sweep(engine: Engine, directory: Path, now: datetime) -> None:
+    with reading(engine) as connection:
+        swept_at = setting(connection, SWEPT_AT)
+    if swept_at is not None and now - clock.from_text(swept_at) < SWEEP_EVERY:
+        return
+    files, size = sweep_files(engine, directory)
+    logger.info("swept %d files, %d bytes", files, size)
+
+    def work(connection: Connection) -> None:
+        store_setting(connection, SWEPT_AT, clock.to_text(now))
+
+    run_tx(engine, work)

@@ -1,0 +1,1 @@
+"""HQ's side of the protocol: publish, sign, try out, keep replicas, sweep."""

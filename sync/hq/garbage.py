@@ -1,0 +1,73 @@
+"""Which blobs nobody can ask for any more.
+
+A blob's file time is when a head last led to it: announcing touches what the heads before led to, sweeping touches what the heads
+of now lead to. So a kiosk that holds an old head finds everything it names for `KEPT` after that head was replaced.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sync.blobs import BlobFolder, BlobRef
+from sync.errors import SyncError
+from sync.heads import Head, decode_head
+from sync.hq.repository import announced_all, targets_of
+from sync.indexes import decode_index
+from sync.snapshots import decode_manifest
+
+KEPT = timedelta(days=30)
+
+
+def announced_heads(static: Path) -> list[Head]:
+    """Return every head that is announced now."""
+    names = [name for name in targets_of(static) if name.endswith(".head")]
+    return [decode_head(content) for content in announced_all(static, names).values()]
+
+
+def named_blobs(static: Path, heads: Iterable[Head]) -> set[str]:
+    """Return every blob that these heads lead to, as far as the blobs that name them are here."""
+    folder = BlobFolder(static / "b")
+    lines = [line for head in heads for line in (head.line, head.trial.line if head.trial else None) if line is not None]
+    indexes = {channel.index for line in lines for channel in line.channels.values()}
+    named: set[str] = set()
+    for ref in indexes:
+        named.add(ref.sha256)
+        with suppress(FileNotFoundError, SyncError):
+            named |= _below(folder, ref)
+    return named
+
+
+def touch(static: Path, names: Iterable[str], *, now: datetime) -> None:
+    """Say that these blobs are led to at `now`."""
+    moment = now.timestamp()
+    for name in names:
+        with suppress(FileNotFoundError):
+            os.utime(static / "b" / name, (moment, moment))
+
+
+def sweep_blobs(static: Path, *, keep: Iterable[str] = (), now: datetime) -> tuple[int, int]:
+    """Delete blobs that no head has led to for `KEPT`; return how many files and bytes went.
+
+    `keep` names blobs that something else leads to, such as pictures. Crashes leave orphans, which go the same way.
+    """
+    live = named_blobs(static, announced_heads(static)) | set(keep)
+    touch(static, live, now=now)
+    files = size = 0
+    for path in (static / "b").iterdir() if (static / "b").exists() else ():
+        about = path.stat()
+        if path.name not in live and about.st_mtime < (now - KEPT).timestamp():
+            path.unlink()
+            files, size = files + 1, size + about.st_size
+    return files, size
+
+
+def _below(folder: BlobFolder, ref: BlobRef) -> set[str]:
+    index = decode_index(folder.read(ref))
+    named = {blob.sha256 for blob in index.blobs()}
+    with suppress(FileNotFoundError, SyncError):
+        named |= {part.sha256 for part in decode_manifest(folder.read(index.snapshot.manifest)).parts}
+    return named

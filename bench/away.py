@@ -23,7 +23,7 @@ from bench.front import Front, nginx
 from bench.measure import MemoryWatch, Row
 from bench.world import MARKETPLACE_PORT, NGINX_PORT, enrol, process, sync
 from marketplace.db import open_engine, reading, rows, run_tx
-from marketplace.installation import read_place
+from marketplace.installation import read_installation
 from marketplace.publishing.publications import publish_market
 from pos import clock
 from sync.hq.log import mark_dirty
@@ -56,7 +56,7 @@ def publish_days(directory: Path, days: float) -> list[float]:
 
     The virtual days begin now, or after those of an earlier run: no publication is older than the one before it.
     """
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     with reading(engine) as connection:
         online = rows(connection, f"{LISTINGS} order by listing_id", market=MARKET)
         (last,) = rows(connection, "select max(published_at) as at from sync_publication where market = :market", market=MARKET)
@@ -74,7 +74,7 @@ def publish_days(directory: Path, days: float) -> list[float]:
 
 def publish_once(directory: Path, changes: int) -> float:
     """Change so many random listings now and publish; return the seconds the publication took."""
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     try:
         with reading(engine) as connection:
             online = rows(connection, f"{LISTINGS} order by listing_id", market=MARKET)

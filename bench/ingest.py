@@ -22,7 +22,7 @@ from demo.following import Poll
 from demo.kiosks import Kiosk
 from demo.wire import Tally, Wire
 from marketplace.db import open_engine, reading, rows
-from marketplace.installation import read_place
+from marketplace.installation import read_installation
 from pos import clock
 from sync.errors import SyncError
 
@@ -120,7 +120,7 @@ def _deliver(kiosk: Kiosk, outbox: Outbox, *, failed: list[SyncError] | None = N
 
 def _held(directory: Path) -> int:
     """Return how many events of the simulated corners HQ holds. Raises: SystemExit when a stream has a gap."""
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     with reading(engine) as connection:
         streams = rows(
             connection,

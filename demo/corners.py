@@ -25,8 +25,7 @@ from marketplace import tables
 from marketplace.db import changed, open_engine, reading, rows, run_tx
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import enrol_device, start_enrolment
-from marketplace.installation import Place, read_place
-from marketplace.publishing.publications import replica_path
+from marketplace.installation import Installation, read_installation, replica_path
 from pos import clock, outbox, tokens
 from pos.db import Store
 from pos.errors import NotFound, PosError
@@ -113,8 +112,8 @@ def enrol_corners(directory: Path, market: str, count: int, *, progress: Progres
 
     Those that are there already stay as they are. Raises: NotFound for a market without a corner or without a publication.
     """
-    place = read_place(directory)
-    with closing(_Engine(place)) as opened:
+    installation = read_installation(directory)
+    with closing(_Engine(installation)) as opened:
         engine = opened.engine
         seed = _seed(directory / SEED_FILE)
         _add_corners(engine, market, count)
@@ -124,18 +123,18 @@ def enrol_corners(directory: Path, market: str, count: int, *, progress: Progres
             corner_id = name_of(number)
             key = Ed25519PrivateKey.from_private_bytes(sha256(seed + corner_id.encode()).digest())
             if (corner_id, _key_id(key)) not in enrolled:
-                _enrol(engine, place, corner_id, key)
+                _enrol(engine, installation, corner_id, key)
             progress(number, count)
             found.append((corner_id, key))
         devices = _devices(engine)
         with reading(engine) as connection:
-            corners = [_outbox(connection, place, corner_id, key, devices) for corner_id, key in found]
-        return corners, _slips(engine, directory, place, market)
+            corners = [_outbox(connection, installation, corner_id, key, devices) for corner_id, key in found]
+        return corners, _slips(engine, directory, installation, market)
 
 
 def remove_corners(directory: Path) -> int:
     """Take every simulated corner out, with all it sent; return how many there were."""
-    with closing(_Engine(read_place(directory))) as opened:
+    with closing(_Engine(read_installation(directory))) as opened:
 
         def work(connection: Connection) -> int:
             count = 0
@@ -158,8 +157,8 @@ def name_of(number: int) -> str:
 class _Engine:
     """An engine that closes as files do."""
 
-    def __init__(self, place: Place) -> None:
-        self.engine = open_engine(place.database)
+    def __init__(self, installation: Installation) -> None:
+        self.engine = open_engine(installation.database)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -197,10 +196,10 @@ def _add_corners(engine: Engine, market: str, count: int) -> None:
     run_tx(engine, work)
 
 
-def _enrol(engine: Engine, place: Place, corner_id: str, key: Ed25519PrivateKey) -> None:
+def _enrol(engine: Engine, installation: Installation, corner_id: str, key: Ed25519PrivateKey) -> None:
     code = start_enrolment(engine, corner_id, now=clock.now())
     public_key = key.public_key().public_bytes_raw().hex()
-    enrol_device(engine, code, public_key, slip_prefix=f"{place.public_url}/k/", now=clock.now())
+    enrol_device(engine, code, public_key, slip_prefix=f"{installation.public_url}/k/", now=clock.now())
 
 
 def _devices(engine: Engine) -> dict[tuple[str, str], dict[str, Any]]:
@@ -226,13 +225,13 @@ def _devices(engine: Engine) -> dict[tuple[str, str], dict[str, Any]]:
 
 def _outbox(
     connection: Connection,
-    place: Place,
+    installation: Installation,
     corner_id: str,
     key: Ed25519PrivateKey,
     devices: dict[tuple[str, str], dict[str, Any]],
 ) -> Outbox:
     device = devices[corner_id, _key_id(key)]
-    document = corner_document(connection, corner_id, slip_prefix=f"{place.public_url}/k/")
+    document = corner_document(connection, corner_id, slip_prefix=f"{installation.public_url}/k/")
     return Outbox(
         corner_id=corner_id,
         corner_no=document["corner_no"],
@@ -248,13 +247,13 @@ def _outbox(
     )
 
 
-def _slips(engine: Engine, directory: Path, place: Place, market: str) -> Slips:
+def _slips(engine: Engine, directory: Path, installation: Installation, market: str) -> Slips:
     """Issue a few slips as a kiosk of this market would now, into records that are thrown away."""
     replica = replica_path(directory, market)
     if not replica.exists():
         raise NotFound(f"nothing is published for the market {market!r}", market=market)
     with reading(engine) as connection:
-        document = corner_document(connection, name_of(1), slip_prefix=f"{place.public_url}/k/")
+        document = corner_document(connection, name_of(1), slip_prefix=f"{installation.public_url}/k/")
     key = Ed25519PrivateKey.generate()
     samples: list[tuple[dict[str, Any], Token]] = []
     with tempfile.TemporaryDirectory() as folder, closing(Store(replica, durable=False)) as catalog:

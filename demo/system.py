@@ -26,8 +26,8 @@ from demo.sample import write_feed
 from marketplace.db import create_tables, open_engine
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
-from marketplace.installation import read_place, start_place
-from marketplace.publishing.publications import publish_all, sync_path
+from marketplace.installation import create_installation, read_installation, sync_path
+from marketplace.publishing.publications import publish_all
 from pos import clock
 from pos.errors import PosError, Unavailable
 from pos.privacy import take_over
@@ -160,9 +160,9 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
     if "password" not in known:
         say("setting the marketplace up")
         shutil.rmtree(demo.marketplace, ignore_errors=True)
-        known = {"password": start_place(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
+        known = {"password": create_installation(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
         mark.write_text(json.dumps(known), encoding="utf-8")
-    engine = open_engine(read_place(demo.marketplace).database)
+    engine = open_engine(read_installation(demo.marketplace).database)
     create_tables(engine)
     if "listings" not in known:
         listings = demo.listings or LISTINGS
@@ -244,7 +244,7 @@ def _enrol(demo: Demo, say: Say) -> None:
     """Enrol the kiosk once; every start tells it where marketplace and printer listen today, and syncs once."""
     if not (demo.kiosk / "device.key").exists():
         say(f"enrolling the kiosk of {CORNER}")
-        code = start_enrolment(open_engine(read_place(demo.marketplace).database), CORNER, now=clock.now())
+        code = start_enrolment(open_engine(read_installation(demo.marketplace).database), CORNER, now=clock.now())
         _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--code", code)
     _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--printer", f"127.0.0.1:{demo.port + 2}")
     _command("kiosk", "sync", "--dir", str(demo.kiosk))

@@ -17,9 +17,8 @@ from marketplace.bulkhead import Bulkhead
 from marketplace.db import open_engine, reading
 from marketplace.events import uplink
 from marketplace.front import MOST_FORM_BYTES, Front
-from marketplace.installation import DIRECTORY_VARIABLE, read_place
+from marketplace.installation import DIRECTORY_VARIABLE, read_installation, sync_path
 from marketplace.orders import pages
-from marketplace.publishing.publications import sync_path
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.settings import setting
@@ -49,10 +48,10 @@ def create_app(
     `trusted_proxies` are the addresses or networks whose `X-Forwarded-For` is believed; by default nobody's is.
     Raises: NotFound before `marketplace init`.
     """
-    place = read_place(directory)
-    engine = open_engine(place.database)
+    installation = read_installation(directory)
+    engine = open_engine(installation.database)
     app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
-    address = (public_url or place.public_url).rstrip("/")
+    address = (public_url or installation.public_url).rstrip("/")
     app.request_class = PlainRequest
     app.url_map.converters["int"] = Whole
     with reading(engine) as connection:

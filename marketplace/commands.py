@@ -17,10 +17,9 @@ from marketplace import tallies
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.problems import FeedRefused
 from marketplace.fleet import commands as fleet_commands
-from marketplace.installation import DIRECTORY_VARIABLE, opened, start_place
+from marketplace.installation import DIRECTORY_VARIABLE, create_installation, keys_path, opened, sync_path
 from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
 from marketplace.publishing import commands as publishing_commands
-from marketplace.publishing.publications import keys_path, sync_path
 from pos import clock
 from pos.privacy import advice, open_to_others
 from sync.addresses import Host, WebAddress, bracketed
@@ -60,7 +59,7 @@ marketplace.add_command(keys)
 @threshold_option
 def init_command(directory: Path, database: str | None, public_url: str, root_keys: int, threshold: int) -> None:
     """Set a marketplace up; prints the console's password, once."""
-    password = start_place(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
+    password = create_installation(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
     click.echo(f"marketplace ready in {directory}")
     click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
     click.echo(f"console password (shown once): {password}")

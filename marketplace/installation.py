@@ -1,4 +1,4 @@
-"""Where a marketplace stands: its directory, its database, and the address customers reach it by."""
+"""One installed marketplace: its directory and what lies where in it, its database URL, its public address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import SQLITE_FILE, create_tables, database_url, open_engine, run_tx
-from marketplace.publishing.publications import keys_path, sync_path
 from marketplace.sessions import end_all
 from marketplace.settings import store_setting
 from pos import clock
@@ -25,12 +24,13 @@ from sync.hq.repository import ROOT_KEYS, THRESHOLD, create
 FILE = "marketplace.json"
 DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
 """How `serve` tells its workers the directory."""
+REPLICAS = "replica"
 PASSWORD_LETTERS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What `marketplace.json` says; it may hold a database password, so only its owner may read it.
+class Installation:
+    """Database URL and public address, as `marketplace.json` has them; only its owner may read it, for the URL's password.
 
     There `database` is null for the file in the directory itself, so that a directory moved or copied opens its own.
     """
@@ -39,7 +39,7 @@ class Place:
     public_url: str
 
 
-def start_place(
+def create_installation(
     directory: Path, *, database: str | None, public_url: str, root_keys: int = ROOT_KEYS, threshold: int = THRESHOLD
 ) -> str:
     """Make a new marketplace in `directory` and return the console's password, which is kept only as argon2id.
@@ -79,8 +79,8 @@ def store_secrets(engine: Engine, password: str) -> None:
     run_tx(engine, work)
 
 
-def read_place(directory: Path) -> Place:
-    """Read where the marketplace of `directory` stands. Raises: NotFound before `start_place`, Invalid for another file."""
+def read_installation(directory: Path) -> Installation:
+    """Read the installation of `directory`. Raises: NotFound before `create_installation`, Invalid for another file."""
     try:
         said = json.loads((directory / FILE).read_text(encoding="utf-8"))
         database, public_url = said["database"], said["public_url"]
@@ -89,13 +89,33 @@ def read_place(directory: Path) -> Place:
     except (ValueError, KeyError, TypeError) as problem:
         raise Invalid(f"{directory / FILE} does not say where the marketplace stands") from problem
     is_own = database is None or (database.startswith("sqlite") and (directory / SQLITE_FILE).exists())
-    return Place(database=database_url(directory) if is_own else database, public_url=public_url)
+    return Installation(database=database_url(directory) if is_own else database, public_url=public_url)
+
+
+def sync_path(directory: Path) -> Path:
+    """Return the folder of static files of the protocol: `metadata/`, `targets/` and `b/`."""
+    return directory / "sync"
+
+
+def keys_path(directory: Path) -> Path:
+    """Return the folder of HQ's private keys."""
+    return directory / "keys"
+
+
+def replica_path(directory: Path, market: str) -> Path:
+    """Return where HQ keeps the published catalogue of a market, the same file a kiosk holds."""
+    return directory / REPLICAS / f"{market}.db"
+
+
+def replica_paths(directory: Path) -> Iterator[Path]:
+    """Yield the published catalogues there are."""
+    return (directory / REPLICAS).glob("*.db")
 
 
 @contextmanager
 def opened(directory: Path) -> Iterator[Engine]:
     """Lend the marketplace's database for one command."""
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     try:
         create_tables(engine)
         yield engine

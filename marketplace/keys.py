@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from marketplace.installation import read_place
-from marketplace.publishing.publications import keys_path, sync_path
+from marketplace.installation import keys_path, read_installation, sync_path
 from pos import clock
 from sync.hq.keys import ROOT
 from sync.hq.repository import ROOT_KEYS, THRESHOLD, create, rotate, status
@@ -35,7 +34,7 @@ def keys() -> None:
 @threshold_option
 def init_command(directory: Path, root_keys: int, threshold: int) -> None:
     """Make the keys of a marketplace that has none."""
-    read_place(directory)
+    read_installation(directory)
     create(sync_path(directory), keys_path(directory), threshold=threshold, root_keys=root_keys, now=clock.now())
     click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
 
@@ -52,7 +51,7 @@ def init_command(directory: Path, root_keys: int, threshold: int) -> None:
 @click.option("--threshold", type=click.IntRange(1, 15), help="How many root keys must sign from now on.")
 def rotate_command(directory: Path, root_keys: Path | None, threshold: int | None, *, new_root_keys: bool) -> None:
     """Replace the online key and the reply key: what the old ones sign counts for nothing any more."""
-    read_place(directory)
+    read_installation(directory)
     static, own = sync_path(directory), keys_path(directory)
     rotate(static, own, root_keys=root_keys, new_root_keys=new_root_keys, threshold=threshold, now=clock.now())
     for name, role in _roles(directory).items():
@@ -63,7 +62,7 @@ def rotate_command(directory: Path, root_keys: Path | None, threshold: int | Non
 @directory_option
 def status_command(directory: Path) -> None:
     """Print who may sign what, and until when what is signed holds."""
-    read_place(directory)
+    read_installation(directory)
     described = status(sync_path(directory), keys_path(directory), now=clock.now())
     for name, role in described["roles"].items():
         click.echo(

@@ -27,10 +27,10 @@ from marketplace.events.inbox import judge
 from marketplace.fleet import enrolments
 from marketplace.fleet.corners import corner_document, set_ring
 from marketplace.fleet.revocations import revoke_device
-from marketplace.installation import FILE
+from marketplace.installation import FILE, keys_path, replica_path, sync_path
 from marketplace.orders.slips import Reading, read_slip
 from marketplace.publishing import trials
-from marketplace.publishing.publications import keys_path, publish_market, replica_path, sync_path
+from marketplace.publishing.publications import publish_market
 from marketplace.running import housekeeping
 from marketplace.running.judging import Judging
 from marketplace.web import Marketplace

@@ -23,8 +23,7 @@ from demo.simulator.kiosk import Kiosk
 from demo.simulator.network import Line
 from demo.simulator.stand_ins import standing_in
 from marketplace.feeds.imports import import_feed
-from marketplace.installation import start_place
-from marketplace.publishing.publications import sync_path
+from marketplace.installation import create_installation, sync_path
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LISTINGS = 24
@@ -65,7 +64,7 @@ def scratch() -> Path:
 def _make(root: Path) -> Template:
     machine = Machine("hq", root / "hq", Random(0))
     machine.directory.mkdir(parents=True)
-    start_place(machine.directory, database=None, public_url=URL)
+    create_installation(machine.directory, database=None, public_url=URL)
     hq = Hq(machine)
     hq.open()
     import_feed(hq.engine, _feed(root / "feed"), static=sync_path(machine.directory), progress=_quiet)

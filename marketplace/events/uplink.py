@@ -21,7 +21,7 @@ from marketplace.events.messages import EnrolmentRequest, Message, Uplink, read
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import WaitingDevice, enrol_device
 from marketplace.fleet.revocations import Revoked, check_admitted, sender
-from marketplace.publishing.publications import keys_path, sync_path
+from marketplace.installation import keys_path, sync_path
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.errors import Invalid, NotFound

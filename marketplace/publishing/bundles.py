@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from marketplace.db import open_engine
-from marketplace.installation import read_place
+from marketplace.installation import read_installation, sync_path
 from marketplace.keys import directory_option
-from marketplace.publishing.publications import markets, sync_path
+from marketplace.publishing.publications import markets
 from sync.heads import RINGS
 from sync.hq.bundles import write_bundle
 
@@ -21,7 +21,7 @@ from sync.hq.bundles import write_bundle
 @click.option("--ring", type=click.Choice(RINGS), help="One ring only; all by default.")
 def export_command(directory: Path, out: Path, market: str | None, ring: str | None) -> None:
     """Write what a kiosk needs to a folder, signatures included."""
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     try:
         chosen = [market] if market else markets(engine)
     finally:

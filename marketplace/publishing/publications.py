@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from marketplace.db import reading, row, rows
+from marketplace.installation import keys_path, replica_path, replica_paths, sync_path
 from marketplace.publishing.media import media_blobs, present_only
 from marketplace.publishing.prices import start_due_prices
 from marketplace.publishing.terms import record_terms
@@ -37,21 +38,6 @@ MOST_FORGOTTEN = 10_000
 
 Row = tuple[Any, ...]
 P = TypeVar("P", bound=Published | None)
-
-
-def replica_path(directory: Path, market: str) -> Path:
-    """Return where HQ keeps the published catalogue of a market, the same file a kiosk holds."""
-    return directory / "replica" / f"{market}.db"
-
-
-def sync_path(directory: Path) -> Path:
-    """Return the folder of static files of the protocol: `metadata/`, `targets/` and `b/`."""
-    return directory / "sync"
-
-
-def keys_path(directory: Path) -> Path:
-    """Return the folder of HQ's private keys."""
-    return directory / "keys"
 
 
 def markets(engine: Engine) -> list[str]:
@@ -108,7 +94,7 @@ def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
     static, now = sync_path(directory), clock.now()
     with reading(engine) as connection:
         media = media_blobs(connection)
-    for replica in (directory / "replica").glob("*.db"):
+    for replica in replica_paths(directory):
         database = connect(replica, durable=False)
         try:
             media |= media_blobs(database)

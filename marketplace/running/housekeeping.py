@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import reading, run_tx
-from marketplace.publishing.publications import keys_path, sweep_files, sync_path
+from marketplace.installation import keys_path, sync_path
+from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
 from marketplace.settings import setting, store_setting
 from pos import clock

@@ -22,7 +22,8 @@ from kiosk.app import create_app
 from marketplace.db import reading
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.corners import corner_document
-from marketplace.publishing.publications import publish_all, replica_path, sync_path
+from marketplace.installation import replica_path, sync_path
+from marketplace.publishing.publications import publish_all
 from pos import tokens
 from pos.catalog import publication
 from pos.db import Store

@@ -16,7 +16,7 @@ from demo.commands import fleet
 from demo.fleet import Load, run_fleet
 from marketplace import tables
 from marketplace.db import open_engine, reading, rows
-from marketplace.installation import read_place
+from marketplace.installation import read_installation
 from pos.errors import Invalid, Unavailable
 from tests.processes import comptoir, free_port, serving
 
@@ -45,7 +45,7 @@ class Hq:
     def __init__(self, directory: Path, port: int) -> None:
         self.directory = directory
         self.url = f"http://127.0.0.1:{port}"
-        self.engine = open_engine(read_place(directory).database)
+        self.engine = open_engine(read_installation(directory).database)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -19,7 +19,7 @@ import pytest
 
 from marketplace.db import changed, open_engine, run_tx
 from marketplace.fleet.enrolments import start_enrolment
-from marketplace.installation import read_place
+from marketplace.installation import read_installation
 from marketplace.publishing.publications import publish_all
 from pos import clock
 from pos.db import Store, connect
@@ -51,7 +51,7 @@ PATIENCE_S = 60
 def marketplace(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A marketplace's process with one price that started a minute ago and one that starts tomorrow."""
     directory = copy_place(founded.directory, tmp_path_factory.mktemp("clocks") / "hq")
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     now = clock.now()
     starts = ((STARTED, now - timedelta(minutes=1), 35_500), (COMING, now + timedelta(days=1), 11_100))
 
@@ -82,7 +82,7 @@ def marketplace(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def enrolled(directory: Path, marketplace: tuple[Path, str], *, now: Callable[[], datetime]) -> Path:
     hq, url = marketplace
     directory.mkdir()
-    engine = open_engine(read_place(hq).database)
+    engine = open_engine(read_installation(hq).database)
     ops = open_ops(directory / "ops.db")
     code = start_enrolment(engine, "nantes-crebillon", now=clock.now())
     enrol(directory, ops, Client(url), code, now=now)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from marketplace.db import open_engine
-from marketplace.installation import read_place
+from marketplace.installation import read_installation
 from tests.faults.conftest import versions
 from tests.faults.deaths import Step, Workshop
 from tests.marketplace.hq import CopiedHq, copy_place
@@ -49,7 +49,7 @@ def interesting(steps: list[Step]) -> list[int]:
 
 
 def publications(hq: Path) -> list[int]:
-    engine = open_engine(read_place(hq).database)
+    engine = open_engine(read_installation(hq).database)
     with engine.connect() as connection:
         found = connection.execute(text("select publication from sync_publication where market = 'fr' order by 1"))
         numbers = [row[0] for row in found]

@@ -15,7 +15,7 @@ import pytest
 
 from demo.printer import VirtualPrinter
 from marketplace.db import database_url
-from marketplace.installation import FILE, read_place
+from marketplace.installation import FILE, read_installation
 from tests.processes import Cable, comptoir, free_port, serving
 
 PASSWORD = "password"
@@ -91,7 +91,7 @@ def running_system(founded: Path, directory: Path) -> Iterator[System]:
     shutil.copytree(founded, directory, dirs_exist_ok=True)
     marketplace, kiosk = directory / "marketplace", directory / "kiosk"
     marketplace_url, kiosk_url, paper_port = *(f"http://127.0.0.1:{free_port()}" for _ in range(2)), free_port()
-    place = replace(read_place(marketplace), database=database_url(marketplace), public_url=marketplace_url)
+    place = replace(read_installation(marketplace), database=database_url(marketplace), public_url=marketplace_url)
     (marketplace / FILE).write_text(json.dumps(asdict(place)))
     cable = Cable(int(marketplace_url.rsplit(":", 1)[1]))
     printer = VirtualPrinter(port=free_port(), viewer_port=paper_port, host="127.0.0.1")

@@ -22,8 +22,8 @@ from marketplace.events.inbox import judge
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
-from marketplace.installation import FILE, read_place, start_place
-from marketplace.publishing.publications import publish_all, sync_path
+from marketplace.installation import FILE, create_installation, read_installation, sync_path
+from marketplace.publishing.publications import publish_all
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
 from sync.corner.enrolment import corner_sha256
@@ -52,8 +52,8 @@ class Hq:
 
     def __init__(self, directory: Path, database: str | None) -> None:
         self.directory = directory
-        self.password = start_place(directory, database=database, public_url=URL)
-        self.engine: Engine = open_engine(read_place(directory).database)
+        self.password = create_installation(directory, database=database, public_url=URL)
+        self.engine: Engine = open_engine(read_installation(directory).database)
         self.feeds = 0
         self.import_world()
         self.publish()
@@ -193,7 +193,7 @@ class CopiedHq(Hq):
         self.password, self.feeds = first.password, first.feeds
         self.key, self.key_id, self.stream = first.key, first.key_id, first.stream
         self.sent = []
-        self.engine = open_engine(read_place(directory).database)
+        self.engine = open_engine(read_installation(directory).database)
 
 
 def copy_place(place: Path, onto: Path) -> Path:

@@ -18,7 +18,7 @@ from marketplace import bulkhead
 from marketplace.app import UPLINKS, UPLINKS_WAITING
 from marketplace.db import reading, row
 from marketplace.events.inbox import judge
-from marketplace.publishing.publications import sync_path
+from marketplace.installation import sync_path
 from marketplace.running.judging import Backlog, Judging
 from marketplace.web import marketplace_of
 from pos import clock, outbox

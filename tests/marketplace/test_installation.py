@@ -1,4 +1,4 @@
-"""Where a marketplace stands: its database is the one in its own directory, whatever that is called and wherever it is taken."""
+"""An installation: its database is the one in its own directory, whatever that is called and wherever it is taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.db import database_url, open_engine, reading
-from marketplace.installation import FILE, read_place, start_place
+from marketplace.installation import FILE, create_installation, read_installation
 from marketplace.settings import setting
 from pos.errors import Invalid
 
@@ -18,7 +18,7 @@ URL = "http://marche.test"
 
 
 def secret_of(directory: Path) -> str:
-    engine = open_engine(read_place(directory).database)
+    engine = open_engine(read_installation(directory).database)
     with reading(engine) as connection:
         secret = str(setting(connection, "secret_key"))
     engine.dispose()
@@ -29,7 +29,7 @@ def secret_of(directory: Path) -> str:
     "name", ["q?x", "q?y", "a%20b", "a b", "a#b", "a&b=c", "é", "a\nb", "file:x?mode=memory", ":memory:", "a;b'"]
 )
 def test_the_database_is_in_the_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
-    start_place(tmp_path / name, database=None, public_url=URL)
+    create_installation(tmp_path / name, database=None, public_url=URL)
 
     assert (tmp_path / name / "marketplace.db").is_file()
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -38,14 +38,14 @@ def test_the_database_is_in_the_folder_whatever_that_is_called(tmp_path: Path, n
 
 def test_folders_that_differ_after_a_question_mark_share_nothing(tmp_path: Path) -> None:
     for name in ("q?x", "q?y"):
-        start_place(tmp_path / name, database=None, public_url=URL)
+        create_installation(tmp_path / name, database=None, public_url=URL)
 
     assert secret_of(tmp_path / "q?x") != secret_of(tmp_path / "q?y")
 
 
 def test_a_folder_named_from_where_one_stands_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    start_place(Path("hq/"), database=None, public_url=URL)
+    create_installation(Path("hq/"), database=None, public_url=URL)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
@@ -54,7 +54,7 @@ def test_a_folder_named_from_where_one_stands_is_found_from_elsewhere(tmp_path: 
 
 
 def test_a_copied_folder_opens_its_own_database(tmp_path: Path) -> None:
-    start_place(tmp_path / "hq", database=None, public_url=URL)
+    create_installation(tmp_path / "hq", database=None, public_url=URL)
     shutil.copytree(tmp_path / "hq", tmp_path / "copy")
     (tmp_path / "hq" / "marketplace.db").unlink()
 
@@ -63,12 +63,12 @@ def test_a_copied_folder_opens_its_own_database(tmp_path: Path) -> None:
 
 def test_a_folder_set_up_before_opens_its_own_database(tmp_path: Path) -> None:
     """Earlier versions wrote the file's path into the settings."""
-    start_place(tmp_path / "hq", database=None, public_url=URL)
+    create_installation(tmp_path / "hq", database=None, public_url=URL)
     (tmp_path / "hq" / FILE).write_text(
         json.dumps({"database": "sqlite+pysqlite:////elsewhere/marketplace.db", "public_url": URL})
     )
 
-    assert read_place(tmp_path / "hq").database == database_url(tmp_path / "hq")
+    assert read_installation(tmp_path / "hq").database == database_url(tmp_path / "hq")
 
 
 @pytest.mark.parametrize("address", ["nonsense", "mysql://here/x", "http://here", "postgresql://here:port/x", ""])
@@ -77,13 +77,13 @@ def test_what_is_no_database_leaves_no_half_made_marketplace(tmp_path: Path, add
         open_engine(address)
     if address:
         with pytest.raises(Invalid):
-            start_place(tmp_path / "hq", database=address, public_url=URL)
+            create_installation(tmp_path / "hq", database=address, public_url=URL)
     assert not (tmp_path / "hq").exists()
 
 
 @pytest.mark.parametrize("said", ["", "{}", "[]", '{"database": null}', "nonsense"])
-def test_settings_that_say_no_place_are_named(tmp_path: Path, said: str) -> None:
+def test_a_file_that_describes_no_installation_is_named(tmp_path: Path, said: str) -> None:
     (tmp_path / FILE).write_text(said)
 
     with pytest.raises(Invalid, match=FILE):
-        read_place(tmp_path)
+        read_installation(tmp_path)

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 import kiosk.app
 import marketplace.app
-from marketplace.installation import start_place
+from marketplace.installation import create_installation
 from pos import clock, selections, slips
 from pos.db import connect
 from tests import world
@@ -75,7 +75,7 @@ def kiosk_app(kiosk: Kiosk) -> Flask:
 @pytest.fixture
 def marketplace_app(tmp_path: Path) -> Iterator[Flask]:
     directory = tmp_path / "hq"
-    start_place(directory, database=None, public_url="http://localhost")
+    create_installation(directory, database=None, public_url="http://localhost")
     app = marketplace.app.create_app(directory)
     yield app
     app.extensions["marketplace"].engine.dispose()

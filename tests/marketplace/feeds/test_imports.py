@@ -11,7 +11,7 @@ import pytest
 
 from marketplace.feeds.imports import import_feed
 from marketplace.feeds.problems import FeedRefused
-from marketplace.publishing.publications import sync_path
+from marketplace.installation import sync_path
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, quiet
 

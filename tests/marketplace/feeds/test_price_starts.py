@@ -17,9 +17,9 @@ from marketplace.db import reading
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.price_starts import HEADER
 from marketplace.feeds.reductions import Goods, published_prices
+from marketplace.installation import replica_path, sync_path
 from marketplace.orders.repricing import Priced, price_wish
 from marketplace.publishing.prices import start_due_prices
-from marketplace.publishing.publications import replica_path, sync_path
 from pos import clock, offers, prices
 from pos.db import connect, write
 from pos.tokens import TokenLine, slip_number

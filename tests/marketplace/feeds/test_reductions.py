@@ -10,7 +10,7 @@ import time_machine
 
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.problems import FeedRefused
-from marketplace.publishing.publications import sync_path
+from marketplace.installation import sync_path
 from pos import clock
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, quiet

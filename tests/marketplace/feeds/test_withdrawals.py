@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from marketplace.commands import marketplace
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.problems import FeedRefused
-from marketplace.publishing.publications import sync_path
+from marketplace.installation import sync_path
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, quiet
 

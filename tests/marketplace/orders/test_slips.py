@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from marketplace.db import changed, reading, run_tx
 from marketplace.feeds.imports import import_feed
+from marketplace.installation import sync_path
 from marketplace.publishing import publications, terms
 from marketplace.tables import metadata
 from pos import clock, tokens
@@ -247,7 +248,7 @@ def test_each_market_has_a_history_of_its_own(hq: Hq) -> None:
     for number, moved in enumerate(({}, usual)):
         supply = world.listings(l12=moved, l13=usual)
         feed = world.write_feed(hq.directory / f"two{number}", None, supply, markets=world.TWO_MARKETS)
-        import_feed(hq.engine, feed, static=publications.sync_path(hq.directory), progress=quiet)
+        import_feed(hq.engine, feed, static=sync_path(hq.directory), progress=quiet)
         hq.publish()
     assert hq.rows(
         "select market, publication, withdrawn from listing_terms where listing_id = 12 order by market, publication"

@@ -9,7 +9,8 @@ import pytest
 
 from marketplace.db import reading
 from marketplace.fleet.corners import ring_of
-from marketplace.publishing.publications import publish_market, sync_path
+from marketplace.installation import sync_path
+from marketplace.publishing.publications import publish_market
 from sync.hq.log import open_trial
 from sync.hq.trials import whole_ring
 from tests.marketplace.hq import Hq, words

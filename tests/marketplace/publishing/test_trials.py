@@ -13,7 +13,8 @@ import time_machine
 from marketplace.db import reading
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.corners import ring_of, rings, set_ring
-from marketplace.publishing.publications import publish_all, publish_market, sync_path
+from marketplace.installation import sync_path
+from marketplace.publishing.publications import publish_all, publish_market
 from marketplace.publishing.trials import (
     Standing,
     advance,

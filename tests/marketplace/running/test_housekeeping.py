@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 
-from marketplace.publishing.publications import sweep_files, sync_path
+from marketplace.installation import sync_path
+from marketplace.publishing.publications import sweep_files
 from marketplace.running import housekeeping
 from marketplace.running.housekeeping import SWEEP_EVERY, keep_house
 from pos import clock

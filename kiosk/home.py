@@ -12,12 +12,12 @@ from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
 from kiosk import web
+from kiosk.drawings import draw
 from pos import clock, offers, skus
 from pos.corners import Corner
 from pos.errors import Invalid
 from pos.ops import setting
 from pos.selections import wipe_selection, wipe_selections_of_slips
-from shop.drawings import draw
 
 routes = Blueprint("home", __name__)
 

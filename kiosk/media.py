@@ -13,10 +13,10 @@ from typing import Any
 from flask import Blueprint, Response
 
 from kiosk import web
+from kiosk.drawings import drawing_name
 from pos import clock, media, skus
 from pos.errors import NotFound
 from pos.media import Medium
-from shop.drawings import drawing_name
 
 routes = Blueprint("media", __name__)
 

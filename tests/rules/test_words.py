@@ -19,13 +19,7 @@ BANNED = frozenset({"sale", "sales", "sold", "payment", "payments", "paid", "rec
 # Sentences that say what the slip is not (domain.md §7), and nothing else.
 ALLOWED = ("not a receipt", "nothing was paid", "nothing has been paid", "Nothing is paid")
 KIOSK_FILES = sorted(
-    [
-        *(ROOT / "shop").rglob("*.py"),
-        *(ROOT / "kiosk").rglob("*.py"),
-        *PAGES.rglob("*.html"),
-        *PAGES.rglob("*.js"),
-        *(PAGES.parent / "static").glob("kiosk*"),
-    ]
+    [*(ROOT / "kiosk").rglob("*.py"), *PAGES.rglob("*.html"), *PAGES.rglob("*.js"), *(PAGES.parent / "static").glob("kiosk*")]
 )
 
 

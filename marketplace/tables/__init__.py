@@ -1,0 +1,65 @@
+"""The central database: one set of tables for SQLite, PostgreSQL and a sharded PostgreSQL, one file a subject."""
+
+from __future__ import annotations
+
+from marketplace.tables.columns import OWNER_KEYS, metadata
+from marketplace.tables.events import inbox, sent
+from marketplace.tables.feeds import (
+    category,
+    feed_import,
+    grade,
+    law,
+    listing,
+    market,
+    media,
+    option,
+    partner,
+    plan,
+    price_start,
+    seller,
+    sku,
+)
+from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
+from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
+from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
+from marketplace.tables.running import console_failure, setting
+
+__all__ = [
+    "OWNER_KEYS",
+    "category",
+    "claim",
+    "console_failure",
+    "corner",
+    "corner_ring",
+    "customer_order",
+    "device",
+    "device_request",
+    "enrolment_code",
+    "feed_import",
+    "grade",
+    "heartbeat",
+    "inbox",
+    "law",
+    "listing",
+    "listing_terms",
+    "market",
+    "media",
+    "metadata",
+    "option",
+    "option_terms",
+    "order_line",
+    "partner",
+    "plan",
+    "plan_terms",
+    "price_start",
+    "price_start_terms",
+    "revocation",
+    "seller",
+    "sent",
+    "setting",
+    "sku",
+    "slip",
+    "slip_void",
+    "standing",
+    "terms_mark",
+]

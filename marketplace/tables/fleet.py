@@ -1,0 +1,97 @@
+"""The corners, their devices, and what these tell us."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
+
+from marketplace.tables.columns import key, maybe_text, maybe_whole, owned, text, whole
+
+corner = owned("corner", key("corner_id"), whole("corner_no"), text("market"), text("body"))
+corner_ring = owned("corner_ring", key("corner_id"), text("ring"))
+device = owned(
+    "device",
+    key("corner_id"),
+    key("key_id"),
+    Column("public_key", LargeBinary, nullable=False),
+    text("stream"),
+    text("enrolled_at"),
+    whole("first_counter"),
+    maybe_whole("next_counter"),
+    whole("acked"),
+    maybe_text("superseded_at"),
+    maybe_text("quarantined_at"),
+    maybe_text("seen_at"),
+    maybe_text("heartbeat"),
+    Index("device_by_key", "key_id"),
+    Index("device_by_quarantine", "quarantined_at", "acked"),
+)
+
+# One row a corner of the feed, brought up to date by each heartbeat; every index serves one way to sort the fleet.
+standing = owned(
+    "standing",
+    key("corner_id"),
+    whole("corner_no"),
+    whole("block"),
+    text("market"),
+    text("name"),
+    text("folded"),
+    text("ring"),
+    text("line"),
+    maybe_text("key_id"),
+    maybe_text("enrolled_at"),
+    text("seen_at"),
+    whole("publication"),
+    text("catalog_at"),
+    whole("pending"),
+    maybe_text("oldest_at"),
+    text("printer"),
+    text("software"),
+    maybe_whole("clock_s"),
+    whole("trouble"),
+    text("faults"),
+    text("state"),
+    text("told_at"),
+    Index("standing_by_number", "corner_no", "corner_id"),
+    Index("standing_by_trouble", "trouble", "corner_id"),
+    Index("standing_by_seen", "seen_at", "corner_id"),
+    Index("standing_by_catalog", "catalog_at", "corner_id"),
+    Index("standing_by_pending", "pending", "corner_id"),
+    Index("standing_by_software", "software", "corner_id"),
+    Index("standing_by_publication", "market", "ring", "publication"),
+    Index("standing_by_line", "market", "ring", "block", "trouble", "publication", "seen_at"),
+)
+heartbeat = owned("heartbeat", key("corner_id"), key("at"), key("key_id"), text("state"))
+
+# A key that asked to be a corner's device. What asks here is nobody yet: no slip, event or page knows it before `device` does.
+device_request = owned(
+    "device_request",
+    key("corner_id"),
+    key("key_id"),
+    Column("public_key", LargeBinary, nullable=False),
+    text("selector"),
+    text("stream"),
+    text("fingerprint"),
+    text("asked_at"),
+    text("expires_at"),
+    text("state"),
+    maybe_text("decided_at"),
+    CheckConstraint("state in ('waiting', 'confirmed', 'refused')", name="known_request_state"),
+    Index("device_request_by_key", "key_id"),
+    Index("device_request_by_state", "state", "expires_at"),
+)
+
+# From this counter on, what the key signs is no longer ours; what it signed before stays good.
+revocation = owned("revocation", key("corner_id"), key("key_id"), whole("from_counter"), text("revoked_at"))
+enrolment_code = owned(
+    "enrolment_code",
+    key("corner_id"),
+    key("selector"),
+    text("secret_sha256"),
+    text("created_at"),
+    text("expires_at"),
+    whole("must_confirm"),
+    whole("tries"),
+    maybe_text("used_at"),
+    maybe_text("used_by"),
+    Index("enrolment_code_by_selector", "selector"),
+)

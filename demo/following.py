@@ -12,7 +12,7 @@ from typing import Any
 from demo.wire import Wire
 from sync.blobs import BlobRef, check
 from sync.errors import Malformed
-from sync.heads import RINGS, ChannelHead, Line, decode_head, head_name
+from sync.heads import RINGS, ChannelHead, Track, decode_head, head_name
 from sync.indexes import SegmentRef, decode_index
 from sync.snapshots import decode_manifest
 from sync.ways import chain_of
@@ -25,7 +25,7 @@ class Poll:
     """One corner's view of its market. It starts level with the first head it sees, or with nothing when `is_cold`."""
 
     def __init__(self, market: str, *, is_cold: bool) -> None:
-        self.line: Line | None = None
+        self.track: Track | None = None
         self._name = head_name(market, RING)
         self._tag = ""
         self._is_cold = is_cold
@@ -38,25 +38,25 @@ class Poll:
         answer = wire.get("poll", f"{BASE}metadata/timestamp.json", {"If-None-Match": self._tag} if self._tag else {})
         if answer.status == 304:
             return False
-        line = self._head(wire, answer.body)
-        held = self.line
+        track = self._head(wire, answer.body)
+        held = self.track
         if held is not None or self._is_cold:
-            for name, there in line.channels.items():
+            for name, there in track.channels.items():
                 _fetch(wire, there, held.channels[name] if held else None)
-        self.line, self._tag = line, answer.headers.get("etag", "")
-        return held is None or line.publication != held.publication
+        self.track, self._tag = track, answer.headers.get("etag", "")
+        return held is None or track.publication != held.publication
 
     @property
     def publication(self) -> int:
         """The number of the publication we are level with; 0 before the first."""
-        return self.line.publication if self.line else 0
+        return self.track.publication if self.track else 0
 
     def standing(self) -> dict[str, dict[str, object]]:
         """Return where each channel stands, as a heartbeat tells it."""
-        channels = self.line.channels if self.line else {}
+        channels = self.track.channels if self.track else {}
         return {name: {"epoch": at.epoch, "version": at.version, "root": at.root} for name, at in channels.items()}
 
-    def _head(self, wire: Wire, timestamp: bytes) -> Line:
+    def _head(self, wire: Wire, timestamp: bytes) -> Track:
         """Walk from the timestamp to the head as a kiosk does, without judging the signatures."""
         try:
             version = _signed(timestamp)["meta"]["snapshot.json"]["version"]
@@ -67,7 +67,7 @@ class Poll:
         except (KeyError, TypeError, ValueError) as problem:
             raise Malformed(f"the metadata does not lead to {self._name}") from problem
         folder, _, name = self._name.rpartition("/")
-        return decode_head(wire.get("head", f"{BASE}targets/{folder}/{sha256}.{name}").body).line
+        return decode_head(wire.get("head", f"{BASE}targets/{folder}/{sha256}.{name}").body).track
 
 
 def _signed(content: bytes) -> Any:

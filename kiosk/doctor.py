@@ -177,5 +177,5 @@ def _reach(directory: Path) -> str:
     with hold(directory / LOCK_FILE):
         trust = open_trust(directory, store, client, now=clock.now)
         head = decode_head(trust.head(wanted.market, wanted.ring))
-    line = head.line_for(wanted.corner_id)
-    return f"publication {line.publication} of {line.published_at}, ring {wanted.ring}"
+    track = head.track_for(wanted.corner_id)
+    return f"publication {track.publication} of {track.published_at}, ring {wanted.ring}"

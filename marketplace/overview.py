@@ -29,7 +29,7 @@ def publications(connection: Connection) -> list[dict[str, Any]]:
 
 
 def history(connection: Connection, market: str) -> list[dict[str, Any]]:
-    """Return a market's newest publications, of its own line and of trials."""
+    """Return a market's newest publications, of its own track and of trials."""
     return rows(
         connection,
         """

@@ -27,7 +27,7 @@ from sync.changes import Movement, Touched, apply_segment
 from sync.channels import SyncCursor, root_of, store_facts, store_sync_cursor, sync_cursors
 from sync.errors import Gap, Malformed, Rejected, SyncError, Untrusted, WrongRoot
 from sync.hashing import Hashing
-from sync.heads import ChannelHead, Line, decode_head
+from sync.heads import ChannelHead, Track, decode_head
 from sync.roots import RootState
 from sync.segments import Segment, decode_part, decode_segment
 from sync.snapshots import Manifest, decode_manifest, load_part
@@ -56,12 +56,12 @@ class Source(BlobSource, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What one look at the head led to. Bytes are what came over the line; `apply_ms` is what applying segments took."""
+    """What one look at the head led to. Bytes are what came over the network; `apply_ms` is what applying segments took."""
 
     before: int
     publication: int
     published_at: str
-    line: str = ""
+    track: str = ""
     fetches: int = 0
     segments: int = 0
     parts: int = 0
@@ -77,7 +77,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a kiosk follows: the line of its ring in its market, and which of a trial's corners it is."""
+    """What a kiosk follows: the track of its ring in its market, and which of a trial's corners it is."""
 
     market: str
     ring: str = "stable"
@@ -102,7 +102,7 @@ class _Applied:
 @dataclass(frozen=True, slots=True)
 class _Held:
     publication: int
-    line: str
+    track: str
     era: str
     cursors: dict[str, SyncCursor]
 
@@ -148,32 +148,32 @@ def _follow(
     head = decode_head(source.head(wanted.market, wanted.ring))
     if (head.market, head.ring) != (wanted.market, wanted.ring):
         raise Untrusted(f"the head of {head.market} {head.ring} was served for {wanted.market} {wanted.ring}")
-    line = head.line_for(wanted.corner_id)
+    track = head.track_for(wanted.corner_id)
     _upgrade(catalog, now=now)
     held = _held(catalog, wanted.market)
     seen = Moved(
         before=held.publication if held else 0,
-        publication=line.publication,
-        published_at=line.published_at,
-        line=line.name,
+        publication=track.publication,
+        published_at=track.published_at,
+        track=track.name,
     )
     blobs = FetchedBlobs(catalog.path.with_name("blobs"), source)
     if held is not None and not rebuild:
-        if _is_older(line, held, source.era):
+        if _is_older(track, held, source.era):
             return replace(seen, is_stale=True)
-        if line.publication == held.publication and _is_level(line, held):
+        if track.publication == held.publication and _is_level(track, held):
             if keep_blobs:
-                _lay_in(line, blobs)
+                _lay_in(track, blobs)
             return seen
-    facts = facts_of(line, wanted.market, era=source.era)
+    facts = facts_of(track, wanted.market, era=source.era)
     try:
         start = None if rebuild else held
-        applied = _apply(catalog, line, start, blobs, facts, now=now, progress=progress, is_second=is_second)
+        applied = _apply(catalog, track, start, blobs, facts, now=now, progress=progress, is_second=is_second)
     except (WrongRoot, Gap, Malformed) as problem:
-        problem.data.update(line=line.name, publication=line.publication)
+        problem.data.update(line=track.name, publication=track.publication)
         raise
     if keep_blobs:
-        _lay_in(line, blobs)
+        _lay_in(track, blobs)
     else:
         blobs.clear()
     return replace(
@@ -190,14 +190,14 @@ def _follow(
     )
 
 
-def _lay_in(line: Line, blobs: FetchedBlobs) -> None:
-    """Fetch what leads anybody to this line and is not here yet, for neighbours; what fails waits for the next round."""
-    name = f"{line.name} {line.publication}"
+def _lay_in(track: Track, blobs: FetchedBlobs) -> None:
+    """Fetch what leads anybody to this track and is not here yet, for neighbours; what fails waits for the next round."""
+    name = f"{track.name} {track.publication}"
     if blobs.holds_all_of(name):
         return
     with suppress(SyncError):
         named: set[str] = set()
-        for channel, there in line.channels.items():
+        for channel, there in track.channels.items():
             index = index_of(channel, there, blobs.read)
             refs = {there.index, *index.blobs(), *decode_manifest(blobs.read(index.snapshot.manifest)).parts}
             for ref in refs:
@@ -209,7 +209,7 @@ def _lay_in(line: Line, blobs: FetchedBlobs) -> None:
 
 def _apply(
     catalog: Store,
-    line: Line,
+    track: Track,
     held: _Held | None,
     blobs: FetchedBlobs,
     facts: dict[str, str],
@@ -219,7 +219,7 @@ def _apply(
     is_second: bool,
 ) -> _Applied:
     try:
-        return _by_segments(catalog, line, held, blobs, facts, now=now)
+        return _by_segments(catalog, track, held, blobs, facts, now=now)
     except (Gap, WrongRoot, Malformed, Rejected, DatabaseError) as problem:
         # Whatever is wrong with our rows or with a segment, a snapshot does not depend on it.
         if isinstance(problem, DatabaseError) and not is_damage(problem):
@@ -228,7 +228,7 @@ def _apply(
             raise
         if isinstance(problem, DatabaseError):
             set_aside(catalog)
-        return _by_snapshot(catalog, line, blobs, facts, now=now, progress=progress)
+        return _by_snapshot(catalog, track, blobs, facts, now=now, progress=progress)
 
 
 def _upgrade(catalog: Store, *, now: datetime) -> None:
@@ -258,32 +258,32 @@ def _held(catalog: Store, market: str) -> _Held | None:
         return None
 
 
-def _is_older(line: Line, held: _Held, era: str) -> bool:
-    """Tell whether a head goes back. Another line has its own numbers, and so has HQ under other keys than before."""
-    return (line.name, era) == (held.line, held.era) and line.publication < held.publication
+def _is_older(track: Track, held: _Held, era: str) -> bool:
+    """Tell whether a head goes back. Another track has its own numbers, and so has HQ under other keys than before."""
+    return (track.name, era) == (held.track, held.era) and track.publication < held.publication
 
 
-def _is_level(line: Line, held: _Held) -> bool:
+def _is_level(track: Track, held: _Held) -> bool:
     return all(
         (held.cursors[name].epoch, held.cursors[name].version, held.cursors[name].root)
         == (there.epoch, there.version, there.root)
-        for name, there in line.channels.items()
+        for name, there in track.channels.items()
     )
 
 
 def _by_segments(
-    catalog: Store, line: Line, held: _Held | None, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime
+    catalog: Store, track: Track, held: _Held | None, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime
 ) -> _Applied:
     if held is None:
         raise Gap("there is no catalogue yet")
-    ways = {name: find_way(name, there, held.cursors[name], blobs.read) for name, there in line.channels.items()}
+    ways = {name: find_way(name, there, held.cursors[name], blobs.read) for name, there in track.channels.items()}
     read = {name: [blobs.read(ref) for ref in each.blobs] for name, each in ways.items()}
     started = time.perf_counter()
     touched: Touched = {}
     movement = Movement()
     with roomy_writes(catalog):
         with catalog.write() as database:
-            for name, there in line.channels.items():
+            for name, there in track.channels.items():
                 here = sync_cursors(database)[name]
                 state = here.state.copy()
                 for blob, goal in zip(read[name], ways[name].goals, strict=True):
@@ -304,14 +304,14 @@ def _by_segments(
 def _jumps(database: Database, facts: dict[str, str], movement: Movement) -> dict[str, Any]:
     """Return what HQ is told of the prices that moved last: a trial is judged by it.
 
-    On a trial's line they add up: an urgent price that passes the trial must not hide what jumped before it.
+    On a trial's track they add up: an urgent price that passes the trial must not hide what jumped before it.
     """
-    line, changed, jumped = facts["line"], movement.changed, movement.jumped
+    track, changed, jumped = facts["line"], movement.changed, movement.jumped
     held = database.execute("select value from catalog_fact where name = 'jumps'").fetchone()
     before = json.loads(held[0]) if held else None
-    if line and before is not None and before["line"] == line:
+    if track and before is not None and before["line"] == track:
         changed, jumped = changed + before["changed"], jumped + before["jumped"]
-    return {"line": line, "publication": int(facts["publication"]), "changed": changed, "jumped": jumped}
+    return {"line": track, "publication": int(facts["publication"]), "changed": changed, "jumped": jumped}
 
 
 def _apply_one(
@@ -330,11 +330,11 @@ def _must_be(name: str, there: ChannelHead, state: RootState) -> None:
 
 
 def _by_snapshot(
-    catalog: Store, line: Line, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
+    catalog: Store, track: Track, blobs: FetchedBlobs, facts: dict[str, str], *, now: datetime, progress: Progress | None
 ) -> _Applied:
-    indexes = {name: index_of(name, there, blobs.read) for name, there in line.channels.items()}
+    indexes = {name: index_of(name, there, blobs.read) for name, there in track.channels.items()}
     manifests = {name: decode_manifest(blobs.read(index.snapshot.manifest)) for name, index in indexes.items()}
-    ways = {name: after_snapshot(name, indexes[name], there) for name, there in line.channels.items()}
+    ways = {name: after_snapshot(name, indexes[name], there) for name, there in track.channels.items()}
     hashing = Hashing()
     aside = catalog.path.with_name(f"{catalog.path.name}.new")
     try:
@@ -350,7 +350,7 @@ def _by_snapshot(
                         apply_segment(database, segment, deltas[name], {})
                 refresh(database, None, now=now)
                 states = hashing.states()
-                for name, there in line.channels.items():
+                for name, there in track.channels.items():
                     state = states.get(name, RootState())
                     state.merge(deltas[name])
                     _must_be(name, there, state)
@@ -388,7 +388,7 @@ def _load(database: Database, paths: list[Path], progress: Progress | None) -> i
     return rows
 
 
-def facts_of(line: Line, market: str, *, era: str) -> dict[str, str]:
+def facts_of(track: Track, market: str, *, era: str) -> dict[str, str]:
     """Return what a catalogue keeps of the publication it stands at; HQ's own replicas know no `era`."""
-    about = {"line": line.name, "publication": str(line.publication), "published_at": line.published_at}
-    return {**line.facts, **about, "market": market, "era": era}
+    about = {"line": track.name, "publication": str(track.publication), "published_at": track.published_at}
+    return {**track.facts, **about, "market": market, "era": era}

@@ -1,6 +1,6 @@
 """The head of a ring in a market: the one small, mutable document, which names everything else by hash.
 
-A head holds where each channel stands in HQ's own line and, while a trial is open for the ring, where the trial's channels stand.
+A head holds where each channel stands on HQ's own track and, while a trial is open for the ring, on the trial's.
 A head that is old is merely old: its publication number tells, and a kiosk never goes back.
 """
 
@@ -42,8 +42,8 @@ class ChannelHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One publication of a line: HQ's own (`name` is empty) or a trial's.
+class Track:
+    """One publication of a track: HQ's own (`name` is empty) or a trial's.
 
     `facts` are small texts kept beside the rows, such as the currency.
     """
@@ -55,7 +55,7 @@ class Line:
     channels: Mapping[str, ChannelHead]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the line as it is recorded at HQ and stands in heads."""
+        """Return the track as it is recorded at HQ and stands in heads."""
         return {
             "name": self.name,
             "publication": self.publication,
@@ -71,7 +71,7 @@ class Trial:
 
     share_bp: int
     salt: str
-    line: Line
+    track: Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +80,20 @@ class Head:
 
     market: str
     ring: str
-    line: Line
+    track: Track
     trial: Trial | None = None
 
-    def line_for(self, corner_id: str) -> Line:
-        """Return the line that a corner follows: every kiosk of a corner gets the same answer."""
+    def track_for(self, corner_id: str) -> Track:
+        """Return the track that a corner follows: every kiosk of a corner gets the same answer."""
         trial = self.trial
         if trial is None or place_of(corner_id, trial.salt) >= trial.share_bp:
-            return self.line
-        return Line(
-            name=trial.line.name,
-            publication=trial.line.publication,
-            published_at=trial.line.published_at,
-            facts=trial.line.facts,
-            channels={**self.line.channels, **trial.line.channels},
+            return self.track
+        return Track(
+            name=trial.track.name,
+            publication=trial.track.publication,
+            published_at=trial.track.published_at,
+            facts=trial.track.facts,
+            channels={**self.track.channels, **trial.track.channels},
         )
 
 
@@ -106,8 +106,8 @@ def encode_head(head: Head) -> bytes:
     """Return the bytes that are announced; the same head gives the same bytes."""
     trial = None
     if head.trial is not None:
-        trial = {"share_bp": head.trial.share_bp, "salt": head.trial.salt, **head.trial.line.to_json()}
-    return pack({"format": FORMAT, "market": head.market, "ring": head.ring, **head.line.to_json(), "trial": trial}, PACK_LEVEL)
+        trial = {"share_bp": head.trial.share_bp, "salt": head.trial.salt, **head.trial.track.to_json()}
+    return pack({"format": FORMAT, "market": head.market, "ring": head.ring, **head.track.to_json(), "trial": trial}, PACK_LEVEL)
 
 
 def decode_head(content: bytes) -> Head:
@@ -117,15 +117,15 @@ def decode_head(content: bytes) -> Head:
     document = unpack(content, FORMAT)
 
     def read() -> Head:
-        line = read_line(document)
-        if set(line.channels) != set(CHANNELS):
+        track = read_track(document)
+        if set(track.channels) != set(CHANNELS):
             raise ValueError("a channel is missing")
         trial = document["trial"]
         return Head(
             market=str(document["market"]),
             ring=str(document["ring"]),
-            line=line,
-            trial=Trial(share_bp=read_number(trial["share_bp"]), salt=str(trial["salt"]), line=read_line(trial))
+            track=track,
+            trial=Trial(share_bp=read_number(trial["share_bp"]), salt=str(trial["salt"]), track=read_track(trial))
             if trial
             else None,
         )
@@ -133,10 +133,10 @@ def decode_head(content: bytes) -> Head:
     return _read(read)
 
 
-def read_line(document: Mapping[str, Any]) -> Line:
-    """Read what `Line.to_json` wrote. Raises: Malformed."""
+def read_track(document: Mapping[str, Any]) -> Track:
+    """Read what `Track.to_json` wrote. Raises: Malformed."""
     return _read(
-        lambda: Line(
+        lambda: Track(
             name=str(document["name"]),
             publication=read_number(document["publication"]),
             published_at=str(document["published_at"]),
@@ -146,14 +146,14 @@ def read_line(document: Mapping[str, Any]) -> Line:
     )
 
 
-def whole(line: Line, trial_line: Line) -> Line:
-    """Return a trial's publication with the channels it shares with HQ's line."""
-    return Line(
-        name=trial_line.name,
-        publication=trial_line.publication,
-        published_at=trial_line.published_at,
-        facts=trial_line.facts,
-        channels={**line.channels, **trial_line.channels},
+def whole(track: Track, trial_track: Track) -> Track:
+    """Return a trial's publication with the channels it shares with HQ's track."""
+    return Track(
+        name=trial_track.name,
+        publication=trial_track.publication,
+        published_at=trial_track.published_at,
+        facts=trial_track.facts,
+        channels={**track.channels, **trial_track.channels},
     )
 
 

@@ -38,7 +38,7 @@ LONGEST_TEXT = 64
 MOST = 2**53
 EPOCH_SHOWN, ROOT_SHOWN = 8, 16
 FAILED = "failed_line"
-"""The setting that names the line and publication which could not be taken in, and why."""
+"""The setting that names the track and publication which could not be taken in, and why."""
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -185,8 +185,8 @@ BUGS = (
     ),
     Bug(
         "sync.follower",
-        "== (held.line, held.era) and line.publication < held.publication",
-        "== (held.line, held.era) and False",
+        "== (held.track, held.era) and track.publication < held.publication",
+        "== (held.track, held.era) and False",
         "tests/sync/test_follower.py::test_an_older_head_is_left_aside",
     ),
     # Reservation and orders

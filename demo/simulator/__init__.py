@@ -1,1 +1,1 @@
-"""Kiosks and HQ in one process under one seed: the product's own code on a line, a disk and a clock that fail as real ones do."""
+"""Kiosks and HQ in one process under one seed: the product's own code on links, disks and clocks that fail as real ones do."""

@@ -88,15 +88,15 @@ def read_through(world: World, kiosk: Kiosk) -> bool:
 
 
 def weather(world: World) -> None:
-    """A line gets worse or better."""
+    """A link gets worse or better."""
     set_weather(world, _kiosk(world))
 
 
 def set_weather(world: World, kiosk: Kiosk) -> None:
-    """Draw how a line is from now on."""
+    """Draw how a link is from now on."""
     kinds = KINDS if world.random.random() < 0.5 else tuple(world.random.sample(KINDS, 2))
-    kiosk.line.weather = Weather(world.random.choice((0.0, 0.1, 0.3, 0.3, 1.0)), kinds)
-    world.say(f"{kiosk.name} line {kiosk.line.weather.share:.0%} {'all' if kinds is KINDS else ', '.join(kinds)}")
+    kiosk.link.weather = Weather(world.random.choice((0.0, 0.1, 0.3, 0.3, 1.0)), kinds)
+    world.say(f"{kiosk.name} link {kiosk.link.weather.share:.0%} {'all' if kinds is KINDS else ', '.join(kinds)}")
 
 
 def clock(world: World) -> None:
@@ -199,7 +199,7 @@ def row_edited(world: World) -> None:
 
 
 def enrol(world: World) -> None:
-    """An operator enrols a kiosk again, perhaps over a bad line."""
+    """An operator enrols a kiosk again, perhaps over a bad link."""
     world.enrol(_kiosk(world))
 
 

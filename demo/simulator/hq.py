@@ -37,8 +37,8 @@ from marketplace.web import Marketplace
 from pos import clock
 from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError
-from sync.heads import Head, Line, decode_head, read_line
-from sync.hq.log import OWN_LINE, TrialState, open_trial
+from sync.heads import Head, Track, decode_head, read_track
+from sync.hq.log import OWN_TRACK, TrialState, open_trial
 from sync.hq.publisher import TRIAL_FILE
 from sync.hq.repository import rotate
 from sync.indexes import decode_index
@@ -170,8 +170,8 @@ class Hq:
             return []
         wanted: dict[str, int] = {}
         for head in _plain_heads(static):
-            for line in (head.line, *((head.trial.line,) if head.trial else ())):
-                for channel in line.channels.values():
+            for track in (head.track, *((head.trial.track,) if head.trial else ())):
+                for channel in track.channels.values():
                     wanted[channel.index.sha256] = channel.index.length
                     wanted |= self._below(channel.index)
         missing = [sha256 for sha256, length in wanted.items() if present.get(sha256) != length]
@@ -179,13 +179,13 @@ class Hq:
             self._complete = (timestamp, present)
         return missing
 
-    def lines(self, name: str = OWN_LINE) -> list[Line]:
-        """Return every publication of a line on record, oldest first."""
+    def tracks(self, name: str = OWN_TRACK) -> list[Track]:
+        """Return every publication of a track on record, oldest first."""
         query = "select body from sync_publication where market = 'fr' and line = :name order by publication"
-        return [read_line(json.loads(each["body"])) for each in self.rows(query, name=name)]
+        return [read_track(json.loads(each["body"])) for each in self.rows(query, name=name)]
 
     def publications(self) -> list[int]:
-        """Return the numbers of all publications on record, of all lines."""
+        """Return the numbers of all publications on record, of all tracks."""
         found = self.rows("select publication from sync_publication where market = 'fr' order by publication")
         return [each["publication"] for each in found]
 

@@ -19,7 +19,7 @@ from pos.slips import Slip
 from sync.channels import damaged_channels
 from sync.corner.enrolment import corner_sha256
 from sync.heads import RINGS
-from sync.hq.log import OWN_LINE, held_rows
+from sync.hq.log import OWN_TRACK, held_rows
 
 if TYPE_CHECKING:
     from demo.simulator.world import Paper, World
@@ -99,13 +99,13 @@ def _know_roots(world: World, who: str, position: Position) -> None:
 
 
 def _must_go_on(world: World, who: str, before: Position, position: Position) -> None:
-    """Within an epoch versions rise, and on a line publications do; HQ under other keys than before may count anew."""
+    """Within an epoch versions rise, and on a track publications do; HQ under other keys than before may count anew."""
     if position.era != before.era and world.ledger.has_hq_forgotten:
         return
     for name, (epoch, version, _) in position.channels.items():
         if before.channels[name][0] == epoch and version < before.channels[name][1]:
             raise world.fail(f"{who} went back in {name} from {before.channels[name][1]} to {version}")
-    if (position.line, position.era) == (before.line, before.era) and position.publication < before.publication:
+    if (position.track, position.era) == (before.track, before.era) and position.publication < before.publication:
         raise world.fail(f"{who} went back from publication {before.publication} to {position.publication}")
 
 
@@ -125,8 +125,8 @@ def _publication_problems(world: World) -> Iterator[str]:
     for earlier, later in pairwise(numbers):
         if later != earlier + 1 and not world.ledger.has_hq_forgotten:
             yield f"publication {earlier} is followed by {later}"
-    lines = world.hq.lines()
-    for before, after in pairwise(lines):
+    tracks = world.hq.tracks()
+    for before, after in pairwise(tracks):
         for name in CHANNELS:
             here, there = before.channels[name], after.channels[name]
             is_next = there.version == here.version + 1 or (there.version, there.root) == (here.version, here.root)
@@ -135,7 +135,7 @@ def _publication_problems(world: World) -> Iterator[str]:
     trial, heads = world.hq.trial(), world.hq.heads()
     for ring in RINGS:
         head = heads[ring]
-        if head.line != lines[-1]:
+        if head.track != tracks[-1]:
             yield f"the head of {ring} is not the last publication on record"
         share_bp = trial.shares.get(ring, 0) if trial is not None else 0
         if (head.trial.share_bp if head.trial else 0) != share_bp:
@@ -146,7 +146,7 @@ def _record_problems(world: World) -> Iterator[str]:
     """What HQ publishes is what its business tables say, but for the rows that are held back; a trial has its own of these."""
     yield from _replica_problems(world, world.hq.replica(), None)
     if world.hq.trial() is not None:
-        yield from _replica_problems(world, world.hq.trial_replica(), OWN_LINE)
+        yield from _replica_problems(world, world.hq.trial_replica(), OWN_TRACK)
 
 
 def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator[str]:
@@ -168,13 +168,13 @@ def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator
 
 
 def _catalog_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
-    """A kiosk stands where the line of its ring and share stands."""
-    line = world.hq.heads()[world.hq.ring(kiosk.name)].line_for(kiosk.name)
+    """A kiosk stands where the track of its ring and share stands."""
+    track = world.hq.heads()[world.hq.ring(kiosk.name)].track_for(kiosk.name)
     database = kiosk.catalog.read()
-    wanted = {name: (channel.epoch, channel.version, channel.root) for name, channel in line.channels.items()}
+    wanted = {name: (channel.epoch, channel.version, channel.root) for name, channel in track.channels.items()}
     held = kiosk.look()
-    if (held.channels, held.publication, held.line) != (wanted, line.publication, line.name):
-        yield f"{kiosk.name} stands at {held.line} {held.publication}, HQ at {line.name} {line.publication}"
+    if (held.channels, held.publication, held.track) != (wanted, track.publication, track.name):
+        yield f"{kiosk.name} stands at {held.track} {held.publication}, HQ at {track.name} {track.publication}"
     if damaged := damaged_channels(database):
         yield f"{kiosk.name}: rows of {damaged} do not add up to their root"
     if database.execute("pragma quick_check(1)").fetchone()[0] != "ok":

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
-from demo.simulator.network import Line, LineSession
+from demo.simulator.network import Link, LinkSession
 from kiosk import prices, web
 from kiosk.background import Rounds, mend, tend
 from kiosk.rescan import rescan
@@ -33,9 +33,9 @@ DEAD = datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a catalogue stands: its line and publication under an era of keys, and (epoch, version, root) of each channel."""
+    """Where a catalogue stands: its track and publication under an era of keys, and (epoch, version, root) of each channel."""
 
-    line: str
+    track: str
     era: str
     publication: int
     channels: dict[str, tuple[str, int, str]]
@@ -44,12 +44,12 @@ class Position:
 class Kiosk:
     """One device. `offset` is how wrong its clock is; `rotten` is the inode of a catalogue in which bytes were spoilt."""
 
-    def __init__(self, machine: Machine, line: Line) -> None:
+    def __init__(self, machine: Machine, link: Link) -> None:
         self.machine = machine
-        self.line = line
+        self.link = link
         self.offset = timedelta()
         self.rotten: int | None = None
-        self._session = LineSession(line)
+        self._session = LinkSession(link)
         self.catalog: Store
         self.ops: Store
         self._rounds: Rounds

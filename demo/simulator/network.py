@@ -1,4 +1,4 @@
-"""The line between a kiosk and HQ: a `requests` adapter that calls HQ's app in process, and does to requests what networks do.
+"""The link between a kiosk and HQ: a `requests` adapter that calls HQ's app in process, and does to requests what networks do.
 
 A request may be lost, late, doubled, answered in HQ's place, or done without the kiosk ever hearing of it. While one is under way
 other things happen, which is where the parts of the system interleave.
@@ -51,7 +51,7 @@ UNSIGNED = "/sync/v1/enrolments"
 
 @dataclass(slots=True)
 class Weather:
-    """How a line is now: the share of requests that something happens to, and what may."""
+    """How a link is now: the share of requests that something happens to, and what may."""
 
     share: float = 0.0
     kinds: tuple[str, ...] = KINDS
@@ -70,8 +70,8 @@ class Cache:
         del kept[:-6]
 
 
-class Line(BaseAdapter):
-    """One kiosk's line. `ask` is HQ, `meanwhile` lets others act, `later` takes the requests that are still on their way."""
+class Link(BaseAdapter):
+    """One kiosk's link. `ask` is HQ, `meanwhile` lets others act, `later` takes the requests that are still on their way."""
 
     def __init__(
         self,
@@ -152,17 +152,17 @@ class Line(BaseAdapter):
         return body[:at] + bytes([body[at] ^ 1 << self._random.randrange(8)]) + body[at + 1 :]
 
 
-class LineSession(requests.Session):
-    """A session whose every request goes over one line, without the look-ups of proxies and cookies that would find nothing."""
+class LinkSession(requests.Session):
+    """A session whose every request goes over one link, without the look-ups of proxies and cookies that would find nothing."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, link: Link) -> None:
         super().__init__()
-        self._line = line
+        self._link = link
 
     def request(self, method: str, url: str, *_: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         """Prepare a request and send it."""
         carried = {name: options[name] for name in ("headers", "data", "auth") if name in options}
-        return self._line.send(requests.Request(method, url, **carried).prepare())
+        return self._link.send(requests.Request(method, url, **carried).prepare())
 
 
 _IN_PLACE: dict[str, Answer] = {

@@ -96,7 +96,7 @@ def _rest(world: World) -> None:
     world.meanwhile = _nothing
     world.hq.is_down = False
     for kiosk in world.kiosks:
-        kiosk.line.weather = Weather()
+        kiosk.link.weather = Weather()
     for machine in world.machines:
         machine.countdown = machine.room = None
     while world.later:
@@ -187,7 +187,7 @@ def _garbage_kept() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the product's log off the screen: a bad line is business as usual here."""
+    """Keep the product's log off the screen: a bad link is business as usual here."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

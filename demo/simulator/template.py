@@ -20,7 +20,7 @@ from demo.sample import write_feed
 from demo.simulator.disk import Files, Machine, clear, copy_files
 from demo.simulator.hq import URL, Hq
 from demo.simulator.kiosk import Kiosk
-from demo.simulator.network import Line
+from demo.simulator.network import Link
 from demo.simulator.stand_ins import standing_in
 from marketplace.feeds.imports import import_feed
 from marketplace.installation import create_installation, sync_path
@@ -79,8 +79,8 @@ def _make(root: Path) -> Template:
 
 def _enrolled(machine: Machine, hq: Hq, *, has_catalog: bool) -> Files:
     machine.directory.mkdir(parents=True)
-    line = Line(Random(0), hq.answer, meanwhile=lambda: None, pass_time=lambda _: None, later=[])
-    kiosk = Kiosk(machine, line)
+    link = Link(Random(0), hq.answer, meanwhile=lambda: None, pass_time=lambda _: None, later=[])
+    kiosk = Kiosk(machine, link)
     kiosk.open()
     kiosk.enrol(hq.start_enrolment(machine.name))
     if has_catalog:

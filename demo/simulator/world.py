@@ -1,4 +1,4 @@
-"""One simulated world: HQ, a few kiosks, their lines and clocks, what people hold in their hands, and the history of it all.
+"""One simulated world: HQ, a few kiosks, their links and clocks, what people hold in their hands, and the history of it all.
 
 Invariant: everything is decided by one `Random`; nothing happens at the same time, things only happen inside one another.
 """
@@ -22,7 +22,7 @@ from demo.simulator import invariants
 from demo.simulator.disk import Crash, Files, Machine
 from demo.simulator.hq import Hq
 from demo.simulator.kiosk import DEAD, Kiosk, Position
-from demo.simulator.network import Answer, Line
+from demo.simulator.network import Answer, Link
 from demo.simulator.template import START, Template
 from pos import clock
 from pos.db import DatabaseError
@@ -107,14 +107,14 @@ class World:
 
     def _kiosk(self, name: str, root: Path) -> Kiosk:
         machine = Machine(name, root / name, Random(self.random.getrandbits(64)))
-        line = Line(
+        link = Link(
             self.random,
             self._ask,
             meanwhile=lambda: self._meanwhile(kiosk),
             pass_time=self.pass_time,
             later=self.later,
         )
-        kiosk = Kiosk(machine, line)
+        kiosk = Kiosk(machine, link)
         return kiosk
 
     @property
@@ -217,7 +217,7 @@ class World:
         self.say(f"{kiosk.name} starts again")
         invariants.after_restart(self, kiosk)
 
-    # The line's two ends
+    # The link's two ends
 
     def _ask(self, request: requests.PreparedRequest) -> Answer | None:
         """Let a request arrive at HQ; None when nobody answers any more."""
@@ -249,7 +249,7 @@ class World:
         """Let a kiosk do one round."""
         is_second = kiosk.machine in self.running
         report = self.at_kiosk(kiosk, "round", lambda: kiosk.round(is_called=kiosk.name not in self.ledger.positions))
-        told, kiosk.line.told = kiosk.line.told, []
+        told, kiosk.link.told = kiosk.link.told, []
         if report is not None:
             invariants.after_step(self, kiosk)
         if report is not None and is_second:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from marketplace.db import row, rows, run_tx
 from marketplace.publishing.marks import Marks
-from marketplace.publishing.terms import line_of
+from marketplace.publishing.terms import track_of
 from pos import clock
 
 
@@ -33,10 +33,10 @@ def price_in_force(connection: Connection, terms: dict[str, Any], *, market: str
         select told.price_cents, told.prior_cents
         from price_start_terms told
         where told.listing_id = :listing_id and told.market = :market and told.publication <= :publication
-          and told.starts_at <= :at and told.withdrawn = 0 and told.line in ('', :line)
+          and told.starts_at <= :at and told.withdrawn = 0 and told.line in ('', :track)
           and not exists (
             select 1 from price_start_terms later
-            where later.seller_id = told.seller_id and later.market = told.market and later.line in ('', :line)
+            where later.seller_id = told.seller_id and later.market = told.market and later.line in ('', :track)
               and later.price_start_id = told.price_start_id and later.publication > told.publication
               and later.publication <= :publication
           )
@@ -46,7 +46,7 @@ def price_in_force(connection: Connection, terms: dict[str, Any], *, market: str
         listing_id=terms["listing_id"],
         market=market,
         publication=publication,
-        line=line_of(connection, market, publication),
+        track=track_of(connection, market, publication),
         at=at,
     )
     return {**terms, **(started or {})}

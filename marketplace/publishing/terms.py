@@ -1,13 +1,13 @@
 """What was published and since when: the prices and conditions a slip was made from, whatever happened since.
 
-Invariant: for every publication of a market, the newest row at or before it, of everybody's line or of its own trial, is what its
+Invariant: for every publication of a market, the newest row at or before it, of HQ's track or of its own trial's, is what its
 corners were given. The history is made from the published replica, so it can be made again after any crash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,13 @@ class _Stand:
     """The publication a replica stands at."""
 
     market: str
-    line: str
+    track: str
     publication: int
     published_at: str
+
+    def to_row(self) -> dict[str, Any]:
+        """Return it as columns of the histories, where the track is `line`."""
+        return {"market": self.market, "line": self.track, "publication": self.publication, "published_at": self.published_at}
 
 
 def terms_at(connection: Connection, table: str, key: int, *, market: str, publication: int) -> dict[str, Any] | None:
@@ -51,18 +55,18 @@ def terms_at(connection: Connection, table: str, key: int, *, market: str, publi
         connection,
         f"""
         select * from {history.name}
-        where market = :market and {table}_id = :key and publication <= :publication and line in ('', :line)
+        where market = :market and {table}_id = :key and publication <= :publication and line in ('', :track)
         order by publication desc limit 1
         """,
         market=market,
         key=key,
         publication=publication,
-        line=line_of(connection, market, publication),
+        track=track_of(connection, market, publication),
     )
 
 
-def line_of(connection: Connection, market: str, publication: int) -> str:
-    """Return the line of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
+def track_of(connection: Connection, market: str, publication: int) -> str:
+    """Return the track of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
     found = row(
         connection,
         "select line from sync_publication where market = :market and publication = :publication",
@@ -93,15 +97,15 @@ def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[st
         database.close()
 
 
-def recorded_publication(connection: Connection, market: str, *, line: str = "") -> int:
-    """Return the newest publication of a market's line whose terms are in the history, 0 before the first."""
-    query = "select publication from terms_mark where market = :market and line = :line"
-    found = row(connection, query, market=market, line=line)
+def recorded_publication(connection: Connection, market: str, *, track: str = "") -> int:
+    """Return the newest publication of a market's track whose terms are in the history, 0 before the first."""
+    query = "select publication from terms_mark where market = :market and line = :track"
+    found = row(connection, query, market=market, track=track)
     return int(found["publication"]) if found else 0
 
 
 def _record(connection: Connection, replica: Database, stand: _Stand, touched: Mapping[str, Set[Any]] | None) -> None:
-    recorded = recorded_publication(connection, stand.market, line=stand.line)
+    recorded = recorded_publication(connection, stand.market, track=stand.track)
     if recorded >= stand.publication:
         return
     if recorded < _previous(connection, stand):
@@ -117,17 +121,17 @@ def _record(connection: Connection, replica: Database, stand: _Stand, touched: M
             on conflict (market, line) do update set publication = excluded.publication, published_at = excluded.published_at
             """
         ),
-        asdict(stand),
+        stand.to_row(),
     )
 
 
 def _previous(connection: Connection, stand: _Stand) -> int:
-    """Return the publication of this line before this one: what the keys touched are told against."""
+    """Return the publication of this track before this one: what the keys touched are told against."""
     query = """
         select max(publication) as previous from sync_publication
-        where market = :market and line = :line and publication < :publication
+        where market = :market and line = :track and publication < :publication
     """
-    about = {"market": stand.market, "line": stand.line, "publication": stand.publication}
+    about = {"market": stand.market, "track": stand.track, "publication": stand.publication}
     found = row(connection, query, **about)
     return int(found["previous"] or 0) if found else 0
 
@@ -156,7 +160,7 @@ def _record_batch(connection: Connection, replica: Database, stand: _Stand, tabl
         values = {**(after or {name: before[name] for name in shared}), "market": stand.market}  # type: ignore[index]
         values["withdrawn"] = int(after is None)
         if before is None or any(before[name] != value for name, value in values.items()):
-            fresh.append({**values, **asdict(stand)})
+            fresh.append({**values, **stand.to_row()})
     if fresh:
         connection.execute(history.insert(), fresh)
 
@@ -165,10 +169,10 @@ def _latest(connection: Connection, history: Table, table: str, stand: _Stand, k
     query = text(
         f"""
         select * from {history.name}
-        where market = :market and {table}_id in :keys and line in ('', :line) order by publication
+        where market = :market and {table}_id in :keys and line in ('', :track) order by publication
         """
     ).bindparams(bindparam("keys", expanding=True))
-    found = connection.execute(query, {"market": stand.market, "line": stand.line, "keys": keys}).mappings()
+    found = connection.execute(query, {"market": stand.market, "track": stand.track, "keys": keys}).mappings()
     return {each[f"{table}_id"]: dict(each) for each in found}
 
 
@@ -181,7 +185,7 @@ def _stand(replica: Database, market: str) -> _Stand:
     facts = dict(replica.execute("select name, value from catalog_fact").fetchall())
     return _Stand(
         market=market,
-        line=facts.get("line", ""),
+        track=facts.get("line", ""),
         publication=int(facts.get("publication", 0)),
         published_at=facts.get("published_at", ""),
     )

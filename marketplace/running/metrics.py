@@ -124,7 +124,7 @@ def _trade(connection: Connection) -> Iterator[Family]:
 def _publications(connection: Connection) -> Iterator[Family]:
     newest = rows(connection, "select market, max(publication) as n from sync_publication group by market")
     samples = tuple(("", {"market": each["market"], "line": ""}, each["n"]) for each in newest)
-    yield Family("comptoir_publication", "gauge", "Newest publication by market and line; no line is the base.", samples)
+    yield Family("comptoir_publication", "gauge", "Newest publication by market and track (`line`); none is HQ's own.", samples)
     marks = rows(connection, "select market, count(*) as n from sync_dirty group by market")
     yield _labelled(
         "comptoir_dirty_marks",

@@ -60,7 +60,7 @@ class RoundReport:
 
     @property
     def failed(self) -> dict[str, Any] | None:
-        """The line and publication that could not be taken in, and why: HQ halts a trial by it."""
+        """The track and publication that could not be taken in, and why: HQ halts a trial by it."""
         for problem in self.problems:
             if "line" in problem.data:
                 return {"line": problem.data["line"], "publication": problem.data["publication"], "code": problem.code}

@@ -55,8 +55,8 @@ def write_bundle(
 
 def needed_blobs(head: Head, static: Path) -> Iterator[BlobRef]:
     """Yield every blob a head leads to, snapshots' parts included, whole and checked. Raises: Untrusted, NotFound."""
-    lines = [head.line, *([head.trial.line] if head.trial else [])]
-    for channel in (channel for line in lines for channel in line.channels.values()):
+    tracks = [head.track, *([head.trial.track] if head.trial else [])]
+    for channel in (channel for track in tracks for channel in track.channels.values()):
         index = decode_index(_checked(channel.index, static))
         yield channel.index
         for ref in index.blobs():

@@ -1,4 +1,4 @@
-"""A draft: the next publication of one line, made in the open transaction of that line's replica.
+"""A draft: the next publication of one track, made in the open transaction of that track's replica.
 
 Rows change in the replica and become segments; indexes and heads of channels follow. Nothing here is visible to anybody until the
 publisher records and announces it.
@@ -20,7 +20,7 @@ from sync.blobs import BlobFolder, BlobRef
 from sync.changes import Movement, Touched, change_of, replace_rows, stored_rows
 from sync.channels import root_of, store_sync_cursor, sync_cursors, tables_of
 from sync.errors import SyncError
-from sync.heads import ChannelHead, Line
+from sync.heads import ChannelHead, Track
 from sync.hq.levels import compact, keys_of
 from sync.indexes import Index, JoinRef, SegmentRef, SnapshotRef, decode_index, encode_index
 from sync.roots import RootState, Row, Value
@@ -42,9 +42,9 @@ Differences = Mapping[str, tuple[dict[Value, Row], list[Row]]]
 
 @dataclass(slots=True)
 class Draft:
-    """The next publication of a line. `channels` are its heads as they become; `touched` and `movement` say what moved."""
+    """The next publication of a track. `channels` are its heads as they become; `touched` and `movement` say what moved."""
 
-    line: Line
+    track: Track
     database: Database
     blobs: BlobFolder
     now: datetime
@@ -53,9 +53,9 @@ class Draft:
     movement: Movement
 
     @classmethod
-    def of(cls, line: Line, database: Database, blobs: BlobFolder, now: datetime) -> Draft:
-        """Begin a draft on what a line published last."""
-        return cls(line, database, blobs, now, dict(line.channels), {}, Movement())
+    def of(cls, track: Track, database: Database, blobs: BlobFolder, now: datetime) -> Draft:
+        """Begin a draft on what a track published last."""
+        return cls(track, database, blobs, now, dict(track.channels), {}, Movement())
 
     def change(self, channel: str, differences: Differences) -> None:
         """Bring a channel's rows forward and write the segment that does the same on a kiosk."""
@@ -81,11 +81,11 @@ class Draft:
         self.channels[channel] = self._announced(after, replace(index, segments=segments, snapshot=snapshot))
 
     def mirror(self, channel: str, differences: Differences, there: ChannelHead) -> None:
-        """Bring the rows of a channel shared with another line forward, to where that line has just gone."""
+        """Bring the rows of a channel shared with another track forward, to where that track has just gone."""
         state = sync_cursors(self.database)[channel].state.copy()
         self._replace(channel, differences, state)
         if root_of(channel, state) != there.root:
-            raise SyncError(f"the replica of {self.line.name} no longer shares {channel}")
+            raise SyncError(f"the replica of {self.track.name} no longer shares {channel}")
         store_sync_cursor(self.database, channel, epoch=there.epoch, version=there.version, state=state, now=self.now)
 
     def fork(self, channel: str, there: ChannelHead) -> None:
@@ -132,11 +132,11 @@ class Draft:
         """Return the channel's index as it stands in the draft."""
         return decode_index(self.blobs.read(self.channels[channel].index))
 
-    def publication(self, number: int, facts: Mapping[str, str], *, only: Iterable[str] | None = None) -> Line:
+    def publication(self, number: int, facts: Mapping[str, str], *, only: Iterable[str] | None = None) -> Track:
         """Return the draft as publication `number`, of all channels or `only` some."""
         names = self.channels.keys() if only is None else set(only)
-        return Line(
-            name=self.line.name,
+        return Track(
+            name=self.track.name,
             publication=number,
             published_at=clock.to_text(self.now),
             facts=facts,
@@ -176,8 +176,8 @@ class Draft:
         return int(self.now.timestamp())
 
 
-def join_lines(draft: Draft, trial_draft: Draft, forks: Mapping[str, int]) -> None:
-    """Lead kiosks from each line into the other, wherever they are since the fork: shares move and trials end."""
+def join_tracks(draft: Draft, trial_draft: Draft, forks: Mapping[str, int]) -> None:
+    """Lead kiosks from each track into the other, wherever they are since the fork: shares move and trials end."""
     for channel, since in forks.items():
         ours, theirs = draft.keys_since(channel, since), trial_draft.keys_since(channel, since)
         if ours is None or theirs is None:

@@ -31,8 +31,8 @@ def announced_heads(static: Path) -> list[Head]:
 def named_blobs(static: Path, heads: Iterable[Head]) -> set[str]:
     """Return every blob that these heads lead to, as far as the blobs that name them are here."""
     folder = BlobFolder(static / "b")
-    lines = [line for head in heads for line in (head.line, head.trial.line if head.trial else None) if line is not None]
-    indexes = {channel.index for line in lines for channel in line.channels.values()}
+    tracks = [track for head in heads for track in (head.track, head.trial.track if head.trial else None) if track is not None]
+    indexes = {channel.index for track in tracks for channel in track.channels.values()}
     named: set[str] = set()
     for ref in indexes:
         named.add(ref.sha256)

@@ -1,7 +1,7 @@
 """HQ's tables of the protocol: what must be looked at again, what was published, what is on trial, what is held back.
 
 Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes, and only marks it read.
-Publications are numbered without gaps per market over all its lines; each keeps the line it announced, so that heads can be put
+Publications are numbered without gaps per market over all its tracks; each keeps the track it announced, so that heads can be put
 back after a crash.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, bindparam, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from sync.heads import Line, read_line
+from sync.heads import Track, read_track
 from sync.roots import Row, Value
 
 sync_metadata = MetaData()
@@ -30,7 +30,7 @@ sync_dirty = Table(
     Column("gen", BigInteger, nullable=False),
 )
 
-# `line` is empty for HQ's own line, else the trial's id.
+# `line` is empty for HQ's own track, else the trial's id.
 sync_publication = Table(
     "sync_publication",
     sync_metadata,
@@ -41,7 +41,7 @@ sync_publication = Table(
     Column("body", Text, nullable=False),
 )
 
-# A trial's `shares` are basis points of each ring's corners; `forks` says for each channel at which version it left HQ's line.
+# A trial's `shares` are basis points of each ring's corners; `forks` says for each channel at which version it left HQ's track.
 sync_trial = Table(
     "sync_trial",
     sync_metadata,
@@ -55,7 +55,7 @@ sync_trial = Table(
     Column("reason", Text),
 )
 
-# Rows kept out of HQ's line: those of the open trial (`trial_id`), and those a halt or a rollback took back (empty).
+# Rows kept out of HQ's track: those of the open trial (`trial_id`), and those a halt or a rollback took back (empty).
 # `row` is what is held back, as JSON, null for a deletion: once business says something else, the row is free again.
 sync_held = Table(
     "sync_held",
@@ -68,7 +68,7 @@ sync_held = Table(
 )
 
 WHOLE_TABLE = ""
-OWN_LINE = ""
+OWN_TRACK = ""
 
 Held = dict[str, dict[Value, Row | None]]
 Mark = tuple[str, str, int]
@@ -134,41 +134,41 @@ def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None
         connection.execute(statement, [{"at_table": table, "at_key": key, "at_gen": gen} for table, key, gen in marks])
 
 
-def published(connection: Connection, market: str, line: str = OWN_LINE) -> Line | None:
-    """Return the last publication of a market's line, or None before the first."""
+def published(connection: Connection, market: str, track: str = OWN_TRACK) -> Track | None:
+    """Return the last publication of a market's track, or None before the first."""
     statement = (
         select(sync_publication.c.body)
-        .where(sync_publication.c.market == market, sync_publication.c.line == line)
+        .where(sync_publication.c.market == market, sync_publication.c.line == track)
         .order_by(sync_publication.c.publication.desc())
         .limit(1)
     )
     row = connection.execute(statement).first()
-    return read_line(json.loads(row[0])) if row is not None else None
+    return read_track(json.loads(row[0])) if row is not None else None
 
 
-def publication_at(connection: Connection, market: str, number: int) -> Line | None:
-    """Return a publication by its number, whatever its line, or None when there is none."""
+def publication_at(connection: Connection, market: str, number: int) -> Track | None:
+    """Return a publication by its number, whatever its track, or None when there is none."""
     statement = select(sync_publication.c.body).where(
         sync_publication.c.market == market, sync_publication.c.publication == number
     )
     row = connection.execute(statement).first()
-    return read_line(json.loads(row[0])) if row is not None else None
+    return read_track(json.loads(row[0])) if row is not None else None
 
 
 def last_number(connection: Connection, market: str) -> int:
-    """Return the number of the market's newest publication over all lines; 0 before the first."""
+    """Return the number of the market's newest publication over all tracks; 0 before the first."""
     statement = text("select coalesce(max(publication), 0) from sync_publication where market = :market")
     return int(connection.execute(statement, {"market": market}).scalar_one())
 
 
-def record_publication(connection: Connection, market: str, line: Line) -> None:
-    """Keep what a line announced, in the transaction that deletes the marks it answers."""
+def record_publication(connection: Connection, market: str, track: Track) -> None:
+    """Keep what a track announced, in the transaction that deletes the marks it answers."""
     values = {
         "market": market,
-        "publication": line.publication,
-        "line": line.name,
-        "published_at": line.published_at,
-        "body": json.dumps(line.to_json(), ensure_ascii=False, separators=(",", ":")),
+        "publication": track.publication,
+        "line": track.name,
+        "published_at": track.published_at,
+        "body": json.dumps(track.to_json(), ensure_ascii=False, separators=(",", ":")),
     }
     connection.execute(insert(sync_publication), values)
 
@@ -240,7 +240,7 @@ def held_rows(connection: Connection, market: str, *, trial_id: str | None = Non
 
 
 def hold_back(connection: Connection, market: str, held: Held, *, trial_id: str) -> None:
-    """Keep rows out of HQ's line, for a trial or from everybody."""
+    """Keep rows out of HQ's track, for a trial or from everybody."""
     values = [
         {
             "market": market,

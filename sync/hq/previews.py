@@ -14,9 +14,9 @@ from pos.catalog import CHANNELS, TABLES
 from pos.db import Store
 from sync.blobs import BlobSketch
 from sync.changes import Movement
-from sync.heads import Line, whole
+from sync.heads import Track, whole
 from sync.hq.drafts import Differences, Draft, by_channel
-from sync.hq.log import OWN_LINE, held_rows, open_trial, published
+from sync.hq.log import OWN_TRACK, held_rows, open_trial, published
 from sync.hq.publisher import Desk, Place, desk
 from sync.hq.trials import rows_at, towards
 from sync.roots import Value
@@ -66,11 +66,11 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
     with _looking(place, now) as look:
         if look is None:
             return None
-        trial_line = look.trial_line if is_trial else None
-        line = whole(look.line, trial_line) if trial_line else look.line
-        held = held_rows(look.connection, place.market, trial_id=OWN_LINE if is_trial else None)
+        trial_track = look.trial_track if is_trial else None
+        track = whole(look.track, trial_track) if trial_track else look.track
+        held = held_rows(look.connection, place.market, trial_id=OWN_TRACK if is_trial else None)
         marks = look.at.marks(look.connection)
-        replica = look.at.trial_replica if trial_line else look.at.replica
+        replica = look.at.trial_replica if trial_track else look.at.replica
         free: dict[str, set[Value]] = {}
 
         def find(database: Database) -> Differences:
@@ -78,7 +78,7 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
             free.update(freed)
             return differences
 
-        seen = _sketch(look, line, replica, find)
+        seen = _sketch(look, track, replica, find)
         left = sum(map(len, held.values())) - sum(len(free.get(table, ())) for table in held)
         return replace(seen, held=left)
 
@@ -86,10 +86,10 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
 def preview_promotion(place: Place, *, now: datetime) -> Preview | None:
     """Return what the open trial would change for everybody else; None without one. Raises: Busy."""
     with _looking(place, now) as look:
-        if look is None or look.trial_line is None:
+        if look is None or look.trial_track is None:
             return None
-        held = held_rows(look.connection, place.market, trial_id=look.trial_line.name)
-        return _sketch(look, look.line, look.at.replica, lambda database: towards(database, held))
+        held = held_rows(look.connection, place.market, trial_id=look.trial_track.name)
+        return _sketch(look, look.track, look.at.replica, lambda database: towards(database, held))
 
 
 def preview_rollback(place: Place, number: int, *, now: datetime) -> Preview | None:
@@ -98,35 +98,35 @@ def preview_rollback(place: Place, number: int, *, now: datetime) -> Preview | N
         if look is None:
             return None
         wanted = rows_at(look.at, look.connection, number)
-        return _sketch(look, look.line, look.at.replica, lambda database: towards(database, wanted))
+        return _sketch(look, look.track, look.at.replica, lambda database: towards(database, wanted))
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     at: Desk
     connection: Connection
-    line: Line
-    trial_line: Line | None
+    track: Track
+    trial_track: Track | None
 
 
 @contextmanager
 def _looking(place: Place, now: datetime) -> Iterator[_Look | None]:
     with desk(place, now=now, blobs=BlobSketch(place.static / "b")) as at, at.reading() as connection:
-        line = published(connection, place.market)
-        if line is None or not at.catch_up(connection, line):
+        track = published(connection, place.market)
+        if track is None or not at.catch_up(connection, track):
             yield None
             return
         trial = open_trial(connection, place.market)
         is_open = trial is not None and not at.is_trial_lost
-        yield _Look(at, connection, line, published(connection, place.market, trial.trial_id) if trial and is_open else None)
+        yield _Look(at, connection, track, published(connection, place.market, trial.trial_id) if trial and is_open else None)
 
 
-def _sketch(look: _Look, line: Line, replica: Store, find: Callable[[Database], Differences]) -> Preview:
+def _sketch(look: _Look, track: Track, replica: Store, find: Callable[[Database], Differences]) -> Preview:
     """Draft in a transaction that is thrown away, into blobs that are only remembered."""
     size = 0
     try:
         with replica.write() as database:
-            draft = Draft.of(line, database, look.at.blobs, look.at.now)
+            draft = Draft.of(track, database, look.at.blobs, look.at.now)
             differences = find(database)
             for channel, some in by_channel(differences, CHANNELS).items():
                 draft.change(channel, some)

@@ -1,4 +1,4 @@
-"""The single publisher of a market: dirty marks become one publication of each line, and a crash leaves orphans, never gaps.
+"""The single publisher of a market: dirty marks become one publication of each track, and a crash leaves orphans, never gaps.
 
 The order: read marks and rows in one snapshot; bring the replicas there in open transactions; write the blobs durably; record the
 publications and delete exactly the marks read; announce the heads; commit the replicas. What a crash cuts short, the next call
@@ -25,12 +25,12 @@ from sync.changes import Movement, Touched, stored_rows
 from sync.channels import store_facts
 from sync.errors import Busy, SyncError
 from sync.follower import facts_of
-from sync.heads import RINGS, Head, Line, Trial, decode_head, encode_head, head_name, whole
+from sync.heads import RINGS, Head, Track, Trial, decode_head, encode_head, head_name, whole
 from sync.hq.business import Business, CurrentRows
-from sync.hq.drafts import Draft, begin_channel, by_channel, join_lines
+from sync.hq.drafts import Draft, begin_channel, by_channel, join_tracks
 from sync.hq.garbage import named_blobs, touch
 from sync.hq.log import (
-    OWN_LINE,
+    OWN_TRACK,
     Held,
     Mark,
     TrialState,
@@ -81,21 +81,21 @@ class Place:
 class Published:
     """What a publication was. `changed` names the keys of each table; None means everything is new. Bytes are new blobs'."""
 
-    line: Line
+    track: Track
     changed: Touched | None
     movement: Movement = field(default_factory=Movement)
-    trial: Line | None = None
+    trial: Track | None = None
     trial_changed: Touched | None = None
 
     @property
     def publication(self) -> int:
-        """The number of HQ's own line, or of the trial where only that moved."""
-        return self.line.publication
+        """The number of HQ's own track, or of the trial where only that moved."""
+        return self.track.publication
 
     @property
     def published_at(self) -> str:
         """When it was published, as text."""
-        return self.line.published_at
+        return self.track.published_at
 
 
 @contextmanager
@@ -142,11 +142,11 @@ class Desk:
         with self.reading() as connection:
             marks = self.marks(connection)
             number = self.next_number(connection, at_least)
-            line = published(connection, self.place.market)
-            if line is None or not self.catch_up(connection, line):
+            track = published(connection, self.place.market)
+            if track is None or not self.catch_up(connection, track):
                 return self._begin_again(connection, number, marks)
             is_behind = at_least > last_number(connection, self.place.market)
-            return self._go_on(connection, number, marks, line, is_behind=is_behind) if marks or is_behind else None
+            return self._go_on(connection, number, marks, track, is_behind=is_behind) if marks or is_behind else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -169,7 +169,7 @@ class Desk:
         seen = [publication_of(store) for store in (self.replica, self.trial_replica)]
         return max(last_number(connection, self.place.market), at_least, *seen) + 1
 
-    def catch_up(self, connection: Connection, line: Line) -> bool:
+    def catch_up(self, connection: Connection, track: Track) -> bool:
         """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
 
         A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
@@ -177,43 +177,43 @@ class Desk:
         """
         market = self.place.market
         trial = open_trial(connection, market)
-        if publication_of(self.replica) > line.publication:
+        if publication_of(self.replica) > track.publication:
             return False
-        trial_line = published(connection, market, trial.trial_id) if trial is not None else None
+        trial_track = published(connection, market, trial.trial_id) if trial is not None else None
         try:
-            for channel in line.channels.values():
+            for channel in track.channels.values():
                 self.blobs.read(channel.index)
-            self.bring(self.replica, line)
+            self.bring(self.replica, track)
         except (SyncError, FileNotFoundError):
             return False
-        self.is_trial_lost = trial_line is not None and not self._catch_up_trial(line, trial_line)
-        self.announce(line, trial, trial_line)
+        self.is_trial_lost = trial_track is not None and not self._catch_up_trial(track, trial_track)
+        self.announce(track, trial, trial_track)
         return True
 
-    def _catch_up_trial(self, line: Line, trial_line: Line) -> bool:
+    def _catch_up_trial(self, track: Track, trial_track: Track) -> bool:
         try:
-            for channel in trial_line.channels.values():
+            for channel in trial_track.channels.values():
                 self.blobs.read(channel.index)
-            self.bring(self.trial_replica, whole(line, trial_line))
+            self.bring(self.trial_replica, whole(track, trial_track))
         except (SyncError, FileNotFoundError):
             return False
         return True
 
-    def bring(self, replica: Store, line: Line) -> None:
-        """Bring a replica to a line's publication from HQ's own blobs. Raises: SyncError, FileNotFoundError."""
-        bring_replica(replica, line, market=self.place.market, static=self.place.static, now=self.now)
+    def bring(self, replica: Store, track: Track) -> None:
+        """Bring a replica to a track's publication from HQ's own blobs. Raises: SyncError, FileNotFoundError."""
+        bring_replica(replica, track, market=self.place.market, static=self.place.static, now=self.now)
 
     def business(self, connection: Connection) -> Business:
         """Return what business says in the snapshot of `connection`."""
         return Business(connection, self.place.current_rows)
 
-    def record(self, lines: Iterable[Line], marks: list[Mark], also: Also | None = None) -> None:
+    def record(self, tracks: Iterable[Track], marks: list[Mark], also: Also | None = None) -> None:
         """Commit publications, the end of the marks they answer, and what belongs to them, in one transaction."""
-        every = list(lines)
+        every = list(tracks)
 
         def work(connection: Connection) -> None:
-            for line in every:
-                record_publication(connection, self.place.market, line)
+            for track in every:
+                record_publication(connection, self.place.market, track)
             delete_marks(connection, self.place.market, marks)
             if also is not None:
                 also(connection)
@@ -221,12 +221,12 @@ class Desk:
         try:
             in_transaction(self.place.engine, work)
         except IntegrityError as problem:
-            numbers = [line.publication for line in every]
+            numbers = [track.publication for track in every]
             raise Busy(f"publication {numbers} of {self.place.market} was made by another publisher") from problem
 
-    def announce(self, line: Line, trial: TrialState | None, trial_line: Line | None) -> None:
+    def announce(self, track: Track, trial: TrialState | None, trial_track: Track | None) -> None:
         """Move the heads of every ring to these publications, unless they are there."""
-        heads = {ring: self._head(ring, line, trial, trial_line) for ring in RINGS}
+        heads = {ring: self._head(ring, track, trial, trial_track) for ring in RINGS}
         documents = {head_name(self.place.market, ring): encode_head(head) for ring, head in heads.items()}
         static = self.place.static
 
@@ -236,12 +236,12 @@ class Desk:
 
         announce(static, self.place.keys, documents, replaces=keep, now=self.now)
 
-    def _head(self, ring: str, line: Line, trial: TrialState | None, trial_line: Line | None) -> Head:
+    def _head(self, ring: str, track: Track, trial: TrialState | None, trial_track: Track | None) -> Head:
         share_bp = trial.shares.get(ring, 0) if trial is not None else 0
-        if trial is None or trial_line is None or not share_bp:
-            return Head(market=self.place.market, ring=ring, line=line)
-        told = Trial(share_bp=share_bp, salt=trial.trial_id, line=trial_line)
-        return Head(market=self.place.market, ring=ring, line=line, trial=told)
+        if trial is None or trial_track is None or not share_bp:
+            return Head(market=self.place.market, ring=ring, track=track)
+        told = Trial(share_bp=share_bp, salt=trial.trial_id, track=trial_track)
+        return Head(market=self.place.market, ring=ring, track=track, trial=told)
 
     def _begin_again(self, connection: Connection, number: int, marks: list[Mark]) -> Published:
         """Publish everything, in new logs: the first publication, and the one after history was lost."""
@@ -263,23 +263,23 @@ class Desk:
                     name: begin_channel(database, name, states[name], version=1, blobs=self.blobs, now=self.now)
                     for name in CHANNELS
                 }
-                line = Line(
-                    name=OWN_LINE,
+                track = Track(
+                    name=OWN_TRACK,
                     publication=number,
                     published_at=clock.to_text(self.now),
                     facts=place.facts,
                     channels=channels,
                 )
                 refresh(database, None, now=self.now)
-                store_facts(database, facts_of(line, place.market, era=""))
+                store_facts(database, facts_of(track, place.market, era=""))
             finish_catalog(database)
         finally:
             database.close()
         connection.rollback()
-        self.record([line], marks, also=lambda within: self._lose_trial(within, trial))
-        self.announce(line, None, None)
+        self.record([track], marks, also=lambda within: self._lose_trial(within, trial))
+        self.announce(track, None, None)
         install(self.replica, aside)
-        return Published(line=line, changed=None)
+        return Published(track=track, changed=None)
 
     def _lose_trial(self, connection: Connection, trial: TrialState | None) -> None:
         if trial is not None:
@@ -292,8 +292,10 @@ class Desk:
                 closed_at=clock.to_text(self.now),
             )
 
-    def _go_on(self, connection: Connection, number: int, marks: list[Mark], line: Line, *, is_behind: bool) -> Published | None:
-        """Publish the difference between replicas and marked rows to everybody, on HQ's line and on the trial's.
+    def _go_on(
+        self, connection: Connection, number: int, marks: list[Mark], track: Track, *, is_behind: bool
+    ) -> Published | None:
+        """Publish the difference between replicas and marked rows to everybody, on HQ's track and on the trial's.
 
         Where HQ `is_behind` what kiosks have seen, it was restored from a backup: what they hold under our versions may be
         something else, so every channel goes on in a new log, which knows the old one's points.
@@ -302,19 +304,19 @@ class Desk:
         held = held_rows(connection, place.market)
         trial = open_trial(connection, place.market)
         lost, trial = (trial, None) if is_behind or self.is_trial_lost else (None, trial)
-        trial_line = published(connection, place.market, trial.trial_id) if trial is not None else None
+        trial_track = published(connection, place.market, trial.trial_id) if trial is not None else None
         with ExitStack() as transactions:
             database = transactions.enter_context(self.replica.write())
-            draft = Draft.of(line, database, self.blobs, self.now)
+            draft = Draft.of(track, database, self.blobs, self.now)
             for channel in CHANNELS if is_behind else ():
                 draft.fork(channel, draft.channels[channel])
             differences, free = self.business(connection).differences(database, marks, held)
             for channel, some in by_channel(differences, CHANNELS).items():
                 draft.change(channel, some)
             trial_draft = None
-            if trial is not None and trial_line is not None:
+            if trial is not None and trial_track is not None:
                 trial_database = transactions.enter_context(self.trial_replica.write())
-                trial_draft = Draft.of(whole(line, trial_line), trial_database, self.blobs, self.now)
+                trial_draft = Draft.of(whole(track, trial_track), trial_database, self.blobs, self.now)
                 self.carry(connection, marks, trial, draft, trial_draft)
             connection.rollback()
             if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
@@ -328,8 +330,8 @@ class Desk:
             return self.finish(draft, trial_draft, trial, number, marks, also)
 
     def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
-        """Bring marked rows into the trial's line too; channels that did not fork stand where HQ's own line stands."""
-        held = held_rows(connection, self.place.market, trial_id=OWN_LINE)
+        """Bring marked rows into the trial's track too; channels that did not fork stand where HQ's own track stands."""
+        held = held_rows(connection, self.place.market, trial_id=OWN_TRACK)
         differences, _ = self.business(connection).differences(trial_draft.database, marks, held)
         for channel, some in by_channel(differences, CHANNELS).items():
             if channel in trial.forks:
@@ -350,20 +352,20 @@ class Desk:
         """Record and announce the drafts; their replicas commit when the caller's transactions end."""
         place = self.place
         if trial_draft is not None and trial is not None:
-            join_lines(draft, trial_draft, trial.forks)
-        line = draft.publication(number, place.facts)
-        _settle(draft, line, place.market)
-        trial_line = None
+            join_tracks(draft, trial_draft, trial.forks)
+        track = draft.publication(number, place.facts)
+        _settle(draft, track, place.market)
+        trial_track = None
         if trial_draft is not None and trial is not None:
-            trial_line = trial_draft.publication(number + 1, place.facts, only=trial.forks)
-            _settle(trial_draft, whole(line, trial_line), place.market)
-        self.record([each for each in (line, trial_line) if each is not None], marks, also)
-        self.announce(line, trial, trial_line)
+            trial_track = trial_draft.publication(number + 1, place.facts, only=trial.forks)
+            _settle(trial_draft, whole(track, trial_track), place.market)
+        self.record([each for each in (track, trial_track) if each is not None], marks, also)
+        self.announce(track, trial, trial_track)
         return Published(
-            line=line,
+            track=track,
             changed=draft.touched,
             movement=draft.movement,
-            trial=trial_line,
+            trial=trial_track,
             trial_changed=trial_draft.touched if trial_draft else None,
         )
 
@@ -380,7 +382,7 @@ class Desk:
         in_transaction(self.place.engine, lambda connection: delete_marks(connection, self.place.market, marks))
 
 
-def _settle(draft: Draft, line: Line, market: str) -> None:
+def _settle(draft: Draft, track: Track, market: str) -> None:
     if draft.touched:
         refresh(draft.database, draft.touched, now=draft.now)
-    store_facts(draft.database, facts_of(line, market, era=""))
+    store_facts(draft.database, facts_of(track, market, era=""))

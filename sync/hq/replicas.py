@@ -12,7 +12,7 @@ from pos.db import DatabaseError, Store
 from sync.blobs import BlobRef
 from sync.catalog_files import remove_logs
 from sync.follower import Wanted, follow
-from sync.heads import RINGS, Head, Line, encode_head
+from sync.heads import RINGS, Head, Track, encode_head
 
 
 def publication_of(replica: Store) -> int:
@@ -23,13 +23,13 @@ def publication_of(replica: Store) -> int:
         return 0
 
 
-def bring_replica(replica: Store, line: Line, *, market: str, static: Path, now: datetime) -> None:
-    """Bring a replica to a line's publication, from the files HQ serves in `static`; one that is ahead is made anew.
+def bring_replica(replica: Store, track: Track, *, market: str, static: Path, now: datetime) -> None:
+    """Bring a replica to a track's publication, from the files HQ serves in `static`; one that is ahead is made anew.
 
     Raises: SyncError, FileNotFoundError.
     """
-    source = _Local(encode_head(Head(market=market, ring=RINGS[-1], line=line)), static)
-    if replica.path.exists() and publication_of(replica) > line.publication:
+    source = _Local(encode_head(Head(market=market, ring=RINGS[-1], track=track)), static)
+    if replica.path.exists() and publication_of(replica) > track.publication:
         replica.close()
         replica.path.unlink()
         remove_logs(replica.path)

@@ -1,8 +1,8 @@
-"""A trial: changes that some corners try before the others get them, on a line of their own.
+"""A trial: changes that some corners try before the others get them, on a track of their own.
 
-A trial forks only the channels it touches. Everything published to everybody meanwhile goes into both lines, so an urgent price
-never waits for a trial. A trial ends by promotion, when HQ's line takes its rows, or by a halt, when its corners go back to HQ's
-line; both cost a kiosk that is up to date no rows at all, or the few that differ. Rows of a halted trial stay held back until
+A trial forks only the channels it touches. Everything published to everybody meanwhile goes into both tracks, so an urgent price
+never waits for a trial. A trial ends by promotion, when HQ's track takes its rows, or by a halt, when its corners go back to HQ's
+track; both cost a kiosk that is up to date no rows at all, or the few that differ. Rows of a halted trial stay held back until
 business says something else. A rollback is the same thing without a trial: a forward publication of old rows.
 """
 
@@ -22,10 +22,10 @@ from pos.db import Store, connect
 from pos.errors import Conflict, NotFound
 from sync.catalog_files import copy_catalog, remove_logs
 from sync.errors import SyncError
-from sync.heads import RINGS, WHOLE_BP, Line, whole
+from sync.heads import RINGS, WHOLE_BP, Track, whole
 from sync.hq.drafts import Draft, by_channel, differences_to
 from sync.hq.log import (
-    OWN_LINE,
+    OWN_TRACK,
     Held,
     TrialState,
     close_trial,
@@ -76,7 +76,7 @@ def promote(place: Place, *, now: datetime) -> Published:
 
 
 def halt(place: Place, *, reason: str, now: datetime) -> Published:
-    """Take the open trial back: its corners return to HQ's line. Raises: NoTrial, Busy."""
+    """Take the open trial back: its corners return to HQ's track. Raises: NoTrial, Busy."""
     with desk(place, now=now) as at:
         return _Trials(at).halt(reason)
 
@@ -97,11 +97,11 @@ def reached(shares: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What a market stands at: HQ's line, and the open trial with its line."""
+    """What a market stands at: HQ's track, and the open trial with its track."""
 
-    line: Line
+    track: Track
     trial: TrialState
-    trial_line: Line
+    trial_track: Track
 
 
 class _Trials:
@@ -113,22 +113,22 @@ class _Trials:
 
     def try_out(self, shares: dict[str, int], *, at_least: int) -> Published | None:
         with self._at.reading() as connection:
-            line = self._line(connection)
+            track = self._track(connection)
             trial = open_trial(connection, self._place.market)
-            trial_line = published(connection, self._place.market, trial.trial_id) if trial is not None else None
+            trial_track = published(connection, self._place.market, trial.trial_id) if trial is not None else None
             marks = self._at.marks(connection)
             number = self._at.next_number(connection, at_least)
-            if trial is None or trial_line is None:
-                trial, trial_line = self._open(line, number, shares)
+            if trial is None or trial_track is None:
+                trial, trial_track = self._open(track, number, shares)
             elif self._at.is_trial_lost:
                 raise TrialOpen("the open trial cannot be gone on with: halt it first")
-            is_open = bool(trial_line.channels)
+            is_open = bool(trial_track.channels)
             trial = replace(trial, shares=shares)
             with ExitStack() as transactions:
-                draft = Draft.of(line, transactions.enter_context(self._at.replica.write()), self._at.blobs, self._at.now)
+                draft = Draft.of(track, transactions.enter_context(self._at.replica.write()), self._at.blobs, self._at.now)
                 database = transactions.enter_context(self._at.trial_replica.write())
-                trial_draft = Draft.of(whole(line, trial_line), database, self._at.blobs, self._at.now)
-                held = held_rows(connection, self._place.market, trial_id=OWN_LINE)
+                trial_draft = Draft.of(whole(track, trial_track), database, self._at.blobs, self._at.now)
+                held = held_rows(connection, self._place.market, trial_id=OWN_TRACK)
                 differences, free = self._at.business(connection).differences(database, marks, held)
                 connection.rollback()
                 kept: Held = {}
@@ -141,7 +141,7 @@ class _Trials:
                         kept[table] = dict.fromkeys(before) | {row[0]: row for row in rows}
                 if not trial_draft.touched:
                     if is_open:
-                        self._store_shares(line, trial, trial_line)
+                        self._store_shares(track, trial, trial_track)
                     return None
 
                 def also(within: Connection) -> None:
@@ -155,12 +155,12 @@ class _Trials:
         with self._at.reading() as connection:
             standing = self._standing(connection)
             connection.rollback()
-        self._store_shares(standing.line, replace(standing.trial, shares=shares), standing.trial_line)
+        self._store_shares(standing.track, replace(standing.trial, shares=shares), standing.trial_track)
 
-    def _store_shares(self, line: Line, trial: TrialState, trial_line: Line) -> None:
+    def _store_shares(self, track: Track, trial: TrialState, trial_track: Track) -> None:
         with self._place.engine.begin() as connection:
             store_trial(connection, self._place.market, trial)
-        self._at.announce(line, trial, trial_line)
+        self._at.announce(track, trial, trial_track)
 
     def promote(self) -> Published:
         with self._at.reading() as connection:
@@ -180,7 +180,7 @@ class _Trials:
     def roll_back(self, number: int) -> Published | None:
         market = self._place.market
         with self._at.reading() as connection:
-            line = self._line(connection)
+            track = self._track(connection)
             if open_trial(connection, market) is not None:
                 raise TrialOpen("promote or halt the open trial first")
             wanted = rows_at(self._at, connection, number)
@@ -190,44 +190,44 @@ class _Trials:
         if not wanted:
             return None
         with self._at.replica.write() as database:
-            draft = Draft.of(line, database, self._at.blobs, self._at.now)
+            draft = Draft.of(track, database, self._at.blobs, self._at.now)
             for channel, some in by_channel(towards(database, wanted), CHANNELS).items():
                 draft.change(channel, some)
 
             def also(within: Connection) -> None:
-                hold_back(within, market, kept, trial_id=OWN_LINE)
+                hold_back(within, market, kept, trial_id=OWN_TRACK)
 
             return self._at.finish(draft, None, None, next_number, [], also)
 
-    def _line(self, connection: Connection) -> Line:
-        line = published(connection, self._place.market)
-        if line is None or not self._at.catch_up(connection, line):
+    def _track(self, connection: Connection) -> Track:
+        track = published(connection, self._place.market)
+        if track is None or not self._at.catch_up(connection, track):
             raise NotFound(f"{self._place.market} has to be published to everybody first")
-        return line
+        return track
 
     def _standing(self, connection: Connection) -> _Standing:
-        line = self._line(connection)
+        track = self._track(connection)
         trial = open_trial(connection, self._place.market)
-        trial_line = published(connection, self._place.market, trial.trial_id) if trial is not None else None
-        if trial is None or trial_line is None:
+        trial_track = published(connection, self._place.market, trial.trial_id) if trial is not None else None
+        if trial is None or trial_track is None:
             raise NoTrial(f"no trial is open in {self._place.market}")
-        return _Standing(line, trial, trial_line)
+        return _Standing(track, trial, trial_track)
 
-    def _open(self, line: Line, number: int, shares: dict[str, int]) -> tuple[TrialState, Line]:
+    def _open(self, track: Track, number: int, shares: dict[str, int]) -> tuple[TrialState, Track]:
         trial_id = f"t{number}"
         self._at.trial_replica.close()
         copy_catalog(self._place.replica, self._place.trial_replica)
         trial = TrialState(trial_id=trial_id, opened_at=clock.to_text(self._at.now), shares=shares, forks={})
-        return trial, replace(line, name=trial_id, channels={})
+        return trial, replace(track, name=trial_id, channels={})
 
     def _end(self, standing: _Standing, number: int, held: Held, *, state: str, reason: str) -> Published:
-        """Publish HQ's line, with the rows of the trial or without, and leave the trial's corners a way there."""
+        """Publish HQ's track, with the rows of the trial or without, and leave the trial's corners a way there."""
         trial = standing.trial
         with self._at.replica.write() as database:
-            draft = Draft.of(standing.line, database, self._at.blobs, self._at.now)
+            draft = Draft.of(standing.track, database, self._at.blobs, self._at.now)
             for channel, some in by_channel(towards(database, held), CHANNELS).items():
                 draft.change(channel, some)
-            theirs = whole(standing.line, standing.trial_line)
+            theirs = whole(standing.track, standing.trial_track)
             trial_draft = Draft.of(theirs, self._at.trial_replica.read(), self._at.blobs, self._at.now)
             self._lead_back(draft, trial_draft, trial)
 
@@ -254,18 +254,18 @@ class _Trials:
 
 
 def rows_at(at: Desk, connection: Connection, number: int) -> Held:
-    """Return the rows of publication `number` that HQ's line has differently now, None where it has one too many.
+    """Return the rows of publication `number` that HQ's track has differently now, None where it has one too many.
 
-    Raises: NotFound when HQ's line had no such publication, NotKept.
+    Raises: NotFound when HQ's track had no such publication, NotKept.
     """
     market = at.place.market
-    line = publication_at(connection, market, number)
-    if line is None or line.name != OWN_LINE:
-        raise NotFound(f"{market} has no publication {number} of its own line")
+    track = publication_at(connection, market, number)
+    if track is None or track.name != OWN_TRACK:
+        raise NotFound(f"{market} has no publication {number} of its own track")
     then = Store(at.place.replica.with_name(f"{market}.then{at.place.replica.suffix}"), durable=False)
     _remove(then)
     try:
-        at.bring(then, line)
+        at.bring(then, track)
         return _rows_that_differ(then, at.replica)
     except (SyncError, FileNotFoundError) as problem:
         raise NotKept(f"publication {number} is no longer kept: {problem}") from problem

@@ -61,7 +61,7 @@ def refuses(mirror: Mirror, follower: Kiosk, error: type[SyncError] | tuple[type
 
 
 def test_fault_05_an_edited_blob_is_not_what_was_announced(hq: Hq, follower: Kiosk, mirror: Mirror) -> None:
-    ref = hq.head().line.channels["price"].tail[-1].blob
+    ref = hq.head().track.channels["price"].tail[-1].blob
     (mirror.static / "b" / ref.sha256).write_bytes(edited(hq.blob(ref)))
     refuses(mirror, follower, (Untrusted, TooLarge))
 
@@ -73,12 +73,12 @@ def test_fault_05_an_edited_head_over_an_edited_blob_is_not_what_was_signed(
     """The new blob has its right name, the index and the head name it, and the head lies where the old one lay."""
     blobs = BlobFolder(mirror.static / "b")
     head = hq.head()
-    there = head.line.channels["price"]
+    there = head.track.channels["price"]
     blob = blobs.store(edited(hq.blob(there.tail[-1].blob)))
     tail = (*there.tail[:-1], replace(there.tail[-1], blob=blob))
     index = blobs.store(encode_index(replace(hq.index("price"), segments=tail)))
-    channels = {**head.line.channels, "price": replace(there, index=index, tail=tail)}
-    forged = encode_head(replace(head, line=replace(head.line, channels=channels)))
+    channels = {**head.track.channels, "price": replace(there, index=index, tail=tail)}
+    forged = encode_head(replace(head, track=replace(head.track, channels=channels)))
     place = mirror.static / "targets" / targets_of(hq.static)["fr/stable.head"].get_prefixed_paths()[0]
     length = place.stat().st_size
     place.write_bytes(forged[:length].ljust(length, b"\0") if is_length_kept else forged)
@@ -96,7 +96,7 @@ def test_fault_05_metadata_that_names_the_edited_head_is_not_hqs(hq: Hq, followe
 
 def test_fault_05_a_blob_under_another_blobs_name_is_refused(hq: Hq, follower: Kiosk, mirror: Mirror) -> None:
     """A right blob of HQ's own in the place of another."""
-    ref: BlobRef = hq.head().line.channels["price"].tail[-1].blob
-    other = hq.blob(hq.head().line.channels["stock"].index)
+    ref: BlobRef = hq.head().track.channels["price"].tail[-1].blob
+    other = hq.blob(hq.head().track.channels["stock"].index)
     (mirror.static / "b" / ref.sha256).write_bytes(other)
     refuses(mirror, follower, (Untrusted, TooLarge))

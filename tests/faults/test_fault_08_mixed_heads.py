@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync.errors import Malformed, SyncError, Untrusted
-from sync.heads import Line, encode_head, head_name
+from sync.heads import Track, encode_head, head_name
 from sync.hq.repository import announce, announced, targets_of
 from sync.hq.trials import try_out, whole_ring
 from tests.faults.forgers import Mirror, begin_round
@@ -102,8 +102,8 @@ def test_fault_08_metadata_of_two_publications_does_not_mix(
     arrives(follower)
 
 
-def swapped(line: Line, **parts: Any) -> Line:
-    return replace(line, channels={**line.channels, **parts})
+def swapped(track: Track, **parts: Any) -> Track:
+    return replace(track, channels={**track.channels, **parts})
 
 
 @pytest.mark.parametrize("mixture", ["an index of another channel", "a segment of another channel", "a channel of an older head"])
@@ -112,21 +112,21 @@ def test_fault_08_a_head_whose_parts_do_not_belong_together_is_not_applied(
 ) -> None:
     """HQ signs it; what it names is read and found to be something else."""
     right = hq.head()
-    price, stock = right.line.channels["price"], right.line.channels["stock"]
+    price, stock = right.track.channels["price"], right.track.channels["stock"]
     hq.put("stock", (3, 0))
     hq.publish()
     newest = hq.head()
-    moved = newest.line.channels["stock"]
+    moved = newest.track.channels["stock"]
     wrong = {
-        "an index of another channel": lambda: swapped(newest.line, price=replace(price, tail=(), index=stock.index)),
+        "an index of another channel": lambda: swapped(newest.track, price=replace(price, tail=(), index=stock.index)),
         "a segment of another channel": lambda: swapped(
-            newest.line, price=replace(price, tail=(replace(price.tail[-1], blob=moved.tail[-1].blob),), index=moved.index)
+            newest.track, price=replace(price, tail=(replace(price.tail[-1], blob=moved.tail[-1].blob),), index=moved.index)
         ),
         "a channel of an older head": lambda: swapped(
-            newest.line, stock=replace(moved, root=stock.root, version=stock.version + 7)
+            newest.track, stock=replace(moved, root=stock.root, version=stock.version + 7)
         ),
     }[mixture]()
-    hq.announce(replace(newest, line=wrong))
+    hq.announce(replace(newest, track=wrong))
     if mixture == "a channel of an older head":
         # Rows with the announced root are the announced rows, whatever version they are said to have.
         follower.follow()
@@ -135,6 +135,6 @@ def test_fault_08_a_head_whose_parts_do_not_belong_together_is_not_applied(
         with pytest.raises(Malformed):
             follower.follow()
         assert follower.rows() == before
-    hq.announce(replace(newest, line=replace(newest.line, publication=newest.line.publication + 1)))
+    hq.announce(replace(newest, track=replace(newest.track, publication=newest.track.publication + 1)))
     arrives(follower)
     assert follower.rows()["stock"][3] == (3, 0)

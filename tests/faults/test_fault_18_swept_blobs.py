@@ -113,7 +113,7 @@ def test_fault_18_a_step_that_is_nowhere_is_asked_for_twice_and_then_a_snapshot_
     hq.put("listing", *(listing(number, price_cents=20_000 + number) for number in range(1, 201)))
     hq.publish()
     assert hq.index("price").snapshot.version == 2
-    lost = hq.head().line.channels["price"].tail[-1].blob.sha256
+    lost = hq.head().track.channels["price"].tail[-1].blob.sha256
     line.before = gone(lost)
     line.asked.clear()
 

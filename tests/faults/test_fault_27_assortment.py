@@ -84,10 +84,10 @@ def test_fault_27_only_the_channels_that_changed_are_fetched_and_nothing_stays_b
     hq.publish()
     follower.follow()
     act, channels = CHANGES[change]
-    before = hq.head().line.channels
+    before = hq.head().track.channels
     act(hq)
     hq.publish()
-    after = hq.head().line.channels
+    after = hq.head().track.channels
     assert {name for name in after if after[name] != before[name]} == channels
     line.asked.clear()
 

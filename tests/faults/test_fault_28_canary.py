@@ -79,7 +79,7 @@ def test_fault_28_a_share_gets_the_trial_and_everybody_the_urgent_price_and_the_
     halt(hq.place, reason="wrong prices", now=hq.tick())
     for name, kiosk in fleet.items():
         moved = kiosk.follow(corner_id=name)
-        assert (moved.line, moved.parts) == ("", 0)
+        assert (moved.track, moved.parts) == ("", 0)
         # Whoever took the trial in needs the few rows back, who missed it the urgent price, the others nothing at all.
         assert (moved.segments > 0) is (name in inside), (name, trial)
         assert kiosk.is_sound()

@@ -112,7 +112,7 @@ class Hq:
         announce(self.static, self.keys, {head_name("fr", head.ring): encode_head(head)}, now=self.now)
 
     def index(self, channel: str) -> Index:
-        return decode_index(self.blob(self.head().line.channels[channel].index))
+        return decode_index(self.blob(self.head().track.channels[channel].index))
 
     def blob(self, ref: BlobRef) -> bytes:
         return BlobFolder(self.static / "b").read(ref)

@@ -234,9 +234,9 @@ def test_blobs_already_here_are_not_fetched_again(hq: Hq, kiosk: Kiosk, line: Li
 def publish_a_wrong_root(hq: Hq, channel: str) -> None:
     """Announce a root that the rows do not have, as a bug at HQ would."""
     head = hq.head()
-    there = head.line.channels[channel]
-    wrong = replace(head.line, channels={**head.line.channels, channel: replace(there, root="0" * 64)})
-    hq.announce(replace(head, line=wrong))
+    there = head.track.channels[channel]
+    wrong = replace(head.track, channels={**head.track.channels, channel: replace(there, root="0" * 64)})
+    hq.announce(replace(head, track=wrong))
 
 
 def test_a_wrong_root_is_refused_before_commit(hq: Hq, kiosk: Kiosk) -> None:
@@ -405,10 +405,10 @@ def test_a_segment_of_the_wrong_place_is_not_applied(hq: Hq, kiosk: Kiosk) -> No
         hq.put("stock", (1, quantity))
         hq.publish()
     head = hq.head()
-    there = head.line.channels["stock"]
+    there = head.track.channels["stock"]
     older, newer = there.tail
     wrong = replace(there, tail=(replace(older, first=2, last=3),))
-    hq.announce(replace(head, line=replace(head.line, channels={**head.line.channels, "stock": wrong})))
+    hq.announce(replace(head, track=replace(head.track, channels={**head.track.channels, "stock": wrong})))
     assert kiosk.follow().parts > 0
     assert newer.last == 3
     assert kiosk.rows() == hq.rows

@@ -132,7 +132,7 @@ def test_one_market_of_two_can_be_meant(hq: Path) -> None:
         (("halt",), 1, "no trial is open"),
         (("rollback",), 2, "Missing argument 'VERSION'"),
         (("rollback", "0"), 2, "0 is not in the range"),
-        (("rollback", "9"), 1, "fr has no publication 9 of its own line"),
+        (("rollback", "9"), 1, "fr has no publication 9 of its own track"),
         (("rollback", "1", "--market", "de"), 1, "no market de"),
         (("ring", "nowhere", "canary"), 1, "no corner nowhere"),
         (("ring", "nantes-crebillon", "tiny"), 2, "'tiny' is not one of"),

@@ -76,10 +76,10 @@ def state_of_trial(hq: Hq) -> list[tuple[str, str | None]]:
     return [(each["state"], each["reason"]) for each in hq.rows("select state, reason from sync_trial order by trial_id")]
 
 
-def published_cents(hq: Hq, *, line: str = "") -> int:
+def published_cents(hq: Hq, *, track: str = "") -> int:
     found = hq.rows(
-        "select price_cents from listing_terms where listing_id = 11 and line = :line order by publication desc limit 1",
-        line=line,
+        "select price_cents from listing_terms where listing_id = 11 and line = :track order by publication desc limit 1",
+        track=track,
     )
     return int(found[0]["price_cents"])
 
@@ -295,7 +295,7 @@ def test_a_trial_stands_as_its_corners_report(hq: Hq) -> None:
         {"line": "t2", "jumps": {"line": "t2", "publication": 2, "changed": "many", "jumped": -4}},
     ],
 )
-def test_what_is_said_of_other_lines_or_makes_no_sense_halts_nothing(hq: Hq, said: dict[str, Any]) -> None:
+def test_what_is_said_of_other_tracks_or_makes_no_sense_halts_nothing(hq: Hq, said: dict[str, Any]) -> None:
     begin(hq)
     report(hq, **said)
     with later(minutes=1):
@@ -383,8 +383,8 @@ def test_what_was_halted_stays_back_until_the_feed_says_something_else(hq: Hq) -
     assert published_cents(hq) == 35_500
 
 
-def test_slips_cost_what_the_line_of_their_kiosk_said(hq: Hq) -> None:
-    """A canary's slip carries the trial's publication, a stable kiosk's the one of HQ's line, before and after the end."""
+def test_slips_cost_what_the_track_of_their_kiosk_said(hq: Hq) -> None:
+    """A canary's slip carries the trial's publication, a stable kiosk's the one of HQ's track, before and after the end."""
     done = begin(hq)
     assert done.trial is not None
     trial, stable = done.trial.publication, 1
@@ -394,7 +394,7 @@ def test_slips_cost_what_the_line_of_their_kiosk_said(hq: Hq) -> None:
     assert urgent != trial
     assert repriced(hq, publication=trial, counter=1) == ON_TRIAL_CENTS
     assert repriced(hq, publication=stable, counter=2) == USUAL_CENTS
-    assert repriced(hq, publication=urgent, counter=3) == (ON_TRIAL_CENTS if line_of(hq, urgent) else USUAL_CENTS)
+    assert repriced(hq, publication=urgent, counter=3) == (ON_TRIAL_CENTS if track_of(hq, urgent) else USUAL_CENTS)
 
 
 @pytest.mark.parametrize("end", ["halted", "promoted"])
@@ -423,7 +423,7 @@ def test_a_slip_page_says_that_the_price_on_trial_did_not_change(hq: Hq) -> None
     assert "annonce d’autres montants" not in page
 
 
-def line_of(hq: Hq, publication: int) -> str:
+def track_of(hq: Hq, publication: int) -> str:
     found = hq.rows(
         "select line from sync_publication where market = 'fr' and publication = :publication", publication=publication
     )

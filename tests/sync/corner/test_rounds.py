@@ -70,7 +70,7 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
     assert (report.faults, report.moved and report.moved.publication, report.pushed and report.pushed.acked) == ((), 1, 1)
     assert [request.path_url for request in line.asked[:2]] == ["/sync/v1/up", "/sync/v1/metadata/timestamp.json"]
     last = corner.inbox.heartbeats[-1]
-    held = hq.head().line.channels
+    held = hq.head().track.channels
     shown = {name: {"epoch": there.epoch[:8], "version": 1, "root": there.root[:16]} for name, there in held.items()}
     assert last == {
         **read_heartbeat(last),

@@ -37,8 +37,8 @@ def test_a_publication_is_recorded_served_and_replicated(hq: Hq) -> None:
     done = hq.publish()
     assert done is not None
     assert (done.publication, done.changed, marks(hq), publications(hq)) == (1, None, [], [1])
-    assert hq.head().line == done.line
-    assert {name: (each.version, each.rows) for name, each in hq.head().line.channels.items()} == {
+    assert hq.head().track == done.track
+    assert {name: (each.version, each.rows) for name, each in hq.head().track.channels.items()} == {
         "content": (1, 5),
         "price": (1, 200),
         "stock": (1, 200),
@@ -56,10 +56,10 @@ def test_nothing_marked_or_nothing_different_publishes_nothing(hq: Hq) -> None:
 
 def test_only_the_channel_that_changed_moves(hq: Hq) -> None:
     hq.publish()
-    before = hq.head().line.channels
+    before = hq.head().track.channels
     hq.put("stock", (3, 0))
     done = hq.publish()
-    after = hq.head().line.channels
+    after = hq.head().track.channels
     assert done is not None
     assert done.changed == {"stock": {3}, "stock.turned": {3}}
     assert (after["content"], after["price"]) == (before["content"], before["price"])
@@ -104,7 +104,7 @@ def test_segments_stay_bounded(hq: Hq, kiosk: Kiosk) -> None:
         if quantity % 10 == 9:
             kiosk.follow()
     assert len(hq.index("stock").segments) <= 40
-    assert len(hq.head().line.channels["stock"].tail) == 2
+    assert len(hq.head().track.channels["stock"].tail) == 2
     assert kiosk.rows() == hq.rows
 
 
@@ -140,7 +140,7 @@ def test_a_publisher_on_another_machine_loses_the_race_without_a_trace(hq: Hq, m
     with hq.engine.begin() as connection:
         connection.execute(text("insert into sync_publication values ('fr', 2, '', 'x', '{}')"))
     monkeypatch.setattr(sync.hq.publisher, "last_number", lambda connection, market: 1)
-    monkeypatch.setattr(sync.hq.publisher, "published", lambda connection, market: before.line)
+    monkeypatch.setattr(sync.hq.publisher, "published", lambda connection, market: before.track)
     with pytest.raises(Busy):
         hq.publish()
     assert hq.head() == before
@@ -184,7 +184,7 @@ def test_the_first_publication_survives_a_crash(hq: Hq, kiosk: Kiosk, name: str,
     publish_and_crash(hq, name, call, after=after)
     hq.publish()
     assert publications(hq) in ([1], [1, 2])
-    assert hq.head().line.publication == publications(hq)[-1]
+    assert hq.head().track.publication == publications(hq)[-1]
     kiosk.follow()
     assert rows_of(hq.replica) == kiosk.rows() == hq.rows
     assert marks(hq) == []
@@ -229,14 +229,14 @@ def test_a_restored_database_starts_new_epochs_and_kiosks_follow(hq: Hq, kiosk: 
     hq.put("stock", (1, 0))
     hq.publish()
     kiosk.follow()
-    epochs = {each.epoch for each in hq.head().line.channels.values()}
+    epochs = {each.epoch for each in hq.head().track.channels.values()}
     with hq.engine.begin() as connection:
         connection.execute(text("delete from sync_publication where publication = 2"))
     hq.rows["stock"][1] = (1, 7)
     done = hq.publish()
     assert done is not None
     assert done.publication == 3
-    assert epochs.isdisjoint(each.epoch for each in hq.head().line.channels.values())
+    assert epochs.isdisjoint(each.epoch for each in hq.head().track.channels.values())
     assert kiosk.follow().parts > 0
     assert rows_of(hq.replica) == kiosk.rows() == hq.rows
 
@@ -264,11 +264,11 @@ def test_pages_that_read_the_replica_see_each_publication(hq: Hq) -> None:
 def test_an_hq_behind_its_kiosks_goes_on_in_new_logs_above_what_they_saw(hq: Hq, kiosk: Kiosk) -> None:
     hq.publish()
     kiosk.follow()
-    epochs = {each.epoch for each in hq.head().line.channels.values()}
+    epochs = {each.epoch for each in hq.head().track.channels.values()}
     done = hq.publish(at_least=7)
     assert done is not None
     assert done.publication == 8
-    assert epochs.isdisjoint(each.epoch for each in hq.head().line.channels.values())
+    assert epochs.isdisjoint(each.epoch for each in hq.head().track.channels.values())
     moved = kiosk.follow()
     assert (moved.publication, moved.segments, moved.parts) == (8, 0, 0)
     hq.put("stock", (1, 0))

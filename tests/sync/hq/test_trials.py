@@ -37,7 +37,7 @@ def begin(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
 def test_a_trial_reaches_its_ring_alone(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
     begin(hq, kiosk, canary)
     moved = canary.follow("canary")
-    assert (moved.parts, moved.line, price(canary)) == (0, "t2", 100)
+    assert (moved.parts, moved.track, price(canary)) == (0, "t2", 100)
     assert not kiosk.follow().has_moved or price(kiosk) == 36_900
     assert price(kiosk) == 36_900
     assert canary.is_sound()
@@ -47,7 +47,7 @@ def test_only_the_channel_on_trial_forks(hq: Hq, kiosk: Kiosk, canary: Kiosk) ->
     begin(hq, kiosk, canary)
     trial = hq.head("canary").trial
     assert trial is not None
-    assert set(trial.line.channels) == {"price"}
+    assert set(trial.track.channels) == {"price"}
     assert hq.head("early").trial is None
 
 
@@ -80,7 +80,7 @@ def test_promotion_gives_it_to_everybody_and_costs_the_canary_nothing(hq: Hq, ki
     canary.follow("canary")
     promote(hq.place, now=hq.tick())
     moved = canary.follow("canary")
-    assert (moved.line, moved.segments, moved.parts) == ("", 0, 0)
+    assert (moved.track, moved.segments, moved.parts) == ("", 0, 0)
     assert kiosk.follow().segments == 1
     assert kiosk.rows() == canary.rows() == hq.rows
     assert kiosk.is_sound()
@@ -150,7 +150,7 @@ def test_a_share_of_a_ring_is_the_same_corners_each_time(hq: Hq, kiosk: Kiosk) -
     assert (moved.parts, price(kiosk)) == (0, 100)
 
 
-def test_a_corner_that_changes_its_ring_follows_the_other_line(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
+def test_a_corner_that_changes_its_ring_follows_the_other_track(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
     begin(hq, kiosk, canary)
     canary.follow("canary")
     assert canary.follow("stable").parts == 0
@@ -185,7 +185,7 @@ def test_a_rollback_is_a_forward_publication_of_the_old_rows(hq: Hq, kiosk: Kios
 
 def test_a_rollback_waits_for_the_trial_and_needs_its_blobs(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
     begin(hq, kiosk, canary)
-    first = hq.head().line.channels["stock"].index
+    first = hq.head().track.channels["stock"].index
     with pytest.raises(TrialOpen):
         roll_back(hq.place, 1, now=hq.tick())
     halt(hq.place, reason="", now=hq.tick())
@@ -197,7 +197,7 @@ def test_a_rollback_waits_for_the_trial_and_needs_its_blobs(hq: Hq, kiosk: Kiosk
     assert hq.publish() is None
 
 
-def test_publications_have_no_gap_over_all_lines(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
+def test_publications_have_no_gap_over_all_tracks(hq: Hq, kiosk: Kiosk, canary: Kiosk) -> None:
     begin(hq, kiosk, canary)
     hq.put("stock", (1, 1))
     hq.publish()

@@ -34,7 +34,7 @@ from pos.ops import open_ops, store_setting
 from pos.selections import add_line, start_selection
 from pos.slips import Device, issue_slip
 from pos.tokens import Token
-from sync.corner.enrolment import corner_sha256
+from sync.messages import corner_sha256
 
 PREFIX = "load-"
 FIRST_NUMBER = 900_000

@@ -11,8 +11,8 @@ from demo.corners import Outbox, Slips
 from demo.following import Poll
 from demo.wire import Wire
 from pos import clock
-from sync.corner.uplink import FORMAT, MAX_EVENTS, PATH
 from sync.errors import Malformed
+from sync.messages import MAX_EVENTS, UP_FORMAT, UP_PATH
 from sync.signatures import signer
 
 HEARTBEAT_S = 600.0
@@ -109,7 +109,7 @@ class Kiosk:
     def _send(self, kind: str, outbox: Outbox, events: list[dict[str, Any]]) -> int:
         """Send one batch and return HQ's `ack`."""
         document = {
-            "format": FORMAT,
+            "format": UP_FORMAT,
             "corner_id": outbox.corner_id,
             "key_id": outbox.key_id,
             "stream": outbox.stream,
@@ -126,9 +126,9 @@ class Kiosk:
             },
         }
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        request = _Request("POST", self._wire.base_url + PATH, body)
+        request = _Request("POST", self._wire.base_url + UP_PATH, body)
         signer(outbox.key, now=clock.now())(request)
-        answer = self._wire.post(kind, PATH, body, request.headers)
+        answer = self._wire.post(kind, UP_PATH, body, request.headers)
         try:
             return int(json.loads(answer.body)["ack"])
         except (ValueError, KeyError, TypeError) as problem:

@@ -27,7 +27,7 @@ from pos.slips import load_device
 from sync.channels import damaged_channels
 from sync.corner.client import Client
 from sync.corner.mirrors import open_trust
-from sync.corner.rounds import REPLACED, REVOKED
+from sync.faults import REPLACED, REVOKED
 from sync.follower import Wanted
 from sync.heads import decode_head
 from sync.locks import LOCK_FILE, hold

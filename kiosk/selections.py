@@ -18,7 +18,7 @@ from pos.offers import Offer
 from pos.ops import setting
 from pos.selections import Priced
 from pos.totals import Line
-from sync.corner.rounds import REVOKED
+from sync.faults import REVOKED
 
 routes = Blueprint("selections", __name__)
 

@@ -21,6 +21,17 @@ def read_json(content: bytes | str) -> Any:
         raise Malformed(f"not one JSON document: {problem}"[:200]) from problem
 
 
+def read_object(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds.
+
+    Raises: Malformed; typically for the sign-in page of a shop's guest network, sent in the marketplace's place.
+    """
+    document = read_json(content)
+    if not isinstance(document, dict):
+        raise Malformed("not one JSON object")
+    return document
+
+
 def without_halves(text: str) -> str:
     """Return a text as it can be stored: PostgreSQL's text holds no NUL, and no encoding half a surrogate pair."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

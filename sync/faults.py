@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+REVOKED = "revoked"
+REPLACED = "replaced"
+EVENT_SET_ASIDE = "event_set_aside"
+NEIGHBOUR_FAILED = "neighbour_failed"
+
 
 class Severity(IntEnum):
     """What a fault asks for: nothing, an eye on it, a person soon, or a person now since the corner cannot serve."""
@@ -34,8 +39,8 @@ FAULTS: dict[str, Severity] = {
     "media_unreadable": Severity.NOTE,
     "records_busy": Severity.NOTE,
     "throttled": Severity.NOTE,
-    "event_set_aside": Severity.NOTE,
-    "neighbour_failed": Severity.NOTE,
+    EVENT_SET_ASIDE: Severity.NOTE,
+    NEIGHBOUR_FAILED: Severity.NOTE,
     "no_room": Severity.ACT,
     "disk_full": Severity.ACT,
     "untrusted": Severity.ACT,
@@ -43,13 +48,13 @@ FAULTS: dict[str, Severity] = {
     "apply_failed": Severity.ACT,
     "clock_wrong": Severity.ACT,
     "disk_low": Severity.ACT,
-    "replaced": Severity.ACT,
+    REPLACED: Severity.ACT,
     "printer_fault": Severity.ACT,
     "printer_offline": Severity.ACT,
     "corner_unreadable": Severity.ACT,
     "slip_altered": Severity.ACT,
     "stream_forked": Severity.STOP,
-    "revoked": Severity.STOP,
+    REVOKED: Severity.STOP,
     "catalog_missing": Severity.STOP,
     "catalog_unreadable": Severity.STOP,
     "records_damaged": Severity.STOP,

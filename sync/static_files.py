@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 PREFIX = "/sync/v1/"
+TIMESTAMP = "metadata/timestamp.json"
 CHUNK_BYTES = 2**18
 SMALL_BYTES = 2**18
 HEAD_CACHE = "public, max-age=0, s-maxage=10, stale-while-revalidate=30"
@@ -23,7 +24,6 @@ NEXT_ROOT_CACHE = "public, max-age=0, s-maxage=60"
 """For a root that is not there: a shared cache may say so for a minute."""
 
 _FOLDERS = re.compile(r"/sync/v1/(metadata|targets|b)/", re.ASCII)
-_CHANGING = "metadata/timestamp.json"
 _NAMED = re.compile(
     r"metadata/[1-9][0-9]{0,18}\.(root|snapshot|targets)\.json"
     r"|targets/([a-z0-9-]{1,32}/)?[0-9a-f]{64}\.[a-z0-9-]{1,32}\.(json|head)"
@@ -50,7 +50,7 @@ class StaticFiles:
         if not _FOLDERS.match(path) or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._app(environ, start_response)
         name = path.removeprefix(PREFIX)
-        if name != _CHANGING and not _NAMED.fullmatch(name):
+        if name != TIMESTAMP and not _NAMED.fullmatch(name):
             return _missing(environ, start_response, name)
         try:
             file = open(f"{self._directory}/{name}", "rb")
@@ -62,7 +62,7 @@ class StaticFiles:
 def _send(environ: dict[str, Any], start_response: StartResponse, name: str, file: IO[bytes]) -> Iterable[bytes]:
     length = os.fstat(file.fileno()).st_size
     content = None
-    if name == _CHANGING:
+    if name == TIMESTAMP:
         content = file.read()
         length, tag, cache = len(content), f'"{hashlib.sha256(content).hexdigest()[:32]}"', HEAD_CACHE
     else:

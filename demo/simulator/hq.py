@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import requests
 from flask import Flask
 from sqlalchemy import Engine, event, make_url
 
@@ -41,6 +40,7 @@ from sync.heads import Head, Track, decode_head, read_track
 from sync.hq.log import OWN_TRACK, TrialState, open_trial
 from sync.hq.publisher import TRIAL_FILE
 from sync.hq.repository import rotate
+from sync.http import PreparedRequest
 from sync.indexes import decode_index
 from sync.snapshots import decode_manifest
 from sync.static_files import StaticFiles
@@ -70,7 +70,7 @@ class Hq:
         """End the process."""
         self.engine.dispose()
 
-    def answer(self, request: requests.PreparedRequest) -> Answer:
+    def answer(self, request: PreparedRequest) -> Answer:
         """Answer a request that arrived."""
         return call(self._app(), request)
 

@@ -17,9 +17,9 @@ from pos.catalog import CHANNELS, TABLES
 from pos.db import DatabaseError, connect
 from pos.slips import Slip
 from sync.channels import damaged_channels
-from sync.corner.enrolment import corner_sha256
 from sync.heads import RINGS
 from sync.hq.log import OWN_TRACK, held_rows
+from sync.messages import corner_sha256
 
 if TYPE_CHECKING:
     from demo.simulator.world import Paper, World

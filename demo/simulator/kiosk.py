@@ -26,7 +26,8 @@ from sync.channels import sync_cursors
 from sync.corner.client import Client
 from sync.corner.enrolment import enrol
 from sync.corner.media import MediaStore
-from sync.corner.rounds import REVOKED, RoundReport
+from sync.corner.rounds import RoundReport
+from sync.faults import REVOKED
 
 DEAD = datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-import requests
 from sqlalchemy.exc import OperationalError as CentralOperationalError
 
 from demo.simulator import invariants
@@ -29,6 +28,7 @@ from pos.db import DatabaseError
 from pos.errors import PosError
 from pos.slips import Slip
 from sync.corner.rounds import RoundReport
+from sync.http import PreparedRequest
 
 T = TypeVar("T")
 
@@ -219,7 +219,7 @@ class World:
 
     # The link's two ends
 
-    def _ask(self, request: requests.PreparedRequest) -> Answer | None:
+    def _ask(self, request: PreparedRequest) -> Answer | None:
         """Let a request arrive at HQ; None when nobody answers any more."""
         if self.hq.is_down:
             return None

@@ -31,9 +31,9 @@ from pos.outbox import CHAIN_START, link
 from pos.selections import check_token
 from pos.slips import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
-from sync.corner.uplink import STUB
 from sync.documents import read_json, without_halves
 from sync.heartbeats import Heartbeat, read_heartbeat
+from sync.messages import SET_ASIDE_FIELD
 
 JUDGED_AT_ONCE = 500
 JUDGED_TOGETHER = 50
@@ -267,7 +267,7 @@ def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, 
 def _judge(connection: Connection, event: Event) -> None:
     body = read_json(event["body"])
     if link(event["seq"], event["kind"], event["body"], event["prev"]) != event["sha256"]:
-        if isinstance(body, dict) and STUB in body:
+        if isinstance(body, dict) and SET_ASIDE_FIELD in body:
             stub = read(Stub, body)
             raise LeftAtKiosk(f"{stub.set_aside}: its kiosk keeps the {stub.size:,} bytes of it")
         raise Invalid("the event is not what its hash says")

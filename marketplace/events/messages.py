@@ -16,8 +16,8 @@ from pos import clock
 from pos.errors import Invalid
 from pos.shapes import Sha256, reasons
 from pos.tokens import MAX_LINES, MAX_NUMBER
-from sync.corner.uplink import MAX_EVENTS
 from sync.documents import without_halves
+from sync.messages import MAX_EVENTS
 
 MOST_SEQ = 2**53
 LONGEST_KIND = 40

@@ -25,12 +25,11 @@ from marketplace.installation import keys_path, sync_path
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.errors import Invalid, NotFound
-from sync.corner import enrolment
-from sync.corner.uplink import reply
 from sync.documents import read_json
 from sync.errors import Malformed, Untrusted
 from sync.hq.keys import REPLY, read_key
 from sync.hq.trusted_roots import newest_root
+from sync.messages import CornerNews, UplinkReply, corner_sha256, uplink_reply
 from sync.signatures import sign_reply, verify
 
 S = TypeVar("S", bound=Message)
@@ -74,7 +73,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
         return jsonify({**told, "expires_at": enrolled.expires_at, "time": clock.to_text(clock.now())}), 202
     answer = {
         "corner": enrolled.corner,
-        "corner_sha256": enrolment.corner_sha256(enrolled.corner),
+        "corner_sha256": corner_sha256(enrolled.corner),
         "first_counter": enrolled.first_counter,
         "key_id": enrolled.key_id,
         "stream": enrolled.stream,
@@ -95,12 +94,12 @@ def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None
         here.judging.wake()
     if corner is None:
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
-    sha256 = enrolment.corner_sha256(corner)
-    newer = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
-    return _signed(reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
+    sha256 = corner_sha256(corner)
+    newer: CornerNews | None = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
+    return _signed(uplink_reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
 
 
-def _signed(document: dict[str, Any], *, now: datetime, status: int = 200) -> Response:
+def _signed(document: UplinkReply | dict[str, Any], *, now: datetime, status: int = 200) -> Response:
     """Return the answer, signed for this request alone."""
     here = marketplace()
     response = jsonify(document)

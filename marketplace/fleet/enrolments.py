@@ -30,7 +30,7 @@ from pos import clock
 from pos.errors import Conflict, Invalid, NotFound, PosError, Refused
 from pos.throttle import Throttle, whole_seconds
 from pos.tokens import CROCKFORD, key_id
-from sync.corner.enrolment import fingerprint_of, plain_code
+from sync.messages import fingerprint_of, plain_code
 
 SELECTOR, SECRET = 4, 8
 VALID_MINUTES = 10

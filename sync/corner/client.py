@@ -1,7 +1,6 @@
-"""The kiosk's only door to the network: HTTP with deadlines and caps, every failure as one of `sync.errors`.
+"""What a kiosk asks HQ and its neighbours for, over `sync.http`.
 
 What arrives is bytes with an announced hash, or a small JSON document; nothing is trusted for having come by this way.
-Invariant: the head of an answer has one deadline for all of it, and so has its body, by its length: whoever trickles is cut off.
 """
 
 from __future__ import annotations
@@ -9,57 +8,55 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import requests
+from typing import IO, Any
 
 from sync.blobs import BlobRef, sync_directory
-from sync.corner.wires import Wires, cut_after, wire_of
-from sync.documents import read_json
-from sync.errors import Malformed, Offline, Rejected, SyncError, Throttled, TooLarge, Untrusted
+from sync.documents import read_object
+from sync.errors import TooLarge, Untrusted
+from sync.http import MAX_DOCUMENT_BYTES, Judge, Response, Session, Signer, Site
+from sync.static_files import PREFIX, TIMESTAMP
 
-CONNECT_S = 5
 READ_S = 20
 NEIGHBOUR_S = 5
-BYTES_A_S = 2**14
-"""A body may take `READ_S`, a neighbour's `NEIGHBOUR_S`, and as long again as its bytes take at this rate."""
-MAX_DOCUMENT_BYTES = 2**20
 MAX_TIMESTAMP_BYTES = 2**14
-CHUNK_BYTES = 2**16
 TRICKLE_BYTES = 2**10
 """What a line that goes silent can take along of a blob: whatever a read was still waiting to fill."""
-STATIC = "/sync/v1/"
-TIMESTAMP = "metadata/timestamp.json"
-
-Signer = Callable[[requests.PreparedRequest], requests.PreparedRequest]
-Judge = Callable[[requests.Response, bytes], None]
 
 
 class Client:
-    """One marketplace, as seen from a kiosk. `received` counts the body bytes that came in; not for several threads at once."""
+    """One marketplace, as seen from a kiosk. Not for several threads at once."""
 
-    def __init__(self, base_url: str, *, session: requests.Session | None = None, is_near: bool = False) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.received = 0
-        self._session = session or _session()
-        self._is_near = is_near
+    def __init__(self, base_url: str, *, session: Session | None = None, is_near: bool = False) -> None:
+        self._site = Site(base_url, patience_s=NEIGHBOUR_S if is_near else READ_S, session=session)
         self._timestamp: tuple[str, bytes] = ("", b"")
         self._neighbours: dict[str, Client] = {}
 
+    @property
+    def base_url(self) -> str:
+        """The marketplace's address, without a slash at its end."""
+        return self._site.base_url
+
+    @property
+    def received(self) -> int:
+        """Bytes of bodies that came in so far."""
+        return self._site.received
+
     def neighbour(self, base_url: str) -> Client:
         """Return the client of another place that may serve the same files, always the same one."""
-        return self._neighbours.setdefault(base_url, Client(base_url, session=self._session, is_near=True))
+        if base_url not in self._neighbours:
+            self._neighbours[base_url] = Client(base_url, session=self._site.session, is_near=True)
+        return self._neighbours[base_url]
 
     def timestamp(self) -> bytes:
         """Return the repository's timestamp, unverified; an unchanged one costs a 304. Raises: Offline, Rejected, TooLarge."""
         tag, held = self._timestamp
-        with self._send("GET", STATIC + TIMESTAMP, headers={"If-None-Match": tag} if tag else {}) as response:
+        headers = {"If-None-Match": tag} if tag else {}
+        with self._site.ask("GET", PREFIX + TIMESTAMP, headers=headers) as response:
             if response.status_code == 304:
                 return held
-            content = self._read(response, MAX_TIMESTAMP_BYTES)
+            content = self._site.read(response, most_bytes=MAX_TIMESTAMP_BYTES)
             self._timestamp = (response.headers.get("ETag", ""), content)
             return content
 
@@ -68,13 +65,11 @@ class Client:
 
         Raises: Offline, Rejected.
         """
-        with self._send("GET", STATIC + path) as response, self._in_time(response, MAX_DOCUMENT_BYTES):
-            for chunk in response.iter_content(CHUNK_BYTES):
-                self.received += len(chunk)
-                yield chunk
+        with self._site.ask("GET", PREFIX + path) as response:
+            yield from self._site.chunks(response, most_bytes=MAX_DOCUMENT_BYTES)
 
     def blob(self, ref: BlobRef, into: Path) -> None:
-        """Fetch a blob to `into`, going on where an earlier attempt stopped.
+        """Fetch a blob to `into`, going on where an earlier attempt stopped (RFC 9110 §14.2).
 
         Raises: Untrusted when the bytes are not what `ref` announces (they are thrown away), TooLarge, Offline, Rejected.
         """
@@ -82,7 +77,7 @@ class Client:
         part = into.with_name(f"{into.name}.part")
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < ref.length else {}
-        with self._send("GET", f"/sync/v1/b/{ref.sha256}", headers=headers) as response:
+        with self._site.ask("GET", f"{PREFIX}b/{ref.sha256}", headers=headers) as response:
             with part.open("ab" if response.status_code == 206 and headers else "wb") as file:
                 self._read_into(response, file, ref.length)
                 os.fsync(file.fileno())
@@ -102,106 +97,20 @@ class Client:
         """
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
-        with self._send("POST", path, judge=judge, headers=headers, data=body, auth=signer) as response:
-            content = self._read(response, MAX_DOCUMENT_BYTES)
-            answer = _parse(content)
+        with self._site.ask("POST", path, headers=headers, body=body, signer=signer, judge=judge) as response:
+            content = self._site.read(response, most_bytes=MAX_DOCUMENT_BYTES)
+            answer = read_object(content)
             if judge is not None:
                 judge(response, content)
             return answer
 
-    def _send(self, method: str, path: str, *, judge: Judge | None = None, **options: Any) -> requests.Response:
-        options["headers"] = {"Accept-Encoding": "identity", **options.get("headers", {})}
+    def _read_into(self, response: Response, file: IO[bytes], length: int) -> None:
+        """Append a body; what came before the line broke stays in the file, what is too long is thrown away."""
         try:
-            response = self._session.request(
-                method,
-                self.base_url + path,
-                timeout=(CONNECT_S, self._patience_s),
-                allow_redirects=False,
-                stream=True,
-                **options,
-            )
-        except (requests.RequestException, TimeoutError) as problem:
-            raise Offline(f"{self.base_url} does not answer: {type(problem).__name__}") from problem
-        if response.status_code in (429, 503) or response.status_code >= 500:
-            response.close()
-            later = Throttled if response.status_code == 429 else Offline
-            raise later(f"{self.base_url} answers {response.status_code}", retry_after_s=_retry_after_s(response))
-        if response.status_code >= 300 and response.status_code != 304:
-            with response:
-                raise self._rejection(path, response, judge)
-        return response
-
-    def _read(self, response: requests.Response, limit: int) -> bytes:
-        content = bytearray()
-        with self._in_time(response, limit):
-            for chunk in response.iter_content(CHUNK_BYTES):
-                content += chunk
-                self.received += len(chunk)
-                if len(content) > limit:
-                    raise TooLarge(f"more than {limit} bytes")
-        return bytes(content)
-
-    def _read_into(self, response: requests.Response, file: Any, length: int) -> None:
-        try:
-            with self._in_time(response, length):
-                for chunk in response.iter_content(TRICKLE_BYTES):
-                    self.received += len(chunk)
-                    file.write(chunk)
-                    if file.tell() > length:
-                        file.truncate(0)
-                        raise TooLarge(f"more than the announced {length} bytes")
+            for chunk in self._site.chunks(response, most_bytes=length, chunk_bytes=TRICKLE_BYTES):
+                file.write(chunk)
+                if file.tell() > length:
+                    file.truncate(0)
+                    raise TooLarge(f"more than the announced {length} bytes")
         finally:
             file.flush()
-
-    @contextmanager
-    def _in_time(self, response: requests.Response, most: int) -> Iterator[None]:
-        """Read a body of at most so many bytes in the block, within one deadline. Raises: Offline."""
-        announced = response.headers.get("Content-Length", "")
-        expected = min(int(announced), most) if announced.isascii() and announced.isdigit() and len(announced) < 16 else most
-        try:
-            with cut_after(wire_of(response), seconds=self._patience_s + expected / BYTES_A_S):
-                yield
-        except (requests.RequestException, TimeoutError) as problem:
-            raise Offline(f"the answer of {self.base_url} broke off: {type(problem).__name__}") from problem
-
-    @property
-    def _patience_s(self) -> float:
-        return NEIGHBOUR_S if self._is_near else READ_S
-
-    def _rejection(self, path: str, response: requests.Response, judge: Judge | None) -> Rejected:
-        code, is_signed = "", False
-        try:
-            content = self._read(response, MAX_DOCUMENT_BYTES)
-            code = str(_parse(content).get("code", ""))
-            if judge is not None:
-                judge(response, content)
-                is_signed = True
-        except SyncError:
-            # An answer from who knows whom: it is a refusal all the same, but nobody's word.
-            is_signed = False
-        return Rejected(
-            f"{path}: {response.status_code} {code}".rstrip(), status=response.status_code, code=code, is_signed=is_signed
-        )
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, Wires())
-    return session
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        document = read_json(content)
-    except Malformed as problem:
-        # Typically the sign-in page of a shop's guest network, sent in the marketplace's place.
-        raise Malformed("the answer is no JSON document") from problem
-    if not isinstance(document, dict):
-        raise Malformed("the answer is no JSON object")
-    return document
-
-
-def _retry_after_s(response: requests.Response) -> int | None:
-    text = response.headers.get("Retry-After", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -7,12 +7,8 @@ and asks again until a person at HQ has compared it; nothing of the corner is to
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 import time
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -33,12 +29,9 @@ from sync.corner.trust import pin_root
 from sync.errors import Malformed, NotConfirmed, Offline, Rejected, Untrusted
 from sync.heartbeats import TOLD
 from sync.locks import LOCK_FILE, hold
+from sync.messages import ENROLMENT_FORMAT, ENROLMENT_PATH, corner_sha256, fingerprint_of
 
-FORMAT = "comptoir-enrolment/1"
-PATH = "/sync/v1/enrolments"
 KEY_FILE = "device.key"
-FINGERPRINT_TAG = b"comptoir-fingerprint/1\x00"
-GROUPS, DIGITS = 6, 4
 LONGEST_WAIT_S = 1200
 ASKED_EVERY_S = 2.0
 
@@ -80,37 +73,14 @@ def enrol(
         return _store(directory, ops, client, answer, public_key, now())
 
 
-def plain_code(code: str) -> str:
-    """Return a code as it is compared: no spaces or dashes, capitals, and Crockford's digits for letters that look like them."""
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", code)).upper().translate(str.maketrans("OIL", "011"))
-
-
-def fingerprint_of(public_key: bytes, *, root: str, code: str, stream: str) -> str:
-    """Return the 24 digits that kiosk and HQ must both show: of the key, the root the kiosk will trust, the code and the stream.
-
-    HQ draws `stream` at random once it holds the key, so whoever stands between the two cannot search for a key and a root
-    that make both screens agree: one of them is fixed before the other side's share is known (docs/protocol.md §8).
-    """
-    parts = (public_key, root.encode(), plain_code(code).encode(), stream.encode())
-    digest = hashlib.sha256(FINGERPRINT_TAG + b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
-    digits = f"{int.from_bytes(digest, 'big') % 10 ** (GROUPS * DIGITS):0{GROUPS * DIGITS}}"
-    return " ".join(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
-
-
 def is_waiting(answer: dict[str, Any]) -> bool:
     """Tell whether HQ knows the key and has not yet decided on it."""
     return answer.get("state") == "waiting"
 
 
-def corner_sha256(document: dict[str, Any]) -> str:
-    """Return what names a version of a corner document: SHA-256 of it as compact JSON with sorted names."""
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _ask(path: Path, client: Client, code: str, public_key: bytes) -> dict[str, Any]:
     try:
-        return client.post(PATH, {"format": FORMAT, "code": code, "public_key": public_key.hex()})
+        return client.post(ENROLMENT_PATH, {"format": ENROLMENT_FORMAT, "code": code, "public_key": public_key.hex()})
     except Rejected as refusal:
         if refusal.data.get("code") == "device_refused":
             # A key HQ has refused is never offered again.

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pos.files import open_file
 from sync.blobs import MAX_BLOB_BYTES, BlobRef, check, replace_file
-from sync.corner.client import CHUNK_BYTES, MAX_TIMESTAMP_BYTES, TIMESTAMP
+from sync.corner.client import MAX_TIMESTAMP_BYTES
 from sync.errors import Offline, Rejected, TooLarge
+from sync.http import CHUNK_BYTES
+from sync.static_files import TIMESTAMP
 
 
 class Folder:

@@ -17,13 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from sqlite_utils import Database
 
 from pos.files import read_file
 from pos.media import MOST_BYTES, Medium, Wanted, known_blobs, medium_by_sha256, wanted_of_shelf, wanted_of_table
-from sync.blobs import BlobRef
+from sync.blobs import BlobRef, BlobSource
 from sync.errors import Offline, SyncError
 
 BUDGET_BYTES = 64 * 2**20
@@ -37,13 +36,6 @@ LONGEST_WAIT = timedelta(hours=24)
 PART = ".part"
 
 LOG = logging.getLogger(__name__)
-
-
-class BlobSource(Protocol):
-    """Where blobs come from."""
-
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        """Bring a blob to `into`, checked against `ref`."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from tuf.api.metadata import TargetFile
 from pos.db import Store
 from pos.ops import setting
 from sync.blobs import replace_file
-from sync.corner.client import TIMESTAMP, Client
-from sync.corner.trust import Source, Trust
+from sync.corner.client import Client
+from sync.corner.trust import FileSource, Trust
+from sync.static_files import TIMESTAMP
 
 FOLDER = "trust"
 MIRROR = "mirror"
@@ -31,7 +32,7 @@ KEPT_FILES = 12
 
 def open_trust(directory: Path, ops: Store, source: Client, *, now: Callable[[], datetime]) -> Trust:
     """Return the trust of a kiosk directory over its neighbours and, last, HQ."""
-    neighbours: list[Source] = [source.neighbour(address) for address in setting(ops.read(), MIRRORS) or []]
+    neighbours: list[FileSource] = [source.neighbour(address) for address in setting(ops.read(), MIRRORS) or []]
     return Trust(directory / FOLDER, ops, [*neighbours, source], now=now)
 
 

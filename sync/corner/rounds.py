@@ -28,16 +28,13 @@ from sync.corner.room import check_room
 from sync.corner.trust import held_reply_key
 from sync.corner.uplink import Pushed, push
 from sync.errors import CornerUnreadable, MetadataExpired, Rejected, SyncError
+from sync.faults import EVENT_SET_ASIDE, NEIGHBOUR_FAILED, REPLACED, REVOKED
 from sync.follower import Moved, Progress, Wanted, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, UPLINK_FILE, hold, wait_for
 
 T = TypeVar("T")
 
-REVOKED = "revoked"
-REPLACED = "replaced"
-SET_ASIDE = "event_set_aside"
-NEIGHBOUR_FAILED = "neighbour_failed"
 SET_ASIDE_SHOWN = timedelta(days=7)
 """How long a person is told of an event that HQ knows by its place alone; the record of it stays."""
 NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
@@ -213,7 +210,7 @@ def _record(ops: Store, report: RoundReport, *, now: datetime) -> None:
     known = setting(ops.read(), "sync_faults") or {}
     codes = [*report.faults, *(["clock_wrong"] if is_clock_wrong(ops.read()) else [])]
     recent = clock.to_text(now - SET_ASIDE_SHOWN)
-    codes += [SET_ASIDE] if any(said["at"] > recent for said in outbox.set_aside(ops.read()).values()) else []
+    codes += [EVENT_SET_ASIDE] if any(said["at"] > recent for said in outbox.set_aside(ops.read()).values()) else []
     faults = {code: known.get(code, clock.to_text(now)) for code in codes}
     if report.pushed is None:
         faults |= {code: known[code] for code in (REVOKED, REPLACED) if code in known}

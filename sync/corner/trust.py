@@ -36,12 +36,12 @@ from pos.db import Store
 from pos.errors import NotFound
 from pos.ops import setting, store_setting
 from pos.trusted_time import earliest_now, trusted_now
-from sync.blobs import BlobRef, replace_file
-from sync.corner.client import TIMESTAMP
+from sync.blobs import BlobRef, BlobSource, replace_file
 from sync.documents import read_json
 from sync.errors import Malformed, MetadataExpired, Rejected, Stale, SyncError, TooLarge, Untrusted
 from sync.heads import head_name
 from sync.signatures import HQ_FORMAT, HQ_TARGET
+from sync.static_files import TIMESTAMP
 
 LOG = logging.getLogger("comptoir.trust")
 PINNED = "trusted_root"
@@ -50,20 +50,22 @@ REPLY_KEYS = "hq_keys"
 MAX_REPLY_KEYS = 16
 
 
-class Source(Protocol):
+class FileSource(BlobSource, Protocol):
     """A place that may serve the files of `/sync/v1/`: a `Client` or a `Folder`. Nothing it says is trusted."""
 
-    base_url: str
-    received: int
+    @property
+    def base_url(self) -> str:
+        """What names the place: its address or directory."""
+
+    @property
+    def received(self) -> int:
+        """Bytes that came in so far."""
 
     def timestamp(self) -> bytes:
         """Return the repository's timestamp."""
 
     def fetch(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
-
-    def blob(self, ref: BlobRef, into: Path) -> None:
-        """Bring a blob to `into`, checked against `ref`."""
 
 
 class Trust:
@@ -72,7 +74,7 @@ class Trust:
     A source that serves what does not hold, or something older, is left out from then on. One at a time may use a directory.
     """
 
-    def __init__(self, directory: Path, ops: Store, sources: Sequence[Source], *, now: Callable[[], datetime]) -> None:
+    def __init__(self, directory: Path, ops: Store, sources: Sequence[FileSource], *, now: Callable[[], datetime]) -> None:
         self.era = ""
         self._directory = directory
         self._ops = ops
@@ -130,7 +132,7 @@ class Trust:
             raise problem or Untrusted("no source is left")
         return found
 
-    def _look_at(self, source: Source, at: datetime) -> Updater:
+    def _look_at(self, source: FileSource, at: datetime) -> Updater:
         offered = source.timestamp()
         held = self._held_timestamp()
         if offered == held:
@@ -204,7 +206,7 @@ class Trust:
         replace_file(path, fetched)
         return fetched
 
-    def _first(self, act: Callable[[Source], Any]) -> Any:
+    def _first(self, act: Callable[[FileSource], Any]) -> Any:
         """Return what the first source gives that gives it; one that gives wrong bytes is left out."""
         problem: SyncError | None = None
         for source in self._usable():
@@ -216,10 +218,10 @@ class Trust:
                     self._leave_out(source)
         raise problem or Untrusted("no source is left")
 
-    def _usable(self) -> list[Source]:
+    def _usable(self) -> list[FileSource]:
         return [source for source in self._sources if source.base_url not in self._left_out]
 
-    def _leave_out(self, source: Source) -> None:
+    def _leave_out(self, source: FileSource) -> None:
         # HQ, the last, is never left out: it says itself what is wrong.
         if source is not self._sources[-1]:
             self._left_out.add(source.base_url)
@@ -295,7 +297,7 @@ def translated(problem: Exception) -> SyncError:
 class _Fetcher(FetcherInterface):
     """Metadata from a source, whose timestamp was read already."""
 
-    def __init__(self, source: Source, timestamp: bytes) -> None:
+    def __init__(self, source: FileSource, timestamp: bytes) -> None:
         self._source = source
         self._timestamp = timestamp
 
@@ -323,7 +325,7 @@ class _Held(FetcherInterface):
         yield self._timestamp
 
 
-def _fetch_target(source: Source, info: TargetFile) -> bytes:
+def _fetch_target(source: FileSource, info: TargetFile) -> bytes:
     content = bytearray()
     for chunk in source.fetch(f"targets/{info.get_prefixed_paths()[0]}"):
         content += chunk

@@ -27,17 +27,12 @@ from pos.ops import setting, store_setting
 from pos.tokens import EPOCH, key_id
 from pos.trusted_time import learn_time
 from sync.corner.client import Client
-from sync.corner.enrolment import corner_sha256
 from sync.errors import Malformed, Rejected, Untrusted
+from sync.messages import MAX_EVENTS, SET_ASIDE_FIELD, UP_FORMAT, UP_PATH, corner_sha256
 from sync.signatures import signer, verify_reply
 
-FORMAT = "comptoir-up/1"
-PATH = "/sync/v1/up"
-MAX_EVENTS = 500
 MAX_BATCH_BYTES = 2**20
 TOO_LARGE = "too_large"
-STUB = "set_aside"
-"""The field of a stub's body that says why the event itself stayed at the kiosk."""
 NAMES_OF_SLIP = ("number", "key_id", "counter")
 FARTHEST = timedelta(minutes=2**24 - 1)
 """No slip can say a later minute than this after `EPOCH`, so HQ's clock never tells one."""
@@ -81,7 +76,7 @@ def push(
         batch = _batch(ops.read(), acked, key, heartbeat, stubs, most=most)
         try:
             answer = client.post(
-                PATH,
+                UP_PATH,
                 batch,
                 signer=signer(key, now=now, nonce=secrets.token_hex(8)),
                 judge=lambda response, body: verify_reply(response, body, public_key=reply_key),
@@ -106,20 +101,11 @@ def push(
         has_fallen = has_fallen or ack < acked
 
 
-def reply(ack: int, time: str, corner: dict[str, Any] | None = None, *, replaced_at: str | None = None) -> dict[str, Any]:
-    """Return HQ's answer; `corner` is `{"sha256", "document"}` when the kiosk's differs.
-
-    A device that another has replaced is told since when.
-    """
-    answer = {"ack": ack, "time": time, "corner": corner}
-    return answer if replaced_at is None else {**answer, "replaced_at": replaced_at}
-
-
 def stub_of(event: dict[str, Any], reason: str) -> dict[str, Any]:
     """Return an event with its place in the chain, and in the body only why it stays at the kiosk and which slip it is of."""
     said = json.loads(event["body"])
     names = {name: said[name] for name in NAMES_OF_SLIP if name in said}
-    body = {STUB: reason, "bytes": len(event["body"].encode()), **names}
+    body = {SET_ASIDE_FIELD: reason, "bytes": len(event["body"].encode()), **names}
     return {**event, "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"))}
 
 
@@ -161,7 +147,7 @@ def _batch(
         events.append(event)
     pending, oldest_at = outbox.depth(ops, acked=acked + len(events))
     return {
-        "format": FORMAT,
+        "format": UP_FORMAT,
         "corner_id": setting(ops, "corner")["corner_id"],
         "key_id": key_id(key.public_key().public_bytes_raw()).hex(),
         "stream": setting(ops, "stream"),

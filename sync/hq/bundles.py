@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pos.errors import NotFound
 from sync.blobs import BlobRef, check, replace_file
-from sync.corner.client import TIMESTAMP
 from sync.heads import Head, decode_head, head_name
 from sync.hq.repository import announced, targets_of
 from sync.indexes import decode_index
 from sync.signatures import HQ_TARGET
 from sync.snapshots import decode_manifest
+from sync.static_files import TIMESTAMP
 
 Progress = Callable[[str, int, int], None]
 

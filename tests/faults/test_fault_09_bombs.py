@@ -13,8 +13,9 @@ from threading import Thread
 import pytest
 
 from sync.blobs import MAX_BLOB_BYTES, BlobRef
-from sync.corner.client import MAX_DOCUMENT_BYTES, Client
+from sync.corner.client import Client
 from sync.errors import Malformed, SyncError, TooLarge
+from sync.http import MAX_DOCUMENT_BYTES
 from sync.segments import decode_part, decode_segment, zstd
 
 MOST_MEMORY_KB = 200_000

@@ -26,8 +26,7 @@ from marketplace.installation import FILE, create_installation, read_installatio
 from marketplace.publishing.publications import publish_all
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
-from sync.corner.enrolment import corner_sha256
-from sync.corner.uplink import FORMAT
+from sync.messages import UP_FORMAT, corner_sha256
 from sync.signatures import signer
 from tests.marketplace import world
 
@@ -133,7 +132,7 @@ class Hq:
     def up(self, *events: dict[str, Any], heartbeat: dict[str, Any] | None = None, **changes: Any) -> TestResponse:
         """Send events, signed as the kiosk signs them, and let HQ judge them as its thread would."""
         document = {
-            "format": FORMAT,
+            "format": UP_FORMAT,
             "corner_id": "nantes-crebillon",
             "key_id": self.key_id,
             "stream": self.stream,

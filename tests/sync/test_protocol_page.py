@@ -13,7 +13,7 @@ from pos.catalog import TABLES
 from pos.corners import Corner
 from pos.totals import Line, OptionTerms, PlanTerms, Totals, line_totals
 from sync.channels import schema_of, tables_of
-from sync.corner.enrolment import fingerprint_of
+from sync.messages import fingerprint_of
 from sync.roots import RootState
 from tests.sync.test_signatures import ANSWER, HQ_PUBLIC, PUBLIC, answered, signed
 

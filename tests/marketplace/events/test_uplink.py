@@ -11,9 +11,9 @@ from werkzeug.test import TestResponse
 
 from marketplace.fleet.enrolments import MOST_TRIES, start_enrolment
 from pos import clock
-from sync.corner.enrolment import corner_sha256
 from sync.errors import Untrusted
 from sync.hq.repository import announced, rotate
+from sync.messages import corner_sha256
 from sync.signatures import HQ_TARGET, verify_reply
 from tests.marketplace.hq import URL, Hq
 

@@ -15,7 +15,7 @@ from marketplace.fleet.revocations import DELIVERS_DAYS, ROOM
 from pos import clock
 from pos.errors import NotFound
 from pos.tokens import key_id
-from sync.corner.enrolment import fingerprint_of, plain_code
+from sync.messages import fingerprint_of, plain_code
 from tests.marketplace.events.test_inbox import slip_body
 from tests.marketplace.hq import IPHONE_13, Hq, words
 from tests.marketplace.test_console import log_in

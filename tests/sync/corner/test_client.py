@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sync.corner.client
+import sync.http
 from sync.blobs import BlobRef
 from sync.corner.client import Client
 from sync.errors import Offline
@@ -77,7 +78,7 @@ ASKED: dict[str, Callable[[Client, Path], object]] = {
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.corner.client, "READ_S", DEADLINE_S)
-    monkeypatch.setattr(sync.corner.client, "BYTES_A_S", 2**30)
+    monkeypatch.setattr(sync.http, "BYTES_A_S", 2**30)
 
 
 @pytest.mark.parametrize("trickle", TRICKLES.values(), ids=list(TRICKLES))

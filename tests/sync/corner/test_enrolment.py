@@ -16,10 +16,11 @@ from pos.ops import open_ops, setting
 from pos.slips import load_device
 from pos.tokens import key_id
 from sync.corner.client import Client
-from sync.corner.enrolment import corner_sha256, enrol, fingerprint_of
+from sync.corner.enrolment import enrol
 from sync.errors import Malformed, NotConfirmed, Offline, Rejected, Untrusted
 from sync.hq.repository import create
 from sync.hq.trusted_roots import newest_root
+from sync.messages import corner_sha256, fingerprint_of
 from tests.sync.conftest import NOW, Answer, Line, json_answer
 from tests.sync.corner.test_uplink import CORNER
 

@@ -16,9 +16,9 @@ from pos.db import Store
 from pos.ops import open_ops, setting, store_setting
 from pos.tokens import key_id
 from sync.corner.client import Client
-from sync.corner.enrolment import corner_sha256
-from sync.corner.uplink import MAX_BATCH_BYTES, MAX_EVENTS, Pushed, push, reply
+from sync.corner.uplink import MAX_BATCH_BYTES, Pushed, push
 from sync.errors import Malformed, Offline, Rejected, Untrusted
+from sync.messages import MAX_EVENTS, corner_sha256, uplink_reply
 from sync.signatures import sign_reply, verify
 from tests.sync.conftest import NOW, Answer, Line, json_answer
 
@@ -72,7 +72,7 @@ class Inbox:
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
         self.heartbeats.append(batch["heartbeat"])
-        answer = json_answer(reply(self.ack(batch["stream"]), self.time, self.corner, replaced_at=self.replaced_at))
+        answer = json_answer(uplink_reply(self.ack(batch["stream"]), self.time, self.corner, replaced_at=self.replaced_at))
         return self.signed(request, answer)
 
     def signed(self, request: requests.PreparedRequest, answer: Answer) -> Answer:
@@ -262,7 +262,9 @@ def test_the_same_number_with_another_hash_is_refused(uplink: Uplink) -> None:
 
 def test_hq_knowing_more_than_we_do_is_a_fork(uplink: Uplink) -> None:
     uplink.record(2)
-    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(request, json_answer(reply(9, "2026-11-22T09:00:00Z")))
+    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(
+        request, json_answer(uplink_reply(9, "2026-11-22T09:00:00Z"))
+    )
     with pytest.raises(Rejected) as refused:
         uplink.push()
     assert refused.value.data["code"] == "stream_forked"
@@ -271,7 +273,9 @@ def test_hq_knowing_more_than_we_do_is_a_fork(uplink: Uplink) -> None:
 
 def test_an_hq_that_acknowledges_nothing_is_not_asked_for_ever(uplink: Uplink) -> None:
     uplink.record(900)
-    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(request, json_answer(reply(0, "2026-11-22T09:00:00Z")))
+    uplink.line.posts["/sync/v1/up"] = lambda request: uplink.inbox.signed(
+        request, json_answer(uplink_reply(0, "2026-11-22T09:00:00Z"))
+    )
     assert uplink.push().pending == 900
     assert len(uplink.line.asked) == 1
 

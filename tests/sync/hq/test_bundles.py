@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pos.errors import NotFound
-from sync.corner.client import TIMESTAMP
 from sync.corner.folder import Folder
 from sync.corner.trust import Trust
 from sync.errors import SyncError, TooLarge
 from sync.follower import Moved, Wanted, follow
 from sync.hq.bundles import write_bundle
+from sync.static_files import TIMESTAMP
 from tests.sync.conftest import NOW, Hq, Kiosk
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -74,7 +75,7 @@ def create_app(
         public_url=address,
         proxies=proxies_of(trusted_proxies),
         tallies=counts,
-        judging=Judging(engine, directory),
+        news=threading.Event(),
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
         enrolment_room=Bulkhead(inside=1, waiting=1),
     )
@@ -92,7 +93,8 @@ def front_from_environment() -> Front:
     end_with_parent(signal.SIGKILL)
     hosts, proxies = _listed(HOSTS_VARIABLE), _listed(PROXIES_VARIABLE)
     app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts, trusted_proxies=proxies)
-    web.marketplace_of(app).judging.start()
+    served = web.marketplace_of(app)
+    Judging(served.engine, served.directory, served.news).start()
     return Front(app)
 
 

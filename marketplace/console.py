@@ -1,21 +1,26 @@
-"""`/console`: HQ's own pages, behind one password: fleet, publications, slips, orders, sellers, what went wrong."""
+"""`/console`: HQ's log-in, the guard before every page of its subjects, and the first page."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request, session
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from marketplace import overview, sessions
-from marketplace.db import reading, run_tx
+from marketplace import sessions
+from marketplace.db import reading, row, run_tx
 from marketplace.events import pages as event_pages
+from marketplace.feeds.imports import recent_imports
 from marketplace.fleet import device_pages, gap_pages
 from marketplace.fleet import pages as fleet_pages
-from marketplace.fleet.enrolments import VALID_MINUTES, requests, start_enrolment
+from marketplace.fleet.enrolments import requests
+from marketplace.orders.console import orders, slips
 from marketplace.publishing import pages as publishing_pages
+from marketplace.publishing.publications import newest
+from marketplace.sellers import pages as seller_pages
 from marketplace.web import SAFE, cause, marketplace, see_other, source
 from pos import clock
 from pos.origins import ForeignOrigin
@@ -25,8 +30,36 @@ TOKEN, BROWSER = "token", "browser"
 """What the signed cookie holds: the session, and a name for the browser that outlasts it."""
 
 console = Blueprint("console", __name__, url_prefix="/console")
-for part in (fleet_pages.pages, publishing_pages.pages, device_pages.pages, event_pages.pages, gap_pages.pages):
-    console.register_blueprint(part)
+SUBJECTS = (
+    *(fleet_pages.pages, device_pages.pages, gap_pages.pages),
+    *(publishing_pages.pages, slips, orders, seller_pages.pages, event_pages.pages),
+)
+for subject in SUBJECTS:
+    console.register_blueprint(subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Orders and slips in all; `differing` slips have totals that are not HQ's own; what a person should look at.
+
+    `dead` events nobody could judge, `quarantined` devices told two stories under one number.
+    """
+
+    orders: int
+    slips: int
+    differing: int
+    dead: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """The console's first page; `waiting` is how many devices are to be confirmed."""
+
+    publications: list[dict[str, Any]]
+    imports: list[dict[str, Any]]
+    counts: Counts
+    waiting: int
 
 
 @console.before_request
@@ -72,48 +105,34 @@ def log_out() -> Response:
     return see_other("console.login")
 
 
+@console.context_processor
+def add_zone() -> dict[str, str]:
+    """Give every page HQ's time zone: the console shows all times in it."""
+    return {"zone": clock.HOME_ZONE}
+
+
 @console.get("/")
 def home() -> str:
     """Show the publications and what waits for somebody."""
     with reading(marketplace().engine) as connection:
-        return _page(
-            "console",
-            publications=overview.publications(connection),
-            counts=overview.counts(connection),
-            imports=overview.imports(connection),
+        page = HomePage(
+            publications=newest(connection),
+            imports=recent_imports(connection),
+            counts=_counts(connection),
             waiting=len(requests(connection, now=clock.now())),
         )
+    return render_template("marketplace/console.html", page=page)
 
 
-@console.get("/slips")
-def slips() -> str:
-    """Show the newest slips and whether they met an order."""
-    with reading(marketplace().engine) as connection:
-        return _page("orders/console_slips", slips=overview.slips(connection))
-
-
-@console.get("/orders")
-def orders() -> str:
-    """Show the newest orders."""
-    with reading(marketplace().engine) as connection:
-        return _page("orders/console_orders", orders=overview.orders(connection))
-
-
-@console.get("/sellers")
-def sellers() -> str:
-    """Show the sellers with their quality."""
-    with reading(marketplace().engine) as connection:
-        return _page("sellers/sellers", sellers=overview.sellers(connection))
-
-
-@console.post("/corners/<corner_id>/enrolments")
-def enrolments(corner_id: str) -> str:
-    """Make a one-time code for a corner and show it, once."""
-    now = clock.now()
-    code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
-    until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
-    return _page("fleet/code", code=code, corner_id=corner_id, until=until)
-
-
-def _page(name: str, **values: Any) -> str:
-    return render_template(f"marketplace/{name}.html", zone=clock.HOME_ZONE, now=clock.to_text(clock.now()), page=name, **values)
+def _counts(connection: Connection) -> Counts:
+    counted = row(
+        connection,
+        """
+        select (select count(*) from customer_order) as orders,
+          (select count(*) from slip) as slips,
+          (select count(*) from slip where difference is not null) as differing,
+          (select count(*) from inbox where state = 'dead') as dead,
+          (select count(*) from device where quarantined_at is not null) as quarantined
+        """,
+    )
+    return Counts(**{name: int(value) for name, value in (counted or {}).items()})

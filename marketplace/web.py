@@ -7,6 +7,7 @@ does nothing by a cookie; a page runs no inline script or style.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from werkzeug.wrappers import Response as BaseResponse
 import templates
 from marketplace.bulkhead import Bulkhead, spread_s
 from marketplace.front import largest_body
-from marketplace.running.judging import Judging
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos import languages
@@ -59,14 +59,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marketplace:
-    """What the routes work on."""
+    """What the routes work on. Whoever puts events into the inbox sets `news`; the thread that judges waits for it."""
 
     engine: Engine
     directory: Path
     public_url: str
     proxies: tuple[Network, ...]
     tallies: Tallies
-    judging: Judging
+    news: threading.Event
     uplink_room: Bulkhead
     enrolment_room: Bulkhead
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -31,7 +32,6 @@ from marketplace.orders.slips import Reading, read_slip
 from marketplace.publishing import trials
 from marketplace.publishing.publications import publish_market
 from marketplace.running import housekeeping
-from marketplace.running.judging import Judging
 from marketplace.web import Marketplace
 from pos import clock
 from sync.blobs import BlobFolder, BlobRef
@@ -235,7 +235,7 @@ class Hq:
                 public_url=URL,
                 proxies=there.proxies,
                 tallies=there.tallies,
-                judging=Judging(self.engine, directory),
+                news=threading.Event(),
                 uplink_room=there.uplink_room,
                 enrolment_room=there.enrolment_room,
             )

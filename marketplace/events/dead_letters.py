@@ -1,4 +1,4 @@
-"""Events set aside: looked at, judged once more, or left for good with a word why.
+"""Dead letters: events that nobody could judge, to be looked at, judged once more, or closed with a note.
 
 Invariant: nothing is deleted and no body is changed; only how an event is judged can change.
 """
@@ -24,7 +24,7 @@ class NotDead(Conflict):
 
 
 def dead_letters(connection: Connection) -> dict[str, Any]:
-    """Return the newest dead letters and those set aside, and how many of each state there are."""
+    """Return the newest dead letters, those closed after them, and how many events of each state there are."""
     letters = rows(
         connection,
         """
@@ -40,7 +40,7 @@ def dead_letters(connection: Connection) -> dict[str, Any]:
 
 
 def dead_letter(connection: Connection, key: Key) -> dict[str, Any]:
-    """Return one event that was set aside, body and all. Raises: NotFound."""
+    """Return one dead letter, closed or not, body and all. Raises: NotFound."""
     found = row(connection, f"select * from inbox where {WHERE} and state in ('dead', 'set_aside')", **key)
     if found is None:
         raise NotFound("no dead letter stands here")
@@ -48,23 +48,23 @@ def dead_letter(connection: Connection, key: Key) -> dict[str, Any]:
 
 
 def retry(engine: Engine, key: Key) -> None:
-    """Let one event be judged once more, also one that was set aside. Raises: NotDead."""
+    """Let one dead letter be judged once more, also a closed one. Raises: NotDead."""
     update = f"update inbox set state = 'new', reason = '', note = '' where {WHERE} and state in ('dead', 'set_aside')"
     if run_tx(engine, lambda connection: changed(connection, update, **key)) == 0:
         raise NotDead("this event is no dead letter any more")
 
 
 def retry_all(engine: Engine) -> int:
-    """Let every dead letter be judged once more and return how many there are; what was set aside stays so."""
+    """Let every dead letter be judged once more and return how many there are; closed ones stay closed."""
     update = "update inbox set state = 'new', reason = '' where state = 'dead'"
     return run_tx(engine, lambda connection: changed(connection, update))
 
 
-def set_aside(engine: Engine, key: Key, note: str) -> None:
-    """Leave a dead letter for good, with a word why. Raises: Invalid without a note, NotDead."""
-    said = " ".join(note.split())[:MOST_NOTE].replace("\x00", "")
-    if not said:
+def close(engine: Engine, key: Key, note: str) -> None:
+    """Close a dead letter with a note. Raises: Invalid without a note, NotDead."""
+    reason = " ".join(note.split())[:MOST_NOTE].replace("\x00", "")
+    if not reason:
         raise Invalid("say why", field="note")
     update = f"update inbox set state = 'set_aside', note = :note where {WHERE} and state = 'dead'"
-    if run_tx(engine, lambda connection: changed(connection, update, **key, note=said)) == 0:
+    if run_tx(engine, lambda connection: changed(connection, update, **key, note=reason)) == 0:
         raise NotDead("this event is no dead letter any more")

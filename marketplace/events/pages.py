@@ -1,4 +1,4 @@
-"""`/console/events`: the dead letters, each with its body and reason, to be judged again or left for good."""
+"""`/console/dead-letters`: events nobody could judge, each with its body and reason, to be judged again or closed."""
 
 from __future__ import annotations
 
@@ -11,52 +11,49 @@ from werkzeug.wrappers import Response
 from marketplace.db import reading
 from marketplace.events import dead_letters
 from marketplace.web import marketplace, see_other
-from pos import clock
 from sync.documents import without_halves
 
-pages = Blueprint("letters", __name__, url_prefix="/events")
+pages = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 ONE = "/<corner_id>/<key_id>/<stream>/<int:seq>"
 
 
 @pages.get("")
 def listing() -> str:
-    """Show the dead letters, then those set aside."""
+    """Show the dead letters, then the closed ones."""
     with reading(marketplace().engine) as connection:
         found = dead_letters.dead_letters(connection)
-    return render_template("marketplace/events/dead_letters.html", **found, zone=clock.HOME_ZONE)
+    return render_template("marketplace/events/dead_letters.html", **found)
 
 
 @pages.post("/retries")
 def retries() -> Response:
     """Let every dead letter be judged once more."""
     dead_letters.retry_all(marketplace().engine)
-    marketplace().judging.wake()
-    return see_other("console.letters.listing")
+    marketplace().news.set()
+    return see_other("console.dead_letters.listing")
 
 
 @pages.get(ONE)
-def letter(**key: Any) -> str:
+def dead_letter(**key: Any) -> str:
     """Show one dead letter, body and all."""
     with reading(marketplace().engine) as connection:
         found = dead_letters.dead_letter(connection, key)
-    return render_template(
-        "marketplace/events/dead_letter.html", letter=found, body=_laid_out(found["body"]), key=key, zone=clock.HOME_ZONE
-    )
+    return render_template("marketplace/events/dead_letter.html", letter=found, body=_laid_out(found["body"]), key=key)
 
 
 @pages.post(f"{ONE}/retry")
 def retry(**key: Any) -> Response:
     """Let one dead letter be judged once more."""
     dead_letters.retry(marketplace().engine, key)
-    marketplace().judging.wake()
-    return see_other("console.letters.listing")
+    marketplace().news.set()
+    return see_other("console.dead_letters.listing")
 
 
 @pages.post(f"{ONE}/note")
 def note(**key: Any) -> Response:
-    """Leave a dead letter for good, with a word why."""
-    dead_letters.set_aside(marketplace().engine, key, request.form.get("note", ""))
-    return see_other("console.letters.listing")
+    """Close a dead letter with a note."""
+    dead_letters.close(marketplace().engine, key, request.form.get("note", ""))
+    return see_other("console.dead_letters.listing")
 
 
 def _laid_out(body: str) -> str:

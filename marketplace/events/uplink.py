@@ -91,7 +91,7 @@ def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None
     events = read_events(message.events)
     acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
     if events:
-        here.judging.wake()
+        here.news.set()
     if corner is None:
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
     sha256 = corner_sha256(corner)

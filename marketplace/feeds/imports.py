@@ -122,6 +122,12 @@ def import_feed(
     return imported
 
 
+def recent_imports(connection: Connection) -> list[dict[str, Any]]:
+    """Return the last imports, good and refused, each with its `report`: counts by table, or the `problems`."""
+    kept = rows(connection, "select * from feed_import order by import_id desc limit 10")
+    return [{**each, "report": json.loads(each["report"])} for each in kept]
+
+
 def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Progress) -> Judged:
     """Read everything once without writing, so that the writing transaction is short and cannot meet a bad row."""
     problems = Problems()

@@ -21,7 +21,7 @@ def listing() -> str:
     with reading(marketplace().engine) as connection:
         waiting = enrolments.requests(connection, now=now)
         devices = revocations.devices(connection, now=now)
-    return render_template("marketplace/fleet/devices.html", waiting=waiting, devices=devices, zone=clock.HOME_ZONE)
+    return render_template("marketplace/fleet/devices.html", waiting=waiting, devices=devices)
 
 
 @pages.post("/<key_id>/confirmation")
@@ -44,7 +44,7 @@ def revocation_form(key_id: str) -> str:
     with reading(marketplace().engine) as connection:
         device = revocations.device(connection, key_id)
         highest = revocations.highest_counter(connection, device["corner_id"], key_id)
-    return render_template("marketplace/fleet/revocation.html", device=device, highest=highest, zone=clock.HOME_ZONE)
+    return render_template("marketplace/fleet/revocation.html", device=device, highest=highest)
 
 
 @pages.post("/<key_id>/revocation")

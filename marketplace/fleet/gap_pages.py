@@ -7,7 +7,6 @@ from flask import Blueprint, render_template
 from marketplace.db import reading
 from marketplace.fleet.gaps import all_gaps, spans
 from marketplace.web import marketplace
-from pos import clock
 
 pages = Blueprint("gaps", __name__, url_prefix="/gaps")
 
@@ -22,4 +21,4 @@ def listing() -> str:
     """Show every corner with a gap and what it lacks."""
     with reading(marketplace().engine) as connection:
         corners = all_gaps(connection)
-    return render_template("marketplace/fleet/gaps.html", corners=corners, zone=clock.HOME_ZONE)
+    return render_template("marketplace/fleet/gaps.html", corners=corners)

@@ -14,6 +14,7 @@ from flask import Blueprint, render_template, request
 from marketplace.db import reading
 from marketplace.fleet import corner_list, picture
 from marketplace.fleet.corner_list import SORTS, STATES, View
+from marketplace.fleet.enrolments import VALID_MINUTES, start_enrolment
 from marketplace.fleet.picture import Group
 from marketplace.fleet.standings import KEPT, fold
 from marketplace.web import marketplace
@@ -47,7 +48,6 @@ def home() -> str:
     asked = {name: text for name in TEXTS if (text := request.args.get(name, "").strip()[:LONGEST])}
     return render_template(
         "marketplace/fleet/fleet.html",
-        zone=clock.HOME_ZONE,
         now=now,
         since=lambda at: _seconds(now, at),
         groups=groups,
@@ -76,7 +76,6 @@ def corner(corner_id: str) -> str:
         devices = corner_list.devices(connection, corner_id)
         return render_template(
             "marketplace/fleet/corner.html",
-            zone=clock.HOME_ZONE,
             now=now,
             since=lambda at: _seconds(now, at),
             corner=standing,
@@ -90,6 +89,15 @@ def corner(corner_id: str) -> str:
             orders=corner_list.orders(connection, corner_id),
             worst=severity,
         )
+
+
+@pages.post("/corners/<corner_id>/enrolments")
+def enrolments(corner_id: str) -> str:
+    """Make a one-time code for a corner and show it, once."""
+    now = clock.now()
+    code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
+    until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
+    return render_template("marketplace/fleet/code.html", code=code, corner_id=corner_id, until=until)
 
 
 def _squares(group: Group, words: dict[str, str]) -> Iterator[tuple[str, str, str, int]]:

@@ -11,10 +11,9 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, Engine
 from werkzeug.wrappers import Response
 
-from marketplace import overview
 from marketplace.db import reading
 from marketplace.fleet.corners import rings, set_ring
-from marketplace.publishing.publications import markets, publish_market
+from marketplace.publishing.publications import history, markets, newest, publish_market
 from marketplace.publishing.trials import (
     advance,
     halt_trial,
@@ -28,7 +27,6 @@ from marketplace.publishing.trials import (
     standing,
 )
 from marketplace.web import marketplace, see_other
-from pos import clock
 from pos.errors import Invalid, NotFound
 from sync.heads import RINGS, WHOLE_BP
 from sync.hq.log import trials
@@ -117,12 +115,9 @@ def corner_ring(corner_id: str) -> Response:
 def _page(shown: dict[str, Any] | None = None) -> str:
     engine = marketplace().engine
     with reading(engine) as connection:
-        rooms = [_room(connection, each) for each in overview.publications(connection)]
+        rooms = [_room(connection, each) for each in newest(connection)]
     return render_template(
         "marketplace/publishing/trials.html",
-        zone=clock.HOME_ZONE,
-        now=clock.to_text(clock.now()),
-        page="trials",
         rooms=rooms,
         shown=shown,
         ring_names=RINGS,
@@ -142,7 +137,7 @@ def _room(connection: Connection, publication: dict[str, Any]) -> dict[str, Any]
         "percent": share_bp * 100 // WHOLE_BP,
         "next_ring": next_ring(seen.trial) if seen else None,
         "past": [each for each in trials(connection, market) if each["state"] != "open"][:5],
-        "history": overview.history(connection, market),
+        "history": history(connection, market),
     }
 
 

@@ -59,6 +59,32 @@ def place_of(engine: Engine, directory: Path, market: str) -> Place:
     )
 
 
+def newest(connection: Connection) -> list[dict[str, Any]]:
+    """Return each market with its newest publication and how many changes wait for the next."""
+    return rows(
+        connection,
+        """
+        select market.market,
+          (select max(publication) from sync_publication where sync_publication.market = market.market) as publication,
+          (select max(published_at) from sync_publication where sync_publication.market = market.market) as published_at,
+          (select count(*) from sync_dirty where sync_dirty.market = market.market) as waiting
+        from market order by market.market
+        """,
+    )
+
+
+def history(connection: Connection, market: str) -> list[dict[str, Any]]:
+    """Return a market's newest publications, of its own track and of trials."""
+    return rows(
+        connection,
+        """
+        select publication, line, published_at from sync_publication
+        where market = :market order by publication desc limit 12
+        """,
+        market=market,
+    )
+
+
 def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None = None) -> Published | None:
     """Publish what changed in one market to everybody, or to the `shares` of each ring as a trial; None when nothing did.
 

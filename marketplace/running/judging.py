@@ -28,13 +28,16 @@ logger = logging.getLogger(__name__)
 
 
 class Judging:
-    """Judges what waits in a marketplace's inbox once it was started; `wake` says that there is something new."""
+    """Judges what waits in a marketplace's inbox once it was started.
 
-    def __init__(self, engine: Engine, directory: Path) -> None:
+    Where this process is the one that judges, `news` makes it look at once; others look by themselves every half second.
+    """
+
+    def __init__(self, engine: Engine, directory: Path, news: threading.Event) -> None:
         self._engine = engine
         self._directory = directory
         self._lock = directory / LOCK_FILE
-        self._news = threading.Event()
+        self._news = news
         self._is_ended = False
 
     def start(self) -> threading.Thread:
@@ -42,10 +45,6 @@ class Judging:
         thread = threading.Thread(target=self._go_on, name="judging", daemon=True)
         thread.start()
         return thread
-
-    def wake(self) -> None:
-        """Judge soon, where this process is the one that judges; others look by themselves in half a second."""
-        self._news.set()
 
     def end(self) -> None:
         """Let the thread finish what it is at and end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -148,7 +149,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_stored(hq: Hq) -> None:
 
 
 def test_one_thread_judges_and_another_takes_over(hq: Hq) -> None:
-    first, second = Judging(hq.engine, hq.directory), Judging(hq.engine, hq.directory)
+    first, second = (Judging(hq.engine, hq.directory, threading.Event()) for _ in range(2))
     document = {"format": "comptoir-up/1", "corner_id": "nantes-crebillon", "key_id": hq.key_id, "stream": hq.stream}
     threads = [first.start()]
     time.sleep(0.1)

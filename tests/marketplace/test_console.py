@@ -14,7 +14,7 @@ from pos import clock
 from tests.marketplace.hq import LAST_IPHONE_12, Hq
 
 COOKIE = "comptoir_console"
-PAGES = ("", "fleet", "trials/", "corners/nantes-crebillon", "slips", "orders", "sellers", "devices/", "events", "gaps")
+PAGES = ("", "fleet", "trials/", "corners/nantes-crebillon", "slips", "orders", "sellers", "devices/", "dead-letters", "gaps")
 
 
 def log_in(hq: Hq) -> None:
@@ -128,7 +128,7 @@ def test_slips_orders_and_refused_feeds_are_listed(hq: Hq) -> None:
         hq.import_world(l11={"price": "-1.00"})
     assert "attendu" in hq.client.get("/console/slips").text
     assert "pas encore reçu" in hq.client.get("/console/orders").text
-    assert "slip_exploded" in hq.client.get("/console/events").text
+    assert "slip_exploded" in hq.client.get("/console/dead-letters").text
     assert "negative price" in hq.client.get("/console/").text
     assert "Atelier Loire" in hq.client.get("/console/sellers").text
 

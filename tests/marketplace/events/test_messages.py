@@ -45,7 +45,7 @@ def mutated(value: Any, chance: Random) -> Any:
 def pages_that_fail(hq: Hq) -> list[str]:
     paths = [f"/console/{page}" for page in CONSOLE] + ["/metrics"]
     letters = hq.rows("select corner_id, key_id, stream, seq from inbox where state = 'dead'")
-    paths += ["/console/events/{corner_id}/{key_id}/{stream}/{seq}".format(**letter) for letter in letters]
+    paths += ["/console/dead-letters/{corner_id}/{key_id}/{stream}/{seq}".format(**letter) for letter in letters]
     return [path for path in paths if hq.client.get(path, environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code != 200]
 
 

@@ -1,0 +1,73 @@
+"""`/console/slips` and `/console/orders`: the newest slips and orders, and whether what kiosk and customer sent has met."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, render_template
+from sqlalchemy import Connection
+
+from marketplace.db import reading, rows
+from marketplace.web import marketplace
+
+MOST_ROWS = 200
+
+slips = Blueprint("slips", __name__, url_prefix="/slips")
+orders = Blueprint("orders", __name__, url_prefix="/orders")
+
+
+@slips.get("", endpoint="listing")
+def slips_page() -> str:
+    """Show the newest slips and whether they met an order."""
+    with reading(marketplace().engine) as connection:
+        return render_template("marketplace/orders/console_slips.html", slips=newest_slips(connection))
+
+
+@orders.get("", endpoint="listing")
+def orders_page() -> str:
+    """Show the newest orders."""
+    with reading(marketplace().engine) as connection:
+        return render_template("marketplace/orders/console_orders.html", orders=newest_orders(connection))
+
+
+def newest_slips(connection: Connection) -> list[dict[str, Any]]:
+    """Return the newest slips known, whether by their event, their claim or both."""
+    return rows(
+        connection,
+        """
+        select slip.corner_id, slip.number as number, slip.issued_at as issued_at, slip.difference,
+          claim.order_id, claim.claimed_at, slip_void.reason as void_reason, 1 as is_received
+        from slip
+        left join claim on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
+        left join slip_void
+          on slip_void.corner_id = slip.corner_id and slip_void.key_id = slip.key_id and slip_void.counter = slip.counter
+        union all
+        select claim.corner_id, claim.number, claim.claimed_at, claim.difference, claim.order_id, claim.claimed_at, null, 0
+        from claim
+        left join slip on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
+        where slip.number is null
+        order by issued_at desc, number limit :most
+        """,
+        most=MOST_ROWS,
+    )
+
+
+def newest_orders(connection: Connection) -> list[dict[str, Any]]:
+    """Return the newest orders; `slip_number` is null until the kiosk's own event has met them."""
+    placed = rows(
+        connection,
+        """
+        select customer_order.order_id, customer_order.number, customer_order.state, customer_order.currency,
+          customer_order.totals, customer_order.placed_at, claim.corner_id, claim.difference as claim_difference,
+          slip.number as slip_number, slip.difference, slip_void.reason as void_reason
+        from customer_order
+        left join claim on claim.order_id = customer_order.order_id
+        left join slip on slip.corner_id = claim.corner_id and slip.key_id = claim.key_id and slip.counter = claim.counter
+        left join slip_void
+          on slip_void.corner_id = claim.corner_id and slip_void.key_id = claim.key_id and slip_void.counter = claim.counter
+        order by customer_order.placed_at desc, customer_order.order_id desc limit :most
+        """,
+        most=MOST_ROWS,
+    )
+    return [{**order, "totals": json.loads(order["totals"])} for order in placed]

@@ -1,0 +1,1 @@
+"""The companies that sell on the marketplace, as HQ sees them."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-import time
 from pathlib import Path
 
 import click
@@ -14,8 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from marketplace import tallies
-from marketplace.feeds.imports import Imported, import_feed
-from marketplace.feeds.problems import FeedRefused
+from marketplace.feeds import commands as feed_commands
 from marketplace.fleet import commands as fleet_commands
 from marketplace.installation import DIRECTORY_VARIABLE, create_installation, keys_path, opened, sync_path
 from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
@@ -34,7 +31,6 @@ HEAD_MS = 10_000
 """How long a head may take, and how long a connection may be idle."""
 HEAD_BYTES = 2**14
 STOP_S = 2
-SHOWN_EVERY_S = 0.2
 
 
 @click.group("marketplace")
@@ -63,25 +59,6 @@ def init_command(directory: Path, database: str | None, public_url: str, root_ke
     click.echo(f"marketplace ready in {directory}")
     click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
     click.echo(f"console password (shown once): {password}")
-
-
-@marketplace.command("import")
-@click.argument("feed", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@directory_option
-@click.option("--confirm-withdrawals", is_flag=True, help="Take off sale what left the feed, however much it is.")
-def import_command(feed: Path, directory: Path, *, confirm_withdrawals: bool) -> None:
-    """Import a feed: all of it, or nothing and the reasons."""
-    try:
-        with opened(directory) as engine:
-            static = sync_path(directory)
-            imported = import_feed(engine, feed, static=static, progress=Ticker(), is_withdrawal_meant=confirm_withdrawals)
-    except FeedRefused as refusal:
-        for problem in refusal.data["problems"]:
-            click.echo("{file}:{line}: {field}: {reason}".format(**problem), err=True)
-        raise click.ClickException(f"{len(refusal.data['problems'])} problem(s): nothing was imported") from None
-    for note in imported.notes:
-        click.echo(note, err=True)
-    click.echo(_summary(imported))
 
 
 @marketplace.command("serve")
@@ -122,6 +99,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 for command in (
+    feed_commands.import_command,
     fleet_commands.enrol_command,
     fleet_commands.devices_command,
     fleet_commands.confirm_command,
@@ -137,23 +115,3 @@ for command in (
     publishing_commands.sweep_command,
 ):
     marketplace.add_command(command)
-
-
-class Ticker:
-    """Shows how far a long import is, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-        self._last = 0.0
-
-    def __call__(self, stage: str, count: int) -> None:
-        """Show a stage and its count of rows, at most five times a second."""
-        if self._is_shown and time.monotonic() - self._last > SHOWN_EVERY_S:
-            self._last = time.monotonic()
-            click.echo(f"\r{stage} {count:,} listings", nl=False, err=True)
-
-
-def _summary(imported: Imported) -> str:
-    totals = [sum(counts.values()) for counts in (imported.added, imported.changed, imported.removed)]
-    added, changed, removed = totals
-    return f"{imported.feed}: {imported.listings:,} listings; {added:,} rows added, {changed:,} changed, {removed:,} removed"

@@ -6,7 +6,6 @@ then by what it refers to.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from marketplace.bodies import compact
+from marketplace.feeds.media_files import MediaFile, judge_files
 from marketplace.feeds.problems import NotInOrder, Problems
 from marketplace.feeds.shapes import FEED_ROWS, FeedHeader
 from marketplace.feeds.text_files import MOST_ROWS_BYTES, read_json, read_lines
-from marketplace.publishing.media import MediaFile, judge_files
 from pos.claims import forbidden_words
 from pos.errors import Invalid
 from pos.offers import quality_bp
@@ -78,11 +78,6 @@ def _take_files(directory: Path, lines: Mapping[int, Row], content: Content, pro
         facts = {"sha256": file.sha256, "length": file.length, "type": file.type, "width": file.width, "height": file.height}
         content.rows["media"][lines[line]["media_id"]] = lines[line] | facts
     content.files = [*judged.values()]
-
-
-def compact(row: Mapping[str, Any]) -> str:
-    """Return the one JSON form in which a body is stored and published."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 @lru_cache(maxsize=65536)

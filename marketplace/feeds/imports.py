@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Engine, Table, bindparam, text
 from sqlalchemy import select as select_rows
 
 from marketplace import tables
+from marketplace.bodies import compact
 from marketplace.db import new_id, reading, rows, run_tx
-from marketplace.feeds.content import Content, compact, read_content
+from marketplace.feeds.content import Content, read_content
 from marketplace.feeds.listings import (
     COLUMNS,
     FILE,
@@ -32,13 +33,13 @@ from marketplace.feeds.listings import (
     Supply,
     read_supply,
 )
+from marketplace.feeds.media_files import store_files
 from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.feeds.problems import FeedRefused, Problems
 from marketplace.feeds.reductions import NO_HISTORY, PRIOR_DAYS, Goods, published_prices, with_past
 from marketplace.feeds.withdrawals import judge_withdrawals
 from marketplace.fleet.standings import line_up
 from marketplace.publishing.marks import Marks
-from marketplace.publishing.media import store_files
 from pos import clock
 from pos.catalog import TABLES
 from pos.currencies import decimal

@@ -13,11 +13,8 @@ from sqlalchemy import Connection, text
 from marketplace.feeds.content import Content
 from marketplace.feeds.listings import FILE
 from marketplace.feeds.problems import Problems
+from marketplace.publishing.withdrawals import is_too_much
 
-SHARE = 5
-"""A fifth: in a day sellers sell out of, or stop, a few of a hundred offers; files that break off lose most of theirs."""
-LEAST = 5
-"""Fewer than five that go are a day's work, in the smallest market too."""
 SHOWN = 5
 CONFIRM = "confirm it with --confirm-withdrawals where that is meant"
 CONTENT = {"plans": ("plan", "plans"), "options": ("option", "options"), "corners": ("corner", "corners")}
@@ -38,11 +35,6 @@ def judge_withdrawals(connection: Connection, content: Content, on_sale: Mapping
         present = connection.execute(text(f"select {table}_id, market from {table} order by {table}_id"))
         kept = {key: row["market"] for key, row in content.rows[file].items()}
         _judge(f"{file}.jsonl", words, present, kept, problems)
-
-
-def is_too_much(*, gone: int, before: int) -> bool:
-    """Tell whether so many of what was on sale go at once that it may be a mistake."""
-    return gone >= LEAST and gone * SHARE > before
 
 
 def _judge(file: str, words: str, present: Iterable[Any], kept: Mapping[Any, str], problems: Problems) -> None:

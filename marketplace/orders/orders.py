@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
+from marketplace.bodies import compact
 from marketplace.db import changed, new_id, row, run_tx
-from marketplace.feeds.content import compact
 from marketplace.orders.acquisitions import read_acquisitions
 from marketplace.orders.line_facts import line_facts
 from marketplace.orders.repricing import Comparison

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import reading, rows
-from marketplace.feeds.withdrawals import is_too_much
 from marketplace.fleet.corners import rings
 from marketplace.publishing.publications import markets, place_of, recorded
+from marketplace.publishing.withdrawals import is_too_much
 from pos import clock
 from pos.errors import Invalid, NotFound
 from sync.errors import Busy

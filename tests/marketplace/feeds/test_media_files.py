@@ -15,10 +15,11 @@ from PIL import Image
 from demo.sample import SAMPLE
 from marketplace.db import reading
 from marketplace.feeds.imports import import_feed
+from marketplace.feeds.media_files import MOST_BYTES, judge_files
 from marketplace.feeds.problems import FeedRefused, NotInOrder, Problems
 from marketplace.feeds.svg_files import drawing_size
 from marketplace.installation import replica_path, sync_path
-from marketplace.publishing.media import MOST_BYTES, judge_files, media_blobs
+from marketplace.publishing.media import media_blobs
 from pos.db import connect
 from sync.blobs import ref_of
 from tests.marketplace import world

@@ -273,8 +273,8 @@ def _slips(engine: Engine, directory: Path, installation: Installation, market: 
 
 def _sample(ops: Database, catalog: Database, device: Device, listing_id: int) -> tuple[dict[str, Any], Token]:
     now = clock.now()
-    selection_id = start_selection(ops, now=now)
-    add_line(ops, catalog, selection_id, wish=Wish(listing_id=listing_id), now=now)
+    selection_id = start_selection(ops.execute, now=now)
+    add_line(ops.execute, catalog, selection_id, wish=Wish(listing_id=listing_id), now=now)
     slip = issue_slip(ops, catalog, selection_id, device=device, seen=None, language="fr", now=now)
     return slip.facts, tokens.decode(slip.token)
 

@@ -20,10 +20,9 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import browse, compare, home, media, plans, prices, selections, skus, slips, status, web
+from kiosk import files, home, prices, slips, status, visits
 from kiosk.background import start_rounds
 from kiosk.counter import pages as counter
-from kiosk.pages import Pages, page_environments
 from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
@@ -33,6 +32,8 @@ from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsBusy
 from pos.file_states import catalog_problem, records_problem, state_of
 from pos.ops import keep_reserve, open_kept_ops, release_reserve
 from pos.slip_proofs import SlipAltered
+from shop import browse, compare, media, plans, selections, skus, web
+from shop.languages import Pages, page_environments
 from sync.corner.media import MediaStore
 from sync.corner.mirrors import MIRROR, is_shared
 from sync.incoming import PlainRequest, Whole, page_above, refuse_many_fields
@@ -54,6 +55,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     `hosts` are answered besides this machine's own names.
     """
     pages = Path(templates.__file__).parent
+    kiosk = _open_kiosk(directory)
     app = Flask("kiosk", template_folder=str(pages), static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
@@ -66,21 +68,23 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
     HTMX(app)
+    app.jinja_env.globals["frame"] = "kiosk/base.html"
     app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings)
     app.context_processor(web.shared_context)
+    app.context_processor(lambda: {"corner": files.corner_or_none()})
     assets_version, assets = web.load_assets(pages / "static")
     app.extensions.update(
         {
-            "comptoir": _open_kiosk(directory),
-            "comptoir-pages": pages,
-            "comptoir-languages": page_environments(app.jinja_env, pages, web.filters_of),
+            "comptoir": kiosk,
+            "shop": visits.door_of(kiosk),
+            "comptoir-languages": page_environments(app.jinja_env, "kiosk", web.filters_of),
             "comptoir-assets": assets,
             "comptoir-assets-version": assets_version,
         }
     )
     app.before_request(web.start_clock)
     app.before_request(_watch_records)
-    app.before_request(web.settle_visitor)
+    app.before_request(visits.settle)
     app.before_request(refuse_many_fields)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.before_request(web.refuse_foreign)
@@ -95,21 +99,21 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.extensions["comptoir-rounds"] = threading.Event()
     _share(app)
     if sync:
-        prices.start_watch(app.extensions["comptoir"], call=app.extensions["comptoir"].price_news)
+        prices.start_watch(kiosk, call=kiosk.price_news)
         _start_on_records(app)
-        if isinstance(app.extensions["comptoir"].trouble, PASSING):
+        if isinstance(kiosk.trouble, PASSING):
             threading.Thread(target=_await_records, args=(app,), name="records", daemon=True).start()
         threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
     return app
 
 
-def _open_kiosk(directory: Path) -> web.Kiosk:
+def _open_kiosk(directory: Path) -> files.Kiosk:
     try:
         software = version("comptoir")
     except PackageNotFoundError:
         software = "0"
     catalog, pictures = Store(directory / "catalog.db", durable=False), MediaStore(directory / "media")
-    kiosk = web.Kiosk(directory=directory, catalog=catalog, ops=None, version=software, media=pictures)
+    kiosk = files.Kiosk(directory=directory, catalog=catalog, ops=None, version=software, media=pictures)
     try:
         upgrade_catalog(catalog.path, now=clock.now())
     except (DatabaseError, DiskFull, OSError):
@@ -118,7 +122,7 @@ def _open_kiosk(directory: Path) -> web.Kiosk:
     return kiosk
 
 
-def _open_records(kiosk: web.Kiosk) -> None:
+def _open_records(kiosk: files.Kiosk) -> None:
     try:
         records = open_kept_ops(kiosk.directory)
         if (answer := records.read().execute("pragma quick_check(1)").fetchone()[0]) != "ok":
@@ -132,7 +136,7 @@ def _open_records(kiosk: web.Kiosk) -> None:
 
 def _await_records(app: Flask) -> None:
     """Open the records once what keeps them closed has passed, and start what works on them."""
-    kiosk: web.Kiosk = app.extensions["comptoir"]
+    kiosk: files.Kiosk = app.extensions["comptoir"]
     pause = threading.Event()
     while isinstance(kiosk.trouble, PASSING):
         _makes_room(kiosk, kiosk.trouble)
@@ -150,13 +154,13 @@ def _share(app: Flask) -> None:
 
 def _start_on_records(app: Flask) -> None:
     """Start what works on the records in the background, unless they are closed."""
-    kiosk: web.Kiosk = app.extensions["comptoir"]
+    kiosk: files.Kiosk = app.extensions["comptoir"]
     _settle_prints(kiosk)
     start_rounds(kiosk, call=app.extensions["comptoir-rounds"])
     start_rescans(kiosk, call=app.extensions["comptoir-rounds"])
 
 
-def _settle_prints(kiosk: web.Kiosk) -> None:
+def _settle_prints(kiosk: files.Kiosk) -> None:
     """End what the last process left printing; only the process that serves may, since others look at a live kiosk."""
     if kiosk.ops is None:
         return
@@ -168,7 +172,7 @@ def _settle_prints(kiosk: web.Kiosk) -> None:
         _close_records(kiosk, problem)
 
 
-def _close_records(kiosk: web.Kiosk, problem: Exception) -> None:
+def _close_records(kiosk: files.Kiosk, problem: Exception) -> None:
     """Issue no more slips until a person has looked: what is written over damage may be lost. The file stays as it is."""
     kiosk.trouble = records_problem(kiosk.directory / "ops.db", problem)
     LOG.error("%s: %s", kiosk.trouble.code, kiosk.trouble)
@@ -177,7 +181,7 @@ def _close_records(kiosk: web.Kiosk, problem: Exception) -> None:
 
 def _watch_records() -> None:
     """Notice records that went missing or bad while we run, before anything is written to them."""
-    kiosk = web.kiosk()
+    kiosk = files.kiosk()
     if kiosk.ops is None:
         return
     try:
@@ -192,17 +196,17 @@ def _is_damage(problem: Exception) -> bool:
 
 
 def _refusal(problem: PosError) -> Response:
-    if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(web.kiosk(), problem):
+    if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(files.kiosk(), problem):
         try:
             return current_app.make_response(current_app.dispatch_request())
         except PosError as again:
             problem = again
     if isinstance(problem, SlipAltered):
-        web.kiosk().faults.setdefault(problem.code, clock.to_text(clock.now()))
+        files.kiosk().faults.setdefault(problem.code, clock.to_text(clock.now()))
     return _answer(problem.code, problem.status, problem.detail, problem.data)
 
 
-def _makes_room(kiosk: web.Kiosk, problem: Exception) -> bool:
+def _makes_room(kiosk: files.Kiosk, problem: Exception) -> bool:
     """Give the reserved space to what a full disk refused: it was undone whole, so the same tap can be carried out again.
 
     Opening the catalogue to read takes a few pages of space as well, and says it less clearly than a write.
@@ -230,7 +234,7 @@ def _http_problem(problem: HTTPException) -> Response:
 
 def _file_problem(problem: DatabaseError) -> Response:
     """Tell which of the two files cannot be read; anything else is ours to answer for."""
-    kiosk = web.kiosk()
+    kiosk = files.kiosk()
     if kiosk.ops is None:
         return _refusal(kiosk.trouble or RecordsDamaged(str(problem)))
     if shutil.disk_usage(kiosk.directory).free < LEAST_FREE_BYTES:
@@ -267,7 +271,7 @@ def _answer(code: str, status: int, detail: str, data: dict[str, Any]) -> Respon
     if request.path.endswith(".json") or (wants_json and request.accept_mimetypes["text/html"] == 0):
         return web.as_json({"code": code, "detail": detail, "status": status}, status)
     way_on = _way_on(code, data)
-    response = web.page("errors.html", status=status, code=code, status_code=status, data=data, **way_on)
+    response = web.page("kiosk/errors.html", status=status, code=code, status_code=status, data=data, **way_on)
     if code == "catalog_missing":
         response.headers["Retry-After"] = str(REFRESH_S)
         current_app.extensions["comptoir-rounds"].set()

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from kiosk import prices, web
+from kiosk import files, prices
 from kiosk.printing import print_jobs
 from pos import clock
 from pos.corners import corner
@@ -89,7 +89,7 @@ class Rounds:
             self.is_fetching.clear()
 
 
-def start_rounds(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+def start_rounds(kiosk: files.Kiosk, *, call: threading.Event) -> None:
     """Start rounds in the background, the first at this corner's own moment; damaged records have nothing to send.
 
     A page that finds no readable catalogue sets `call`, and the next round comes at once.
@@ -111,7 +111,7 @@ class _Pace:
     client: Client | None = None
 
 
-def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
+def _go_round(rounds: Rounds, kiosk: files.Kiosk, call: threading.Event) -> None:
     chance = SystemRandom()
     pause = threading.Event()
     pace = _Pace()
@@ -130,7 +130,7 @@ def _go_round(rounds: Rounds, kiosk: web.Kiosk, call: threading.Event) -> None:
         is_called = call.wait(delay_s - deaf_s)
 
 
-def _go_beside(rounds: Rounds, kiosk: web.Kiosk) -> None:
+def _go_beside(rounds: Rounds, kiosk: files.Kiosk) -> None:
     """Send slips made while a round fetches: they wait for nobody's download."""
     pause = threading.Event()
     client: Client | None = None
@@ -154,7 +154,7 @@ def _go_beside(rounds: Rounds, kiosk: web.Kiosk) -> None:
             LOG.exception("sending beside the round failed unexpectedly")
 
 
-def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool) -> bool:
+def _try_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, *, is_called: bool) -> bool:
     """Do one round, whatever it meets; return False while there is no marketplace to ask."""
     try:
         url = setting(rounds.ops.read(), "marketplace_url")
@@ -179,7 +179,7 @@ def _try_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, *, is_called: bool
     return True
 
 
-def _run_round(rounds: Rounds, kiosk: web.Kiosk, pace: _Pace, client: Client) -> None:
+def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) -> None:
     report = rounds.run(client, own_faults=dict(kiosk.faults), is_brief=True)
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
@@ -203,7 +203,7 @@ def mend(rounds: Rounds) -> bool:
     return True
 
 
-def _fetch_media(rounds: Rounds, kiosk: web.Kiosk, client: Client) -> None:
+def _fetch_media(rounds: Rounds, kiosk: files.Kiosk, client: Client) -> None:
     """Fetch media, and say it when the disk has no room for them; whatever fails here never counts against the round."""
     try:
         is_paused = rounds.fetch_media(client).is_paused
@@ -233,7 +233,7 @@ def tend(ops: Store) -> None:
     with ops.write() as database:
         now = clock.now()
         wipe_idle_selections(
-            database, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
+            database.execute, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
         )
     try:
         back_up(ops.path, day=clock.to_text(clock.now())[:10])

@@ -11,13 +11,14 @@ from typing import Any
 from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
-from kiosk import web
-from kiosk.drawings import draw
+from kiosk import files
 from pos import clock, offers, skus
 from pos.corners import Corner
 from pos.errors import Invalid
 from pos.ops import setting
 from pos.selections import wipe_selection, wipe_selections_of_slips
+from shop import web
+from shop.door import visitor
 
 routes = Blueprint("home", __name__)
 
@@ -27,39 +28,32 @@ POSTER = 6
 @routes.get("/")
 def attract() -> Response:
     """Show what passers-by see; before enrolment, what whoever sets the kiosk up compares with HQ."""
-    if web.kiosk().ops is not None and setting(web.ops(), "corner") is None:
-        enrolment = setting(web.ops(), "enrolment")
+    if files.kiosk().ops is not None and setting(files.ops(), "corner") is None:
+        enrolment = setting(files.ops(), "enrolment")
         ends_at = enrolment.get("ends_at") if enrolment else None
         has_expired = ends_at is not None and clock.to_text(clock.now()) >= ends_at
-        return web.page("enrolment.html", enrolment=enrolment, has_expired=has_expired)
-    return web.page("attract.html", spots=_varied(demo_spots(web.catalog(), web.corner_or_none()))[:POSTER])
+        return web.page("kiosk/enrolment.html", enrolment=enrolment, has_expired=has_expired)
+    return web.page("kiosk/attract.html", spots=_varied(demo_spots(files.catalog(), files.corner_or_none()))[:POSTER])
 
 
 @routes.get("/home")
 def home() -> Response:
     """Show the table of this corner, the search and the categories."""
-    catalog = web.catalog()
+    catalog = files.catalog()
     published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
     return web.page(
-        "home.html",
-        spots=demo_spots(catalog, web.corner_or_none()),
+        "kiosk/home.html",
+        spots=demo_spots(catalog, files.corner_or_none()),
         categories=skus.facets(catalog, skus.Query())["categories"],
         published_at=published[0] if published else None,
     )
-
-
-@routes.get("/drawings/<name>.svg")
-def drawing(name: str) -> Response:
-    """Send a drawing, to be kept for good under its name."""
-    body = draw(name).encode()
-    return web.keep(body, web.compressed(body), "image/svg+xml")
 
 
 @routes.post("/language")
 def language() -> Response:
     """Switch the language with one touch and stay where one is."""
     wished = request.form.get("language", "")
-    if wished not in web.spoken():
+    if wished not in visitor().spoken:
         raise Invalid("not a language of this corner", field="language")
     return _with_cookie(web.see_other(web.local_path(request.form.get("next"))), web.LANGUAGE_COOKIE, wished)
 
@@ -82,11 +76,11 @@ def leave() -> Response:
     Language and view go also where the records refuse.
     """
     after_this_request(_forget_cookies)
-    records = web.kiosk().ops
+    records = files.kiosk().ops
     if records is not None:
         with records.write() as ops:
-            wipe_selection(ops, request.form.get("s", ""))
-            wipe_selections_of_slips(ops)
+            wipe_selection(ops.execute, request.form.get("s", ""))
+            wipe_selections_of_slips(ops.execute)
     return web.see_other("/")
 
 

@@ -9,7 +9,7 @@ import logging
 import threading
 from datetime import datetime
 
-from kiosk import web
+from kiosk import files
 from pos import clock, prices, trusted_time
 from pos.db import DatabaseError, Store
 from pos.errors import DiskFull
@@ -46,13 +46,13 @@ def catch_up(catalog: Store, now: datetime, *, is_verified: bool = False) -> dat
     return due
 
 
-def start_watch(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+def start_watch(kiosk: files.Kiosk, *, call: threading.Event) -> None:
     """Put in force what has started, then go on doing so in the background; `call` tells that a round may have brought news."""
     catch_up(kiosk.catalog, trusted_now(kiosk.ops))
     threading.Thread(target=_watch, args=(kiosk, call), name="prices", daemon=True).start()
 
 
-def _watch(kiosk: web.Kiosk, call: threading.Event) -> None:
+def _watch(kiosk: files.Kiosk, call: threading.Event) -> None:
     while True:
         try:
             now = trusted_now(kiosk.ops)

@@ -11,7 +11,7 @@ import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from kiosk import web
+from kiosk import files
 from pos import clock
 from pos.corners import corner
 from pos.db import DatabaseError, Store
@@ -30,13 +30,13 @@ FILE = "file"
 KEPT_TIMES = 8
 
 
-def start_rescans(kiosk: web.Kiosk, *, call: threading.Event) -> None:
+def start_rescans(kiosk: files.Kiosk, *, call: threading.Event) -> None:
     """Start looking at the hour in the background; what is found damaged sets `call`, so that a round comes at once."""
     if kiosk.ops is not None:
         threading.Thread(target=_look_at_times, args=(kiosk, call), name="rescan", daemon=True).start()
 
 
-def rescan(kiosk: web.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list[str]:
+def rescan(kiosk: files.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list[str]:
     """Read the whole catalogue and every slip; mark what is wrong where it may be fetched anew, and return it.
 
     Raises: Busy while a round runs.
@@ -64,7 +64,7 @@ def rescan(kiosk: web.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list
     return found
 
 
-def _look_at_times(kiosk: web.Kiosk, call: threading.Event) -> None:
+def _look_at_times(kiosk: files.Kiosk, call: threading.Event) -> None:
     wait = threading.Event()
     while not wait.wait(LOOK_EVERY_S):
         ops = kiosk.ops
@@ -91,7 +91,7 @@ def _is_due(ops: Store, now: datetime) -> bool:
     return is_due(clock.from_text(last) if last else None, now=now, local_hour=now.astimezone(zone).hour)
 
 
-def _set_aside(kiosk: web.Kiosk, ops: Store, now: datetime) -> list[str]:
+def _set_aside(kiosk: files.Kiosk, ops: Store, now: datetime) -> list[str]:
     """Put a file that contradicts itself aside, unless that was done too lately; the next round builds another."""
     if not _may_rebuild(ops, FILE, now):
         return []

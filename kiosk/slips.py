@@ -9,11 +9,15 @@ from functools import lru_cache
 
 from flask import Blueprint, Response, g, request
 
-from kiosk import web
+from kiosk import files, prices
 from kiosk.printing import print_jobs, printers, qr
 from pos import clock, slips, tokens
-from pos.errors import PrinterOffline
+from pos.errors import KeyMissing, KioskRevoked, NotFound, PrinterOffline
+from pos.ops import setting
 from pos.slips import Slip
+from shop import web
+from shop.door import visitor
+from sync.faults import REVOKED
 
 routes = Blueprint("slips", __name__)
 
@@ -22,11 +26,41 @@ canonical = tokens.parse_slip_number
 """A slip number as it is recorded, however it was typed; raises MangledNumber."""
 
 
+@routes.post("/selections/<selection_id>/slip")
+def issue_slip(selection_id: str) -> Response:
+    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped.
+
+    A kiosk whose key HQ has withdrawn makes none: its slips would open nothing.
+    """
+    kiosk = files.kiosk()
+    files.corner()
+    now = prices.trusted_now(kiosk.ops)
+    prices.catch_up(kiosk.catalog, now)
+    try:
+        device = slips.load_device(kiosk.directory)
+    except NotFound as problem:
+        raise KeyMissing("device.key is missing") from problem
+    with files.ops_store().write() as ops:
+        if REVOKED in (setting(ops, "sync_faults") or {}):
+            raise KioskRevoked("this kiosk was withdrawn at HQ")
+        slip = slips.issue_slip(
+            ops,
+            files.catalog(),
+            selection_id,
+            device=device,
+            seen=request.form.get("seen") or None,
+            language=visitor().language,
+            now=now,
+            most_a_minute=slips.MOST_A_MINUTE,
+        )
+    return web.see_other(f"/slips/{slip.number}")
+
+
 @routes.get("/slips/<number>")
 def slip(number: str) -> Response:
     """Show a slip."""
     found = _slip_of_visit(number)
-    return web.page("slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(web.ops(), found.number))
+    return web.page("kiosk/slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(files.ops(), found.number))
 
 
 @routes.get("/slips/<number>/qr.svg")
@@ -39,10 +73,10 @@ def qr_code(number: str) -> Response:
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
     found = _slip_of_visit(number)
-    last = print_jobs.last_job(web.ops(), found.number)
+    last = print_jobs.last_job(files.ops(), found.number)
     if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
         try:
-            print_jobs.request_print(web.kiosk(), found.number, requested_by="customer", now=clock.now())
+            print_jobs.request_print(files.kiosk(), found.number, requested_by="customer", now=clock.now())
         except print_jobs.PrinterBusy:
             return web.see_other(f"/slips/{found.number}#paper")
     return web.see_other(f"/slips/{found.number}#paper")
@@ -52,17 +86,17 @@ def print_slip(number: str) -> Response:
 def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
     found = _slip_of_visit(number)
-    job = print_jobs.last_job(web.ops(), found.number)
-    return web.fragment("slips.html", "paper", slip=found, facts=found.facts, job=job, printer=printer_state())
+    job = print_jobs.last_job(files.ops(), found.number)
+    return web.fragment("kiosk/slips.html", "paper", slip=found, facts=found.facts, job=job, printer=printer_state())
 
 
 def printer_state() -> printers.PrinterState | None:
     """Ask the printer how it is, within a second; None when the corner has no printer. One that is printing is not disturbed."""
     try:
-        target = print_jobs.printer(web.ops())
+        target = print_jobs.printer(files.ops())
     except PrinterOffline:
         return None
-    printing = web.kiosk().printing
+    printing = files.kiosk().printing
     if not printing.acquire(blocking=False):
         return printers.PrinterState("unknown", ("printing",))
     try:
@@ -73,14 +107,14 @@ def printer_state() -> printers.PrinterState | None:
 
 def _slip_of_visit(number: str) -> Slip:
     """Return a slip while its visit lasts, its selection going on through every page from here. Raises: as `slip_of_visit`."""
-    found = slips.slip_of_visit(web.ops(), canonical(number))
+    found = slips.slip_of_visit(files.ops(), canonical(number))
     g.selection_id = found.selection_id
     return found
 
 
 def send_qr(found: Slip) -> Response:
     """Send a slip's QR code, to be shown and not kept: whoever has it can order."""
-    return Response(qr_drawing(f"{web.corner().slip_prefix}{found.digits}"), content_type="image/svg+xml")
+    return Response(qr_drawing(f"{files.corner().slip_prefix}{found.digits}"), content_type="image/svg+xml")
 
 
 @lru_cache(maxsize=64)

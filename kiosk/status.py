@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from kiosk import web
+from kiosk import files
 from kiosk.printing import print_jobs
 from pos import clock, outbox
 from pos.catalog import publication
@@ -15,6 +15,7 @@ from pos.errors import CatalogUnreadable, NotFound, PosError, RecordsDamaged, Un
 from pos.left_out import left_out
 from pos.ops import setting
 from pos.slips import load_device
+from shop import web
 
 routes = Blueprint("status", __name__)
 
@@ -49,14 +50,14 @@ def describe() -> dict[str, Any]:
 
     `left_out` counts the published rows that no page could show.
     """
-    here = web.corner_or_none()
+    here = files.corner_or_none()
     return {
         "corner": here.corner_id if here else None,
-        "version": web.kiosk().version,
+        "version": files.kiosk().version,
         "catalog": _channels(),
         "outbox": _outbox(),
         "printers": _printers(),
-        "media": dict(zip(("files", "bytes"), web.kiosk().media.totals(), strict=True)),
+        "media": dict(zip(("files", "bytes"), files.kiosk().media.totals(), strict=True)),
         "faults": _faults(),
         "left_out": _left_out(),
         "ring": _ring(),
@@ -68,8 +69,8 @@ def _channels() -> dict[str, dict[str, Any]]:
     """Each channel and how old it is: since it was last known to be HQ's newest, not since it last changed."""
     now = clock.now()
     try:
-        checked_at = setting(web.ops(), "checked_at") or ""
-        rows = web.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor").fetchall()
+        checked_at = setting(files.ops(), "checked_at") or ""
+        rows = files.catalog().execute("select channel, epoch, version, root, applied_at from sync_cursor").fetchall()
     except (PosError, DatabaseError):
         return {}
     return {
@@ -85,13 +86,13 @@ def _channels() -> dict[str, dict[str, Any]]:
 
 def _ring() -> str | None:
     """Return which ring this corner follows; None before enrolment."""
-    document = setting(web.ops(), "corner") if web.kiosk().ops is not None else None
+    document = setting(files.ops(), "corner") if files.kiosk().ops is not None else None
     return str(document.get("ring", "stable")) if isinstance(document, dict) else None
 
 
 def _publication() -> int | None:
     try:
-        return publication(web.catalog()) or None
+        return publication(files.catalog()) or None
     except (PosError, DatabaseError):
         return None
 
@@ -99,7 +100,7 @@ def _publication() -> int | None:
 def _left_out() -> dict[str, Any]:
     """Return how many published rows no page could show, and some of them."""
     try:
-        found = left_out(web.catalog())
+        found = left_out(files.catalog())
     except (PosError, DatabaseError):
         return {"rows": None, "examples": []}
     return {"rows": found.rows, "examples": list(found.examples)}
@@ -108,7 +109,7 @@ def _left_out() -> dict[str, Any]:
 def _outbox() -> dict[str, Any]:
     """How far HQ has the events; `set_aside`, where there are any, is how many it has by their place in the chain alone."""
     try:
-        ops = web.ops()
+        ops = files.ops()
         acked = setting(ops, "acked") or 0
         pending, oldest_at = outbox.depth(ops, acked=acked)
         aside = len(outbox.set_aside(ops))
@@ -120,7 +121,7 @@ def _outbox() -> dict[str, Any]:
 
 def _printers() -> list[dict[str, Any]]:
     try:
-        known = print_jobs.known_printer(web.ops())
+        known = print_jobs.known_printer(files.ops())
     except (PosError, DatabaseError):
         return []
     return [known] if known else []
@@ -128,25 +129,25 @@ def _printers() -> list[dict[str, Any]]:
 
 def _faults() -> list[dict[str, str | None]]:
     faults: list[dict[str, str | None]] = []
-    if web.kiosk().ops is None:
-        faults.append({"code": (web.kiosk().trouble or RecordsDamaged()).code, "since": None})
-    elif web.corner_or_none() is None:
-        known = setting(web.ops(), "corner") is not None
+    if files.kiosk().ops is None:
+        faults.append({"code": (files.kiosk().trouble or RecordsDamaged()).code, "since": None})
+    elif files.corner_or_none() is None:
+        known = setting(files.ops(), "corner") is not None
         faults.append({"code": "corner_unreadable" if known else "not_enrolled", "since": None})
     elif (trouble := _key_trouble()) is not None:
         faults.append({"code": trouble, "since": None})
     try:
-        web.catalog().execute("select 1 from shelf limit 1").fetchone()
-        faults.extend({"code": code, "since": since} for code, since in left_out(web.catalog()).fault.items())
+        files.catalog().execute("select 1 from shelf limit 1").fetchone()
+        faults.extend({"code": code, "since": since} for code, since in left_out(files.catalog()).fault.items())
     except CatalogUnreadable as problem:
         faults.append({"code": problem.code, "since": None})
     except (PosError, DatabaseError):
         faults.append({"code": "catalog_missing", "since": None})
-    if not web.kiosk().media.is_open():
+    if not files.kiosk().media.is_open():
         faults.append({"code": "media_unreadable", "since": None})
-    held = dict(web.kiosk().faults)
-    if web.kiosk().ops is not None:
-        held |= setting(web.ops(), "sync_faults") or {}
+    held = dict(files.kiosk().faults)
+    if files.kiosk().ops is not None:
+        held |= setting(files.ops(), "sync_faults") or {}
     seen = {fault["code"] for fault in faults}
     faults.extend({"code": code, "since": since} for code, since in held.items() if code not in seen)
     return faults
@@ -155,7 +156,7 @@ def _faults() -> list[dict[str, str | None]]:
 def _key_trouble() -> str | None:
     """Return what keeps slips from being signed, or None."""
     try:
-        load_device(web.kiosk().directory)
+        load_device(files.kiosk().directory)
     except NotFound:
         return "key_missing"
     except Unavailable as problem:

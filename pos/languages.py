@@ -29,16 +29,22 @@ LOCALES = {"fr": "fr_FR", "en": "en_US"}
 
 
 @lru_cache
-def translations(part: str, language: str, pages: Path) -> NullTranslations:
-    """Return the sentences of `part` ("kiosk", "marketplace") in `language`, read from `pages/<part>/<language>.po`."""
+def translations(part: str, language: str, pages: Path, *, beside: NullTranslations | None = None) -> NullTranslations:
+    """Return the sentences of `part` ("shop", "kiosk", "marketplace") in `language`, read from `pages/<part>/<language>.po`.
+
+    What stands in no file of `part` is looked for in the sentences `beside` it.
+    """
     path = pages / part / f"{language}.po"
     if not path.exists():
-        return NullTranslations()
+        return beside or NullTranslations()
     compiled = io.BytesIO()
     with path.open("rb") as source:
         write_mo(compiled, read_po(source, locale=language))
     compiled.seek(0)
-    return Translations(compiled)
+    found = Translations(compiled)
+    if beside is not None:
+        found.add_fallback(beside)
+    return found
 
 
 @lru_cache(maxsize=65536)

@@ -1,5 +1,6 @@
 """What a customer is composing. A selection has its own address, holds ids only, and is priced from the catalogue each time.
 
+Where it is kept (the kiosk's records, HQ's database) is told by `execute`; the rules and the SQL are the same.
 What the page showed is known by its fingerprint, so that a slip can never carry a price its customer did not see.
 """
 
@@ -16,11 +17,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
-from pos.corners import zone_of
 from pos.eligibility import ACQUISITIONS, Eligibility, PlanLine, check_selection
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
 from pos.line_facts import Wish, chosen_options, line_facts
 from pos.offers import Offer
+from pos.throttle import Execute
 from pos.tokens import MAX_LINES, MangledToken, Token
 from pos.totals import Line, Totals, line_totals, selection_totals
 
@@ -64,28 +65,37 @@ class Priced:
         return bool(self.lines) and all(line.state != "gone" and line.is_eligible for line in self.lines)
 
 
-def start_selection(ops: Database, *, now: datetime) -> str:
-    """Make an empty selection and return its id; runs inside the caller's `write`."""
+def start_selection(execute: Execute, *, now: datetime) -> str:
+    """Make an empty selection and return its id; runs inside the caller's transaction."""
     selection_id = secrets.token_urlsafe(12)
     at = clock.to_text(now)
-    ops.table("selection").insert({"selection_id": selection_id, "created_at": at, "touched_at": at})
+    execute(
+        "insert into selection (selection_id, created_at, touched_at) values (:selection_id, :at, :at)",
+        {"selection_id": selection_id, "at": at},
+    )
     return selection_id
 
 
-def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish, now: datetime) -> int:
-    """Add a line and return its number; runs inside the caller's `write` of ops.db.
+def add_line(execute: Execute, catalog: Database, selection_id: str, *, wish: Wish, now: datetime) -> int:
+    """Add a line and return its number; runs inside the caller's transaction.
 
     Raises: NotFound, Invalid, ListingGone, PriceChanged, NotEligible, TooManyLines.
     """
-    _touch(ops, selection_id, now)
-    line_no, lines = ops.execute(
-        "select coalesce(max(line_no), 0) + 1, count(*) from selection_line where selection_id = ?", [selection_id]
+    _touch(execute, selection_id, now)
+    line_no, lines = execute(
+        "select coalesce(max(line_no), 0) + 1, count(*) from selection_line where selection_id = :selection_id",
+        {"selection_id": selection_id},
     ).fetchone()
     if lines >= MAX_LINES:
         raise TooManyLines(most=MAX_LINES)
     checked = check_wish(catalog, wish)
-    _check_enough(ops, catalog, selection_id, checked)
-    ops.table("selection_line").insert(
+    _check_enough(execute, catalog, selection_id, checked)
+    execute(
+        """
+        insert into selection_line
+          (selection_id, line_no, listing_id, plan_id, quantity, options, acquisition, seen_cents)
+        values (:selection_id, :line_no, :listing_id, :plan_id, :quantity, :options, :acquisition, :seen_cents)
+        """,
         {
             "selection_id": selection_id,
             "line_no": line_no,
@@ -95,55 +105,70 @@ def add_line(ops: Database, catalog: Database, selection_id: str, *, wish: Wish,
             "options": json.dumps(checked.option_ids),
             "acquisition": checked.acquisition,
             "seen_cents": checked.seen_cents,
-        }
+        },
     )
-    _check_eligible(priced_selection(ops, catalog, selection_id, now=now), line_no)
+    _check_eligible(priced_selection(execute, catalog, selection_id, now=now), line_no)
     return int(line_no)
 
 
-def accept_line(ops: Database, catalog: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
-    """Take today's price, or the offer that stands in for a listing gone, for this line; runs inside the caller's `write`.
+def accept_line(execute: Execute, catalog: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
+    """Take today's price, or the offer that stands in for a listing gone, for this line; runs inside the caller's transaction.
 
     Raises: NotFound, ListingGone when nothing stands in, NotEligible when the plan does not go with it.
     """
-    _touch(ops, selection_id, now)
-    line = next((each for each in priced_selection(ops, catalog, selection_id, now=now).lines if each.line_no == line_no), None)
+    _touch(execute, selection_id, now)
+    line = next(
+        (each for each in priced_selection(execute, catalog, selection_id, now=now).lines if each.line_no == line_no), None
+    )
     if line is None:
         raise NotFound(line_no=line_no)
     offer = line.offer or line.instead
     if offer is None and line.wish.listing_id is not None:
         raise ListingGone(listing_id=line.wish.listing_id)
     check_wish(catalog, replace(line.wish, listing_id=offer.listing_id if offer else None, seen_cents=None))
-    ops.execute(
-        "update selection_line set listing_id = ?, seen_cents = ? where selection_id = ? and line_no = ?",
-        [offer and offer.listing_id, offer and offer.all_in_cents, selection_id, line_no],
+    execute(
+        """
+        update selection_line set listing_id = :listing_id, seen_cents = :seen_cents
+        where selection_id = :selection_id and line_no = :line_no
+        """,
+        {
+            "listing_id": offer and offer.listing_id,
+            "seen_cents": offer and offer.all_in_cents,
+            "selection_id": selection_id,
+            "line_no": line_no,
+        },
     )
-    _check_eligible(priced_selection(ops, catalog, selection_id, now=now), line_no)
+    _check_eligible(priced_selection(execute, catalog, selection_id, now=now), line_no)
 
 
-def remove_line(ops: Database, selection_id: str, line_no: int, *, now: datetime) -> None:
-    """Take a line away; runs inside the caller's `write`. Removing it twice is as good as once. Raises: NotFound."""
-    _touch(ops, selection_id, now)
-    ops.execute("delete from selection_line where selection_id = ? and line_no = ?", [selection_id, line_no])
+def remove_line(execute: Execute, selection_id: str, line_no: int, *, now: datetime) -> None:
+    """Take a line away; runs inside the caller's transaction. Removing it twice is as good as once. Raises: NotFound."""
+    _touch(execute, selection_id, now)
+    execute(
+        "delete from selection_line where selection_id = :selection_id and line_no = :line_no",
+        {"selection_id": selection_id, "line_no": line_no},
+    )
 
 
-def wipe_selection(ops: Database, selection_id: str) -> None:
-    """Forget a selection and its lines; its slips stay. Runs inside the caller's `write`; idempotent."""
-    ops.execute("delete from selection where selection_id = ?", [selection_id])
+def wipe_selection(execute: Execute, selection_id: str) -> None:
+    """Forget a selection and its lines; its slips stay. Runs inside the caller's transaction; idempotent."""
+    execute("delete from selection where selection_id = :selection_id", {"selection_id": selection_id})
 
 
-def wipe_selections_of_slips(ops: Database) -> None:
-    """Forget every selection that became a slip; the slips stay. Runs inside the caller's `write`; idempotent."""
-    ops.execute("delete from selection where selection_id in (select selection_id from slip)")
+def wipe_selections_of_slips(execute: Execute) -> None:
+    """Forget every selection that became a slip; the slips stay. Runs inside the caller's transaction; idempotent."""
+    execute("delete from selection where selection_id in (select selection_id from slip)", {})
 
 
-def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: datetime, ahead_of: datetime | None = None) -> None:
-    """Forget every selection nobody touched since `before`; runs inside the caller's `write`.
+def wipe_idle_selections(
+    execute: Execute, *, before: datetime, issued_before: datetime, ahead_of: datetime | None = None
+) -> None:
+    """Forget every selection nobody touched since `before`; runs inside the caller's transaction.
 
     One touched later than `ahead_of` was touched by a clock since set back: it would otherwise be kept until then.
     One that became a slip is forgotten when that was before `issued_before`: its visit is most likely over.
     """
-    ops.execute(
+    execute(
         """
         delete from selection
         where touched_at < :before or touched_at > :ahead_of or (
@@ -159,14 +184,17 @@ def wipe_idle_selections(ops: Database, *, before: datetime, issued_before: date
     )
 
 
-def _check_enough(ops: Database, catalog: Database, selection_id: str, wish: Wish) -> None:
+def _check_enough(execute: Execute, catalog: Database, selection_id: str, wish: Wish) -> None:
     """Raise ListingGone when earlier lines of this selection leave too few of the listing for this one."""
     if wish.listing_id is None:
         return
-    [(earlier,)] = ops.execute(
-        "select coalesce(sum(quantity), 0) from selection_line where selection_id = ? and listing_id = ?",
-        [selection_id, wish.listing_id],
-    )
+    [earlier] = execute(
+        """
+        select coalesce(sum(quantity), 0) from selection_line
+        where selection_id = :selection_id and listing_id = :listing_id
+        """,
+        {"selection_id": selection_id, "listing_id": wish.listing_id},
+    ).fetchone()
     if earlier:
         _offer_for(catalog, replace(wish, quantity=wish.quantity + earlier), earlier=earlier)
 
@@ -198,16 +226,18 @@ def check_token(token: Token) -> None:
             raise MangledToken(f"a line is from 1 to {MOST_UNITS} units of something")
 
 
-def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now: datetime) -> Priced:
-    """Return the selection at today's prices. Raises: NotFound."""
-    if ops.execute("select 1 from selection where selection_id = ?", [selection_id]).fetchone() is None:
+def priced_selection(
+    execute: Execute, catalog: Database, selection_id: str, *, now: datetime, zone: str = clock.HOME_ZONE
+) -> Priced:
+    """Return the selection at today's prices, as a visitor in that `zone` sees them. Raises: NotFound."""
+    if execute("select 1 from selection where selection_id = :selection_id", {"selection_id": selection_id}).fetchone() is None:
         raise NotFound(selection_id=selection_id)
-    rows = ops.execute(
+    rows = execute(
         """
         select line_no, listing_id, plan_id, options, quantity, acquisition, seen_cents
-        from selection_line where selection_id = ? order by line_no
+        from selection_line where selection_id = :selection_id order by line_no
         """,
-        [selection_id],
+        {"selection_id": selection_id},
     )
     wishes = [
         (
@@ -223,7 +253,7 @@ def priced_selection(ops: Database, catalog: Database, selection_id: str, *, now
         )
         for row in rows
     ]
-    return price(catalog, selection_id, wishes, now=now, zone=zone_of(ops))
+    return price(catalog, selection_id, wishes, now=now, zone=zone)
 
 
 def _is_line(quantity: int, *, is_something: bool) -> bool:
@@ -308,7 +338,10 @@ def _instead(catalog: Database, wish: Wish, problem: ListingGone | NotFound) -> 
     return offers.winning_offer(catalog, skus.sku(catalog, code)["sku_id"], grade_id, quantity=wish.quantity)
 
 
-def _touch(ops: Database, selection_id: str, now: datetime) -> None:
-    touched = ops.execute("update selection set touched_at = ? where selection_id = ?", [clock.to_text(now), selection_id])
+def _touch(execute: Execute, selection_id: str, now: datetime) -> None:
+    touched = execute(
+        "update selection set touched_at = :now where selection_id = :selection_id",
+        {"now": clock.to_text(now), "selection_id": selection_id},
+    )
     if touched.rowcount == 0:
         raise NotFound(selection_id=selection_id)

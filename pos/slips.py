@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from pos import clock, outbox, tokens
 from pos.catalog import publication
-from pos.corners import Corner
+from pos.corners import Corner, zone_of
 from pos.corners import corner as corner_of
 from pos.db import snapshot
 from pos.errors import (
@@ -130,7 +130,7 @@ def _issue(
     now: datetime,
     most_a_minute: int | None,
 ) -> Slip:
-    priced = priced_selection(ops, catalog, selection_id, now=now)
+    priced = priced_selection(ops.execute, catalog, selection_id, now=now, zone=zone_of(ops))
     _check_seen(priced, seen)
     fingerprint = _fingerprint(ops, priced)
     known = ops.execute(

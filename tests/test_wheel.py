@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("comptoir.py", "pos", "sync", "kiosk", "marketplace", "demo", "templates")
+PARTS = ("comptoir.py", "pos", "sync", "shop", "kiosk", "marketplace", "demo", "templates")
 
 
 def test_the_wheel_runs_from_an_empty_directory(tmp_path: Path) -> None:

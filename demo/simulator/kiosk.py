@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
 from demo.simulator.network import Link, LinkSession
-from kiosk import prices, web
+from kiosk import files, prices
 from kiosk.background import Rounds, mend, tend
 from kiosk.rescan import rescan
 from pos import clock, selections, slips
@@ -74,7 +74,7 @@ class Kiosk:
         self.ops = open_ops(directory / "ops.db")
         self.catalog = Store(directory / "catalog.db", durable=False)
         media = MediaStore(directory / "media")
-        self._web = web.Kiosk(directory=directory, catalog=self.catalog, ops=self.ops, version="0", media=media)
+        self._web = files.Kiosk(directory=directory, catalog=self.catalog, ops=self.ops, version="0", media=media)
         self._rounds = Rounds(directory, self.catalog, self.ops, media, "0")
         self._client = Client(URL, session=self._session)
         self._is_checked = False
@@ -118,9 +118,9 @@ class Kiosk:
         if REVOKED in (self.setting("sync_faults") or {}):
             raise KioskRevoked("this kiosk was withdrawn at HQ")
         with self.ops.write() as ops:
-            selection_id = selections.start_selection(ops, now=clock.now())
+            selection_id = selections.start_selection(ops.execute, now=clock.now())
         with self.ops.write() as ops:
-            selections.add_line(ops, catalog, selection_id, wish=wish, now=clock.now())
+            selections.add_line(ops.execute, catalog, selection_id, wish=wish, now=clock.now())
         for _ in range(random.choice((1, 1, 2))):
             with self.ops.write() as ops:
                 slip = slips.issue_slip(ops, self._shown(), selection_id, device=device, seen=None, language="fr", now=now)

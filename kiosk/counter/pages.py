@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from kiosk import status, web
+from kiosk import files, status
 from kiosk.printing import print_jobs
 from kiosk.slips import canonical, printer_state, send_qr
 from pos import clerks, clock, corners, selections, skus, slips
@@ -21,6 +21,7 @@ from pos.errors import NotFound, WrongPin
 from pos.line_facts import Wish
 from pos.selections import Priced
 from pos.slips import Slip
+from shop import web
 
 routes = Blueprint("counter", __name__, url_prefix="/counter")
 
@@ -33,11 +34,11 @@ def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def guarded(**values: Any) -> Response:
         token, now = request.cookies.get(COOKIE, ""), clock.now()
-        clerk = clerks.clerk_of_session(web.ops(), web.corner(), token, now=now) if token else None
+        clerk = clerks.clerk_of_session(files.ops(), files.corner(), token, now=now) if token else None
         if clerk is None:
             return web.see_other(web.with_query("/counter/session", next=request.path if request.method == "GET" else None))
         if request.method not in web.SAFE_METHODS:
-            with web.ops_store().write() as ops:
+            with files.ops_store().write() as ops:
                 clerks.keep_session(ops, token, now=now)
         g.clerk = clerk
         return view(**values)
@@ -48,7 +49,9 @@ def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
 @routes.get("/session")
 def door() -> Response:
     """Ask who it is, and for the PIN."""
-    return web.page("counter/login.html", clerk_id=request.args.get("clerk", ""), next=request.args.get("next", ""), problem=None)
+    return web.page(
+        "kiosk/counter/login.html", clerk_id=request.args.get("clerk", ""), next=request.args.get("next", ""), problem=None
+    )
 
 
 @routes.post("/session")
@@ -57,9 +60,9 @@ def log_in() -> Response:
     clerk_id, pin = request.form.get("clerk", ""), "".join(request.form.get("pin", "").split())
     onward = web.local_path(request.form.get("next"))
     try:
-        token = clerks.log_in(web.ops_store(), web.corner(), clerk_id, pin, now=clock.now())
+        token = clerks.log_in(files.ops_store(), files.corner(), clerk_id, pin, now=clock.now())
     except WrongPin as problem:
-        return web.page("counter/login.html", status=problem.status, clerk_id=clerk_id, next=onward, problem=problem)
+        return web.page("kiosk/counter/login.html", status=problem.status, clerk_id=clerk_id, next=onward, problem=problem)
     response = web.see_other(onward if onward.startswith("/counter") else "/counter/")
     response.set_cookie(COOKIE, token, path="/counter", samesite="Strict", httponly=True)
     return response
@@ -68,7 +71,7 @@ def log_in() -> Response:
 @routes.post("/session/end")
 def log_out() -> Response:
     """End the session and go back to the customers' first screen."""
-    with web.ops_store().write() as ops:
+    with files.ops_store().write() as ops:
         clerks.log_out(ops, request.cookies.get(COOKIE, ""))
     response = web.see_other("/")
     response.delete_cookie(COOKIE, path="/counter", samesite="Strict", httponly=True)
@@ -90,22 +93,22 @@ def today() -> Response:
     if asked:
         return web.see_other(f"/counter/slips/{canonical(asked)}")
     start, end = _day(clock.now())
-    found = slips.slips_between(web.ops(), start, end)
-    return web.page("counter/today.html", slips=found, jobs=_jobs(found), state=status.describe(), printer=printer_state())
+    found = slips.slips_between(files.ops(), start, end)
+    return web.page("kiosk/counter/today.html", slips=found, jobs=_jobs(found), state=status.describe(), printer=printer_state())
 
 
 @routes.get("/slips/<number>")
 @for_clerks
 def slip(number: str) -> Response:
     """Show one slip as it was made, and as it would be priced now."""
-    ops = web.ops()
+    ops = files.ops()
     found = slips.slip(ops, canonical(number))
     jobs = ops.execute(
         "select copy_no, state, requested_by, requested_at from print_job where number = ? order by copy_no", [found.number]
     )
     names = ("copy_no", "state", "requested_by", "requested_at")
     return web.page(
-        "counter/slip.html",
+        "kiosk/counter/slip.html",
         slip=found,
         facts=found.facts,
         now_priced=_priced_now(found),
@@ -118,7 +121,7 @@ def slip(number: str) -> Response:
 @for_clerks
 def slip_qr(number: str) -> Response:
     """Send the QR code of any slip, for a customer who has no paper."""
-    return send_qr(slips.slip(web.ops(), canonical(number)))
+    return send_qr(slips.slip(files.ops(), canonical(number)))
 
 
 @routes.post("/slips/<number>/reprints")
@@ -126,7 +129,7 @@ def slip_qr(number: str) -> Response:
 def reprint(number: str) -> Response:
     """Print another copy of a slip, marked as a duplicate."""
     found = canonical(number)
-    print_jobs.request_print(web.kiosk(), found, requested_by=g.clerk["clerk_id"], now=clock.now())
+    print_jobs.request_print(files.kiosk(), found, requested_by=g.clerk["clerk_id"], now=clock.now())
     return web.see_other(f"/counter/slips/{found}")
 
 
@@ -135,7 +138,7 @@ def reprint(number: str) -> Response:
 def void(number: str) -> Response:
     """Void a slip for a reason; it stays."""
     found = canonical(number)
-    with web.ops_store().write() as ops:
+    with files.ops_store().write() as ops:
         slips.void_slip(ops, found, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
     return web.see_other(f"/counter/slips/{found}")
 
@@ -144,30 +147,30 @@ def void(number: str) -> Response:
 @for_clerks
 def table() -> Response:
     """Show the demo devices and whether each was seen."""
-    catalog = web.catalog()
+    catalog = files.catalog()
     places = []
-    for place in corners.demo_devices(web.ops(), web.corner()):
+    for place in corners.demo_devices(files.ops(), files.corner()):
         try:
             places.append({**place, "item": skus.sku_by_id(catalog, place["sku_id"])})
         except NotFound:
             places.append({**place, "item": None})
-    return web.page("counter/table.html", places=places)
+    return web.page("kiosk/counter/table.html", places=places)
 
 
 @routes.post("/table/<position>")
 @for_clerks
 def check_place(position: str) -> Response:
     """Note that a demo device is present or missing."""
-    with web.ops_store().write() as ops:
+    with files.ops_store().write() as ops:
         corners.check_demo_device(
-            ops, web.corner(), position, state=request.form.get("state", ""), clerk_id=g.clerk["clerk_id"], now=clock.now()
+            ops, files.corner(), position, state=request.form.get("state", ""), clerk_id=g.clerk["clerk_id"], now=clock.now()
         )
     return web.see_other(f"/counter/table#place-{position}")
 
 
 def _day(now: datetime) -> tuple[str, str]:
     """Return the first moment of the corner's day and of the next, as UTC texts."""
-    zone = ZoneInfo(web.corner().time_zone)
+    zone = ZoneInfo(files.corner().time_zone)
     start = datetime.combine(now.astimezone(zone).date(), time(), zone)
     end = datetime.combine(start.date() + timedelta(days=1), time(), zone)
     return clock.to_text(start.astimezone(UTC)), clock.to_text(end.astimezone(UTC))
@@ -175,14 +178,14 @@ def _day(now: datetime) -> tuple[str, str]:
 
 def _jobs(found: list[Slip]) -> dict[str, dict[str, Any]]:
     """Return the latest print job of each slip that has one."""
-    return print_jobs.last_jobs(web.ops(), [each.number for each in found])
+    return print_jobs.last_jobs(files.ops(), [each.number for each in found])
 
 
 def _priced_now(found: Slip) -> Priced:
     """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
-    catalog = web.catalog()
+    catalog = files.catalog()
     wishes = [(line_no, _wish(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
-    return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=web.corner().time_zone)
+    return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=files.corner().time_zone)
 
 
 def _wish(line: dict[str, Any]) -> Wish:

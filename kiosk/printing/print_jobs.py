@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from kiosk import web
+from kiosk import files
 from kiosk.printing import paper, printers
 from pos import clock, corners, outbox, slips
 from pos.errors import Conflict, PrinterOffline
@@ -70,13 +70,13 @@ def last_jobs(ops: Database, numbers: list[str]) -> dict[str, dict[str, Any]]:
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
-def request_print(kiosk: web.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
+def request_print(kiosk: files.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
     """Print a slip and return its job; waits a moment for the outcome, which the job holds in any case.
 
     A job that failed is tried again under its own copy number; otherwise this is the next copy.
     Raises: NotFound, PrinterOffline, PrinterBusy, RecordsDamaged.
     """
-    store = web.ops_store()
+    store = files.ops_store()
     ops = store.read()
     slip = slips.slip(ops, number)
     target = printer(ops)
@@ -142,7 +142,7 @@ def _start_job(ops: Database, number: str, target: printers.Printer, *, requeste
     return int(ops.execute("select max(job_id) from print_job").fetchone()[0]), copy_no
 
 
-def _send(kiosk: web.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:
+def _send(kiosk: files.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:
     # Many printers accept one connection at a time.
     with kiosk.printing:
         outcome = printers.send(target, data)

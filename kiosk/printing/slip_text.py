@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import templates
 from pos.claims import kilograms
-from pos.languages import moment, money, money_by_code, number, storage, text_of, translations
+from pos.languages import moment, money, money_by_code, number, storage, text_of
 from pos.months import plan_spans, runs, spans
 from pos.plans import EXIT_MONTH
 from pos.totals import Line, PlanTerms
 from pos.words import words
+from shop.languages import sentences_of
 
 Facts = Mapping[str, Any]
 Size = Literal["small", "plain", "tall", "big"]
@@ -88,7 +89,7 @@ class _Writer:
     def __init__(self, facts: Facts, language: str) -> None:
         self.facts = facts
         self.language = language
-        self.words = translations("kiosk", language, templates.PATH)
+        self.words = sentences_of("kiosk", language)
         self.said = words(language, templates.PATH)
 
     def head(self, copy_no: int) -> Iterator[Block]:

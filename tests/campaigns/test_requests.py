@@ -31,9 +31,9 @@ def corner(kiosk: world.Kiosk) -> tuple[Flask, dict[str, str]]:
     """A kiosk with a slip, a selection, and a clerk at its counter."""
     now, catalog = clock.now(), kiosk.catalog.read()
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=now)
+        selection_id = selections.start_selection(ops.execute, now=now)
         wish = selections.Wish(listing_id=101, plan_id=world.SERIE_100)
-        selections.add_line(ops, catalog, selection_id, wish=wish, now=now)
+        selections.add_line(ops.execute, catalog, selection_id, wish=wish, now=now)
         slip = slips.issue_slip(ops, catalog, selection_id, device=kiosk.device, seen=None, language="fr", now=now)
     app = kiosk_app(kiosk.directory, sync=False)
     answer = app.test_client().post("/counter/session", data={"clerk": "camille", "pin": world.PIN})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import web
+from kiosk import files
 from kiosk.rescan import rescan
 from pos import clock
 from pos.db import Store, connect
@@ -25,23 +25,23 @@ NIGHT = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def corner(follower: Kiosk) -> web.Kiosk:
+def corner(follower: Kiosk) -> files.Kiosk:
     media = MediaStore(follower.directory / "media")
-    return web.Kiosk(follower.directory, follower.catalog, follower.ops, "0.1.0", media)
+    return files.Kiosk(follower.directory, follower.catalog, follower.ops, "0.1.0", media)
 
 
-def night(corner: web.Kiosk, now: datetime = NIGHT) -> list[str]:
+def night(corner: files.Kiosk, now: datetime = NIGHT) -> list[str]:
     assert corner.ops is not None
     return rescan(corner, corner.ops, pause=lambda: None, now=now)
 
 
-def edit(corner: web.Kiosk, statement: str) -> None:
+def edit(corner: files.Kiosk, statement: str) -> None:
     database = connect(corner.catalog.path, durable=False)
     database.execute(statement)
     database.close()
 
 
-def test_fault_25_a_sound_catalogue_is_left_alone(hq: Hq, follower: Kiosk, corner: web.Kiosk) -> None:
+def test_fault_25_a_sound_catalogue_is_left_alone(hq: Hq, follower: Kiosk, corner: files.Kiosk) -> None:
     hq.publish()
     follower.follow()
     before = sync_cursors(follower.catalog.read())
@@ -62,7 +62,7 @@ def test_fault_25_a_sound_catalogue_is_left_alone(hq: Hq, follower: Kiosk, corne
     ],
 )
 def test_fault_25_an_edited_row_is_found_and_mended_without_waiting_for_hq_to_publish(
-    hq: Hq, follower: Kiosk, corner: web.Kiosk, statement: str, channel: str
+    hq: Hq, follower: Kiosk, corner: files.Kiosk, statement: str, channel: str
 ) -> None:
     hq.publish()
     follower.follow()
@@ -80,7 +80,7 @@ def test_fault_25_an_edited_row_is_found_and_mended_without_waiting_for_hq_to_pu
     assert corner.faults == {}
 
 
-def test_fault_25_a_corner_without_network_goes_on_showing_what_it_has(hq: Hq, follower: Kiosk, corner: web.Kiosk) -> None:
+def test_fault_25_a_corner_without_network_goes_on_showing_what_it_has(hq: Hq, follower: Kiosk, corner: files.Kiosk) -> None:
     hq.publish()
     follower.follow()
     edit(corner, "delete from stock where listing_id = 3")
@@ -88,7 +88,7 @@ def test_fault_25_a_corner_without_network_goes_on_showing_what_it_has(hq: Hq, f
     assert follower.catalog.read().execute("select count(*) from listing").fetchone() == (200,)
 
 
-def test_fault_25_a_torn_file_is_set_aside_and_fetched_anew(hq: Hq, follower: Kiosk, corner: web.Kiosk) -> None:
+def test_fault_25_a_torn_file_is_set_aside_and_fetched_anew(hq: Hq, follower: Kiosk, corner: files.Kiosk) -> None:
     hq.publish()
     follower.follow()
     follower.catalog.close()
@@ -100,7 +100,7 @@ def test_fault_25_a_torn_file_is_set_aside_and_fetched_anew(hq: Hq, follower: Ki
     assert follower.rows() == hq.rows
 
 
-def test_fault_25_rows_that_rot_again_and_again_are_not_fetched_in_a_loop(hq: Hq, follower: Kiosk, corner: web.Kiosk) -> None:
+def test_fault_25_rows_that_rot_again_and_again_are_not_fetched_in_a_loop(hq: Hq, follower: Kiosk, corner: files.Kiosk) -> None:
     hq.publish()
     follower.follow()
     fetched = []
@@ -116,7 +116,7 @@ def test_fault_25_rows_that_rot_again_and_again_are_not_fetched_in_a_loop(hq: Hq
     assert len(setting(corner.ops.read(), "rebuilds")["price"]) == 4
 
 
-def test_fault_25_a_round_under_way_is_not_disturbed(hq: Hq, follower: Kiosk, corner: web.Kiosk) -> None:
+def test_fault_25_a_round_under_way_is_not_disturbed(hq: Hq, follower: Kiosk, corner: files.Kiosk) -> None:
     hq.publish()
     follower.follow()
     edit(corner, "delete from stock where listing_id = 3")
@@ -167,7 +167,7 @@ def test_fault_25_each_rebuild_waits_longer_than_the_last(times: int, hours: int
 
 
 def test_fault_25_the_thread_of_a_serving_kiosk_reads_when_it_is_due(
-    hq: Hq, follower: Kiosk, corner: web.Kiosk, monkeypatch: pytest.MonkeyPatch
+    hq: Hq, follower: Kiosk, corner: files.Kiosk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kiosk import rescan as module
     from pos.ops import store_setting

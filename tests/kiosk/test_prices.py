@@ -11,7 +11,7 @@ from kiosk.app import create_app
 from pos import clock
 from pos.ops import store_setting
 from tests import world
-from tests.kiosk.test_selections import GOOD_13, seen, start
+from tests.shop.test_selections import GOOD_13, seen, start
 
 STARTS_AT = world.NOW + timedelta(minutes=3)
 OLD, NEW = "369,00\u00a0€", "305,00\u00a0€"

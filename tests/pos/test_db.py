@@ -289,8 +289,8 @@ def test_a_snapshot_sees_one_state(path: Path) -> None:
 def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk) -> None:
     """The follower commits between two reads of "issue slip": prices and publication number still belong together."""
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=NOW)
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=selections.Wish(listing_id=101), now=NOW)
+        selection_id = selections.start_selection(ops.execute, now=NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=selections.Wish(listing_id=101), now=NOW)
     reader, arrived = kiosk.catalog.read(), threading.Event()
 
     def publish() -> None:

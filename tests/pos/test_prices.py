@@ -162,14 +162,14 @@ def test_a_start_withdrawn_by_hq_gives_the_listing_s_own_price_back(kiosk: Kiosk
 def test_a_selection_says_was_and_now_and_its_slip_is_not_older_than_its_price(kiosk: Kiosk) -> None:
     announce(kiosk, start(101, IN_AN_HOUR, 38400))
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=NOW)
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=101, seen_cents=36900), now=NOW)
+        selection_id = selections.start_selection(ops.execute, now=NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=101, seen_cents=36900), now=NOW)
     activate(kiosk, IN_AN_HOUR)
 
-    [line] = selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW).lines
+    [line] = selections.priced_selection(kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW).lines
     assert (line.state, line.wish.seen_cents, line.offer and line.offer.all_in_cents) == ("changed", 36900, 38900)
     with kiosk.ops_write() as ops:
-        selections.accept_line(ops, kiosk.catalog.read(), selection_id, 1, now=NOW)
+        selections.accept_line(ops.execute, kiosk.catalog.read(), selection_id, 1, now=NOW)
         slip = slips.issue_slip(
             ops, kiosk.catalog.read(), selection_id, device=kiosk.device, seen=None, language="fr", now=IN_AN_HOUR - SECOND
         )

@@ -23,7 +23,7 @@ BUNDLE = Wish(listing_id=101, plan_id=SERIE_100, option_ids=(REPAIR, CHARGER))
 
 def start(kiosk: Kiosk, *wishes: Wish) -> str:
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=NOW)
+        selection_id = selections.start_selection(ops.execute, now=NOW)
     for wish in wishes:
         add(kiosk, selection_id, wish)
     return selection_id
@@ -31,16 +31,16 @@ def start(kiosk: Kiosk, *wishes: Wish) -> str:
 
 def add(kiosk: Kiosk, selection_id: str, wish: Wish) -> int:
     with kiosk.ops_write() as ops:
-        return selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
+        return selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
 
 
 def accept(kiosk: Kiosk, selection_id: str, line_no: int) -> None:
     with kiosk.ops_write() as ops:
-        selections.accept_line(ops, kiosk.catalog.read(), selection_id, line_no, now=NOW)
+        selections.accept_line(ops.execute, kiosk.catalog.read(), selection_id, line_no, now=NOW)
 
 
 def priced(kiosk: Kiosk, selection_id: str) -> Priced:
-    return selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW)
+    return selections.priced_selection(kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW)
 
 
 def change(kiosk: Kiosk, statement: str) -> None:
@@ -103,7 +103,7 @@ def test_two_tabs_never_mix(kiosk: Kiosk) -> None:
     left, right = start(kiosk, PHONE), start(kiosk, Wish(listing_id=109))
 
     with kiosk.ops_write() as ops:
-        selections.remove_line(ops, left, 1, now=NOW)
+        selections.remove_line(ops.execute, left, 1, now=NOW)
 
     assert left != right
     assert priced(kiosk, left).lines == ()
@@ -114,7 +114,7 @@ def test_removing_twice_is_as_good_as_once(kiosk: Kiosk) -> None:
     selection_id = start(kiosk, PHONE, Wish(listing_id=109))
     for _ in range(2):
         with kiosk.ops_write() as ops:
-            selections.remove_line(ops, selection_id, 1, now=NOW)
+            selections.remove_line(ops.execute, selection_id, 1, now=NOW)
 
     assert [line.line_no for line in priced(kiosk, selection_id).lines] == [2]
 
@@ -185,7 +185,9 @@ def test_a_plan_or_option_withdrawn_takes_its_line_out(kiosk: Kiosk, statement: 
 def test_the_fingerprint_names_what_is_shown_and_nothing_else(kiosk: Kiosk) -> None:
     selection_id = start(kiosk, BUNDLE)
     first = priced(kiosk, selection_id).fingerprint
-    later = selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW + timedelta(hours=3))
+    later = selections.priced_selection(
+        kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW + timedelta(hours=3)
+    )
 
     assert first == later.fingerprint
     change(kiosk, "update plan set body = json_set(body, '$.monthly_cents', 2599) where plan_id = 2")
@@ -196,8 +198,8 @@ def test_an_idle_selection_is_forgotten_and_its_slip_stays(kiosk: Kiosk) -> None
     idle, busy = start(kiosk, PHONE), start(kiosk, PHONE)
     with kiosk.ops_write() as ops:
         slip = slips.issue_slip(ops, kiosk.catalog.read(), idle, device=kiosk.device, seen=None, language="fr", now=NOW)
-        selections.remove_line(ops, busy, 1, now=NOW + timedelta(minutes=2))
-        selections.wipe_idle_selections(ops, before=NOW + timedelta(minutes=1), issued_before=NOW)
+        selections.remove_line(ops.execute, busy, 1, now=NOW + timedelta(minutes=2))
+        selections.wipe_idle_selections(ops.execute, before=NOW + timedelta(minutes=1), issued_before=NOW)
 
     with pytest.raises(NotFound):
         priced(kiosk, idle)
@@ -209,9 +211,9 @@ def test_an_idle_selection_is_forgotten_and_its_slip_stays(kiosk: Kiosk) -> None
 def test_a_selection_touched_by_a_clock_that_ran_ahead_is_forgotten_too(kiosk: Kiosk) -> None:
     ahead, busy = start(kiosk, PHONE), start(kiosk, PHONE)
     with kiosk.ops_write() as ops:
-        selections.remove_line(ops, ahead, 1, now=NOW + timedelta(days=900))
+        selections.remove_line(ops.execute, ahead, 1, now=NOW + timedelta(days=900))
         long_ago = NOW - timedelta(hours=2)
-        selections.wipe_idle_selections(ops, before=long_ago, issued_before=long_ago, ahead_of=NOW + timedelta(hours=2))
+        selections.wipe_idle_selections(ops.execute, before=long_ago, issued_before=long_ago, ahead_of=NOW + timedelta(hours=2))
 
     assert [row[0] for row in kiosk.ops.read().execute("select selection_id from selection")] == [busy]
 
@@ -221,8 +223,8 @@ def test_a_selection_that_became_a_slip_is_forgotten_earlier_unless_it_is_still_
     with kiosk.ops_write() as ops:
         for each in (done, again):
             slips.issue_slip(ops, kiosk.catalog.read(), each, device=kiosk.device, seen=None, language="fr", now=NOW)
-        selections.remove_line(ops, again, 1, now=NOW + timedelta(minutes=2))
-        selections.wipe_idle_selections(ops, before=NOW, issued_before=NOW + timedelta(minutes=1))
+        selections.remove_line(ops.execute, again, 1, now=NOW + timedelta(minutes=2))
+        selections.wipe_idle_selections(ops.execute, before=NOW, issued_before=NOW + timedelta(minutes=1))
 
     assert [row[0] for row in kiosk.ops.read().execute("select selection_id from selection order by rowid")] == [open_, again]
 

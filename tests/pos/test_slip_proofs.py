@@ -27,9 +27,9 @@ ALTERATIONS = {
 @pytest.fixture
 def number(kiosk: Kiosk) -> str:
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=world.NOW)
+        selection_id = selections.start_selection(ops.execute, now=world.NOW)
         wish = selections.Wish(listing_id=101, plan_id=world.SERIE_100)
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=wish, now=world.NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=wish, now=world.NOW)
         slip = slips.issue_slip(
             ops, kiosk.catalog.read(), selection_id, device=kiosk.device, seen=None, language="fr", now=world.NOW
         )

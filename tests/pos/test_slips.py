@@ -26,9 +26,9 @@ BUNDLE = Wish(listing_id=101, plan_id=world.SERIE_100, option_ids=(world.REPAIR,
 
 def selection_of(kiosk: Kiosk, *wishes: Wish) -> str:
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=NOW)
+        selection_id = selections.start_selection(ops.execute, now=NOW)
         for wish in wishes:
-            selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
+            selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
     return selection_id
 
 
@@ -114,7 +114,7 @@ def test_a_changed_selection_gets_its_own_number(kiosk: Kiosk) -> None:
     selection_id = selection_of(kiosk, BUNDLE)
     first = issue(kiosk, selection_id)
     with kiosk.ops_write() as ops:
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=109), now=NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=109), now=NOW)
 
     second = issue(kiosk, selection_id)
 
@@ -161,7 +161,7 @@ def test_a_price_that_moved_is_not_taken_silently(kiosk: Kiosk) -> None:
 def test_a_price_the_customer_saw_change_is_taken(kiosk: Kiosk) -> None:
     selection_id = selection_of(kiosk, BUNDLE)
     change_price(kiosk, 101, 37400)
-    shown = selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW)
+    shown = selections.priced_selection(kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW)
 
     slip = issue(kiosk, selection_id, seen=shown.fingerprint)
 
@@ -171,9 +171,9 @@ def test_a_price_the_customer_saw_change_is_taken(kiosk: Kiosk) -> None:
 
 def test_a_page_gone_stale_is_refused(kiosk: Kiosk) -> None:
     selection_id = selection_of(kiosk, BUNDLE)
-    shown = selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW)
+    shown = selections.priced_selection(kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW)
     with kiosk.ops_write() as ops:
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=109), now=NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=Wish(listing_id=109), now=NOW)
 
     with pytest.raises(slips.SelectionChanged):
         issue(kiosk, selection_id, seen=shown.fingerprint)
@@ -186,7 +186,7 @@ def test_a_listing_gone_is_refused_and_the_next_best_offered(kiosk: Kiosk) -> No
 
     with pytest.raises(ListingGone):
         issue(kiosk, selection_id)
-    shown = selections.priced_selection(kiosk.ops.read(), kiosk.catalog.read(), selection_id, now=NOW)
+    shown = selections.priced_selection(kiosk.ops.read().execute, kiosk.catalog.read(), selection_id, now=NOW)
 
     assert (shown.lines[0].state, shown.is_issuable) == ("gone", False)
     assert shown.lines[0].instead is not None

@@ -41,6 +41,7 @@ def test_every_setting_of_the_environment_stands_in_the_docs() -> None:
         "comptoir.py",
         "pos",
         "sync",
+        "shop",
         "kiosk",
         "marketplace",
         "demo",

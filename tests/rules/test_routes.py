@@ -60,9 +60,9 @@ def records(kiosk: Kiosk) -> dict[str, str]:
     """A selection with a line and its slip, as addresses need them."""
     with kiosk.ops_write() as ops:
         catalog, now = kiosk.catalog.read(), clock.now()
-        selection_id = selections.start_selection(ops, now=now)
+        selection_id = selections.start_selection(ops.execute, now=now)
         wish = selections.Wish(listing_id=101, plan_id=world.SERIE_100)
-        selections.add_line(ops, catalog, selection_id, wish=wish, now=now)
+        selections.add_line(ops.execute, catalog, selection_id, wish=wish, now=now)
         slip = slips.issue_slip(ops, catalog, selection_id, device=kiosk.device, seen=None, language="fr", now=now)
     return {"selection_id": selection_id, "number": slip.number}
 

@@ -250,8 +250,8 @@ def test_an_amount_ends_at_the_edge_whatever_letters_stand_before_it(title: str,
 def test_a_slip_issued_by_the_kiosk_is_printed_whole(kiosk: world.Kiosk) -> None:
     wish = Wish(listing_id=101, plan_id=world.ETALE_200, option_ids=(world.REPAIR,), seen_cents=36900)
     with kiosk.ops_write() as ops:
-        selection_id = selections.start_selection(ops, now=NOW)
-        selections.add_line(ops, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
+        selection_id = selections.start_selection(ops.execute, now=NOW)
+        selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=wish, now=NOW)
         slip = slips.issue_slip(ops, kiosk.catalog.read(), selection_id, device=kiosk.device, seen=None, language="fr", now=NOW)
     cut = printed(slip.facts, f"{world.SLIP_PREFIX}{slip.digits}")
 

@@ -1,0 +1,57 @@
+"""Who stands at the kiosk: the shop's door in a store, and what a visit sets and leaves, language and view.
+
+What a visitor chose lives in cookies that leaving clears; their selection is deleted then too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import g, request
+
+from kiosk import files
+from pos import clock, languages
+from pos.catalog import currency
+from pos.errors import Unavailable
+from shop import web
+from shop.door import Door, Execute, Visitor
+
+
+def door_of(kiosk: files.Kiosk) -> Door:
+    """Return the door of a kiosk: its own catalogue, and selections in its records."""
+    return Door(catalog=files.catalog, pictures=kiosk.media, reading=_reading, writing=_writing)
+
+
+def settle() -> None:
+    """Work out the language and market of this request from its cookies, within what the corner speaks."""
+    here = files.corner_or_none()
+    spoken = tuple(code for code in (here.languages if here else ("fr", "en")) if code in languages.LANGUAGES) or ("fr",)
+    wished = request.cookies.get(web.LANGUAGE_COOKIE)
+    g.visitor = Visitor(
+        language=wished if wished in spoken else spoken[0],
+        spoken=spoken,
+        currency=here.currency if here else _market_currency(),
+        time_zone=here.time_zone if here else clock.HOME_ZONE,
+        partner_id=here.partner.get("partner_id") if here else None,
+        tax_included=here.tax_included if here else True,
+    )
+
+
+@contextmanager
+def _reading() -> Iterator[Execute]:
+    yield files.ops().execute
+
+
+@contextmanager
+def _writing() -> Iterator[Execute]:
+    with files.ops_store().write() as ops:
+        yield ops.execute
+
+
+def _market_currency() -> str:
+    """Return the currency of the catalogue, for a kiosk that does not know its corner."""
+    try:
+        return currency(files.catalog()) or "EUR"
+    except Unavailable:
+        return "EUR"

@@ -1,0 +1,1 @@
+"""What a customer does on any screen: find, compare, device page, bundle, selection."""

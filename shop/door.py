@@ -1,0 +1,92 @@
+"""The door a customer came through: what each app gives the shop it serves, and what is known of who asks.
+
+Invariant: nothing else of an app is known here, so that every page works the same in a store and at home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from flask import current_app, g
+from sqlite_utils import Database
+
+from pos import clock
+from pos.media import Medium
+
+Execute = Callable[[str, dict[str, Any]], Any]
+"""Runs one statement with named values where selections are kept, and returns what has `fetchone` and `rowcount`."""
+
+
+class Pictures(Protocol):
+    """Drawings and pictures from HQ, by the hash of their bytes."""
+
+    def is_empty(self) -> bool:
+        """Tell whether there is none at all."""
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether one is here and right."""
+
+    def first_here(self, media: Iterable[Medium]) -> Medium | None:
+        """Return the first of `media` that is here; those before it may be asked for."""
+
+    def ask(self, sha256: str) -> None:
+        """Ask for one that a page missed."""
+
+    def read(self, sha256: str, *, now: datetime) -> bytes | None:
+        """Return the bytes of one, or None when it is not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who asks, for this request: their language among those `spoken` here, and the market they are in.
+
+    `partner_id` is the carrier whose plans are shown, None for all; `tax_included` tells what a price holds.
+    """
+
+    language: str
+    spoken: tuple[str, ...]
+    currency: str
+    time_zone: str
+    partner_id: str | None
+    tax_included: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Door:
+    """What an app gives the shop: a reader of the visitor's catalogue (raises CatalogMissing, CatalogUnreadable), its pictures,
+    and where selections are kept, to read and to write in one transaction.
+
+    `tariffs` remembers the plans of each market's publication.
+    """
+
+    catalog: Callable[[], Database]
+    pictures: Pictures
+    reading: Callable[[], AbstractContextManager[Execute]]
+    writing: Callable[[], AbstractContextManager[Execute]]
+    tariffs: dict[str, Any] = field(default_factory=dict)
+
+
+def current() -> Door:
+    """Return the door of this app."""
+    here: Door = current_app.extensions["shop"]
+    return here
+
+
+def catalog() -> Database:
+    """Lend this thread's reader of the visitor's catalogue. Raises: CatalogMissing, CatalogUnreadable."""
+    return current().catalog()
+
+
+def visitor() -> Visitor:
+    """Return who asks."""
+    known: Visitor = g.visitor
+    return known
+
+
+def today() -> str:
+    """Return the day of the laws that hold now, `YYYY-MM-DD`, where the visitor is."""
+    return clock.local_day(clock.now(), visitor().time_zone)

@@ -1,0 +1,92 @@
+"""Pages in each language: sentences are translated when a template is compiled, once, not at every request.
+
+French stands in the templates as `_("…")`; a page in English comes from the same template compiled again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from babel.support import NullTranslations
+from flask.templating import Environment
+from jinja2.ext import Extension
+from markupsafe import Markup
+
+import templates
+from pos import languages
+from shop.door import visitor
+
+MOST_PAGES = 100
+SENTENCE = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"([),])')
+
+
+class Pages(Environment):
+    """What compiles our templates. Nearly all that pages show are dicts, whose keys Jinja would try last."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return `obj.attribute`: of a dict its key, before its methods."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def page_environments(
+    base: Environment, part: str, filters_of: Callable[[str], Mapping[str, Callable[..., Any]]]
+) -> dict[str, Environment]:
+    """Return an environment for each language, with the filters of `base` and those of the language, for the shop and `part`."""
+    made = {}
+    for language in languages.LANGUAGES:
+        sentences = sentences_of(part, language)
+        page = made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
+        page.filters = {**base.filters, **filters_of(language)}
+        page.globals = {**base.globals, "_": _filled, "ngettext": _counted(sentences, language)}
+    return made
+
+
+@lru_cache
+def sentences_of(part: str, language: str) -> NullTranslations:
+    """Return the shop's sentences in a language, and those of the app `part` beside them."""
+    shared = languages.translations("shop", language, templates.PATH)
+    return languages.translations(part, language, templates.PATH, beside=shared)
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of the shop in the visitor's language."""
+    return str(languages.translations("shop", visitor().language, templates.PATH).gettext(text))
+
+
+def _translated(translations: NullTranslations) -> type[Extension]:
+    """Return the extension that puts the translation in the place of each sentence.
+
+    A plain one becomes a constant, which Jinja escapes and joins to the markup around it; of one with values, `_` fills those in.
+    """
+
+    def translate(match: re.Match[str]) -> str:
+        text = translations.gettext(match[1]).replace('"', '\\"')
+        return f'_("{text}",' if match[2] == "," else f'"{text.replace("%%", "%")}"'
+
+    class Translated(Extension):
+        """Translates a template before it is compiled."""
+
+        def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 -- Jinja's hook
+            return SENTENCE.sub(translate, source)
+
+    return Translated
+
+
+def _filled(sentence: str, **values: Any) -> Markup:
+    """Return a sentence of ours, which may hold markup, with the values in it escaped."""
+    return Markup(sentence) % values  # noqa: S704 - a sentence of the templates, never what somebody typed
+
+
+def _counted(translations: NullTranslations, language: str) -> Callable[[str, str, int], Markup]:
+    """Return what says `num` things. French, the language of the sources, says "0 bon": its plural begins at two."""
+
+    def counted(one: str, many: str, num: int) -> Markup:
+        first = one if num < 2 else many
+        return _filled(first if language == "fr" else translations.ngettext(one, many, num), num=num)
+
+    return counted

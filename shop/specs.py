@@ -1,0 +1,141 @@
+"""Specifications in words: each published key has a label and a way to write its value, in the order people compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pos import languages
+from shop import door
+from shop.languages import sentence
+
+LABELS = {
+    "screen_tenths_in": "Écran",
+    "storage_gb": "Stockage",
+    "ram_gb": "Mémoire",
+    "chip": "Puce",
+    "network": "Réseau",
+    "sim": "SIM",
+    "main_mp": "Photo principale",
+    "lenses": "Objectifs",
+    "battery_mah": "Batterie",
+    "connector": "Prise",
+    "connectivity": "Connexion",
+    "keyboard": "Clavier",
+    "max_resolution": "Image",
+    "disc_drive": "Lecteur de disques",
+    "panel": "Dalle",
+    "case_mm": "Boîtier",
+    "gps": "GPS",
+    "ecg": "Électrocardiogramme",
+    "water_m": "Résiste à l’eau",
+    "noise_cancelling": "Réduction de bruit",
+    "runtime_h": "Autonomie",
+    "jack": "Prise casque",
+    "ip": "Étanchéité",
+    "resolution": "Définition",
+    "refresh_hz": "Fréquence",
+    "hdmi_ports": "Ports HDMI",
+    "system": "Système",
+    "pressure_bar": "Pression",
+    "tank_ml": "Réservoir",
+    "grinder": "Broyeur",
+    "power_w": "Puissance",
+    "capacity_l": "Capacité",
+    "grill": "Gril",
+    "turntable_mm": "Plateau",
+    "bowl_ml": "Bol",
+    "speeds": "Vitesses",
+    "heats": "Chauffe",
+    "suction_aw": "Aspiration",
+    "runtime_min": "Autonomie",
+    "bin_ml": "Collecteur",
+    "charge_min": "Charge",
+    "waterproof": "Lavable à l’eau",
+    "length_max_mm": "Longueur maximale",
+    "megapixels": "Capteur",
+    "sensor": "Format du capteur",
+    "mount": "Monture",
+    "video": "Vidéo",
+    "weight_g": "Poids",
+    "year": "Année",
+    "updates_until": "Mises à jour jusqu’en",
+}
+"""French labels by key; every one stands in the catalogues of the other languages."""
+
+UNITS = {
+    "main_mp": "Mpx",
+    "battery_mah": "mAh",
+    "case_mm": "mm",
+    "water_m": "m",
+    "runtime_h": "h",
+    "refresh_hz": "Hz",
+    "pressure_bar": "bar",
+    "power_w": "W",
+    "capacity_l": "L",
+    "turntable_mm": "mm",
+    "suction_aw": "AW",
+    "runtime_min": "min",
+    "charge_min": "min",
+    "length_max_mm": "mm",
+    "megapixels": "Mpx",
+    "weight_g": "g",
+}
+PLAIN_NUMBERS = frozenset({"year", "updates_until", "lenses", "speeds", "hdmi_ports"})
+
+
+def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (label, value) of what is known of a SKU in the visitor's language, in its category's order."""
+    facts = facts_of(item)
+    wanted = item["category"].get("compare") or list(LABELS)
+    return [(label(key), spec_value(key, facts[key])) for key in wanted if key in LABELS and facts.get(key) is not None]
+
+
+def label(key: str) -> str:
+    """Return what a specification is called in the visitor's language."""
+    return sentence(LABELS[key])
+
+
+def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a SKU's specifications together with what its row knows."""
+    own = {key: item.get(key) for key in ("storage_gb", "year", "updates_until", "weight_g")}
+    return {**own, **(item.get("specs") or {})}
+
+
+def spec_value(key: str, value: Any) -> str:
+    """Return one value as people of the visitor's language read it."""
+    if isinstance(value, bool):
+        return sentence("oui" if value else "non")
+    writer = WRITERS.get(key)
+    if writer:
+        return writer(value)
+    if isinstance(value, int):
+        text = str(value) if key in PLAIN_NUMBERS else languages.number(value, door.visitor().language)
+        return f"{text}\u00a0{UNITS[key]}" if key in UNITS else text
+    return languages.text_of(value, door.visitor().language) if isinstance(value, dict) else str(value)
+
+
+def _inches(tenths: Any) -> str:
+    whole, rest = divmod(int(tenths), 10)
+    mark = "," if door.visitor().language == "fr" else "."
+    return f"{whole}{mark}{rest}″" if rest else f"{whole}″"
+
+
+def _gigabytes(value: Any) -> str:
+    return languages.storage(int(value), door.visitor().language)
+
+
+def _litres(millilitres: Any) -> str:
+    whole, rest = divmod(int(millilitres), 1000)
+    mark = "," if door.visitor().language == "fr" else "."
+    return f"{whole}{mark}{rest:03d}".rstrip("0").rstrip(mark) + "\u00a0L"
+
+
+WRITERS: dict[str, Callable[[Any], str]] = {
+    "screen_tenths_in": _inches,
+    "storage_gb": _gigabytes,
+    "ram_gb": _gigabytes,
+    "tank_ml": _litres,
+    "bowl_ml": _litres,
+    "bin_ml": _litres,
+}

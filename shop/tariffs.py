@@ -1,0 +1,62 @@
+"""The plans of one publication, read once: a page of a device asks the same questions of them at every tap.
+
+Holds nothing that the catalogue does not say; a new publication makes new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlite_utils import Database
+
+from pos import plans
+from pos.eligibility import Acquisition, Eligibility, check_plan
+from pos.plans import Plan
+from pos.totals import PlanTerms
+from shop import door
+
+MOST_ANSWERS = 20_000
+
+Situation = tuple[int, int, Acquisition, bool]
+
+
+@dataclass(slots=True)
+class Tariffs:
+    """Plans in HQ's order, their terms by plan, and the answers given so far."""
+
+    edition: tuple[str, str, str]
+    plans: list[Plan]
+    terms: dict[int, PlanTerms]
+    answers: dict[Situation, Eligibility] = field(default_factory=dict)
+
+    def answer(self, plan: Plan, *, device_cents: int, acquisition: Acquisition, with_fix: bool) -> Eligibility:
+        """Say whether a plan is open to this situation and, if asked, which is the nearest that would do better."""
+        situation = (plan.plan_id, device_cents, acquisition, with_fix)
+        known = self.answers.get(situation)
+        if known is None:
+            if len(self.answers) >= MOST_ANSWERS:
+                self.answers.clear()
+            others: Sequence[Plan] = self.plans if with_fix else ()
+            known = self.answers[situation] = check_plan(
+                plan.body,
+                plan_id=plan.plan_id,
+                device_cents=device_cents,
+                devices=1,
+                acquisition=acquisition,
+                other_plans=[(other.plan_id, other.body) for other in others],
+            )
+        return known
+
+
+def tariffs(catalog: Database) -> Tariffs:
+    """Return the plans of the published catalogue."""
+    facts = dict(catalog.execute("select name, value from catalog_fact"))
+    market = facts.get("market", "")
+    edition = (market, facts.get("publication", ""), facts.get("published_at", ""))
+    remembered = door.current().tariffs
+    known = remembered.get(market)
+    if known is None or known.edition != edition:
+        every = plans.plans(catalog)
+        known = remembered[market] = Tariffs(edition, every, {plan.plan_id: plan.terms for plan in every})
+    return known

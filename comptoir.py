@@ -1,120 +1,167 @@
-"""The command line: one group that gathers the commands of each part, loading a part only when it is called.
+"""The command line: every command's name, its one line of help, and where it is loaded from when it is called.
 
+The help of a group loads none of its commands, and a command loads what it needs itself.
 Exit status: 0 done, 1 the work failed (one line on stderr), 2 wrong usage.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import click
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from pos import clock, tokens
-from pos.errors import Invalid, PosError
+from pos.errors import PosError
 from pos.privacy import UMASK
 
-# Commands are loaded when called, so that a kiosk starts without the central app's libraries.
-PARTS = {
-    "demo": "demo.commands:demo",
-    "fleet": "demo.commands:fleet",
-    "kiosk": "kiosk.commands:kiosk",
-    "marketplace": "marketplace.commands:marketplace",
-    "sample": "demo.sample_commands:sample",
-}
-
-
-# Both ends of one errand, each living in the part whose directory it works on.
-ERRANDS = {
-    "export": "marketplace.publishing.bundles:export_command",
-    "import": "kiosk.bundles:import_command",
-}
+EXTRAS = ("marketplace", "demo")
+"""The parts whose libraries `pip install comptoir` leaves out; each has an extra of its name."""
 
 
 class Gathering(click.Group):
-    """A group whose commands live in the parts."""
+    """A group that knows its commands by one line each, and loads the one that is called."""
 
-    parts = PARTS
+    def __init__(
+        self, name: str, modules: Mapping[str, Mapping[str, str]], *, line: str, groups: Sequence[click.Group] = ()
+    ) -> None:
+        """Gather the commands of each module by name and the first paragraph of their help; `x` is called `x_command` there."""
+        super().__init__(name, help=line, commands=groups)
+        self._modules = {command: module for module, commands in modules.items() for command in commands}
+        self._lines = {command: line for commands in modules.values() for command, line in commands.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands of every part and our own."""
-        return sorted([*self.parts, *super().list_commands(ctx)])
+        """Name every command, loading none."""
+        return sorted([*self._modules, *super().list_commands(ctx)])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load the command from its part."""
-        if cmd_name not in self.parts:
+        """Load the command from its part. Raises: ClickException when the part is not installed."""
+        if cmd_name not in self._modules:
             return super().get_command(ctx, cmd_name)
-        module, name = self.parts[cmd_name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        extra = self._modules[cmd_name].partition(".")[0]
+        try:
+            command: click.Command = getattr(importlib.import_module(self._modules[cmd_name]), f"{cmd_name}_command")
+        except ModuleNotFoundError as missing:
+            if extra not in EXTRAS:
+                raise
+            said = f"not installed here ({missing.name} is missing): pip install 'comptoir[{extra}]'"
+            raise click.ClickException(f"`{ctx.command_path} {cmd_name}` is {said}") from missing
         return command
 
+    def line_of(self, name: str) -> str:
+        """Return a command's one line of help."""
+        return self._lines.get(name) or self.commands[name].help or ""
 
-class Errands(Gathering):
-    """The group of what is carried by hand between HQ and a corner."""
-
-    parts = ERRANDS
-
-
-@click.group(cls=Gathering)
-@click.version_option(package_name="comptoir")
-def comptoir() -> None:
-    """Point of sale for refurbished electronics: kiosk, slip, marketplace."""
-
-
-@comptoir.group(cls=Errands)
-def sync() -> None:
-    """Carry the catalogue to corners that no network reaches."""
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command and its line, which click shortens to the room there is."""
+        names = self.list_commands(ctx)
+        room = formatter.width - 6 - max(len(name) for name in names)
+        lines = [click.Command(name, help=self.line_of(name)).get_short_help_str(room) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(list(zip(names, lines, strict=True)))
 
 
-@comptoir.group()
-def slip() -> None:
-    """Look at slips."""
+kiosk = Gathering(
+    "kiosk",
+    {
+        "kiosk.doctor": {
+            "doctor": (
+                "Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something "
+                "needs a person."
+            ),
+        },
+        "kiosk.enrolment": {
+            "enrol": "Make this device the kiosk of a corner; the fingerprint shown must be the one HQ shows.",
+            "set": "Set what only this device knows: its printer, its marketplace, its neighbours, and what room media may take.",
+        },
+        "kiosk.rounds": {
+            "sync": "Do one round, up and down, and print what moved.",
+        },
+        "kiosk.serving": {
+            "serve": "Serve the corner's screens, and keep in step with HQ.",
+            "status": "Describe the kiosk: corner, catalogue, outbox, printers, faults.",
+        },
+    },
+    line="The in-store app of one corner.",
+)
 
+marketplace = Gathering(
+    "marketplace",
+    {
+        "marketplace.commands": {
+            "init": "Set a marketplace up; prints the console's password, once.",
+            "serve": "Serve customers, the fleet and the console.",
+        },
+        "marketplace.feeds.commands": {
+            "import": "Import a feed: all of it, or nothing and the reasons.",
+        },
+        "marketplace.fleet.commands": {
+            "confirm": "Confirm a waiting device whose fingerprint is the one its screen shows.",
+            "devices": "List the devices that wait and those enrolled, with the fingerprints to compare.",
+            "enrol": "Print a one-time code for a corner, good for ten minutes.",
+            "gaps": "List the slips and events that exist in a corner and never arrived here.",
+            "refuse": "Refuse a waiting device whose fingerprint is another than its screen shows.",
+            "revoke": "Withdraw a device: its slips below a counter stay good, nothing more is taken from it.",
+        },
+        "marketplace.keys": {
+            "keys": "The keys by which kiosks know HQ.",
+        },
+        "marketplace.publishing.commands": {
+            "halt": "End the open trial and lead its corners back; its rows stay back until the feed says something else.",
+            "promote": "Give the open trial to the next ring; all of the last ring ends it, and everybody has it.",
+            "publish": "Publish what changed to the fleet, or to a ring of it as a trial.",
+            "ring": "Say when a corner gets what is on trial.",
+            "rollback": (
+                "Publish the rows of publication VERSION again; what replaced them stays back until the feed says something else."
+            ),
+            "sweep": "Delete files of the protocol that nobody can ask for any more; `serve` does this once a day.",
+            "trial": "Say which trials are open, how far they are, and how they do.",
+        },
+    },
+    line="The central app: feeds, publishing, slips, orders, fleet.",
+)
 
-@slip.command()
-@click.argument("digits_or_url")
-@click.option("--public-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM, 32 raw bytes or hex.")
-def read(digits_or_url: str, public_key: Path | None) -> None:
-    """Print a slip token's fields as JSON, and whether its signature holds."""
-    data = tokens.from_digits(digits_or_url.rstrip("/").rsplit("/", 1)[-1])
-    token = tokens.decode(data)
-    fields = {
-        "layout": tokens.LAYOUT,
-        "number": tokens.slip_number(token.corner_no, token.counter),
-        "key_id": token.key_id.hex(),
-        "corner_no": token.corner_no,
-        "counter": token.counter,
-        "clock_quality": token.clock_quality,
-        "issued_by_clerk": token.issued_by_clerk,
-        "currency": token.currency,
-        "issued_at": clock.to_text(token.issued_at),
-        "validity_hours": token.validity_hours,
-        "valid_until": clock.to_text(token.valid_until),
-        "publication": token.publication,
-        "lines": [
-            {
-                "listing_id": line.listing_id or None,
-                "plan_id": line.plan_id or None,
-                "quantity": line.quantity,
-                "option_ids": list(line.option_ids),
-                "one_off_cents": line.one_off_cents,
-                "monthly_cents": line.monthly_cents,
-            }
-            for line in token.lines
-        ],
-        "one_off_cents": token.one_off_cents,
-        "monthly_cents": token.monthly_cents,
-        "signature": "unchecked",
-    }
-    if public_key:
-        fields["signature"] = "valid" if tokens.verify(data, _raw_public_key(public_key.read_bytes())) else "invalid"
-    click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
-    if fields["signature"] == "invalid":
-        _fail("the signature does not hold for this key")
+slip = Gathering(
+    "slip",
+    {
+        "kiosk.slip_token": {
+            "read": "Print a slip token's fields as JSON, and whether its signature holds.",
+        },
+    },
+    line="Look at slips.",
+)
+
+sync = Gathering(
+    "sync",
+    {
+        "kiosk.bundles": {
+            "import": "Bring a kiosk to what a folder holds, when HQ signed it and it is newer.",
+        },
+        "marketplace.publishing.bundles": {
+            "export": "Write what a kiosk needs to a folder, signatures included.",
+        },
+    },
+    line="Carry the catalogue to corners that no network reaches.",
+)
+
+comptoir = Gathering(
+    "comptoir",
+    {
+        "demo.commands": {
+            "demo": "Run marketplace, kiosk and a virtual printer on this machine, until Ctrl-C.",
+        },
+        "demo.fleet_commands": {
+            "fleet": "Run simulated corners against a marketplace and print what it answered.",
+        },
+        "demo.sample_commands": {
+            "sample": "Write a catalogue feed: the same bytes for the same number and seed.",
+        },
+    },
+    line="Point of sale for refurbished electronics: kiosk, slip, marketplace.",
+    groups=(kiosk, marketplace, slip, sync),
+)
+comptoir = click.version_option(package_name="comptoir")(comptoir)
 
 
 def main() -> None:
@@ -142,23 +189,6 @@ def main() -> None:
 def _fail(sentence: str) -> None:
     click.echo(f"comptoir: {' '.join(sentence.splitlines()[:1])}", err=True)
     sys.exit(1)
-
-
-def _raw_public_key(content: bytes) -> bytes:
-    if len(content) == 32:
-        return content
-    if content.startswith(b"-----"):
-        try:
-            return load_pem_public_key(content).public_bytes_raw()  # type: ignore[union-attr]  # other kinds have no raw form
-        except (ValueError, AttributeError):
-            raise Invalid("not an Ed25519 public key") from None
-    try:
-        raw = bytes.fromhex(content.decode("ascii"))
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
-        raise Invalid("not an Ed25519 public key")
-    return raw
 
 
 if __name__ == "__main__":

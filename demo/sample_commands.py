@@ -9,11 +9,11 @@ import click
 from demo.sample import write_feed
 
 
-@click.command()
+@click.command("sample")
 @click.option("--listings", required=True, type=click.IntRange(1, 5_000_000))
 @click.option("--seed", default=1, show_default=True, type=int)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
-def sample(listings: int, seed: int, out: Path) -> None:
+def sample_command(listings: int, seed: int, out: Path) -> None:
     """Write a catalogue feed: the same bytes for the same number and seed."""
     write_feed(out, listings=listings, seed=seed)
     click.echo(f"{listings:,} listings in {out}")

@@ -1,4 +1,4 @@
-"""`comptoir marketplace …`: set the central app up, fill it, publish, enrol, serve."""
+"""`comptoir marketplace init · serve`: set the central app up and serve it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from marketplace import tallies
-from marketplace.feeds import commands as feed_commands
-from marketplace.fleet import commands as fleet_commands
 from marketplace.installation import DIRECTORY_VARIABLE, create_installation, keys_path, opened, sync_path
-from marketplace.keys import directory_option, keys, root_keys_option, threshold_option
-from marketplace.publishing import commands as publishing_commands
+from marketplace.keys import directory_option, root_keys_option, threshold_option
 from pos import clock
 from pos.privacy import advice, open_to_others
 from sync.addresses import Host, WebAddress, bracketed
@@ -33,15 +30,7 @@ HEAD_BYTES = 2**14
 STOP_S = 2
 
 
-@click.group("marketplace")
-def marketplace() -> None:
-    """The central app: feeds, publishing, slips, orders, fleet."""
-
-
-marketplace.add_command(keys)
-
-
-@marketplace.command("init")
+@click.command("init")
 @directory_option
 @click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
 @click.option(
@@ -61,7 +50,7 @@ def init_command(directory: Path, database: str | None, public_url: str, root_ke
     click.echo(f"console password (shown once): {password}")
 
 
-@marketplace.command("serve")
+@click.command("serve")
 @directory_option
 @click.option("--host", default="127.0.0.1", show_default=True, type=Host())
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
@@ -96,22 +85,3 @@ def _refuse_taken_port(host: str, port: int) -> None:
     """Raise OSError when somebody listens there: the server's workers share their port, and would share it with a stranger."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     socket.create_server((host, port), family=family).close()
-
-
-for command in (
-    feed_commands.import_command,
-    fleet_commands.enrol_command,
-    fleet_commands.devices_command,
-    fleet_commands.confirm_command,
-    fleet_commands.refuse_command,
-    fleet_commands.revoke_command,
-    fleet_commands.gaps_command,
-    publishing_commands.publish_command,
-    publishing_commands.trial_command,
-    publishing_commands.promote_command,
-    publishing_commands.halt_command,
-    publishing_commands.rollback_command,
-    publishing_commands.ring_command,
-    publishing_commands.sweep_command,
-):
-    marketplace.add_command(command)

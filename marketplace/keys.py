@@ -24,11 +24,11 @@ threshold_option = click.option(
 
 
 @click.group("keys")
-def keys() -> None:
+def keys_command() -> None:
     """The keys by which kiosks know HQ."""
 
 
-@keys.command("init")
+@keys_command.command("init")
 @directory_option
 @root_keys_option
 @threshold_option
@@ -39,7 +39,7 @@ def init_command(directory: Path, root_keys: int, threshold: int) -> None:
     click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
 
 
-@keys.command("rotate")
+@keys_command.command("rotate")
 @directory_option
 @click.option(
     "--root-keys",
@@ -58,7 +58,7 @@ def rotate_command(directory: Path, root_keys: Path | None, threshold: int | Non
         click.echo(f"{name}: version {role['version']}, until {role['expires']}")
 
 
-@keys.command("status")
+@keys_command.command("status")
 @directory_option
 def status_command(directory: Path) -> None:
     """Print who may sign what, and until when what is signed holds."""

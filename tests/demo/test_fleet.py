@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from demo.commands import fleet
 from demo.fleet import Load, run_fleet
+from demo.fleet_commands import fleet_command
 from marketplace import tables
 from marketplace.db import open_engine, reading, rows
 from marketplace.installation import read_installation
@@ -185,7 +185,7 @@ def test_one_json_document_is_printed_on_request(hq: Hq) -> None:
     ("arguments", "said"), [((), "--kiosks and --against are needed"), (("--remove",), "--remove needs --dir")]
 )
 def test_a_call_that_lacks_something_is_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
-    ended = CliRunner().invoke(fleet, arguments)
+    ended = CliRunner().invoke(fleet_command, arguments)
     assert (ended.exit_code, said in ended.output) == (2, True)
 
 

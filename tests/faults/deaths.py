@@ -309,8 +309,8 @@ def main() -> None:
     except (CannotTrace, OSError):
         is_able = False
     # Imported once, here, for every child.
-    for part in ("kiosk", "marketplace"):
-        importlib.import_module(f"{part}.commands")
+    for module in ("comptoir", "kiosk.app", "kiosk.rounds", "marketplace.publishing.commands"):
+        importlib.import_module(module)
 
     answer("ready" if is_able else "unable")
     for work, directory, arguments, watch, kill_at in _orders() if is_able else ():

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from comptoir import kiosk as commands
 from kiosk.app import create_app
-from kiosk.commands import kiosk as commands
 from pos.db import Store, connect, write
 from pos.errors import DiskFull
 from pos.ops import RESERVE, open_kept_ops

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from click.testing import CliRunner
 
-from marketplace.commands import marketplace
+from comptoir import marketplace
 from pos.errors import PosError
 from sync.locks import SERVER_FILE
 from tests.marketplace import world

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from marketplace.commands import marketplace
+from comptoir import marketplace
 from pos.errors import PosError
 
 

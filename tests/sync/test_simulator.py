@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-from demo.commands import fleet
+from demo.fleet_commands import fleet_command
 from demo.simulator.run import Outcome, run_seed
 from demo.simulator.stand_ins import InlineHashing, standing_in
 from pos import clock
@@ -64,7 +64,7 @@ def test_a_planted_bug_is_found(mutation: mutations.Mutation) -> None:
 
 
 def test_the_command_says_what_it_ran() -> None:
-    said = CliRunner().invoke(fleet, ["simulate", "--from", "7", "--seeds", "2", "--steps", "4"])
+    said = CliRunner().invoke(fleet_command, ["simulate", "--from", "7", "--seeds", "2", "--steps", "4"])
     assert (said.exit_code, said.output) == (0, "2 seeds from 7: none failed\n")
 
 
@@ -72,7 +72,7 @@ def test_the_command_prints_a_failing_seed_with_its_history_and_how_to_replay_it
     failing = first_failure(mutations.inbox_without_dedupe)
     assert failing is not None
     with mutations.inbox_without_dedupe():
-        said = CliRunner().invoke(fleet, ["simulate", "--from", str(failing.seed), "--seeds", "1"])
+        said = CliRunner().invoke(fleet_command, ["simulate", "--from", str(failing.seed), "--seeds", "1"])
     assert said.exit_code == 1
     assert f"seed {failing.seed}: {failing.violation}" in said.output
     assert f"comptoir fleet simulate --from {failing.seed} --seeds 1" in said.output

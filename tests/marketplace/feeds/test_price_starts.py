@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace.commands import marketplace
+from comptoir import marketplace
 from marketplace.db import reading
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.price_starts import HEADER

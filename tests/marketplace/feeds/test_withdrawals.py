@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from marketplace.commands import marketplace
+from comptoir import marketplace
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.problems import FeedRefused
 from marketplace.installation import sync_path

@@ -22,7 +22,8 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import files, home, prices, slips, status, visits
 from kiosk.background import start_rounds
-from kiosk.counter import pages as counter
+from kiosk.counter import sessions, table, today
+from kiosk.counter import slips as counter_slips
 from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
@@ -90,7 +91,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(web.refuse_foreign)
     app.after_request(web.add_headers)
     app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
-    for part in (home, browse, skus, media, compare, plans, selections, slips, counter, status):
+    for part in (home, browse, skus, media, compare, plans, selections, slips, status, sessions, today, counter_slips, table):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)

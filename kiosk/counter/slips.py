@@ -1,0 +1,83 @@
+"""One slip at the counter: then and now, its paper, duplicates, and its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from kiosk import files
+from kiosk.counter.sessions import for_clerks
+from kiosk.printing import print_jobs
+from kiosk.slips import canonical, send_qr
+from pos import clock, selections, slips
+from pos.line_facts import Wish
+from pos.selections import Priced
+from pos.slips import Slip
+from shop import web
+
+routes = Blueprint("counter_slips", __name__, url_prefix="/counter/slips")
+
+
+@routes.get("/<number>")
+@for_clerks
+def slip(number: str) -> Response:
+    """Show one slip as it was made, and as it would be priced now."""
+    ops = files.ops()
+    found = slips.slip(ops, canonical(number))
+    jobs = ops.execute(
+        "select copy_no, state, requested_by, requested_at from print_job where number = ? order by copy_no", [found.number]
+    )
+    names = ("copy_no", "state", "requested_by", "requested_at")
+    return web.page(
+        "kiosk/counter/slip.html",
+        slip=found,
+        priced_now=_priced_now(found),
+        jobs=[dict(zip(names, row, strict=True)) for row in jobs],
+        reasons=slips.REASONS,
+    )
+
+
+@routes.get("/<number>/qr.svg")
+@for_clerks
+def slip_qr(number: str) -> Response:
+    """Send the QR code of any slip, for a customer who has no paper."""
+    return send_qr(slips.slip(files.ops(), canonical(number)))
+
+
+@routes.post("/<number>/reprints")
+@for_clerks
+def reprint(number: str) -> Response:
+    """Print another copy of a slip, marked as a duplicate."""
+    found = canonical(number)
+    print_jobs.request_print(files.kiosk(), found, requested_by=g.clerk["clerk_id"], now=clock.now())
+    return web.see_other(f"/counter/slips/{found}")
+
+
+@routes.post("/<number>/void")
+@for_clerks
+def void(number: str) -> Response:
+    """Void a slip for a reason; it stays."""
+    found = canonical(number)
+    with files.ops_store().write() as ops:
+        slips.void_slip(ops, found, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
+    return web.see_other(f"/counter/slips/{found}")
+
+
+def _priced_now(found: Slip) -> Priced:
+    """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
+    catalog = files.catalog()
+    wishes = [(line_no, _wish(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
+    return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=files.corner().time_zone)
+
+
+def _wish(line: dict[str, Any]) -> Wish:
+    listing, plan = line["listing"], line["plan"]
+    return Wish(
+        listing_id=listing["listing_id"] if listing else None,
+        plan_id=plan["plan_id"] if plan else None,
+        option_ids=tuple(option["option_id"] for option in line["options"]),
+        quantity=line["quantity"],
+        acquisition=plan["acquisition"] if plan else "new",
+        seen_cents=listing["all_in_cents"] if listing else None,
+    )

@@ -1,0 +1,43 @@
+"""The counter's first page: today's slips, and how the corner is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, request
+
+from kiosk import files, status
+from kiosk.counter.sessions import for_clerks
+from kiosk.printing import print_jobs
+from kiosk.slips import canonical, printer_state
+from pos import clock, slips
+from shop import web
+
+routes = Blueprint("counter_today", __name__, url_prefix="/counter")
+
+
+@routes.get("/")
+@for_clerks
+def today() -> Response:
+    """Show today's slips and how the corner is."""
+    asked = request.args.get("number", "").strip()
+    if asked:
+        return web.see_other(f"/counter/slips/{canonical(asked)}")
+    start, end = _day(clock.now())
+    found = slips.slips_between(files.ops(), start, end)
+    return web.page(
+        "kiosk/counter/today.html",
+        slips=found,
+        jobs=print_jobs.last_jobs(files.ops(), [slip.number for slip in found]),
+        state=status.describe(),
+        printer=printer_state(),
+    )
+
+
+def _day(now: datetime) -> tuple[str, str]:
+    """Return the first moment of the corner's day and of the next, as UTC texts."""
+    zone = ZoneInfo(files.corner().time_zone)
+    start = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    end = datetime.combine(start.date() + timedelta(days=1), time(), zone)
+    return clock.to_text(start.astimezone(UTC)), clock.to_text(end.astimezone(UTC))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from pos.ops import store_setting
+from tests import world
+from tests.kiosk.counter.conftest import NUMBER
+
+
+def test_a_slip_shows_then_and_now(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update listing set price_cents = 38400 where listing_id = 101")
+
+    page = clerk.get("/counter/slips/35-0001-H").text
+
+    assert "170,00\u00a0€" in page
+    assert 'class="amount up">190,00\u00a0€' in page
+
+
+def test_a_slip_whose_offer_is_gone_shows_what_stands_in(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update stock set quantity = 0 where listing_id = 101")
+
+    assert "partie ; la suivante à 375,00\u00a0€" in clerk.get("/counter/slips/35-0001-H").text
+
+
+def test_voiding_needs_a_reason_and_stays(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    assert clerk.post("/counter/slips/35-0001-H/void").status_code == 400
+    assert clerk.post("/counter/slips/35-0001-H/void", data={"reason": "mistake"}).status_code == 303
+    again = clerk.post("/counter/slips/35-0001-H/void", data={"reason": "test"})
+
+    assert again.status_code == 409
+    assert "Ce bon était déjà annulé." in again.text
+    assert kiosk.ops.read().execute("select clerk_id, reason from slip_void").fetchall() == [("camille", "mistake")]
+    assert "Ce bon est annulé." in clerk.get(f"/slips/{NUMBER}").text
+    assert "annulé" in clerk.get("/counter/").text
+
+
+def test_each_reprint_is_the_next_copy_in_the_clerk_s_name(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "printer", {"host": "127.0.0.1", "port": 1})
+        job = {"number": NUMBER, "copy_no": 0, "printer": "", "state": "confirmed", "requested_by": "customer"}
+        ops.table("print_job").insert({**job, "requested_at": "2026-11-22T14:32:00Z"})
+
+    assert clerk.post("/counter/slips/35-0001-H/reprints").status_code == 303
+
+    row = kiosk.ops.read().execute("select copy_no, state, requested_by from print_job order by copy_no desc").fetchone()
+    assert tuple(row) == (1, "failed", "camille")
+    assert "pas imprimé" in clerk.get("/counter/slips/35-0001-H").text

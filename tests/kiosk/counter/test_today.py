@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from pos.ops import store_setting
+from tests import world
+from tests.kiosk.counter.conftest import NUMBER
+
+
+def test_today_s_slips_are_listed_with_their_paper(clerk: FlaskClient, slip: str) -> None:
+    page = clerk.get("/counter/").text
+
+    assert "1 bon aujourd’hui" in page
+    assert NUMBER in page
+    assert "non demandé" in page
+    assert "Apple iPhone 13 + Série 100 Go" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "french", "english"),
+    [
+        (
+            "replaced",
+            "Un autre appareil est inscrit à la place de cette borne.",
+            "Another device is enrolled in this kiosk’s place.",
+        ),
+        ("rejected", "Le siège a refusé le dernier échange", "HQ refused the last exchange"),
+        ("revoked", "Le siège a retiré cette borne", "HQ has withdrawn this kiosk"),
+        ("stream_forked", "ce registre a été copié ou restauré", "these records were copied or restored"),
+    ],
+)
+def test_what_hq_said_of_this_kiosk_is_said_at_its_counter(
+    clerk: FlaskClient, kiosk: world.Kiosk, code: str, french: str, english: str
+) -> None:
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "sync_faults", {code: "2026-11-22T09:00:00Z"})
+
+    assert french in clerk.get("/counter/").text
+    clerk.post("/language", data={"language": "en"})
+    assert english in clerk.get("/counter/").text
+
+
+def test_yesterday_s_slips_are_found_by_number_only(clerk: FlaskClient, slip: str) -> None:
+    with time_machine.travel(world.NOW + timedelta(days=1), tick=False):
+        clerk.post("/counter/session", data={"clerk": "camille", "pin": world.PIN})
+        assert "0 bon aujourd’hui" in clerk.get("/counter/").text
+        answer = clerk.get("/counter/?number=350001h")
+
+        mistyped = clerk.get("/counter/?number=12345")
+
+    assert answer.headers["Location"] == f"/counter/slips/{NUMBER}"
+    assert mistyped.status_code == 404
+
+
+def test_printer_and_sync_are_said_in_words(clerk: FlaskClient, slip: str) -> None:
+    page = clerk.get("/counter/").text
+
+    assert "Aucune n’est réglée pour ce corner." in page
+    assert "Nous ne savons pas quand il a été reçu." in page
+    assert "1 fait attend le réseau, rien n’est perdu." in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -23,9 +24,8 @@ CHANGES = 5
 
 @pytest.fixture
 def postgres_hq(tmp_path: Path, cluster: Cluster) -> Iterator[Hq]:
-    made = Hq(tmp_path / "hq", cluster.url(cluster.new_database("postgres")))
-    yield made
-    made.close()
+    with cluster.lent_database("postgres") as address, closing(Hq(tmp_path / "hq", address)) as made:
+        yield made
 
 
 def change(connection: Connection, listing_id: int, price_cents: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,22 +70,27 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database(kind: str, request: pytest.FixtureRequest) -> str | None:
+def database(kind: str, request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The address of an empty database; None for SQLite's own place."""
     if kind == "sqlite":
-        return None
+        yield None
+        return
     cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.url(cluster.new_database("postgres"))
+    with cluster.lent_database("postgres") as address:
+        yield address
 
 
 @pytest.fixture
 def hq(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Iterator[Hq]:
     """A marketplace with the small world imported and published, and a device enrolled at Nantes."""
     if kind == "sqlite":
-        made = CopiedHq(request.getfixturevalue("founded"), tmp_path / "hq")
-    else:
-        first: Hq = request.getfixturevalue("founded_on_postgres")
-        cluster: Cluster = request.getfixturevalue("cluster")
-        made = CopiedHq(first, tmp_path / "hq", cluster.url(cluster.new_database(str(first.engine.url.database))))
-    yield made
-    made.close()
+        with closing(CopiedHq(request.getfixturevalue("founded"), tmp_path / "hq")) as made:
+            yield made
+        return
+    first: Hq = request.getfixturevalue("founded_on_postgres")
+    cluster: Cluster = request.getfixturevalue("cluster")
+    with (
+        cluster.lent_database(str(first.engine.url.database)) as address,
+        closing(CopiedHq(first, tmp_path / "hq", address)) as made,
+    ):
+        yield made

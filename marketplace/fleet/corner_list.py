@@ -7,7 +7,7 @@ against the clock and the newest publication of the corner's market and ring. Ea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,9 +128,9 @@ def choices(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-def sort_value(each: dict[str, Any], sort: str) -> str | int:
+def sort_value(corner: Mapping[str, Any], sort: str) -> str | int:
     """Return what a row is sorted by: the keyset's value for the page after it."""
-    value: str | int = each[SORTS[sort][0]]
+    value: str | int = corner[SORTS[sort][0]]
     return value
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
@@ -14,14 +17,29 @@ from pos.errors import Invalid
 pages = Blueprint("devices", __name__, url_prefix="/devices")
 
 
+@dataclass(frozen=True, slots=True)
+class DevicesPage:
+    """The devices that wait to be confirmed, and all that were."""
+
+    waiting: list[dict[str, Any]]
+    devices: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationPage:
+    """A device that may be withdrawn; `highest` is the highest slip counter HQ knows of it."""
+
+    device: dict[str, Any]
+    highest: int
+
+
 @pages.get("/")
 def listing() -> str:
     """Show what waits to be confirmed, then every device and how it stands."""
     now = clock.now()
     with reading(marketplace().engine) as connection:
-        waiting = enrolments.requests(connection, now=now)
-        devices = revocations.devices(connection, now=now)
-    return render_template("marketplace/fleet/devices.html", waiting=waiting, devices=devices)
+        page = DevicesPage(enrolments.requests(connection, now=now), revocations.devices(connection, now=now))
+    return render_template("marketplace/fleet/devices.html", page=page)
 
 
 @pages.post("/<key_id>/confirmation")
@@ -44,7 +62,7 @@ def revocation_form(key_id: str) -> str:
     with reading(marketplace().engine) as connection:
         device = revocations.device(connection, key_id)
         highest = revocations.highest_counter(connection, device["corner_id"], key_id)
-    return render_template("marketplace/fleet/revocation.html", device=device, highest=highest)
+    return render_template("marketplace/fleet/revocation.html", page=RevocationPage(device, highest))
 
 
 @pages.post("/<key_id>/revocation")

@@ -3,67 +3,146 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from flask import Blueprint, render_template, request
 
 from marketplace.db import reading
 from marketplace.fleet import corner_list, picture
-from marketplace.fleet.corner_list import SORTS, STATES, View
+from marketplace.fleet.corner_list import STATES
 from marketplace.fleet.enrolments import VALID_MINUTES, start_enrolment
 from marketplace.fleet.picture import Group
-from marketplace.fleet.standings import KEPT, fold
+from marketplace.fleet.standings import KEPT
+from marketplace.fleet.views import PRINTERS, Asked, link, read_asked
 from marketplace.web import marketplace
 from pos import clock
 from sync.faults import FAULTS, Severity, severity
 from sync.heads import RINGS
-from sync.heartbeats import CODE
 
-LONGEST = 80
 SILENCES_S = (900, 3600, 86_400, 604_800)
-PRINTERS = ("ok", "fault", "offline", "unknown", "none")
-TEXTS = ("market", "ring", "state", "fault", "printer", "software", "words", "silent", "behind", "first", "last", "sort", "way")
 DAYS = 7
 MOST_CHANGES = 60
+CHANGING = ("publication", "line", "ring", "software", "printer", "key_id", "waits")
+"""What a corner says of itself that the list of its changes names."""
 
 pages = Blueprint("fleet", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPage:
+    """The fleet at a glance, by market and ring, and the page of `corners` that is asked for."""
+
+    now: datetime
+    groups: tuple[Group, ...]
+    corners: list[dict[str, Any]]
+    has_more: bool
+    asked: Asked
+    choices: dict[str, Any]
+
+    states: ClassVar[tuple[str, ...]] = STATES[::-1]
+    """The worst first."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many corners are in each state."""
+        counts = Counter(dict.fromkeys(STATES, 0))
+        for group in self.groups:
+            counts.update(group.counts)
+        return counts
+
+    @property
+    def next(self) -> str | None:
+        """The address of the corners after these."""
+        return self.asked.next_link(self.corners[-1]) if self.has_more else None
+
+    def since(self, at: str | None) -> int | None:
+        """Return how many seconds ago `at` (UTC text) was."""
+        return _seconds(self.now, at)
+
+    def squares(self, group: Group, words: Mapping[str, str]) -> Iterator[tuple[str, str, str, int]]:
+        """Yield the state, address, title and number of each square of the picture: hundreds, so put together here."""
+        block = link({}, market=group.market, ring=group.ring).partition("#")[0]
+        for cell in group.cells:
+            (state, _), *_ = by_state = cell.by_state
+            if cell.corner_id:
+                yield state, f"/console/corners/{quote(cell.corner_id)}", f"{cell.first_no} · {cell.name} · {words[state]}", 0
+            else:
+                counts = "".join(f" · {count} {words[name]}" for name, count in by_state)
+                address = f"{block}&first={cell.first_no}&last={cell.last_no}#corners"
+                yield state, address, f"{cell.first_no}–{cell.last_no}{counts}", cell.troubled
+
+
+@dataclass(frozen=True, slots=True)
+class CornerPage:
+    """One corner: how it stands, its devices, its states of the last days, and what came from there."""
+
+    now: datetime
+    corner: dict[str, Any]
+    devices: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    came: Came
+
+    ring_names: ClassVar[tuple[str, ...]] = RINGS
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the corner's device said of itself last."""
+        return next((device["heartbeat"] for device in self.devices if device["key_id"] == self.corner["key_id"]), {})
+
+    @property
+    def days(self) -> Iterator[tuple[str, list[str]]]:
+        """The last days, the newest first, each with its hours in UTC: not heard, heard, heard with a fault; or yet to come."""
+        return _days(self.history, self.now)
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """What changed from each state to the next, the newest first."""
+        return list(_changes(self.history))[::-1][:MOST_CHANGES]
+
+    def since(self, at: str | None) -> int | None:
+        """Return how many seconds ago `at` (UTC text) was."""
+        return _seconds(self.now, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """The newest of what came from a corner."""
+
+    events: list[dict[str, Any]]
+    slips: list[dict[str, Any]]
+    orders: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CodePage:
+    """A one-time code for a corner, good `until` then."""
+
+    corner_id: str
+    code: str
+    until: str
+
+
+@pages.app_template_filter("severity")
+def _severity(code: str) -> int:
+    """Return how bad a fault is, 1 to 3."""
+    return int(severity(code))
 
 
 @pages.get("/fleet")
 def home() -> str:
     """Show the whole fleet at a glance, and the corners asked for."""
-    now = clock.now()
-    view = _read_view()
+    now, asked = clock.now(), read_asked(request.args)
     with reading(marketplace().engine) as connection:
         groups = picture.picture(connection, now)
-        corners, has_more = corner_list.corners(connection, view, now)
-        choices = corner_list.choices(connection)
-    counts = Counter(dict.fromkeys(STATES, 0))
-    for group in groups:
-        counts.update(group.counts)
-    asked = {name: text for name in TEXTS if (text := request.args.get(name, "").strip()[:LONGEST])}
-    return render_template(
-        "marketplace/fleet/fleet.html",
-        now=now,
-        since=lambda at: _seconds(now, at),
-        groups=groups,
-        squares=_squares,
-        counts=counts,
-        states=STATES[::-1],
-        worst=severity,
-        corners=corners,
-        next=_link(asked, after=_after(corners[-1], view)) if has_more else None,
-        first=_link(asked) if request.args.get("after") else None,
-        sorted_by=lambda name: _sort_link(asked, view, name),
-        view=view,
-        asked=asked,
-        choices=choices | {"ring": RINGS, "printer": PRINTERS, "silent": SILENCES_S, "fault": sorted(FAULTS)},
-        link=lambda **values: _link(values),
-    )
+        corners, has_more = corner_list.corners(connection, asked.view, now)
+        known = corner_list.choices(connection)
+    choices = {**known, "ring": RINGS, "printer": PRINTERS, "silent": SILENCES_S, "fault": sorted(FAULTS)}
+    page = FleetPage(now, groups, corners, has_more, asked, choices)
+    return render_template("marketplace/fleet/fleet.html", page=page)
 
 
 @pages.get("/corners/<corner_id>")
@@ -72,23 +151,19 @@ def corner(corner_id: str) -> str:
     now = clock.now()
     with reading(marketplace().engine) as connection:
         standing = corner_list.corner(connection, corner_id, now)
-        history = corner_list.history(connection, corner_id, since=clock.to_text(now - KEPT))
-        devices = corner_list.devices(connection, corner_id)
-        return render_template(
-            "marketplace/fleet/corner.html",
+        key_id = standing["key_id"]
+        page = CornerPage(
             now=now,
-            since=lambda at: _seconds(now, at),
             corner=standing,
-            ring_names=RINGS,
-            said=next((each["heartbeat"] for each in devices if each["key_id"] == standing["key_id"]), {}),
-            devices=devices,
-            days=list(_days(history, now)),
-            changes=list(_changes(history))[::-1][:MOST_CHANGES],
-            events=corner_list.events(connection, corner_id, standing["key_id"]) if standing["key_id"] else [],
-            slips=corner_list.slips(connection, corner_id),
-            orders=corner_list.orders(connection, corner_id),
-            worst=severity,
+            devices=corner_list.devices(connection, corner_id),
+            history=corner_list.history(connection, corner_id, since=clock.to_text(now - KEPT)),
+            came=Came(
+                events=corner_list.events(connection, corner_id, key_id) if key_id else [],
+                slips=corner_list.slips(connection, corner_id),
+                orders=corner_list.orders(connection, corner_id),
+            ),
         )
+    return render_template("marketplace/fleet/corner.html", page=page)
 
 
 @pages.post("/corners/<corner_id>/enrolments")
@@ -97,77 +172,7 @@ def enrolments(corner_id: str) -> str:
     now = clock.now()
     code = start_enrolment(marketplace().engine, corner_id, must_confirm=True, now=now)
     until = clock.to_text(now + timedelta(minutes=VALID_MINUTES))
-    return render_template("marketplace/fleet/code.html", code=code, corner_id=corner_id, until=until)
-
-
-def _squares(group: Group, words: dict[str, str]) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the state, address, title and number of each square of the picture: hundreds, so put together here."""
-    block = _link({}, market=group.market, ring=group.ring).partition("#")[0]
-    for cell in group.cells:
-        (state, _), *_ = by_state = cell.by_state
-        if cell.corner_id:
-            yield state, f"/console/corners/{quote(cell.corner_id)}", f"{cell.first_no} · {cell.name} · {words[state]}", 0
-        else:
-            counts = "".join(f" · {count} {words[name]}" for name, count in by_state)
-            address = f"{block}&first={cell.first_no}&last={cell.last_no}#corners"
-            yield state, address, f"{cell.first_no}–{cell.last_no}{counts}", cell.troubled
-
-
-def _read_view() -> View:
-    """Return what the address asks for; what makes no sense is left out, as if it were not asked."""
-    args = request.args
-    view = View(
-        market=_text("market"),
-        ring=_one_of("ring", RINGS),
-        state=_one_of("state", STATES),
-        fault=_text("fault") if CODE.fullmatch(_text("fault")) else "",
-        printer=_one_of("printer", PRINTERS),
-        software=_text("software"),
-        words=fold(_text("words")),
-        silent_s=_whole("silent"),
-        behind=_whole("behind"),
-        first_no=_whole("first"),
-        last_no=_whole("last"),
-        sort=_one_of("sort", tuple(SORTS)) or "trouble",
-        is_reversed=args.get("way") == "back",
-    )
-    value, _, corner_id = args.get("after", "")[: 2 * LONGEST].rpartition("~")
-    is_number = view.sort in ("trouble", "number", "pending")
-    if not corner_id or (is_number and not _is_whole(value)):
-        return view
-    return replace(view, after=(int(value) if is_number else value, corner_id))
-
-
-def _text(name: str) -> str:
-    return request.args.get(name, "").replace("\x00", "").strip()[:LONGEST]
-
-
-def _one_of(name: str, known: Iterable[str]) -> str:
-    text = _text(name)
-    return text if text in known else ""
-
-
-def _whole(name: str) -> int | None:
-    text = _text(name)
-    return int(text) if _is_whole(text) else None
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def _link(asked: dict[str, Any], **values: Any) -> str:
-    """Return the address of a view of the list; the picture above it stays where it is."""
-    return f"/console/fleet?{urlencode({name: value for name, value in {**asked, **values}.items() if value != ''})}#corners"
-
-
-def _sort_link(asked: dict[str, str], view: View, name: str) -> str:
-    is_other_way = view.sort == name and not view.is_reversed
-    return _link(asked, sort=name, way="back" if is_other_way else "")
-
-
-def _after(last: dict[str, Any], view: View) -> str:
-    return f"{corner_list.sort_value(last, view.sort)}~{last['corner_id']}"
+    return render_template("marketplace/fleet/code.html", page=CodePage(corner_id, code, until))
 
 
 def _seconds(now: datetime, at: str | None) -> int | None:
@@ -175,7 +180,6 @@ def _seconds(now: datetime, at: str | None) -> int | None:
 
 
 def _days(history: list[dict[str, Any]], now: datetime) -> Iterator[tuple[str, list[str]]]:
-    """Yield the last days, the newest first, each with its hours in UTC: not heard, heard, heard with a fault; or yet to come."""
     hours: dict[str, str] = {}
     for each in history:
         is_bad = any(severity(code) >= Severity.ACT for code in each["faults"])
@@ -189,13 +193,13 @@ def _days(history: list[dict[str, Any]], now: datetime) -> Iterator[tuple[str, l
 def _changes(history: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield what changed from each state to the next: the field, what it was, what it became."""
     before: dict[str, Any] = {}
-    for each in history:
+    for after in history:
         if before:
-            for name in ("publication", "line", "ring", "software", "printer", "key_id", "waits"):
-                if each[name] != before[name]:
-                    yield {"at": each["at"], "what": name, "was": before[name], "is": each[name]}
-            for code in sorted(set(each["faults"]) ^ set(before["faults"])):
-                yield {"at": each["at"], "what": "fault", "was": None, "is": code, "ended": code in before["faults"]}
+            for name in CHANGING:
+                if after[name] != before[name]:
+                    yield {"at": after["at"], "what": name, "was": before[name], "is": after[name]}
+            for code in sorted(set(after["faults"]) ^ set(before["faults"])):
+                yield {"at": after["at"], "what": "fault", "was": None, "is": code, "ended": code in before["faults"]}
         else:
-            yield {"at": each["at"], "what": "first", "was": None, "is": each["publication"]}
-        before = each
+            yield {"at": after["at"], "what": "first", "was": None, "is": after["publication"]}
+        before = after

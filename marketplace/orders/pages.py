@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -25,11 +26,52 @@ from marketplace.orders.orders import (
 from marketplace.orders.slips import Reading, Waiting, Withdrawn, read_slip
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.errors import Conflict, NotEligible, NotFound, SlipAlreadyVoided, SlipWithdrawn
+from pos.errors import Conflict, NotEligible, NotFound, PosError, SlipAlreadyVoided, SlipWithdrawn
 
 pages = Blueprint("slips", __name__)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SMALL = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlipPage:
+    """A slip as the customer may order it, with what was typed into the form so far and why nothing was ordered yet.
+
+    `fields` maps each field that is not as it should be to a code.
+    """
+
+    slip: Reading
+    lines: list[dict[str, Any]]
+    form: Mapping[str, str]
+    fields: Mapping[str, str]
+    problem: PosError | None
+
+    @property
+    def currency(self) -> str:
+        """The currency of the slip's market."""
+        return str(self.slip.market["currency"])
+
+    @property
+    def can_act(self) -> bool:
+        """Tell whether an order can come of the slip, by an acceptance of something else if need be."""
+        return self.slip.is_orderable or len(self.lines) > 1 or any(line["instead"] for line in self.lines)
+
+    @property
+    def saved_cents(self) -> int:
+        """How much less than on the slip it costs, where all of it can be had."""
+        then = self.slip.totals_then
+        if then is None or not (self.slip.is_valid and self.slip.is_orderable):
+            return 0
+        return max(0, then.total_cents - self.slip.totals.total_cents)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """An order with its frozen facts, for whoever holds its address: name and e-mail only as their owner recognises them."""
+
+    order: dict[str, Any]
+    name: str
+    email: str
 
 
 @pages.get("/")
@@ -47,7 +89,7 @@ def slip(digits: str) -> Response | str | tuple[str, int]:
         return _no_slip(found)
     if found.order_id is not None:
         return see_other("slips.order_page", order_id=found.order_id)
-    return _slip_page(found, {}, {}, problem=None)
+    return _slip_page(found, {}, {}, None)
 
 
 @pages.post("/k/<digits>/claim")
@@ -77,11 +119,9 @@ def order_page(order_id: str) -> str:
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("no such order")
     with reading(marketplace().engine) as connection:
-        found = order(connection, order_id)
-    masked = {"name": masked_name(found["name"]), "email": masked_email(found["email"])}
-    return render_template(
-        "marketplace/orders/order.html", order=found, facts=found["facts"], totals=found["totals"], masked=masked
-    )
+        placed = order(connection, order_id)
+    page = OrderPage(placed, name=masked_name(placed["name"]), email=masked_email(placed["email"]))
+    return render_template("marketplace/orders/order.html", page=page)
 
 
 def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
@@ -92,31 +132,21 @@ def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
 
 
 def _again(
-    digits: str, form: Mapping[str, str], replace: Mapping[int, int], fields: Mapping[str, str], problem: Exception | None
+    digits: str, form: Mapping[str, str], replace: Mapping[int, int], fields: Mapping[str, str], problem: PosError | None
 ) -> tuple[str, int]:
     """Show the slip again with what was typed kept, and why nothing was ordered if somebody tried."""
     with reading(marketplace().engine) as connection:
         found = read_slip(connection, digits, now=clock.now(), replace=replace)
     if not isinstance(found, Reading):
         return _no_slip(found)
-    text = _slip_page(found, form, fields, problem=problem)
+    text = _slip_page(found, form, fields, problem)
     return text, 200 if problem is None else 409 if isinstance(problem, Conflict) else 422
 
 
-def _slip_page(found: Reading, form: Mapping[str, str], fields: Mapping[str, str], *, problem: Any) -> str:
-    lines = [line_facts(line, found.laws) for line in found.lines]
-    return render_template(
-        "marketplace/orders/slip.html",
-        slip=found,
-        lines=lines,
-        totals=found.totals.to_facts(),
-        totals_then=found.totals_then.to_facts() if found.totals_then else None,
-        currency=found.market["currency"],
-        zone=found.corner["time_zone"],
-        form=form,
-        fields=fields,
-        problem=problem,
-    )
+def _slip_page(slip: Reading, form: Mapping[str, str], fields: Mapping[str, str], problem: PosError | None) -> str:
+    lines = [line_facts(line, slip.laws) for line in slip.lines]
+    page = SlipPage(slip=slip, lines=lines, form=form, fields=fields, problem=problem)
+    return render_template("marketplace/orders/slip.html", page=page)
 
 
 def _replacements(values: list[str]) -> dict[int, int]:

@@ -32,6 +32,7 @@ from pos.errors import NotFound, PosError
 from pos.line_facts import Wish
 from pos.ops import open_ops, store_setting
 from pos.selections import add_line, start_selection
+from pos.slip_facts import SlipFacts
 from pos.slips import Device, issue_slip
 from pos.tokens import Token
 from sync.messages import corner_sha256
@@ -80,7 +81,7 @@ class Outbox:
 class Slips:
     """Slips to issue again and again under other keys and numbers: each was issued once by the kiosk's own code."""
 
-    samples: tuple[tuple[dict[str, Any], Token], ...]
+    samples: tuple[tuple[SlipFacts, Token], ...]
 
     def issue(self, corner: Outbox, *, now: datetime) -> None:
         """Record one more slip of `corner`, signed with its key."""
@@ -255,7 +256,7 @@ def _slips(engine: Engine, directory: Path, installation: Installation, market: 
     with reading(engine) as connection:
         document = corner_document(connection, name_of(1), slip_prefix=f"{installation.public_url}/k/")
     key = Ed25519PrivateKey.generate()
-    samples: list[tuple[dict[str, Any], Token]] = []
+    samples: list[tuple[SlipFacts, Token]] = []
     with tempfile.TemporaryDirectory() as folder, closing(Store(replica, durable=False)) as catalog:
         with closing(open_ops(Path(folder) / "ops.db")) as ops:
             with ops.write() as database:
@@ -271,7 +272,7 @@ def _slips(engine: Engine, directory: Path, installation: Installation, market: 
     return Slips(tuple(samples))
 
 
-def _sample(ops: Database, catalog: Database, device: Device, listing_id: int) -> tuple[dict[str, Any], Token]:
+def _sample(ops: Database, catalog: Database, device: Device, listing_id: int) -> tuple[SlipFacts, Token]:
     now = clock.now()
     selection_id = start_selection(ops.execute, now=now)
     add_line(ops.execute, catalog, selection_id, wish=Wish(listing_id=listing_id), now=now)

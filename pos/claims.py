@@ -97,19 +97,6 @@ def new_price_claim(body: Mapping[str, Any], *, today: str, max_age_days: int = 
     return NewPrice(cents=claim["cents"], currency=claim["currency"], source=claim["source"], observed_on=claim["observed_on"])
 
 
-def law_on(laws: Iterable[dict[str, Any]], kind: str, day: str) -> dict[str, Any] | None:
-    """Return the law row of this kind in force on `day` (`YYYY-MM-DD`): valid_from ≤ day < valid_to, or no end.
-
-    Where two overlap the one that began last wins, then the last by law_id.
-    """
-    in_force = [
-        law
-        for law in laws
-        if law["kind"] == kind and law["valid_from"] <= day and (law["valid_to"] is None or day < law["valid_to"])
-    ]
-    return max(in_force, key=lambda law: (law["valid_from"], law["law_id"]), default=None)
-
-
 def _plain(text: str) -> str:
     """Lower case without accents; invisible characters vanish, every other run of signs becomes one space."""
     signs = unicodedata.normalize("NFKD", text.casefold())

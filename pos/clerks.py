@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlite_utils import Database
 
 from pos import clock
-from pos.corners import Corner
+from pos.corners import Clerk, Corner
 from pos.db import Store
 from pos.errors import WrongPin
 from pos.throttle import Throttle, whole_seconds
@@ -51,15 +50,18 @@ def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, now: dateti
     return token
 
 
-def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> dict[str, Any] | None:
+def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> Clerk | None:
     """Return the clerk whose session this is, or None when it is unknown, idle for two minutes or older than twelve hours."""
-    row = ops.execute(
+    session = ops.execute(
         "select clerk_id, started_at, seen_at from clerk_session where token_sha256 = ?", [_digest(token)]
     ).fetchone()
-    # A clock set back makes times lie ahead: by more than the limit they count as too old.
-    if row is None or abs(now - clock.from_text(row[2])) > IDLE or abs(now - clock.from_text(row[1])) > LONGEST_SESSION:
+    if session is None:
         return None
-    return next((each for each in corner.clerks if each["clerk_id"] == row[0]), None)
+    clerk_id, started_at, seen_at = session
+    # A clock set back makes times lie ahead: by more than the limit they count as too old.
+    if abs(now - clock.from_text(seen_at)) > IDLE or abs(now - clock.from_text(started_at)) > LONGEST_SESSION:
+        return None
+    return next((clerk for clerk in corner.clerks if clerk["clerk_id"] == clerk_id), None)
 
 
 def keep_session(ops: Database, token: str, *, now: datetime) -> None:

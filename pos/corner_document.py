@@ -1,4 +1,4 @@
-"""The shape of the corner document: what HQ tells one corner's kiosk of itself, its table and its clerks.
+"""What a corner document must hold (`pos.corners.CornerDocument`), so that every page can show it.
 
 What HQ asks of a corner in a feed is in `marketplace.feeds.shapes`.
 """
@@ -14,14 +14,14 @@ from pos.rows import PartnerRow, wrong_in
 from pos.shapes import Currency, Id, Key, Name, Ring, Shape, TimeZone, Web, Word
 
 
-class Spot(Shape):
+class SpotShape(Shape):
     """A place on the table and the demo device that lies there."""
 
     position: Name
     sku_id: Id
 
 
-class ClerkFact(Shape):
+class ClerkShape(Shape):
     """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
 
     clerk_id: Name
@@ -29,11 +29,11 @@ class ClerkFact(Shape):
     pin_hash: Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
 
 
-Planogram = Annotated[list[Spot], Field(max_length=500)]
-Clerks = Annotated[list[ClerkFact], Field(max_length=500)]
+Planogram = Annotated[list[SpotShape], Field(max_length=500)]
+Clerks = Annotated[list[ClerkShape], Field(max_length=500)]
 
 
-class CornerDocument(Shape):
+class CornerShape(Shape):
     """What one corner's kiosk is told of itself."""
 
     corner_id: Key
@@ -54,7 +54,7 @@ class CornerDocument(Shape):
     clerks: Clerks
 
 
-ENTRIES: dict[str, type[Shape]] = {"planogram": Spot, "clerks": ClerkFact}
+ENTRIES: dict[str, type[Shape]] = {"planogram": SpotShape, "clerks": ClerkShape}
 """The shape of each entry of the lists that go on without one."""
 
 

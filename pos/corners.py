@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from sqlite_utils import Database
 
@@ -20,12 +20,62 @@ JUDGED = "corner_judged"
 """The setting that names the corner document which was judged when it was stored."""
 
 
+class Partner(TypedDict):
+    """The carrier whose store a corner stands in; HQ may send more of it."""
+
+    partner_id: str
+    name: str
+
+
+class Spot(TypedDict):
+    """A place on the table and the demo device that lies there."""
+
+    position: str
+    sku_id: int
+
+
+class Clerk(TypedDict):
+    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
+
+    clerk_id: str
+    name: str
+    pin_hash: str
+
+
+class CornerDocument(TypedDict):
+    """What HQ tells one corner's kiosk of itself, as JSON; `pos.corner_document` judges it. More may stand in it."""
+
+    corner_id: str
+    corner_no: int
+    name: str
+    city: str
+    market: str
+    currency: str
+    tax_included: bool
+    languages: list[str]
+    time_zone: str
+    ring: NotRequired[str]
+    phone: str
+    paper_mm: int
+    slip_prefix: str
+    partner: Partner
+    planogram: list[Spot]
+    clerks: list[Clerk]
+
+
+class CheckedSpot(Spot):
+    """A place on the table with its last check: `state` is "present", "missing" or "unknown"."""
+
+    state: str
+    clerk_id: str | None
+    checked_at: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corner:
     """A corner document, read.
 
-    `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL;
-    `planogram` rows are `{"position", "sku_id"}`; `clerks` carry `pin_hash`.
+    `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL.
     """
 
     corner_id: str
@@ -41,9 +91,9 @@ class Corner:
     phone: str
     paper_mm: int
     slip_prefix: str
-    partner: dict[str, Any]
-    planogram: tuple[dict[str, Any], ...]
-    clerks: tuple[dict[str, Any], ...]
+    partner: Partner
+    planogram: tuple[Spot, ...]
+    clerks: tuple[Clerk, ...]
 
 
 def read_corner(document: dict[str, Any]) -> Corner:
@@ -52,13 +102,13 @@ def read_corner(document: dict[str, Any]) -> Corner:
     Raises: Invalid with the `field` and the `reason` of anything else that a page could not show.
     """
     # pydantic is not for commands that know no corner.
-    from pos.corner_document import CornerDocument, without_unfit  # noqa: PLC0415 - as above
+    from pos.corner_document import CornerShape, without_unfit  # noqa: PLC0415 - as above
     from pos.rows import wrong_in  # noqa: PLC0415 - as above
 
     document = without_unfit(document)
-    for field, reason in wrong_in(CornerDocument, document):
+    for field, reason in wrong_in(CornerShape, document):
         raise Invalid(f"{field}: {reason}", field=field, reason=reason)
-    return _corner_of(document)
+    return _corner_of(cast(CornerDocument, document))
 
 
 def store_corner(ops: Database, document: dict[str, Any]) -> None:
@@ -78,7 +128,7 @@ def _name_of(text: str) -> str:
     return f"{EDITION} {hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _corner_of(document: dict[str, Any]) -> Corner:
+def _corner_of(document: CornerDocument) -> Corner:
     return Corner(
         corner_id=document["corner_id"],
         corner_no=document["corner_no"],
@@ -133,16 +183,19 @@ def _read_text(text: str, judged: str) -> Corner:
     return _corner_of(document) if judged == json.dumps(_name_of(text)) else read_corner(document)
 
 
-def demo_devices(ops: Database, corner: Corner) -> list[dict[str, Any]]:
-    """Return each position of the planogram with its last check: `state` is "present", "missing" or "unknown"."""
+def demo_devices(ops: Database, corner: Corner) -> list[CheckedSpot]:
+    """Return each position of the planogram with its last check; one of another device than lies there now does not count."""
     checks = {
-        (position, sku_id): {"state": state, "clerk_id": clerk_id, "checked_at": checked_at}
+        (position, sku_id): (state, clerk_id, checked_at)
         for position, sku_id, state, clerk_id, checked_at in ops.execute(
             "select position, sku_id, state, clerk_id, checked_at from demo_check"
         )
     }
-    unknown = {"state": "unknown", "clerk_id": None, "checked_at": None}
-    return [{**spot, **checks.get((spot["position"], spot["sku_id"]), unknown)} for spot in corner.planogram]
+    spots: list[CheckedSpot] = []
+    for spot in corner.planogram:
+        state, clerk_id, checked_at = checks.get((spot["position"], spot["sku_id"]), ("unknown", None, None))
+        spots.append({**spot, "state": state, "clerk_id": clerk_id, "checked_at": checked_at})
+    return spots
 
 
 def check_demo_device(ops: Database, corner: Corner, position: str, *, state: str, clerk_id: str, now: datetime) -> None:

@@ -5,11 +5,25 @@ Invariant: deposit + every instalment = cash price, to the cent, so the rate rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypedDict, cast
 
+from pos.laws import CreditLaw
 from pos.totals import instalments
+
+
+class CreditFacts(TypedDict):
+    """`CreditNotice` as the JSON object frozen in slips and orders."""
+
+    cash_price_cents: int
+    deposit_cents: int
+    credit_cents: int
+    rate_bp: int
+    months: int
+    instalment_cents: int
+    last_instalment_cents: int
+    total_due_cents: int
+    sentence: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +43,12 @@ class CreditNotice:
     total_due_cents: int
     sentence: dict[str, str]
 
-    def to_facts(self) -> dict[str, Any]:
+    def to_facts(self) -> CreditFacts:
         """Return the notice as the JSON object frozen in a slip."""
-        return asdict(self)
+        return cast(CreditFacts, asdict(self))
 
 
-def credit_notice(device_cents: int, deposit_cents: int, months: int, *, law_body: Mapping[str, Any]) -> CreditNotice | None:
+def credit_notice(device_cents: int, deposit_cents: int, months: int, *, law_body: CreditLaw) -> CreditNotice | None:
     """Return the notice for a device of this price after discount (`pos.totals.device_price_cents`).
 
     None when nothing is lent: no instalments, or a deposit that covers the device. `law_body` is that of the

@@ -123,7 +123,7 @@ def _reasons(body: Mapping[str, Any], *, device_cents: int | None, devices: int,
     if device_cents is None:
         return tuple(reasons)
     terms = PlanTerms.from_body(body)
-    if not (terms.device_discount_cents or terms.refund_cents or terms.instalment_months):
+    if not terms.has_advantage:
         # A plan alone limits nothing: the device beside it is bought as if there were no plan.
         reasons.append(Reason(code="no_device_discount", data={}))
         return tuple(reasons)

@@ -65,7 +65,7 @@ def options(database: Database, *, category_id: str | None, has_device: bool, ha
     return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
 
 
-def law(database: Database, kind: str, day: str) -> dict[str, Any] | None:
+def law(database: Database, kind: str, day: str) -> Any:
     """Return the body of the law of this kind in force on `day` (`YYYY-MM-DD`), or None where the market has none."""
     row = database.execute(
         """

@@ -12,14 +12,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
 from pos.eligibility import ACQUISITIONS, Eligibility, PlanLine, check_selection
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
-from pos.line_facts import Wish, chosen_options, line_facts
+from pos.line_facts import LineFacts, Wish, chosen_options, line_facts
 from pos.offers import Offer
 from pos.throttle import Execute
 from pos.tokens import MAX_LINES, MangledToken, Token
@@ -32,16 +32,18 @@ MOST_UNITS = 9
 class PricedLine:
     """A line with today's facts. `state`: "ok", "changed" (`seen_cents` differs) or "gone" (then `instead` may hold an offer).
 
-    `answer` tells whether its plan is open to it; None without a plan, or when the line is gone.
+    A line that is gone has no `facts`, `figures` nor `totals`. `answer` tells whether its plan is open to it; None without a
+    plan, or when the line is gone.
     """
 
     line_no: int
     wish: Wish
-    state: str
+    state: Literal["ok", "changed", "gone"]
     offer: Offer | None
     instead: Offer | None
-    facts: dict[str, Any]
-    totals: Totals | None
+    facts: LineFacts | None = None
+    figures: Line | None = None
+    totals: Totals | None = None
     answer: Eligibility | None = None
 
     @property
@@ -265,10 +267,9 @@ def price(
 ) -> Priced:
     """Return numbered wishes at today's prices, as a selection of that id would show them in a corner of that `zone`."""
     lines = _answered(catalog, tuple(_priced_lines(catalog, wishes, now, zone)))
-    present = [line for line in lines if line.totals is not None]
     shown = [[line.line_no, line.state, line.facts] for line in lines]
     fingerprint = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
-    totals = selection_totals(Line.from_slip(line.facts) for line in present)
+    totals = selection_totals(line.figures for line in lines if line.figures is not None)
     return Priced(selection_id=selection_id, lines=lines, totals=totals, fingerprint=fingerprint)
 
 
@@ -307,10 +308,18 @@ def _priced_line(catalog: Database, line_no: int, wish: Wish, now: datetime, *, 
         facts = line_facts(catalog, wish, offer, now=now, zone=zone)
     except (ListingGone, NotFound) as problem:
         instead = _instead(catalog, replace(wish, quantity=wish.quantity + earlier), problem)
-        return PricedLine(line_no=line_no, wish=wish, state="gone", offer=None, instead=instead, facts={}, totals=None)
-    state = "changed" if offer and wish.seen_cents not in (None, offer.all_in_cents) else "ok"
-    totals = line_totals(Line.from_slip(facts))
-    return PricedLine(line_no=line_no, wish=wish, state=state, offer=offer, instead=None, facts=facts, totals=totals)
+        return PricedLine(line_no=line_no, wish=wish, state="gone", offer=None, instead=instead)
+    figures = Line.from_slip(facts)
+    return PricedLine(
+        line_no=line_no,
+        wish=wish,
+        state="changed" if offer and wish.seen_cents not in (None, offer.all_in_cents) else "ok",
+        offer=offer,
+        instead=None,
+        facts=facts,
+        figures=figures,
+        totals=line_totals(figures),
+    )
 
 
 def _check_eligible(priced: Priced, line_no: int) -> None:

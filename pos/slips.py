@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlite_utils import Database
 
 from pos import clock, outbox, tokens
-from pos.catalog import publication
-from pos.corners import Corner, zone_of
 from pos.corners import corner as corner_of
+from pos.corners import zone_of
 from pos.db import snapshot
 from pos.errors import (
     Conflict,
@@ -35,18 +34,26 @@ from pos.errors import (
     SlipNotFound,
     TooManySlips,
 )
+from pos.line_facts import LineFacts
 from pos.ops import setting
-from pos.plans import law
 from pos.prices import in_force_since
 from pos.selections import Priced, priced_selection
+from pos.slip_facts import VALIDITY_HOURS, SlipFacts, slip_facts
 from pos.slip_proofs import check_slip
 from pos.tokens import Token, TokenLine
 
-VALIDITY_HOURS = 336
 KEY_BYTES = 32
 MOST_A_MINUTE = 200
 """Slips from the customers' screens: a hand taps a tenth of it, and a program at the screen does not fill the disk by night."""
 REASONS = ("mistake", "duplicate", "customer_request", "test")
+
+
+class Void(TypedDict):
+    """Who voided a slip, for which of `REASONS`, and when."""
+
+    clerk_id: str
+    reason: str
+    voided_at: str
 
 
 class SelectionChanged(Conflict):
@@ -70,10 +77,10 @@ class Slip:
     number: str
     selection_id: str
     token: bytes
-    facts: dict[str, Any]
+    facts: SlipFacts
     issued_at: str
     valid_until: str
-    void: dict[str, str] | None
+    void: Void | None
 
     @property
     def digits(self) -> str:
@@ -142,7 +149,7 @@ def _issue(
         _check_pace(ops, most_a_minute, now=now)
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
-    facts = _facts(catalog, corner, priced, counter, issued, language=language)
+    facts = slip_facts(catalog, corner, priced, counter=counter, issued=issued, language=language)
     token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now))
     signed = tokens.encode(token, device.private_key)
     row = {
@@ -272,38 +279,7 @@ def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     return last[0] or 0, last[1]
 
 
-def _facts(catalog: Database, corner: Corner, priced: Priced, counter: int, issued: datetime, *, language: str) -> dict[str, Any]:
-    day = clock.local_day(issued, corner.time_zone)
-    guarantee, withdrawal = law(catalog, "legal_guarantee", day), law(catalog, "withdrawal", day)
-    return {
-        "format": 1,
-        "number": tokens.slip_number(corner.corner_no, counter),
-        "market": corner.market,
-        "currency": corner.currency,
-        "tax_included": corner.tax_included,
-        "language": language,
-        "publication": publication(catalog),
-        "issued_at": clock.to_text(issued),
-        "valid_until": clock.to_text(issued + timedelta(hours=VALIDITY_HOURS)),
-        "corner": {
-            "corner_id": corner.corner_id,
-            "corner_no": corner.corner_no,
-            "name": corner.name,
-            "city": corner.city,
-            "phone": corner.phone,
-            "time_zone": corner.time_zone,
-        },
-        "partner": corner.partner,
-        "lines": [line.facts for line in priced.lines],
-        "totals": priced.totals.to_facts(),
-        "guarantees": {
-            "legal_months": guarantee["months"] if guarantee else None,
-            "withdrawal_days": withdrawal["days"] if withdrawal else None,
-        },
-    }
-
-
-def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime, *, clock_quality: int) -> Token:
+def _token(facts: SlipFacts, device: Device, counter: int, issued: datetime, *, clock_quality: int) -> Token:
     return Token(
         clock_quality=clock_quality,
         # Selections are composed on the customer's screen; the counter only reprints and voids.
@@ -321,7 +297,7 @@ def _token(facts: dict[str, Any], device: Device, counter: int, issued: datetime
     )
 
 
-def _token_line(line: dict[str, Any]) -> TokenLine:
+def _token_line(line: LineFacts) -> TokenLine:
     return TokenLine(
         listing_id=line["listing"]["listing_id"] if line["listing"] else 0,
         plan_id=line["plan"]["plan_id"] if line["plan"] else 0,

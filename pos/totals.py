@@ -7,18 +7,15 @@ Kiosk, paper and marketplace call these functions on the same frozen facts. Inva
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypedDict
 
 from pos.errors import Invalid
+from pos.figures import Figures, as_json, check_whole, list_of, names_of
 
 HORIZON_MONTHS = 24
 """Anything monthly is totalled over at least two years, so that offers with and without commitment compare."""
-
-MOST_MONTHS = 120
-"""Longest duration accepted in terms: facts come from devices, and a hostile one must not make us count for ever."""
 
 LEAST_DEVICE_CENTS = 100
 """A discount never brings a device below 1.00."""
@@ -26,32 +23,47 @@ LEAST_DEVICE_CENTS = 100
 FULL_BP = 10_000
 
 
-class _Facts:
-    """Whole numbers that travel as a JSON object with exactly the fields of the class. Raises: Invalid."""
+class PlanTermsFacts(TypedDict):
+    """`PlanTerms` as the JSON object frozen in slips."""
 
-    __slots__ = ()
-    _may_be_none: ClassVar[frozenset[str]] = frozenset()
+    monthly_cents: int
+    promo_monthly_cents: int | None
+    promo_months: int
+    commitment_months: int
+    activation_cents: int
+    exit_fee_cents: int
+    device_discount_cents: int
+    min_device_cents: int
+    refund_cents: int
+    instalment_months: int
+    deposit_cents: int
 
-    def to_facts(self) -> dict[str, Any]:
-        """Return the JSON object `from_facts` reads back."""
-        kind: type = type(self)
-        return {name: _to_json(getattr(self, name)) for name in _names(kind)}
 
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_facts` made: every field and no other. Raises: Invalid."""
-        return cls(**_exactly(cls, facts))
+class OptionTermsFacts(TypedDict):
+    """`OptionTerms` as the JSON object frozen in slips."""
 
-    def _check_numbers(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if value is None and name in self._may_be_none:
-                continue
-            _check_whole(name, value)
+    one_off_cents: int
+    monthly_cents: int
+    commitment_months: int
+
+
+class TotalsFacts(TypedDict):
+    """`Totals` as the JSON object frozen in slips and orders, whole and of each line."""
+
+    due_today_cents: int
+    refund_cents: int
+    monthly_now_cents: int
+    monthly_later_cents: int
+    promo_months: int
+    horizon_months: int
+    total_cents: int
+    total_after_refund_cents: int
+    commitment_months: int
+    instalments: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanTerms(_Facts):
+class PlanTerms(Figures):
     """The figures of a plan: cents tax included where the market says so, durations in months.
 
     `device_*`, `refund_cents`, `instalment_months` and `deposit_cents` count only with a device on the same line.
@@ -72,12 +84,12 @@ class PlanTerms(_Facts):
     _may_be_none: ClassVar[frozenset[str]] = frozenset({"promo_monthly_cents"})
 
     def __post_init__(self) -> None:
-        self._check_numbers(*_names(PlanTerms))
+        self.check_numbers(*names_of(PlanTerms))
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> PlanTerms:
-        """Read the terms among the other fields of a plan row. Raises: Invalid."""
-        return cls(**_among(cls, body))
+    def to_facts(self) -> PlanTermsFacts:
+        """Return the JSON object `from_facts` reads back."""
+        facts: PlanTermsFacts = as_json(self)
+        return facts
 
     def monthly_in(self, month: int) -> int:
         """Return what the plan costs in `month`, counted from 1: promo months first, then the regular price."""
@@ -88,6 +100,11 @@ class PlanTerms(_Facts):
     def alone(self) -> PlanTerms:
         """Return the same plan without its advantages for a device."""
         return replace(self, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
+
+    @property
+    def has_advantage(self) -> bool:
+        """Tell whether the plan gives anything for a device on its line: a discount, a refund, instalments."""
+        return bool(self.device_discount_cents or self.refund_cents or self.instalment_months)
 
     def discount_on(self, device_cents: int) -> int:
         """Return what the plan takes off a device of this all-in price."""
@@ -104,7 +121,7 @@ class PlanTerms(_Facts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptionTerms(_Facts):
+class OptionTerms(Figures):
     """The figures of an option: repair, insurance, data, accessory."""
 
     one_off_cents: int
@@ -112,16 +129,16 @@ class OptionTerms(_Facts):
     commitment_months: int
 
     def __post_init__(self) -> None:
-        self._check_numbers(*_names(OptionTerms))
+        self.check_numbers(*names_of(OptionTerms))
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> OptionTerms:
-        """Read the terms among the other fields of an option row. Raises: Invalid."""
-        return cls(**_among(cls, body))
+    def to_facts(self) -> OptionTermsFacts:
+        """Return the JSON object `from_facts` reads back."""
+        facts: OptionTermsFacts = as_json(self)
+        return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line(_Facts):
+class Line:
     """One line of a selection; `device_cents` is all-in (price and shipping) for one unit, as are plan and options."""
 
     quantity: int
@@ -129,24 +146,12 @@ class Line(_Facts):
     plan: PlanTerms | None
     options: tuple[OptionTerms, ...]
 
-    _may_be_none: ClassVar[frozenset[str]] = frozenset({"device_cents"})
-
     def __post_init__(self) -> None:
-        self._check_numbers("quantity", "device_cents")
+        check_whole("quantity", self.quantity)
+        if self.device_cents is not None:
+            check_whole("device_cents", self.device_cents)
         if self.quantity < 1:
             raise Invalid("quantity is at least 1")
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Line:
-        """Read what `to_facts` made. Raises: Invalid."""
-        values = _exactly(cls, facts)
-        plan = values["plan"]
-        return cls(
-            quantity=values["quantity"],
-            device_cents=values["device_cents"],
-            plan=None if plan is None else PlanTerms.from_facts(plan),
-            options=tuple(OptionTerms.from_facts(option) for option in _list("options", values["options"])),
-        )
 
     @classmethod
     def from_slip(cls, line: Mapping[str, Any]) -> Line:
@@ -157,14 +162,14 @@ class Line(_Facts):
                 quantity=line["quantity"],
                 device_cents=None if listing is None else listing["all_in_cents"],
                 plan=None if plan is None else PlanTerms.from_facts(plan["terms"]),
-                options=tuple(OptionTerms.from_facts(option["terms"]) for option in _list("options", line["options"])),
+                options=tuple(OptionTerms.from_facts(option["terms"]) for option in list_of("options", line["options"])),
             )
         except (KeyError, TypeError) as error:
             raise Invalid(f"not a line of a slip: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Totals(_Facts):
+class Totals(Figures):
     """What a line or a selection costs.
 
     `total_cents` = due today + every month of each line's own horizon, before conditional refunds;
@@ -184,18 +189,17 @@ class Totals(_Facts):
     instalments: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        self._check_numbers(*(name for name in _names(Totals) if name not in {"instalments", "total_after_refund_cents"}))
-        for cents in self.instalments:
-            _check_whole("instalments", cents)
+        self.check_numbers(*(name for name in names_of(Totals) if name not in {"instalments", "total_after_refund_cents"}))
+        for cents in list_of("instalments", self.instalments):
+            check_whole("instalments", cents)
         after = self.total_after_refund_cents  # below zero when a refund exceeds a small total
         if type(after) is not int or after != self.total_cents - self.refund_cents:
             raise Invalid("total_after_refund_cents is total_cents less refund_cents")
 
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Totals:
-        """Read what `to_facts` made. Raises: Invalid."""
-        values = _exactly(cls, facts)
-        return cls(**{**values, "instalments": tuple(_list("instalments", values["instalments"]))})
+    def to_facts(self) -> TotalsFacts:
+        """Return the JSON object `from_facts` reads back."""
+        facts: TotalsFacts = as_json(self)
+        return facts
 
 
 def device_price_cents(line: Line) -> int:
@@ -246,8 +250,8 @@ def instalments(amount_cents: int, months: int) -> list[int]:
     The equal part is rounded up as lenders do (898.00 over 36: 24.95, last 24.75), or down where rounding up
     would leave nothing for the last month. Source: reference/domain.md §3, credit.
     """
-    _check_whole("amount_cents", amount_cents)
-    _check_whole("instalment_months", months)
+    check_whole("amount_cents", amount_cents)
+    check_whole("instalment_months", months)
     if months < 1:
         raise Invalid("instalment_months is at least 1")
     equal = -(-amount_cents // months)
@@ -263,7 +267,7 @@ def early_exit_cents(plan: PlanTerms, *, after_month: int, with_device: bool, ra
     device (`PlanTerms.subsidises`), else not at all. Device instalments are a separate debt and are not counted.
     The rate is a ceiling, so its part is rounded down.
     """
-    _check_whole("after_month", after_month)
+    check_whole("after_month", after_month)
     remaining = range(after_month + 1, plan.commitment_months + 1)
     in_full = sum(plan.monthly_in(month) for month in remaining if month <= from_month)
     at_rate = sum(plan.monthly_in(month) for month in remaining if month > from_month)
@@ -347,41 +351,3 @@ def _device_instalments(line: Line) -> list[int]:
         return []
     rest = device_price_cents(line) - line.plan.deposit_cents
     return instalments(rest, line.plan.instalment_months) if rest > 0 else []
-
-
-@cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls))
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_to_json(item) for item in value]
-    return value.to_facts() if isinstance(value, _Facts) else value
-
-
-def _exactly(cls: type, facts: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(facts, Mapping) or set(facts) != set(_names(cls)):
-        raise Invalid(f"not the facts of {cls.__name__}")
-    return dict(facts)
-
-
-def _among(cls: type, body: Mapping[str, Any]) -> dict[str, Any]:
-    missing = [name for name in _names(cls) if name not in body]
-    if missing:
-        raise Invalid(f"missing {', '.join(missing)}")
-    return {name: body[name] for name in _names(cls)}
-
-
-def _list(name: str, value: Any) -> Sequence[Any]:
-    if not isinstance(value, list | tuple):
-        raise Invalid(f"{name} is not a list")
-    return value
-
-
-def _check_whole(name: str, value: Any) -> None:
-    # JSON true is an int to Python, and 1.0 equals 1: neither is an amount.
-    if type(value) is not int or value < 0:
-        raise Invalid(f"{name} is not a whole number of zero or more")
-    if name.endswith("_months") and value > MOST_MONTHS:
-        raise Invalid(f"{name} is at most {MOST_MONTHS}")

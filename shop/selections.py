@@ -16,7 +16,6 @@ from pos.line_facts import Wish
 from pos.months import runs
 from pos.offers import Offer
 from pos.selections import Priced
-from pos.totals import Line
 from shop import door, web
 
 routes = Blueprint("selections", __name__)
@@ -177,7 +176,7 @@ def _is_uneven(months: list[dict[str, int]]) -> bool:
 
 def _months(priced: Priced) -> list[dict[str, int]]:
     """Return the coming months as columns of a chart: cents, and heights in percent of the dearest month."""
-    lines = [Line.from_slip(line.facts) for line in priced.lines if line.totals is not None]
+    lines = [line.figures for line in priced.lines if line.figures is not None]
     due = totals.schedule(lines, priced.totals.horizon_months)[1:]
     most = max(due, default=0)
     return [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
@@ -11,7 +9,7 @@ from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
 from kiosk.slips import canonical, send_qr
 from pos import clock, selections, slips
-from pos.line_facts import Wish
+from pos.line_facts import wish_of
 from pos.selections import Priced
 from pos.slips import Slip
 from shop import web
@@ -67,17 +65,5 @@ def void(number: str) -> Response:
 def _priced_now(found: Slip) -> Priced:
     """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
     catalog = files.catalog()
-    wishes = [(line_no, _wish(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
+    wishes = [(line_no, wish_of(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
     return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=files.corner().time_zone)
-
-
-def _wish(line: dict[str, Any]) -> Wish:
-    listing, plan = line["listing"], line["plan"]
-    return Wish(
-        listing_id=listing["listing_id"] if listing else None,
-        plan_id=plan["plan_id"] if plan else None,
-        option_ids=tuple(option["option_id"] for option in line["options"]),
-        quantity=line["quantity"],
-        acquisition=plan["acquisition"] if plan else "new",
-        seen_cents=listing["all_in_cents"] if listing else None,
-    )

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -19,7 +18,8 @@ from PIL import Image, ImageDraw
 
 from kiosk.printing import qr
 from kiosk.printing.letters import encoded, printable
-from kiosk.printing.slip_text import Code, Gap, Logo, Rule, Size, Text, blocks
+from kiosk.printing.slip_text import Block, Code, Logo, Rule, Size, Space, Text, blocks
+from pos.slip_facts import SlipFacts
 
 WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
 """Printable dots at 203 dpi, by width of the paper."""
@@ -38,7 +38,7 @@ _STRIP_ROWS = 192
 _LOGO_DOTS = 64
 
 
-def slip_bytes(facts: Mapping[str, Any], url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
+def slip_bytes(facts: SlipFacts, url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
     """Return what a printer needs to print the slip, cut included; `copy_no` 0 is the original, n prints "DUPLICATA n".
 
     Where the token is too long for a readable code on this paper, the slip says so and leaves the number (printing.md §2.3).
@@ -65,7 +65,7 @@ class _Press:
         self.encoder.hw("INIT")
         self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
 
-    def set_block(self, block: Text | Rule | Gap | Code | Logo, url: str) -> None:
+    def set_block(self, block: Block, url: str) -> None:
         """Set one block."""
         match block:
             case Text():
@@ -73,7 +73,7 @@ class _Press:
             case Rule():
                 self._spacing(30)
                 self._line(("═" if block.is_double else "─") * (self.width_dots // _FONT_A_DOTS))
-            case Gap():
+            case Space():
                 self._raw(bytes([0x1B, 0x4A, block.dots]))
             case Logo():
                 self._picture(_logo())

@@ -5,20 +5,21 @@ Every amount is a frozen fact of the slip or a product of one with its quantity;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import templates
 from pos.claims import kilograms
+from pos.credit import CreditFacts
 from pos.languages import moment, money, money_by_code, number, storage, text_of
+from pos.line_facts import LineFacts, ListingFacts, OptionFacts, PlanFacts, frozen_exit_cents
 from pos.months import plan_spans, runs, spans
-from pos.plans import EXIT_MONTH
+from pos.slip_facts import SlipFacts
 from pos.totals import Line, PlanTerms
 from pos.words import words
 from shop.languages import sentences_of
 
-Facts = Mapping[str, Any]
 Size = Literal["small", "plain", "tall", "big"]
 UNPRINTED = frozenset("₩₪₹")
 """Signs of our currencies that printers of slips lack: paper has the code instead."""
@@ -49,7 +50,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Space:
     """White paper."""
 
     dots: int
@@ -67,10 +68,10 @@ class Logo:
     """The mark."""
 
 
-Block = Text | Rule | Gap | Code | Logo
+Block = Text | Rule | Space | Code | Logo
 
 
-def blocks(facts: Facts, *, language: str, copy_no: int) -> list[Block]:
+def blocks(facts: SlipFacts, *, language: str, copy_no: int) -> list[Block]:
     """Return the whole slip, top to bottom."""
     writer = _Writer(facts, language)
     return [
@@ -86,7 +87,7 @@ def blocks(facts: Facts, *, language: str, copy_no: int) -> list[Block]:
 class _Writer:
     """The facts of one slip in one language."""
 
-    def __init__(self, facts: Facts, language: str) -> None:
+    def __init__(self, facts: SlipFacts, language: str) -> None:
         self.facts = facts
         self.language = language
         self.words = sentences_of("kiosk", language)
@@ -96,31 +97,31 @@ class _Writer:
         """Say where, what this is and is not, which slip, until when."""
         _, corner, partner = self.words.gettext, self.facts["corner"], self.facts["partner"]
         yield Logo()
-        yield Gap(14)
+        yield Space(14)
         yield Text(corner["name"], size="big", align="center", is_bold=True)
         yield Text(f"{partner['name']} · {corner['phone']}", align="center")
-        yield Gap(20)
+        yield Space(20)
         yield from _band(_("RÉCAPITULATIF DE SÉLECTION"))
         if copy_no:
-            yield Gap(10)
+            yield Space(10)
             yield Text(f"DUPLICATA {copy_no}", size="big", align="center", is_bold=True)
-        yield Gap(10)
+        yield Space(10)
         yield Text(_("Ni facture, ni ticket de caisse.\nRien n’a été réglé ici."), align="center")
-        yield Gap(20)
+        yield Space(20)
         yield Text(_("Bon n°"), align="center")
         yield Text(self.facts["number"], size="big", align="center", is_bold=True)
         yield Text(
             _("Valable jusqu’au %(moment)s") % {"moment": self._moment(self.facts["valid_until"])}, align="center", is_bold=True
         )
-        yield Gap(12)
+        yield Space(12)
         yield Rule(is_double=True)
 
-    def line(self, line: Facts) -> Iterator[Block]:
+    def line(self, line: LineFacts) -> Iterator[Block]:
         """Say all of one line: device, plan, options, credit."""
         if line["listing"]:
             yield from self._device(line["listing"], line["quantity"])
         if line["plan"]:
-            yield from self._plan(line)
+            yield from self._plan(line, line["plan"])
         for option in line["options"]:
             yield from self._option(option, line["quantity"])
         if line["credit"]:
@@ -130,7 +131,7 @@ class _Writer:
     def totals(self) -> Iterator[Block]:
         """Say what the selection costs on ordering, by month and over its whole length."""
         _, totals = self.words.gettext, self.facts["totals"]
-        yield Gap(8)
+        yield Space(8)
         yield self._total(_("À la commande"), totals["due_today_cents"])
         due = spans(tuple(Line.from_slip(line) for line in self.facts["lines"]))
         for place, (count, cents) in enumerate(due):
@@ -146,26 +147,26 @@ class _Writer:
         if totals["instalments"]:
             months = self.said.each_month(runs(totals["instalments"]), self.facts["currency"])
             yield Text(_("Dont pour l’appareil : %(months)s.") % {"months": months})
-        yield Gap(8)
+        yield Space(8)
         yield Rule(is_double=True)
 
     def code(self) -> Iterator[Block]:
         """Show the code and say what to do with it."""
         _ = self.words.gettext
-        yield Gap(16)
+        yield Space(16)
         yield Text(_("Commandez depuis votre téléphone"), size="tall", align="center", is_bold=True)
         yield Text(_("Visez ce code avec l’appareil photo."), align="center")
-        yield Gap(8)
+        yield Space(8)
         yield Code(instead=_("Code trop grand pour ce papier : donnez le numéro du bon."))
-        yield Gap(8)
+        yield Space(8)
         yield Text(
             _("Sans appareil photo : appelez le %(phone)s, bon %(number)s.")
             % {"phone": _together(self.facts["corner"]["phone"]), "number": self.facts["number"]},
             align="center",
         )
-        yield Gap(12)
+        yield Space(12)
         yield from _band(_("Prix vérifié en ligne :\nle plus bas des deux s’applique"), size="plain")
-        yield Gap(16)
+        yield Space(16)
 
     def rights(self) -> Iterator[Block]:
         """Say the guarantees and the right to withdraw, where the market's law gives them."""
@@ -178,7 +179,7 @@ class _Writer:
         if guarantees["withdrawal_days"]:
             days = self._days(guarantees["withdrawal_days"])
             yield Text(_("Rétractation : %(days)s pour changer d’avis après une commande en ligne.") % {"days": days})
-        yield Gap(12)
+        yield Space(12)
         yield Rule()
 
     def foot(self) -> Iterator[Block]:
@@ -193,7 +194,7 @@ class _Writer:
         yield Text(_("Prix du catalogue n° %(publication)s. Aucune donnée personnelle.") % facts, size="small", align="center")
         yield Text(_("Le papier thermique pâlit : prenez ce bon en photo."), size="small", align="center")
 
-    def _device(self, listing: Facts, quantity: int) -> Iterator[Block]:
+    def _device(self, listing: ListingFacts, quantity: int) -> Iterator[Block]:
         _ = self.words.gettext
         title = listing["title"] if quantity == 1 else f"{quantity} × {listing['title']}"
         yield Text(title, self._money(listing["all_in_cents"] * quantity), is_bold=True)
@@ -211,10 +212,10 @@ class _Writer:
         else:
             yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, is_detail=True)
         yield Text(self._guarantees(listing), is_detail=True)
-        yield Gap(4)
+        yield Space(4)
         yield Text(" ".join(self._fine_print(listing)), size="small", is_detail=True)
 
-    def _guarantees(self, listing: Facts) -> str:
+    def _guarantees(self, listing: ListingFacts) -> str:
         _, legal = self.words.gettext, self.facts["guarantees"]["legal_months"]
         commercial = self._months(listing["warranty_months"])
         if not legal:
@@ -224,7 +225,7 @@ class _Writer:
             "commercial": commercial,
         }
 
-    def _fine_print(self, listing: Facts) -> Iterator[str]:
+    def _fine_print(self, listing: ListingFacts) -> Iterator[str]:
         _ = self.words.gettext
         if not self.facts.get("tax_included", self.facts["market"] == "fr"):
             yield _("Prix hors taxes locales, calculées en ligne selon l’adresse de livraison.")
@@ -241,12 +242,12 @@ class _Writer:
                 "source": co2["source"],
             }
 
-    def _plan(self, line: Facts) -> Iterator[Block]:
-        _, plan, quantity = self.words.gettext, line["plan"], line["quantity"]
+    def _plan(self, line: LineFacts, plan: PlanFacts) -> Iterator[Block]:
+        _, quantity = self.words.gettext, line["quantity"]
         terms = PlanTerms.from_facts(plan["terms"])
         months = plan_spans(line)
         amount = self._monthly(months[0][1])
-        yield Gap(6)
+        yield Space(6)
         yield Text(f"{'+  ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
         if how_long := self.said.for_how_long(months, self.facts["currency"]):
             yield Text(how_long, is_detail=True)
@@ -261,8 +262,8 @@ class _Writer:
                 self._money(line["totals"]["refund_cents"]),
                 is_detail=True,
             )
-        if terms.commitment_months > EXIT_MONTH:
-            yield Text(_("Partir après 12 mois"), self._money(plan["exit_after_12_cents"] * quantity), is_detail=True)
+        if (leaving := frozen_exit_cents(line)) is not None:
+            yield Text(_("Partir après 12 mois"), self._money(leaving), is_detail=True)
         summary = plan["summary"]
         yield Text(
             _("Résumé du contrat, version %(version)s :\n%(url)s") % {"version": summary["version"], "url": summary["url"]},
@@ -270,10 +271,10 @@ class _Writer:
             is_detail=True,
         )
 
-    def _option(self, option: Facts, quantity: int) -> Iterator[Block]:
+    def _option(self, option: OptionFacts, quantity: int) -> Iterator[Block]:
         _, terms = self.words.gettext, option["terms"]
         name = text_of(option["name"], self.language)
-        yield Gap(6)
+        yield Space(6)
         if terms["one_off_cents"]:
             yield Text(f"+  {name}", self._money(terms["one_off_cents"] * quantity), is_bold=True)
         if terms["monthly_cents"]:
@@ -283,34 +284,33 @@ class _Writer:
         if terms["monthly_cents"]:
             yield Text(self._commitment(terms["commitment_months"]), is_detail=True)
 
-    def _credit(self, credit: Facts, quantity: int) -> Iterator[Block]:
+    def _credit(self, credit: CreditFacts, quantity: int) -> Iterator[Block]:
         _ = self.words.gettext
-        amounts = {name.removesuffix("_cents"): self._money(credit[name]) for name in credit if name.endswith("_cents")}
-        yield Gap(8)
+        yield Space(8)
         yield Text(_("Votre appareil à crédit") if quantity == 1 else _("Crédit pour chaque appareil"), is_bold=True)
-        yield Text(_("Prix comptant"), amounts["cash_price"], is_detail=True)
-        yield Text(_("Acompte à la commande"), amounts["deposit"], is_detail=True)
+        yield Text(_("Prix comptant"), self._money(credit["cash_price_cents"]), is_detail=True)
+        yield Text(_("Acompte à la commande"), self._money(credit["deposit_cents"]), is_detail=True)
         yield Text(
             _("Montant du crédit, TAEG fixe %(rate)s %%") % {"rate": self._rate(credit["rate_bp"])},
-            amounts["credit"],
+            self._money(credit["credit_cents"]),
             is_detail=True,
         )
         count, last = credit["months"], credit["last_instalment_cents"]
         if last == credit["instalment_cents"]:
-            yield Text(_("%(n)s mensualités de") % {"n": count}, amounts["instalment"], is_detail=True)
+            yield Text(_("%(n)s mensualités de") % {"n": count}, self._money(credit["instalment_cents"]), is_detail=True)
         else:
-            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, amounts["instalment"], is_detail=True)
-            yield Text(_("et une dernière de"), amounts["last_instalment"], is_detail=True)
-        yield Text(_("Montant total dû"), amounts["total_due"], is_detail=True)
+            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, self._money(credit["instalment_cents"]), is_detail=True)
+            yield Text(_("et une dernière de"), self._money(credit["last_instalment_cents"]), is_detail=True)
+        yield Text(_("Montant total dû"), self._money(credit["total_due_cents"]), is_detail=True)
         yield Text(text_of(credit["sentence"], self.language), is_bold=True)
 
     def _has_device(self) -> bool:
         return any(line["listing"] for line in self.facts["lines"])
 
-    def _grade(self, listing: Facts) -> str:
+    def _grade(self, listing: ListingFacts) -> str:
         return text_of(listing["grade"]["name"], self.language)
 
-    def _battery(self, listing: Facts) -> str:
+    def _battery(self, listing: ListingFacts) -> str:
         """Return the battery's sentence; a device without battery carries no figure and gets none."""
         _ = self.words.gettext
         if listing["new_battery"]:

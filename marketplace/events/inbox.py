@@ -29,7 +29,7 @@ from pos import clock, tokens
 from pos.errors import Conflict, Invalid, PosError, Unavailable
 from pos.outbox import CHAIN_START, link
 from pos.selections import check_token
-from pos.slips import VALIDITY_HOURS
+from pos.slip_facts import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
 from sync.documents import read_json, without_halves
 from sync.heartbeats import Heartbeat, read_heartbeat

@@ -136,7 +136,7 @@ class FeedMedium(Shape):
 
 
 class FeedCorner(Shape):
-    """A corner as sent; its kiosk is told more (`pos.corner_document.CornerDocument`)."""
+    """A corner as sent; its kiosk is told more (`pos.corners.CornerDocument`)."""
 
     corner_id: Key
     corner_no: Id

@@ -1,14 +1,13 @@
-"""How the number of each plan of an order comes: asked where the order is placed, since a slip does not say it (DESIGN §6).
-
-Invariant: nothing is inferred. Where several ways are open and nobody was asked, the order says so.
-"""
+"""How the number of each plan of an order comes, read from the form that places it: a slip does not say it (DESIGN §6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from marketplace.orders.slips import Reading
-from pos.eligibility import ACQUISITIONS, Acquisition, PlanLine, check_selection
+from pos.acquisitions import answers, left_open
+from pos.bodies import Acquisition
+from pos.eligibility import PlanLine, check_selection
 from pos.errors import NotEligible, Refused
 
 ASKS = "asks_acquisition"
@@ -22,27 +21,26 @@ class AcquisitionMissing(Refused):
 def read_acquisitions(form: Mapping[str, str], reading: Reading) -> dict[int, Acquisition | None]:
     """Read `acquisition_<line number>` of every line with a plan, and judge the plans by today's published terms.
 
-    Where nobody was asked, the only way a plan offers is taken, and of several none. Raises: AcquisitionMissing, NotEligible.
+    Raises: AcquisitionMissing, NotEligible.
     """
-    answers: dict[int, Acquisition | None] = {}
-    fields = {}
-    for line_no, offered in reading.offered.items():
-        name = f"acquisition_{line_no}"
-        said = next((known for known in ACQUISITIONS if known == form.get(name)), None)
-        if said is None and (form.get(name) or ASKS in form):
-            fields[name] = "missing"
-        answers[line_no] = said or (offered[0] if len(offered) == 1 else None)
-    if fields:
+    said = {line_no: form.get(_field(line_no)) for line_no in reading.offered}
+    if missing := left_open(said, is_asked=ASKS in form):
+        fields = {_field(line_no): "missing" for line_no in missing}
         raise AcquisitionMissing("how the number of a plan comes is not said", fields=fields)
-    _judge(reading, answers)
-    return answers
+    found = answers(said, reading.offered)
+    _judge(reading, found)
+    return found
 
 
-def _judge(reading: Reading, answers: Mapping[int, Acquisition | None]) -> None:
+def _field(line_no: int) -> str:
+    return f"acquisition_{line_no}"
+
+
+def _judge(reading: Reading, found: Mapping[int, Acquisition | None]) -> None:
     plans = dict(reading.plans)
     lines = []
     for line in reading.lines:
-        if line.line_no not in answers or line.chosen is None or line.chosen.plan is None:
+        if line.line_no not in found or line.chosen is None or line.chosen.plan is None:
             continue
         plans.setdefault(line.wish.plan_id, line.chosen.plan)
         offered = reading.offered[line.line_no]
@@ -52,7 +50,7 @@ def _judge(reading: Reading, answers: Mapping[int, Acquisition | None]) -> None:
                 plan_id=line.wish.plan_id,
                 device_cents=line.chosen.line.device_cents,
                 quantity=line.wish.quantity,
-                acquisition=answers[line.line_no] or offered[0],
+                acquisition=found[line.line_no] or offered[0],
             )
         )
     for line_no, answer in check_selection(lines, plans).items():

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from sqlalchemy import Connection, Engine, text
 
@@ -19,13 +19,16 @@ from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import changed, new_id, row, run_tx
 from marketplace.orders.acquisitions import read_acquisitions
-from marketplace.orders.line_facts import line_facts
+from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.repricing import Comparison
-from marketplace.orders.slips import Reading, Withdrawn, read_slip
+from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
 from marketplace.publishing.marks import Marks
 from pos import clock
-from pos.eligibility import Acquisition
+from pos.bodies import Acquisition
 from pos.errors import Conflict, NotFound, Refused, SlipAlreadyVoided, SlipWithdrawn
+from pos.laws import Guarantees
+from pos.months import Span
+from pos.totals import TotalsFacts
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 POSTCODE = {"fr": re.compile(r"(?<!\d)\d{2}\s?\d{3}(?!\d)"), "us": re.compile(r"(?<!\d)\d{5}(?:[\s-]?\d{4})?(?!\d)")}
@@ -38,6 +41,32 @@ INSERT_CLAIM = """
     values (:corner_id, :key_id, :counter, :number, :customer_id, :order_id, :claimed_at, :difference)
     on conflict (corner_id, key_id, counter) do nothing
 """
+
+
+class OrderFacts(TypedDict):
+    """What was agreed, frozen with an order. Times are UTC texts; orders of the first version lack `months`."""
+
+    issued_at: str
+    valid_until: str
+    is_valid: bool
+    corner: SlipCorner
+    tax_included: bool
+    lines: list[OrderLine]
+    guarantees: Guarantees
+    months: NotRequired[Sequence[Span]]
+
+
+class Order(TypedDict):
+    """An order as its customer sees it; name and e-mail are for masking only."""
+
+    number: str
+    currency: str
+    state: str
+    name: str
+    email: str
+    facts: OrderFacts
+    totals: TotalsFacts
+    placed_at: str
 
 
 class InvalidContact(Refused):
@@ -128,15 +157,19 @@ def claim_slip(
     return run_tx(engine, work)
 
 
-def order(connection: Connection, order_id: str) -> dict[str, Any]:
-    """Return an order with its frozen `facts` and `totals`, and whether the kiosk's own event has met it (`slip_seen`).
-
-    Raises: NotFound.
-    """
-    found = row(connection, "select * from customer_order where order_id = :order_id", order_id=order_id)
+def order(connection: Connection, order_id: str) -> Order:
+    """Return an order with what was agreed. Raises: NotFound."""
+    found = row(
+        connection,
+        """
+        select number, currency, state, name, email, facts, totals, placed_at
+        from customer_order where order_id = :order_id
+        """,
+        order_id=order_id,
+    )
     if found is None:
         raise NotFound(order_id=order_id)
-    return {**found, "facts": json.loads(found["facts"]), "totals": json.loads(found["totals"])}
+    return cast(Order, {**found, "facts": json.loads(found["facts"]), "totals": json.loads(found["totals"])})
 
 
 def masked_email(email: str) -> str:
@@ -168,13 +201,18 @@ def _place(
     # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
     connection.execute(text(INSERT_CLAIM), claim)
     _reserve(connection, reading)
-    facts = {
+    facts: OrderFacts = {
         "issued_at": reading.issued_at,
         "valid_until": reading.valid_until,
         "is_valid": reading.is_valid,
-        "corner": {name: reading.corner[name] for name in ("name", "city", "phone", "time_zone")},
+        "corner": {
+            "name": reading.corner["name"],
+            "city": reading.corner["city"],
+            "phone": reading.corner["phone"],
+            "time_zone": reading.corner["time_zone"],
+        },
         "tax_included": reading.market["tax_included"],
-        "lines": [{**line_facts(line, reading.laws), "acquisition": acquisitions.get(line.line_no)} for line in reading.lines],
+        "lines": [{**order_line(line, reading.laws), "acquisition": acquisitions.get(line.line_no)} for line in reading.lines],
         "guarantees": reading.guarantees,
         "months": reading.months,
     }
@@ -193,7 +231,7 @@ def _place(
         "placed_at": now,
     }
     connection.execute(tables.customer_order.insert(), values)
-    connection.execute(tables.order_line.insert(), [_order_line(line, customer_id, order_id) for line in reading.lines])
+    connection.execute(tables.order_line.insert(), [_row_of_line(line, customer_id, order_id) for line in reading.lines])
     return order_id
 
 
@@ -220,7 +258,7 @@ def _reserve(connection: Connection, reading: Reading) -> None:
     marks.write(connection)
 
 
-def _order_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:
+def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:
     chosen = line.chosen
     return {
         "customer_id": customer_id,

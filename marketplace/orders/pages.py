@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading
 from marketplace.orders.acquisitions import AcquisitionMissing
-from marketplace.orders.line_facts import line_facts
+from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import (
     InvalidContact,
     LinesGone,
+    Order,
     SlipUnknown,
     TotalRose,
     claim_slip,
@@ -41,7 +41,7 @@ class SlipPage:
     """
 
     slip: Reading
-    lines: list[dict[str, Any]]
+    lines: list[OrderLine]
     form: Mapping[str, str]
     fields: Mapping[str, str]
     problem: PosError | None
@@ -69,7 +69,7 @@ class SlipPage:
 class OrderPage:
     """An order with its frozen facts, for whoever holds its address: name and e-mail only as their owner recognises them."""
 
-    order: dict[str, Any]
+    order: Order
     name: str
     email: str
 
@@ -144,7 +144,7 @@ def _again(
 
 
 def _slip_page(slip: Reading, form: Mapping[str, str], fields: Mapping[str, str], problem: PosError | None) -> str:
-    lines = [line_facts(line, slip.laws) for line in slip.lines]
+    lines = [order_line(line, slip.laws) for line in slip.lines]
     page = SlipPage(slip=slip, lines=lines, form=form, fields=fields, problem=problem)
     return render_template("marketplace/orders/slip.html", page=page)
 

@@ -6,9 +6,8 @@ the publication its slip names. The arithmetic is `pos.totals`, the kiosk's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict, cast
 
 from sqlalchemy import Connection
 
@@ -16,6 +15,7 @@ from marketplace.bodies import fit_body
 from marketplace.db import row, rows
 from marketplace.publishing.prices import price_in_force
 from marketplace.publishing.terms import NEWEST, terms_at, terms_now
+from pos.bodies import GradeBody, OptionBody, PlanBody, SellerBody, SkuBody
 from pos.claims import vat_note
 from pos.offers import best_first
 from pos.rows import ROWS
@@ -26,13 +26,36 @@ CANDIDATES = 20
 WITHOUT = 0
 
 
+Basis = Literal["then", "now", "replaced", "gone", "dropped"]
+"""What the customer gets of a line: the slip's terms, today's, what stands in, nothing yet, or nothing by their own choice."""
+
+
+class ListingTerms(TypedDict):
+    """A listing as a publication had it, at the price in force; `sku`, `seller` and `grade` are None where HQ's row is unfit."""
+
+    listing_id: int
+    seller_id: int
+    sku_id: int
+    grade_id: int
+    price_cents: int
+    shipping_cents: int
+    delivery_days: int
+    warranty_months: int
+    vat_note: Literal["margin", "regular"]
+    battery_pct: int | None
+    new_battery: int
+    sku: SkuBody | None
+    seller: SellerBody | None
+    grade: GradeBody | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class PricedWish:
     """One line at one moment: the terms it is made of, the arithmetic's line and its totals."""
 
-    listing: dict[str, Any] | None
-    plan: dict[str, Any] | None
-    options: tuple[dict[str, Any], ...]
+    listing: ListingTerms | None
+    plan: PlanBody | None
+    options: tuple[OptionBody, ...]
     line: Line
     totals: Totals
 
@@ -47,18 +70,18 @@ class Comparison:
 
     line_no: int
     wish: TokenLine
-    then: Priced | None
-    now: Priced | None
-    basis: str
-    instead: Priced | None = None
+    then: PricedWish | None
+    now: PricedWish | None
+    basis: Basis
+    instead: PricedWish | None = None
 
     @property
-    def chosen(self) -> Priced | None:
+    def chosen(self) -> PricedWish | None:
         """The terms the customer gets."""
         return {"then": self.then, "now": self.now, "replaced": self.instead}.get(self.basis)
 
     @property
-    def shown(self) -> Priced | None:
+    def shown(self) -> PricedWish | None:
         """The terms a page describes, also when the device is gone."""
         return self.chosen or self.then or self.now
 
@@ -92,6 +115,7 @@ def compare_line(
     then = price_wish(connection, wish, market=market, publication=publication, at=issued_at)
     today = price_wish(connection, wish, market=market, publication=None, at=now)
     instead = None
+    basis: Basis
     if wish.listing_id and not is_available(connection, wish.listing_id, wish.quantity):
         shown = then or today
         instead = propose(connection, wish, shown, market=market, at=now) if shown is not None else None
@@ -104,24 +128,21 @@ def compare_line(
     return Comparison(line_no=line_no, wish=wish, then=then, now=today, basis=basis, instead=instead)
 
 
-def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None, at: str) -> Priced | None:
+def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None, at: str) -> PricedWish | None:
     """Price a line at a publication of a market, or the newest, at a moment; None when one of its parts was not on offer then."""
-
-    def terms(table: str, key: int) -> dict[str, Any] | None:
-        return _terms(connection, table, key, market=market, publication=publication, at=at)
-
-    listing = terms("listing", wish.listing_id) if wish.listing_id else None
-    plan = terms("plan", wish.plan_id) if wish.plan_id else None
-    options = [terms("option", option_id) for option_id in wish.option_ids]
+    moment = _Moment(market=market, publication=publication, at=at)
+    listing = _listing(connection, wish.listing_id, moment) if wish.listing_id else None
+    plan: PlanBody | None = _body(connection, "plan", wish.plan_id, moment) if wish.plan_id else None
+    options: list[OptionBody | None] = [_body(connection, "option", option_id, moment) for option_id in wish.option_ids]
     if (wish.listing_id and listing is None) or (wish.plan_id and plan is None):
         return None
     chosen = tuple(option for option in options if option is not None)
     return _priced(wish.quantity, listing, plan, chosen) if len(chosen) == len(options) else None
 
 
-def all_in_cents(listing: Mapping[str, Any]) -> int:
+def all_in_cents(listing: ListingTerms) -> int:
     """Return what one unit costs delivered."""
-    return int(listing["price_cents"] + listing["shipping_cents"])
+    return listing["price_cents"] + listing["shipping_cents"]
 
 
 def is_available(connection: Connection, listing_id: int, quantity: int) -> bool:
@@ -139,7 +160,7 @@ def is_available(connection: Connection, listing_id: int, quantity: int) -> bool
     return found is not None
 
 
-def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: str, at: str) -> Priced | None:
+def propose(connection: Connection, wish: TokenLine, shown: PricedWish, *, market: str, at: str) -> PricedWish | None:
     """Return the offer that wins the same SKU and grade today, else a better grade that costs no more."""
     if shown.listing is None:
         return None
@@ -164,14 +185,14 @@ def propose(connection: Connection, wish: TokenLine, shown: Priced, *, market: s
         most=CANDIDATES,
     )
     for candidate in candidates:
-        terms = _terms(connection, "listing", candidate["listing_id"], market=market, publication=None, at=at)
+        terms = _listing(connection, candidate["listing_id"], _Moment(market=market, publication=None, at=at))
         is_same_grade = candidate["grade_id"] == shown.listing["grade_id"]
         if terms is not None and (is_same_grade or all_in_cents(terms) <= ceiling):
             return _priced(wish.quantity, terms, shown.plan, shown.options)
     return None
 
 
-def _better(then: Priced | None, now: Priced | None) -> str:
+def _better(then: PricedWish | None, now: PricedWish | None) -> Basis:
     """Return the basis that costs less over the whole horizon; a tie keeps what the slip said."""
     if then is None:
         return "now" if now is not None else "gone"
@@ -182,24 +203,36 @@ def _better(then: Priced | None, now: Priced | None) -> str:
     return "then" if cost_then <= cost_now else "now"
 
 
-def _terms(
-    connection: Connection, table: str, key: int, *, market: str, publication: int | None, at: str
-) -> dict[str, Any] | None:
-    if publication is None:
-        found = terms_now(connection, table, key, market=market)
-    else:
-        found = terms_at(connection, table, key, market=market, publication=publication)
-        found = None if found is None or found["withdrawn"] else found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """A publication of a market, None for the newest, at a time (UTC text)."""
+
+    market: str
+    publication: int | None
+    at: str
+
+
+def _terms(connection: Connection, table: str, key: int, moment: _Moment) -> dict[str, Any] | None:
+    """Return the row of a published table at a moment, None where it was not on offer."""
+    if moment.publication is None:
+        return terms_now(connection, table, key, market=moment.market)
+    found = terms_at(connection, table, key, market=moment.market, publication=moment.publication)
+    return None if found is None or found["withdrawn"] else found
+
+
+def _body(connection: Connection, table: str, key: int, moment: _Moment) -> Any:
+    """Return the body of a plan or an option at a moment, None where it was not on offer or is unfit."""
+    found = _terms(connection, table, key, moment)
+    return fit_body(ROWS[table], found["body"]) if found else None
+
+
+def _listing(connection: Connection, listing_id: int, moment: _Moment) -> ListingTerms | None:
+    """Return a listing at the price in force, with the names a person needs: model, grade, seller."""
+    found = _terms(connection, "listing", listing_id, moment)
     if found is None:
         return None
-    if table != "listing":
-        return fit_body(ROWS[table], found["body"])
-    newest = NEWEST if publication is None else publication
-    return _described(connection, price_in_force(connection, found, market=market, publication=newest, at=at))
-
-
-def _described(connection: Connection, terms: dict[str, Any]) -> dict[str, Any]:
-    """Return a listing's terms with the names a person needs: model, grade, seller."""
+    newest = NEWEST if moment.publication is None else moment.publication
+    terms = price_in_force(connection, found, market=moment.market, publication=newest, at=moment.at)
     names = row(
         connection,
         """
@@ -211,17 +244,15 @@ def _described(connection: Connection, terms: dict[str, Any]) -> dict[str, Any]:
         seller_id=terms["seller_id"],
         grade_id=terms["grade_id"],
     )
-    bodies = {name: fit_body(ROWS[name], body) or {} for name, body in (names or {}).items()}
-    return {**terms, "vat_note": vat_note(terms["vat_margin"]), "sku": {}, "seller": {}, "grade": {}, **bodies}
+    described = {name: fit_body(ROWS[name], names[name]) if names else None for name in ("sku", "seller", "grade")}
+    return cast(ListingTerms, {**terms, "vat_note": vat_note(terms["vat_margin"]), **described})
 
 
-def _priced(
-    quantity: int, listing: dict[str, Any] | None, plan: dict[str, Any] | None, options: tuple[dict[str, Any], ...]
-) -> Priced:
+def _priced(quantity: int, listing: ListingTerms | None, plan: PlanBody | None, options: tuple[OptionBody, ...]) -> PricedWish:
     line = Line(
         quantity=quantity,
         device_cents=all_in_cents(listing) if listing else None,
         plan=PlanTerms.from_body(plan) if plan else None,
         options=tuple(OptionTerms.from_body(option) for option in options),
     )
-    return Priced(listing=listing, plan=plan, options=options, line=line, totals=line_totals(line))
+    return PricedWish(listing=listing, plan=plan, options=options, line=line, totals=line_totals(line))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
@@ -19,20 +19,44 @@ from marketplace.fleet.revocations import highest_possible, revocation
 from marketplace.orders.repricing import Comparison, compare_line
 from marketplace.publishing.terms import terms_now
 from pos import clock, tokens
-from pos.claims import law_on
-from pos.eligibility import Acquisition
+from pos.bodies import Acquisition, PlanBody
 from pos.errors import Invalid
+from pos.laws import Guarantees, Laws, guarantees, in_force
 from pos.months import Span, spans
 from pos.rows import LAW_BODIES, ROWS
 from pos.selections import check_token
 from pos.shapes import Shape
-from pos.slips import VALIDITY_HOURS
+from pos.slip_facts import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
 
 
 class ForgedToken(Invalid):
     """The key is enrolled, but it did not sign this, or it signed a number that the device cannot have come to."""
+
+
+class SlipCorner(TypedDict):
+    """Where a slip was made, of what HQ knows of a corner."""
+
+    name: str
+    city: str
+    phone: str
+    time_zone: str
+
+
+class SlipMarket(TypedDict):
+    """The market a slip was made in."""
+
+    market: str
+    currency: str
+    tax_included: bool
+
+
+class Voided(TypedDict):
+    """Why and when a slip was voided."""
+
+    reason: str
+    voided_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,32 +69,32 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """A slip that a withdrawn key signed from its cut-off on; `corner` is the corner's body."""
+    """A slip that a withdrawn key signed from its cut-off on."""
 
     number: str
-    corner: dict[str, Any]
+    corner: SlipCorner
     revoked_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A slip whose signature holds, with its lines then and now. `corner` is the corner's body."""
+    """A slip whose signature holds, with its lines then and now; `plans` are all of its market by id, `laws` those of today."""
 
     digits: str
     token: Token
     number: str
     corner_id: str
     key_id: str
-    corner: dict[str, Any]
-    market: dict[str, Any]
+    corner: SlipCorner
+    market: SlipMarket
     issued_at: str
     valid_until: str
     is_valid: bool
-    voided: dict[str, Any] | None
+    voided: Voided | None
     order_id: str | None
     lines: tuple[Comparison, ...]
-    laws: dict[str, dict[str, Any]]
-    plans: dict[int, dict[str, Any]]
+    laws: Laws
+    plans: dict[int, PlanBody]
 
     @property
     def offered(self) -> dict[int, list[Acquisition]]:
@@ -85,12 +109,9 @@ class Reading:
         return self.voided is None and bool(wanted) and all(line.chosen is not None for line in wanted)
 
     @property
-    def guarantees(self) -> dict[str, int | None]:
-        """The law's months of conformity and days of withdrawal; None where the market has none."""
-        return {
-            "legal_months": self.laws.get("legal_guarantee", {}).get("months"),
-            "withdrawal_days": self.laws.get("withdrawal", {}).get("days"),
-        }
+    def guarantees(self) -> Guarantees:
+        """What the law of today gives the buyer."""
+        return guarantees(self.laws)
 
     @property
     def totals(self) -> Totals:
@@ -210,11 +231,7 @@ def _reading(
         issued_at=clock.to_text(issued),
         valid_until=clock.to_text(until),
         is_valid=now <= until,
-        voided=row(
-            connection,
-            "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter",
-            **key,
-        ),
+        voided=_voided(connection, key),
         order_id=claimed["order_id"] if claimed else None,
         lines=lines,
         plans=_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
@@ -222,7 +239,13 @@ def _reading(
     )
 
 
-def _plans(connection: Connection, market: str) -> dict[int, dict[str, Any]]:
+def _voided(connection: Connection, key: Mapping[str, Any]) -> Voided | None:
+    query = "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter"
+    found = row(connection, query, **key)
+    return {"reason": found["reason"], "voided_at": found["voided_at"]} if found else None
+
+
+def _plans(connection: Connection, market: str) -> dict[int, PlanBody]:
     """Return the plans of a market as it published them last."""
     known = rows(connection, "select plan_id from plan where market = :market", market=market)
     found = {each["plan_id"]: terms_now(connection, "plan", each["plan_id"], market=market) for each in known}
@@ -230,9 +253,8 @@ def _plans(connection: Connection, market: str) -> dict[int, dict[str, Any]]:
     return {plan_id: body for plan_id, body in bodies.items() if body is not None}
 
 
-def _laws(connection: Connection, market: str, day: str) -> dict[str, dict[str, Any]]:
-    """Return the bodies of the laws in force in this market on this day, by kind."""
+def _laws(connection: Connection, market: str, day: str) -> Laws:
+    """Return the laws in force in this market on this day."""
     found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
     laws = [{**each, "body": body} for each in found if (body := fit_body(LAW_BODIES.get(each["kind"], Shape), each["body"]))]
-    in_force = {kind: law_on(laws, kind, day) for kind in {each["kind"] for each in laws}}
-    return {kind: law["body"] for kind, law in in_force.items() if law is not None}
+    return in_force(laws, day)

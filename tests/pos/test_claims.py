@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pos.claims import Co2, NewPrice, Reduction, co2_avoided, forbidden_words, law_on, new_price_claim, reduction, vat_note
+from pos.claims import Co2, NewPrice, Reduction, co2_avoided, forbidden_words, new_price_claim, reduction, vat_note
 
 WORDS = ["comme neuf", "état neuf", "à neuf", "like new", "as new"]
 
@@ -111,44 +111,3 @@ def test_new_price_age_is_adjustable_and_source_required() -> None:
     assert new_price_claim(new_price(source=""), today="2023-12-24") is None
     assert new_price_claim({"new_price": None}, today="2023-12-24") is None
     assert new_price_claim({}, today="2023-12-24") is None
-
-
-def law(law_id: str, valid_from: str, valid_to: str | None, *, kind: str = "early_exit") -> dict[str, Any]:
-    return {"law_id": law_id, "kind": kind, "valid_from": valid_from, "valid_to": valid_to, "body": {}}
-
-
-LAWS = [
-    law("exit-2023", "2023-01-01", None),
-    law("exit-2008", "2008-06-01", "2023-01-01"),
-    law("vat", "2014-01-01", None, kind="vat"),
-    law("ended", "2014-01-01", "2020-01-01", kind="credit_notice"),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "day", "expected"),
-    [
-        ("early_exit", "2008-05-31", None),
-        ("early_exit", "2008-06-01", "exit-2008"),
-        ("early_exit", "2022-12-31", "exit-2008"),
-        ("early_exit", "2023-01-01", "exit-2023"),
-        ("early_exit", "2040-01-01", "exit-2023"),
-        ("vat", "2026-11-22", "vat"),
-        ("credit_notice", "2019-12-31", "ended"),
-        ("credit_notice", "2020-01-01", None),
-        ("withdrawal", "2026-11-22", None),
-    ],
-)
-def test_law_in_force_on_a_day(kind: str, day: str, expected: str | None) -> None:
-    found = law_on(LAWS, kind, day)
-
-    assert (found["law_id"] if found else None) == expected
-
-
-def test_of_two_laws_in_force_the_later_wins_whatever_the_order() -> None:
-    overlapping = [law("b", "2023-01-01", None), law("a", "2023-01-01", None), law("z", "2020-01-01", None)]
-
-    for rows in (overlapping, overlapping[::-1]):
-        found = law_on(rows, "early_exit", "2026-01-01")
-        assert found is not None
-        assert found["law_id"] == "b"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pos.catalog import TABLES
-from pos.corner_document import CornerDocument
+from pos.corner_document import CornerShape
 from pos.corners import read_corner
 from pos.rows import ROWS, wrong_in, wrong_in_row
 from tests import world
@@ -111,11 +111,11 @@ def test_a_body_that_is_no_object_is_named(body: str) -> None:
     assert wrong_in_row("partner", COLUMNS["partner"], ("loire-mobile", body)).startswith("body: not")
 
 
-@pytest.mark.parametrize("field", [*CornerDocument.model_fields])
+@pytest.mark.parametrize("field", [*CornerShape.model_fields])
 def test_a_corner_document_that_lacks_a_field_is_named(field: str) -> None:
     document = world.corner_document()
     document.pop(field, None)
-    found = list(wrong_in(CornerDocument, document))
+    found = list(wrong_in(CornerShape, document))
     assert found == ([] if field == "ring" else [(field, "missing")])
 
 

@@ -441,7 +441,6 @@ def test_leaving_never_costs_more_than_staying_nor_more_later(plan: PlanTerms, a
 def test_facts_round_trip_through_json(line: Line) -> None:
     totals = line_totals(line)
 
-    assert Line.from_facts(json.loads(json.dumps(line.to_facts()))) == line
     assert Totals.from_facts(json.loads(json.dumps(totals.to_facts()))) == totals
 
 

@@ -1,0 +1,92 @@
+"""The law as dated rows that HQ publishes: which rule of each kind is in force on a day, and what its body holds.
+
+Invariant: no figure of the law stands in the code; where a market has no rule of a kind, nothing is said or reckoned by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict, cast
+
+from sqlite_utils import Database
+
+from pos.bodies import read_body
+
+
+class GuaranteeLaw(TypedDict):
+    """How many months the seller answers for conformity (L217-3)."""
+
+    months: int
+
+
+class WithdrawalLaw(TypedDict):
+    """How many days a buyer at a distance may change their mind (L221-18)."""
+
+    days: int
+
+
+class ExitLaw(TypedDict):
+    """What leaving early may cost at most: months after `from_month` at `rate_bp` (L224-28)."""
+
+    rate_bp: int
+    from_month: int
+
+
+class LevyLaw(TypedDict):
+    """The tariff of the private copy levy: by kind of device, most gigabytes (None: no bound) and cents before VAT."""
+
+    vat_bp: int
+    bands: dict[str, list[tuple[int | None, int]]]
+
+
+class CreditLaw(TypedDict):
+    """The sentence beside every instalment, by language (L312-5)."""
+
+    sentence: dict[str, str]
+
+
+class Laws(TypedDict, total=False):
+    """The bodies of the rules in force, by kind; a kind the market has no rule of is absent."""
+
+    legal_guarantee: GuaranteeLaw
+    withdrawal: WithdrawalLaw
+    early_exit: ExitLaw
+    copy_levy: LevyLaw
+    credit_notice: CreditLaw
+
+
+class Guarantees(TypedDict):
+    """The law's months of conformity and days of withdrawal; None where the market has none."""
+
+    legal_months: int | None
+    withdrawal_days: int | None
+
+
+def laws_on(database: Database, day: str) -> Laws:
+    """Return the laws of a catalogue in force on `day` (`YYYY-MM-DD`)."""
+    rows = database.execute("select law_id, kind, valid_from, valid_to, body from shown_law")
+    return in_force(
+        (
+            {"law_id": law_id, "kind": kind, "valid_from": valid_from, "valid_to": valid_to, "body": read_body(body)}
+            for law_id, kind, valid_from, valid_to, body in rows
+        ),
+        day,
+    )
+
+
+def in_force(laws: Iterable[dict[str, Any]], day: str) -> Laws:
+    """Return the bodies of the law rows in force on `day`: valid_from ≤ day < valid_to, or no end.
+
+    Where two of a kind overlap the one that began last wins, then the last by law_id.
+    """
+    known = [law for law in laws if law["valid_from"] <= day and (law["valid_to"] is None or day < law["valid_to"])]
+    return cast(Laws, {law["kind"]: law["body"] for law in sorted(known, key=lambda law: (law["valid_from"], law["law_id"]))})
+
+
+def guarantees(laws: Laws) -> Guarantees:
+    """Return what the buyer of a device is told of: conformity (L217-3) and the right to withdraw (L221-18)."""
+    conformity, withdrawal = laws.get("legal_guarantee"), laws.get("withdrawal")
+    return {
+        "legal_months": conformity["months"] if conformity else None,
+        "withdrawal_days": withdrawal["days"] if withdrawal else None,
+    }

@@ -98,6 +98,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.register_error_handler(DatabaseError, _file_problem)
     app.register_error_handler(Exception, _unexpected)
     app.extensions["comptoir-rounds"] = threading.Event()
+    app.wsgi_app = kiosk.turns.before(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's documented way
     _share(app)
     if sync:
         prices.start_watch(kiosk, call=kiosk.price_news)

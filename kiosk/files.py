@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import current_app, g
 from sqlite_utils import Database
 
+from kiosk.turns import Turns
 from pos import corners
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
@@ -31,6 +32,7 @@ class Kiosk:
     media: MediaStore
     trouble: Unavailable | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
     printing: threading.Lock = field(default_factory=threading.Lock)
     price_news: threading.Event = field(default_factory=threading.Event)
 

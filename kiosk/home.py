@@ -44,7 +44,7 @@ def home() -> Response:
     return web.page(
         "kiosk/home.html",
         spots=demo_spots(catalog, files.corner_or_none()),
-        categories=skus.facets(catalog, skus.Query())["categories"],
+        categories=skus.facets(catalog, None)["categories"],
         published_at=published[0] if published else None,
     )
 

@@ -34,9 +34,9 @@ def catch_up(catalog: Store, now: datetime, *, is_verified: bool = False) -> dat
         database = catalog.read()
         since, due = prices.in_force_since(database), prices.next_start(database)
         if (due is not None and due <= now) or (is_verified and since is not None and since > now):
-            with catalog.write() as database:
-                moved = prices.activate(database, now, is_verified=is_verified)
-                due = prices.next_start(database)
+            with catalog.write() as writer:
+                moved = prices.activate(writer, now, is_verified=is_verified)
+                due = prices.next_start(writer)
             LOG.info("%d announced price(s) brought to %s", moved, clock.to_text(now))
     except FileNotFoundError:
         return None

@@ -100,7 +100,8 @@ def printer_state() -> printers.PrinterState | None:
     if not printing.acquire(blocking=False):
         return printers.PrinterState("unknown", ("printing",))
     try:
-        return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
+        with files.kiosk().turns.given_up():
+            return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
     finally:
         printing.release()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # pysqlite3 where installed, else the standard one
@@ -18,6 +20,11 @@ OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
 Row = sqlite3.Row
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_REMEMBERED = 400
+"""Answers a reader keeps: pages of cards are the largest, ten kilobytes each."""
 SCHEMA_ACTIONS = frozenset(
     {
         sqlite3.SQLITE_CREATE_TABLE,
@@ -109,6 +116,43 @@ def snapshot(database: Database) -> Iterator[Database]:
         database.conn.execute("commit")
 
 
+class Reader(Database):
+    """One thread's reader of a `Store`, with what it was told since anybody last committed to the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._answers: dict[Hashable, Any] = {}
+        self._version = 0
+
+    def answers(self) -> dict[Hashable, Any]:
+        """Return what is remembered; nothing once another connection has committed, or once it is too much."""
+        (version,) = self.conn.execute("pragma data_version").fetchone()
+        if version != self._version or len(self._answers) >= MOST_REMEMBERED:
+            self._answers.clear()
+            self._version = version
+        return self._answers
+
+
+def remembered(read: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
+    """Let a reader of a `Store` remember what `read` answers until the file changes. Nobody may change such an answer.
+
+    For what every page asks alike; other values of its arguments are other answers, so they must be hashable.
+    """
+
+    @wraps(read)
+    def answer(database: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if not isinstance(database, Reader):
+            return read(database, *args, **kwargs)
+        answers = database.answers()
+        asked = (read, args, *kwargs.items())
+        if asked not in answers:
+            answers[asked] = read(database, *args, **kwargs)
+        told: T = answers[asked]
+        return told
+
+    return answer
+
+
 class Store:
     """One SQLite file shared by threads: `read()` lends this thread's reader, `write()` the single writer under a lock.
 
@@ -122,18 +166,18 @@ class Store:
         self._writer: tuple[int, Database] | None = None
         self._local = threading.local()
 
-    def read(self) -> Database:
+    def read(self) -> Reader:
         """Lend this thread's reader. Raises: FileNotFoundError, DatabaseError."""
         inode = os.stat(self.path).st_ino
-        held: tuple[int, Database] | None = getattr(self._local, "reader", None)
+        held: tuple[int, Reader] | None = getattr(self._local, "reader", None)
         if held is None or held[0] != inode:
             # Forgotten before the next is opened: the number of a file closed may be given to another.
             self._local.reader = None
             if held is not None:
                 held[1].close()
-            database = self._open()
-            database.conn.execute("pragma query_only=on").fetchall()
-            held = self._local.reader = (inode, database)
+            reader = Reader(self._open().conn)
+            reader.conn.execute("pragma query_only=on").fetchall()
+            held = self._local.reader = (inode, reader)
         return held[1]
 
     @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos.bodies import read_body
-from pos.db import Row
+from pos.db import Row, remembered
 from pos.errors import ListingGone
 
 # A price that was announced and has started comes before the one the listing was published with (`pos.prices`).
@@ -96,6 +96,7 @@ def best_first(price: str) -> str:
     return BEST_FIRST.format(price=price)
 
 
+@remembered
 def grades(database: Database) -> list[dict[str, Any]]:
     """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
     rows = database.execute("select grade_id, rank, body from shown_grade order by rank")
@@ -208,6 +209,7 @@ def _settle(database: Database, table: str, wanted: str, held: str | None, given
     return keys_before != keys_after or {row[:4] for row in before} != {row[:4] for row in after}
 
 
+@remembered
 def _on_offer(database: Database, started: str = STARTED) -> str:
     """Return the tables and the condition of what can be offered, the battery floors of the grades written into it.
 

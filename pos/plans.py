@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos.bodies import read_body
+from pos.db import remembered
 from pos.errors import NotFound
 from pos.totals import OptionTerms, PlanTerms, early_exit_cents
 
@@ -58,6 +59,7 @@ def plan(database: Database, plan_id: int) -> Plan:
     return found
 
 
+@remembered
 def options(database: Database, *, category_id: str | None, has_device: bool, has_plan: bool) -> list[Option]:
     """Return the options open to a line with these contents, in HQ's order."""
     rows = database.execute("select option_id, rank, body from shown_option order by rank, option_id")
@@ -65,6 +67,7 @@ def options(database: Database, *, category_id: str | None, has_device: bool, ha
     return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
 
 
+@remembered
 def law(database: Database, kind: str, day: str) -> Any:
     """Return the body of the law of this kind in force on `day` (`YYYY-MM-DD`), or None where the market has none."""
     row = database.execute(

@@ -13,6 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos.bodies import read_body
+from pos.db import remembered
 from pos.errors import Invalid, NotFound
 
 # Each order's column, and whether it runs down; the column of "price" is that of the grade asked for, where one is.
@@ -60,6 +61,7 @@ class Page:
     corrected: str | None
 
 
+@remembered
 def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     """Return a page of SKUs on offer, each at its lowest price, or at the lowest of the grade asked for. Raises: BadQuery."""
     if query.sort not in SORTS:
@@ -74,13 +76,13 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
             select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year,
               sku.body -> '$.color', sku.body -> '$.specs', found.from_cents, shelf.grades, category.body ->> '$.form',
               found.place
-            from ({found} limit :limit) as found
+            from ({found} limit {limit + 1}) as found
             cross join shelf on shelf.sku_id = found.sku_id
             cross join shown_sku as sku on sku.sku_id = found.sku_id
             cross join shown_category as category on category.category_id = shelf.category_id
             order by found.place {down}, found.sku_id {down}
             """,
-            {**values, "limit": limit + 1},
+            values,
         )
     )
     cards = [_card(row) for row in rows[:limit]]
@@ -88,20 +90,21 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     return Page(cards=cards, after=after, corrected=corrected)
 
 
-def facets(database: Database, query: Query) -> dict[str, list[dict[str, Any]]]:
-    """Return what the query can be narrowed to: `categories`, and the `brands` and `storages` of the chosen category."""
+@remembered
+def facets(database: Database, category_id: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Return what a query can be narrowed to: `categories`, the chosen one first, and the `brands` and `storages` in it."""
     categories = [
-        {"category_id": category_id, "form": (body := read_body(text))["form"], "name": body["name"]}
-        for category_id, text in database.execute("select category_id, body from shown_category order by rank, category_id")
+        {"category_id": each_id, "form": (body := read_body(text))["form"], "name": body["name"]}
+        for each_id, text in database.execute("select category_id, body from shown_category order by rank, category_id")
     ]
-    within = "where category_id = :category" if query.category else "where true"
-    given = {"category": query.category} if query.category else {}
+    within = "where category_id = :category" if category_id else "where true"
+    given = {"category": category_id} if category_id else {}
     brands = database.execute(f"select brand from facet {within} group by brand order by sum(skus) desc, brand limit 12", given)
     storages = database.execute(
         f"select distinct storage_gb from facet {within} and storage_gb is not null order by storage_gb", given
     )
     return {
-        "categories": categories,
+        "categories": sorted(categories, key=lambda category: category["category_id"] != category_id),
         "brands": [{"brand": brand} for (brand,) in brands],
         "storages": [{"storage_gb": storage} for (storage,) in storages],
     }

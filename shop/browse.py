@@ -23,9 +23,7 @@ def browse() -> Response:
     """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
     catalog = door.catalog()
     query, parameters, misread = _query()
-    facets = skus.facets(catalog, query)
-    for kind in facets["categories"]:
-        kind["is_chosen"] = kind["category_id"] == query.category
+    facets = skus.facets(catalog, query.category)
     shown = _results(query, parameters)
     status = 400 if misread else 200
     return web.page("shop/browse.html", status=status, facets=facets, grades=offers.grades(catalog), misread=misread, **shown)

@@ -77,8 +77,11 @@ def current() -> Door:
 
 
 def catalog() -> Database:
-    """Lend this thread's reader of the visitor's catalogue. Raises: CatalogMissing, CatalogUnreadable."""
-    return current().catalog()
+    """Lend this thread's reader of the visitor's catalogue, one a request. Raises: CatalogMissing, CatalogUnreadable."""
+    if "catalog" not in g:
+        g.catalog = current().catalog()
+    lent: Database = g.catalog
+    return lent
 
 
 def visitor() -> Visitor:

@@ -88,7 +88,8 @@ def request_print(kiosk: files.Kiosk, number: str, *, requested_by: str, now: da
         data = paper.slip_bytes(slip.facts, url, paper_mm=corner.paper_mm, language=slip.facts["language"], copy_no=copy_no)
     worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"{THREAD}{job_id}")
     worker.start()
-    worker.join(WAIT_S)
+    with kiosk.turns.given_up():
+        worker.join(WAIT_S)
     return job_id
 
 

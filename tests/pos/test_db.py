@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from pos import catalog, selections, slips
-from pos.db import DatabaseError, IntegrityError, OperationalError, Store, connect, freeze_schema, snapshot, write
+from pos.db import DatabaseError, IntegrityError, OperationalError, Store, connect, freeze_schema, remembered, snapshot, write
 from pos.errors import DiskFull
 from tests.world import GOOD, IPHONE_13, NOW, Kiosk
 
@@ -310,3 +310,25 @@ def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk)
 
     assert arrived.is_set()
     assert (slip.facts["publication"], slip.facts["lines"][0]["listing"]["all_in_cents"]) == (7, 36900)
+
+
+def test_a_reader_remembers_until_somebody_commits(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    @remembered
+    def names(database: Database, least: int) -> list[str]:
+        asked.append(least)
+        return [name for (name,) in database.execute("select name from thing where number >= ? order by number", [least])]
+
+    connect(tmp_path / "a.db", durable=False).execute("create table thing (number integer primary key, name text)")
+    store = Store(tmp_path / "a.db", durable=False)
+    assert [names(store.read(), 0), names(store.read(), 0), names(store.read(), 1)] == [[], [], []]
+    assert asked == [0, 1]
+
+    with store.write() as writer:
+        writer.execute("insert into thing values (1, 'one')")
+        assert names(writer, 0) == ["one"]
+        assert names(store.read(), 0) == []
+
+    assert names(store.read(), 0) == ["one"]
+    store.close()

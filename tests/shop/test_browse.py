@@ -101,18 +101,21 @@ def test_the_number_of_questions_does_not_grow_with_the_cards(
     """Every card asks for HQ's drawing as soon as any medium was ever fetched."""
     (kiosk.directory / "media").mkdir()
     asked: list[str] = []
-    app.extensions["comptoir"].catalog.read().conn.set_trace_callback(asked.append)
+    reader = app.extensions["comptoir"].catalog.read()
+    reader.conn.set_trace_callback(asked.append)
 
     def questions(path: str) -> int:
         asked.clear()
         assert client.get(path).status_code == 200
-        return len(asked)
+        return len([question for question in asked if not question.startswith("pragma")])
 
     monkeypatch.setattr(browse, "PAGE", 1)
     one = questions("/browse")
     monkeypatch.setattr(browse, "PAGE", 18)
+    reader.answers().clear()
 
     assert questions("/browse") == one <= 12
+    assert questions("/browse") <= 2
 
 
 def test_results_come_alone_while_typing_and_keep_the_address(client: FlaskClient) -> None:

@@ -31,7 +31,7 @@ def printed(facts: dict[str, Any], url: str = slip_url(), *, paper_mm: int = 80,
 
 def test_loading_the_encoder_leaves_nothing_in_the_temporary_directory(tmp_path: Path) -> None:
     """A kiosk starts every night for years."""
-    script = "import os; from kiosk import paper; paper._encoder(); print('escpos' in __import__('sys').modules)"
+    script = "import os; from kiosk.printing import paper; paper._encoder(); print('escpos' in __import__('sys').modules)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout == "True\n"

@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any
 
+from pos.bodies import Acquisition, PlanBody
 from pos.totals import PlanTerms
-
-Acquisition = Literal["new", "port", "renewal"]
-ACQUISITIONS: tuple[Acquisition, ...] = get_args(Acquisition)
 
 NOTES = frozenset({"no_device_discount"})
 """Reasons that inform without refusing: the device and the plan can be taken together, to no advantage."""
@@ -58,7 +56,7 @@ class PlanLine:
     acquisition: Acquisition
 
 
-def check_selection(lines: Sequence[PlanLine], plans: Mapping[int, Mapping[str, Any]]) -> dict[int, Eligibility]:
+def check_selection(lines: Sequence[PlanLine], plans: Mapping[int, PlanBody]) -> dict[int, Eligibility]:
     """Return the answer for each line with a plan, by line number; `plans` are the bodies of all that may be chosen.
 
     Devices beside one plan count together: lines take up its limit in their order. Raises: Invalid, when a body lacks a figure.
@@ -82,13 +80,13 @@ def check_selection(lines: Sequence[PlanLine], plans: Mapping[int, Mapping[str, 
 
 
 def check_plan(
-    plan_body: Mapping[str, Any],
+    plan_body: PlanBody,
     *,
     plan_id: int,
     device_cents: int | None,
     devices: int,
     acquisition: Acquisition,
-    other_plans: Iterable[tuple[int, Mapping[str, Any]]],
+    other_plans: Iterable[tuple[int, PlanBody]],
     beside: Mapping[int, int] = MappingProxyType({}),
 ) -> Eligibility:
     """Check a plan against the situation: the line's device (all-in cents, None without), and how many of it.
@@ -116,14 +114,19 @@ def check_plan(
     return Eligibility(is_eligible=is_eligible, reasons=reasons, fix=fix)
 
 
-def _reasons(body: Mapping[str, Any], *, device_cents: int | None, devices: int, acquisition: Acquisition) -> tuple[Reason, ...]:
+def has_advantage(body: PlanBody) -> bool:
+    """Tell whether a plan gives anything for a device beside it: a discount, a refund, instalments."""
+    return bool(body["device_discount_cents"] or body["refund_cents"] or body["instalment_months"])
+
+
+def _reasons(body: PlanBody, *, device_cents: int | None, devices: int, acquisition: Acquisition) -> tuple[Reason, ...]:
     reasons = []
     if acquisition not in body["acquisitions"]:
         reasons.append(Reason(code="acquisition_not_offered", data={"offered": list(body["acquisitions"])}))
     if device_cents is None:
         return tuple(reasons)
     terms = PlanTerms.from_body(body)
-    if not terms.has_advantage:
+    if not has_advantage(body):
         # A plan alone limits nothing: the device beside it is bought as if there were no plan.
         reasons.append(Reason(code="no_device_discount", data={}))
         return tuple(reasons)

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, cast
 from sqlite_utils import Database
 
 from pos.bodies import read_body
+from pos.db import remembered
 
 
 class GuaranteeLaw(TypedDict):
@@ -62,6 +63,7 @@ class Guarantees(TypedDict):
     withdrawal_days: int | None
 
 
+@remembered
 def laws_on(database: Database, day: str) -> Laws:
     """Return the laws of a catalogue in force on `day` (`YYYY-MM-DD`)."""
     rows = database.execute("select law_id, kind, valid_from, valid_to, body from shown_law")

@@ -9,9 +9,9 @@ from typing import Literal, TypedDict
 from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
+from pos.acquisitions import ACQUISITIONS
 from pos.claims import co2_avoided, vat_note
 from pos.credit import CreditFacts
-from pos.eligibility import ACQUISITIONS
 from pos.errors import NotFound
 from pos.laws import Laws, laws_on
 from pos.levies import copy_levy_cents

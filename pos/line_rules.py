@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pos.credit import CreditNotice, credit_notice
+from pos.eligibility import has_advantage
 from pos.laws import Laws
 from pos.plans import Plan
 from pos.totals import Line, PlanTerms, Totals, device_plus_sim_only, device_price_cents, early_exit_cents, line_totals
@@ -77,7 +78,7 @@ def sim_only_beside(chosen: Plan, every: Iterable[Plan]) -> Plan | None:
         for plan in every
         if plan.partner_id == chosen.partner_id
         and plan.body["commitment_months"] <= LONGEST_FREE_MONTHS
-        and not plan.terms.has_advantage
+        and not has_advantage(plan.body)
     ]
     enough = [plan for plan in free if plan.body["data_gb"] >= chosen.body["data_gb"]]
     if enough:

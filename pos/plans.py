@@ -1,19 +1,15 @@
-"""Carrier plans, options and the law rows that go with them, as HQ publishes them."""
+"""Carrier plans and the options that go with a line, as HQ publishes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlite_utils import Database
 
-from pos.bodies import read_body
+from pos.bodies import OptionBody, PlanBody, read_body
 from pos.db import remembered
 from pos.errors import NotFound
-from pos.totals import OptionTerms, PlanTerms, early_exit_cents
-
-EXIT_MONTH = 12
-"""After how many months leaving is priced, where a plan commits for longer (L224-28)."""
+from pos.totals import OptionTerms, PlanTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +19,7 @@ class Plan:
     plan_id: int
     partner_id: str
     rank: int
-    body: dict[str, Any]
+    body: PlanBody
 
     @property
     def terms(self) -> PlanTerms:
@@ -37,7 +33,7 @@ class Option:
 
     option_id: int
     rank: int
-    body: dict[str, Any]
+    body: OptionBody
 
     @property
     def terms(self) -> OptionTerms:
@@ -48,56 +44,29 @@ class Option:
 def plans(database: Database) -> list[Plan]:
     """Return every plan of the market, in HQ's order."""
     rows = database.execute("select plan_id, partner_id, rank, body from shown_plan order by rank, plan_id")
-    return [Plan(plan_id=row[0], partner_id=row[1], rank=row[2], body=read_body(row[3])) for row in rows]
+    return [
+        Plan(plan_id=plan_id, partner_id=partner_id, rank=rank, body=read_body(body)) for plan_id, partner_id, rank, body in rows
+    ]
 
 
 def plan(database: Database, plan_id: int) -> Plan:
     """Return one plan. Raises: NotFound."""
-    found = next((each for each in plans(database) if each.plan_id == plan_id), None)
-    if found is None:
-        raise NotFound(plan_id=plan_id)
-    return found
+    for known in plans(database):
+        if known.plan_id == plan_id:
+            return known
+    raise NotFound(plan_id=plan_id)
 
 
 @remembered
 def options(database: Database, *, category_id: str | None, has_device: bool, has_plan: bool) -> list[Option]:
     """Return the options open to a line with these contents, in HQ's order."""
     rows = database.execute("select option_id, rank, body from shown_option order by rank, option_id")
-    every = [Option(option_id=row[0], rank=row[1], body=read_body(row[2])) for row in rows]
+    every = [Option(option_id=option_id, rank=rank, body=read_body(body)) for option_id, rank, body in rows]
     return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
 
 
-@remembered
-def law(database: Database, kind: str, day: str) -> Any:
-    """Return the body of the law of this kind in force on `day` (`YYYY-MM-DD`), or None where the market has none."""
-    row = database.execute(
-        """
-        select body from shown_law
-        where kind = ? and valid_from <= ? and (valid_to is null or valid_to > ?)
-        order by valid_from desc, law_id desc, law_id
-        limit 1
-        """,
-        [kind, day, day],
-    ).fetchone()
-    return read_body(row[0]) if row else None
-
-
-def exit_cents(terms: PlanTerms, *, device_cents: int | None, law: dict[str, Any] | None, after_month: int) -> int:
-    """Return what leaving a plan costs after so many months, with this device on the line or none.
-
-    `law` is the body of the early-exit law in force; where none caps it, every month of the commitment is due.
-    """
-    return early_exit_cents(
-        terms,
-        after_month=after_month,
-        with_device=terms.subsidises(device_cents),
-        rate_bp=law["rate_bp"] if law else 0,
-        from_month=law["from_month"] if law else terms.commitment_months,
-    )
-
-
-def _is_open(body: dict[str, Any], category_id: str | None, *, has_device: bool, has_plan: bool) -> bool:
-    categories = body.get("categories")
+def _is_open(body: OptionBody, category_id: str | None, *, has_device: bool, has_plan: bool) -> bool:
+    categories = body["categories"]
     return (
         (has_device or not body["needs_device"])
         and (has_plan or not body["needs_plan"])

@@ -17,7 +17,8 @@ from typing import Literal
 from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
-from pos.eligibility import ACQUISITIONS, Eligibility, PlanLine, check_selection
+from pos.acquisitions import ACQUISITIONS
+from pos.eligibility import Eligibility, PlanLine, check_selection
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PriceChanged, TooManyLines
 from pos.line_facts import LineFacts, Wish, chosen_options, line_facts
 from pos.offers import Offer

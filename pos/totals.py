@@ -101,11 +101,6 @@ class PlanTerms(Figures):
         """Return the same plan without its advantages for a device."""
         return replace(self, device_discount_cents=0, refund_cents=0, instalment_months=0, deposit_cents=0)
 
-    @property
-    def has_advantage(self) -> bool:
-        """Tell whether the plan gives anything for a device on its line: a discount, a refund, instalments."""
-        return bool(self.device_discount_cents or self.refund_cents or self.instalment_months)
-
     def discount_on(self, device_cents: int) -> int:
         """Return what the plan takes off a device of this all-in price."""
         if device_cents < self.min_device_cents:

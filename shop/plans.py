@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response, request
 
-from pos import plans as published
-from pos.eligibility import ACQUISITIONS, Acquisition
+from pos.acquisitions import ACQUISITIONS, read_acquisition
+from pos.bodies import Acquisition
 from pos.errors import Invalid
+from pos.laws import laws_on
+from pos.line_rules import exit_after_a_year
 from pos.months import Span, spans
 from pos.plans import Plan
 from pos.totals import Line, Totals, line_totals
@@ -34,10 +35,10 @@ def plans() -> Response:
     """Show the plans open to this situation: a new number, one's own number kept, or a customer already."""
     acquisition = _acquisition()
     catalog, partner_id = door.catalog(), door.visitor().partner_id
-    law = published.law(catalog, "early_exit", door.today())
+    laws = laws_on(catalog, door.today())
     known = tariffs(catalog)
     rows = [
-        PlanAlone(plan=plan, totals=line_totals(line), spans=spans((line,)), exit_cents=_exit_cents(plan, law))
+        PlanAlone(plan=plan, totals=line_totals(line), spans=spans((line,)), exit_cents=exit_after_a_year(line, laws))
         for plan in known.plans
         for line in (Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=()),)
         if acquisition in plan.body["acquisitions"] and partner_id in (None, plan.partner_id)
@@ -47,14 +48,7 @@ def plans() -> Response:
 
 
 def _acquisition() -> Acquisition:
-    wished = request.args.get("acquisition") or "new"
-    if wished not in ACQUISITIONS:
+    wished = read_acquisition(request.args.get("acquisition") or ACQUISITIONS[0])
+    if wished is None:
         raise Invalid("not a way to get a plan", field="acquisition")
     return wished
-
-
-def _exit_cents(plan: Plan, law: dict[str, Any] | None) -> int | None:
-    terms = plan.terms
-    if terms.commitment_months <= published.EXIT_MONTH:
-        return None
-    return published.exit_cents(terms, device_cents=None, law=law, after_month=published.EXIT_MONTH)

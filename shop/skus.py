@@ -14,9 +14,12 @@ from flask import Blueprint, Response, request
 from sqlite_utils import Database
 
 from pos import claims, offers, plans, skus, totals
-from pos.credit import CreditNotice, credit_notice
-from pos.eligibility import ACQUISITIONS, Acquisition, Eligibility
+from pos.acquisitions import ACQUISITIONS, read_acquisition
+from pos.bodies import Acquisition
+from pos.eligibility import Eligibility
+from pos.laws import Laws, laws_on
 from pos.levies import copy_levy_cents
+from pos.line_rules import Way, credit_of, exit_after_a_year, exits, ways
 from pos.months import Span, spans
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
@@ -30,7 +33,6 @@ routes = Blueprint("skus", __name__)
 SHOWN_PLANS = 3
 MOST_SIBLINGS = 12
 MOST_OPTIONS = 12
-EXIT_MONTHS = (3, 6, 12, 18)
 CONNECTED_FORMS = frozenset({"phone"})
 
 
@@ -61,19 +63,17 @@ class OptionChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One way to get the same things, over the same months: its parts add up to `total_cents`. Widths are in percent."""
+    """One way to get the same things, over the same months; widths of device, plan and options in percent of the dearest."""
 
-    plan: Plan | None
+    plan: Plan
     device_cents: int
-    plan_cents: int
-    options_cents: int
     due_today_cents: int
     total_cents: int
     widths: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Composition:
     """What the address asks for."""
 
     grade: str
@@ -123,19 +123,6 @@ def bundle(code: str) -> Response:
     return response
 
 
-def sim_only_beside(chosen: Plan, every: list[Plan]) -> Plan | None:
-    """Return the plan to compare with: no device advantage, at most a year's commitment, as much data for the least money."""
-    free = [
-        plan
-        for plan in every
-        if plan.partner_id == chosen.partner_id and plan.body["commitment_months"] <= 12 and not _advantage(plan.body)
-    ]
-    enough = [plan for plan in free if plan.body["data_gb"] >= chosen.body["data_gb"]]
-    if enough:
-        return min(enough, key=lambda plan: (plan.body["monthly_cents"], plan.rank))
-    return max(free, key=lambda plan: (plan.body["data_gb"], -plan.rank), default=None)
-
-
 def _near(item: dict[str, Any], family: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return this SKU, the other colours of its capacity and the other capacities of its colour."""
     color = (item["color"] or {}).get("code")
@@ -152,7 +139,7 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
     shared: dict[str, Any] = {"rungs": rungs, "wanted": wanted, "chosen": chosen, "offer": chosen and chosen.offer}
     if chosen is None or chosen.offer is None:
         return shared
-    offer, day = chosen.offer, door.today()
+    offer = chosen.offer
     known = tariffs(catalog)
     every = _plans_here(known.plans, item)
     shown, plan = _plans_shown(known, every, wanted, offer)
@@ -167,37 +154,37 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         plan=known.terms[plan.plan_id] if plan else None,
         options=tuple(option.terms for option in picked),
     )
-    exit_law = plans.law(catalog, "early_exit", day)
+    laws = laws_on(catalog, door.today())
     return shared | {
         "wanted": wanted,
         "plan": plan,
         "line_totals": totals.line_totals(line),
         "spans": spans((line,)),
-        "choices": [_choice(each, known, wanted, line, exit_law) for each in (None, *shown)],
+        "choices": [_choice(each, known, wanted, line, laws) for each in (None, *shown)],
         "hidden_plans": len(every) - len(shown),
         "every_plan_query": wanted.query(has_every_plan=True),
         "has_plans": bool(every),
         "acquisitions": [(name, wanted.query(acquisition=name)) for name in ACQUISITIONS],
         "options": [_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
-        "bars": _bars(line, plan, every, known) if plan else [],
-        "exits": _exits(line, exit_law) if plan else [],
-        "credit": _credit(catalog, line, day),
+        "bars": _bars(line, plan, every) if plan else [],
+        "exits": exits(line, laws),
+        "credit": credit_of(line, laws),
         "reduction": claims.reduction(offer.price_cents, offer.prior_cents),
-        "levy_cents": _levy(catalog, item, day),
-        "guarantee": plans.law(catalog, "legal_guarantee", day),
-        "withdrawal": plans.law(catalog, "withdrawal", day),
+        "levy_cents": copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=laws.get("copy_levy")),
+        "guarantee": laws.get("legal_guarantee"),
+        "withdrawal": laws.get("withdrawal"),
     }
 
 
-def _wanted(rungs: list[Rung]) -> tuple[Wanted, Rung | None]:
+def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:
     """Return what is asked and the rung it means: the one named, else the least dear on offer."""
     asked = request.args
     on_offer = [rung for rung in rungs if rung.offer is not None]
     code = asked.get("grade", "").strip().upper()
     named = next((rung for rung in on_offer if rung.grade["code"] == code), None)
     chosen = named or min(on_offer, key=lambda rung: rung.offer.all_in_cents if rung.offer else 0, default=None)
-    acquisition = next((name for name in ACQUISITIONS if name == asked.get("acquisition")), ACQUISITIONS[0])
-    wanted = Wanted(
+    acquisition = read_acquisition(asked.get("acquisition")) or ACQUISITIONS[0]
+    wanted = Composition(
         grade=chosen.grade["code"] if chosen else "",
         plan_id=web.number_in(asked, "plan"),
         option_ids=tuple(web.whole(text, "option") for text in asked.getlist("option")[:MOST_OPTIONS] if text.isdecimal()),
@@ -217,11 +204,7 @@ def _plans_here(every: list[Plan], item: dict[str, Any]) -> list[Plan]:
     return [plan for plan in every if partner_id in (None, plan.partner_id)]
 
 
-def _advantage(body: dict[str, Any]) -> bool:
-    return bool(body["device_discount_cents"] or body["refund_cents"] or body["instalment_months"])
-
-
-def _plans_shown(known: Tariffs, every: list[Plan], wanted: Wanted, offer: Offer) -> tuple[list[Plan], Plan | None]:
+def _plans_shown(known: Tariffs, every: list[Plan], wanted: Composition, offer: Offer) -> tuple[list[Plan], Plan | None]:
     """Return the plans to show, in HQ's order, and the one asked for if it is open to this situation.
 
     Shown first: the chosen one, then those open with an advantage for the device, then those open without one.
@@ -243,7 +226,7 @@ def _plans_shown(known: Tariffs, every: list[Plan], wanted: Wanted, offer: Offer
     return sorted(ordered[:SHOWN_PLANS], key=lambda plan: (plan.rank, plan.plan_id)), chosen
 
 
-def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_law: dict[str, Any] | None) -> PlanChoice:
+def _choice(plan: Plan | None, known: Tariffs, wanted: Composition, line: Line, laws: Laws) -> PlanChoice:
     terms = known.terms[plan.plan_id] if plan else None
     with_plan = Line(quantity=line.quantity, device_cents=line.device_cents, plan=terms, options=line.options)
     answer = fix = None
@@ -259,62 +242,33 @@ def _choice(plan: Plan | None, known: Tariffs, wanted: Wanted, line: Line, exit_
         answer=answer,
         fix=fix,
         fix_query=wanted.query(plan_id=fix.plan_id) if fix else "",
-        exit_cents=plans.exit_cents(terms, device_cents=line.device_cents, law=exit_law, after_month=plans.EXIT_MONTH)
-        if terms and terms.commitment_months > plans.EXIT_MONTH
-        else None,
+        exit_cents=exit_after_a_year(with_plan, laws),
         is_chosen=(plan.plan_id if plan else None) == wanted.plan_id,
         query=wanted.query(plan_id=plan.plan_id if plan else None),
     )
 
 
-def _exits(line: Line, law: dict[str, Any] | None) -> list[tuple[int, int]]:
-    """Return (months run, cost of leaving then) at a few moments of the commitment."""
-    terms = line.plan
-    if terms is None:
-        return []
-    months = [month for month in EXIT_MONTHS if month < terms.commitment_months]
-    return [(month, plans.exit_cents(terms, device_cents=line.device_cents, law=law, after_month=month)) for month in months]
-
-
-def _option_choice(option: Option, wanted: Wanted) -> OptionChoice:
+def _option_choice(option: Option, wanted: Composition) -> OptionChoice:
     ids = set(wanted.option_ids) ^ {option.option_id}
     return OptionChoice(
         option=option, is_chosen=option.option_id in wanted.option_ids, query=wanted.query(option_ids=tuple(sorted(ids)))
     )
 
 
-def _bars(line: Line, plan: Plan, every: list[Plan], known: Tariffs) -> list[Bar]:
+def _bars(line: Line, plan: Plan, every: list[Plan]) -> list[Bar]:
     """Return this bundle and, beside it, the same device alone with a SIM-only plan, over the same months."""
-    other = sim_only_beside(plan, every)
-    ways = [(plan, line, totals.line_totals(line))]
-    if other is not None and other.plan_id != plan.plan_id:
-        terms = known.terms[other.plan_id]
-        ways.append((other, replace(line, plan=terms.alone()), totals.device_plus_sim_only(line, terms)))
-    most = max(costs.total_cents for _, _, costs in ways)
-    return [_bar(each, way, costs, most) for each, way, costs in ways]
+    found = ways(line, plan, every)
+    most = max(way.totals.total_cents for way in found)
+    return [_bar(way, most) for way in found]
 
 
-def _bar(plan: Plan, line: Line, costs: Totals, most: int) -> Bar:
-    parts = totals.parts(line, costs)
-    widths = [part * 100 // most if most else 0 for part in parts]
+def _bar(way: Way, most: int) -> Bar:
+    parts = totals.parts(way.line, way.totals)
+    device, plan, options = (part * 100 // most if most else 0 for part in parts)
     return Bar(
-        plan=plan,
+        plan=way.plan,
         device_cents=parts[0],
-        plan_cents=parts[1],
-        options_cents=parts[2],
-        due_today_cents=costs.due_today_cents,
-        total_cents=costs.total_cents,
-        widths=(widths[0], widths[1], widths[2]),
+        due_today_cents=way.totals.due_today_cents,
+        total_cents=way.totals.total_cents,
+        widths=(device, plan, options),
     )
-
-
-def _credit(catalog: Database, line: Line, day: str) -> CreditNotice | None:
-    law = plans.law(catalog, "credit_notice", day)
-    if law is None or line.plan is None or not line.plan.instalment_months:
-        return None
-    return credit_notice(totals.device_price_cents(line), line.plan.deposit_cents, line.plan.instalment_months, law_body=law)
-
-
-def _levy(catalog: Database, item: dict[str, Any], day: str) -> int | None:
-    law = plans.law(catalog, "copy_levy", day)
-    return copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=law) if law else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from sqlite_utils import Database
 
 from pos import plans
-from pos.eligibility import Acquisition, Eligibility, check_plan
+from pos.bodies import Acquisition
+from pos.eligibility import Eligibility, check_plan
 from pos.plans import Plan
 from pos.totals import PlanTerms
 from shop import door

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pos.eligibility import Acquisition, Eligibility, Fix, check_plan
+from pos.bodies import Acquisition
+from pos.eligibility import Eligibility, Fix, check_plan
 
 
 def body(monthly_cents: int, *, rank: int = 1, **changes: Any) -> dict[str, Any]:

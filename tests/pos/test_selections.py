@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pos import selections, slips, tokens
+from pos.acquisitions import ACQUISITIONS
 from pos.errors import Invalid, ListingGone, NotEligible, NotFound, PosError, PriceChanged, TooManyLines
 from pos.line_facts import Wish
 from pos.selections import Priced
@@ -243,7 +244,7 @@ wishes = st.builds(
     plan_id=st.sampled_from((None, FORFAIT_5, SERIE_100, ETALE_200)),
     option_ids=st.sets(st.sampled_from((REPAIR, CHARGER))).map(tuple),
     quantity=st.integers(1, 3),
-    acquisition=st.sampled_from(selections.ACQUISITIONS),
+    acquisition=st.sampled_from(ACQUISITIONS),
 )
 
 

@@ -6,7 +6,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from pos import languages
-from pos.plans import plans
 from shop.specs import LABELS
 from tests import world
 
@@ -131,16 +130,6 @@ def test_an_unknown_device_is_said(client: FlaskClient) -> None:
 
     assert answer.status_code == 404
     assert "Rien à cette adresse." in answer.text
-
-
-def test_the_comparison_is_with_as_much_data_for_the_least_money(kiosk: world.Kiosk) -> None:
-    from shop.skus import sim_only_beside
-
-    every = plans(kiosk.catalog.read())
-    beside = sim_only_beside(next(plan for plan in every if plan.plan_id == world.SERIE_100), every)
-
-    assert beside is not None
-    assert beside.plan_id == world.FORFAIT_5
 
 
 def test_every_label_is_said_in_english() -> None:

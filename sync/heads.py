@@ -1,4 +1,4 @@
-"""The head of a ring in a market: the one small, mutable document, which names everything else by hash.
+"""The head of a ring in a market: the one small, mutable document, which names everything else by hash (docs/protocol.md §2).
 
 A head holds where each channel stands on HQ's own track and, while a trial is open for the ring, on the trial's.
 A head that is old is merely old: its publication number tells, and a kiosk never goes back.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pos.catalog import CHANNELS
 from sync.blobs import BlobRef
@@ -24,14 +24,13 @@ RINGS = ("canary", "early", "stable")
 """In the order in which a trial reaches them."""
 WHOLE_BP = 10_000
 MAX_HEAD_BYTES = 64 * 1024
+FIELD_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
 PACK_LEVEL = 19
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHead:
-    """Where a channel stands at HQ: the newest steps at once, and the index that names every way to get there."""
+    """Where a channel stands: epoch, version, root and rows; the blob of its index; its newest segments, at most two."""
 
     epoch: str
     version: int
@@ -55,7 +54,7 @@ class Track:
     channels: Mapping[str, ChannelHead]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the track as it is recorded at HQ and stands in heads."""
+        """Return the track as it stands in heads and in HQ's record."""
         return {
             "name": self.name,
             "publication": self.publication,
@@ -67,7 +66,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A trial as a head tells it: who is in it, and the channels that it has to itself."""
+    """A trial as a head tells it: the share of corners in it (basis points), the salt of their draw, the channels it forked."""
 
     share_bp: int
     salt: str
@@ -76,7 +75,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a ring of a market is told."""
+    """What the corners of a ring in a market follow: HQ's track or, by share, a trial's."""
 
     market: str
     ring: str
@@ -84,21 +83,19 @@ class Head:
     trial: Trial | None = None
 
     def track_for(self, corner_id: str) -> Track:
-        """Return the track that a corner follows: every kiosk of a corner gets the same answer."""
-        trial = self.trial
-        if trial is None or place_of(corner_id, trial.salt) >= trial.share_bp:
+        """Return the track that a corner follows, with all channels; every kiosk of a corner gets the same answer."""
+        if self.trial is None or trial_rank(corner_id, self.trial.salt) >= self.trial.share_bp:
             return self.track
-        return Track(
-            name=trial.track.name,
-            publication=trial.track.publication,
-            published_at=trial.track.published_at,
-            facts=trial.track.facts,
-            channels={**self.track.channels, **trial.track.channels},
-        )
+        return complete_track(self.track, self.trial.track)
 
 
-def place_of(corner_id: str, salt: str) -> int:
-    """Return where a corner stands in a trial's order, 0 to 9,999: those below the trial's share are in it."""
+def complete_track(track: Track, trial_track: Track) -> Track:
+    """Return a trial's track with the channels that it shares with HQ's."""
+    return replace(trial_track, channels={**track.channels, **trial_track.channels})
+
+
+def trial_rank(corner_id: str, salt: str) -> int:
+    """Return a corner's rank in a trial's draw, 0 to 9,999: ranks below the trial's share are in it (docs/protocol.md §2)."""
     return int.from_bytes(hashlib.sha256(f"{salt}\n{corner_id}".encode()).digest()[:8], "big") % WHOLE_BP
 
 
@@ -111,16 +108,14 @@ def encode_head(head: Head) -> bytes:
 
 
 def decode_head(content: bytes) -> Head:
-    """Read a head. Raises: Malformed, also when a channel is missing, and TooLarge."""
+    """Read a head, of its channels those we know. Raises: Malformed, also when one of ours is missing; TooLarge."""
     if len(content) > MAX_HEAD_BYTES:
         raise TooLarge(f"a head of {len(content)} bytes")
     document = unpack(content, FORMAT)
-
-    def read() -> Head:
-        track = read_track(document)
-        if set(track.channels) != set(CHANNELS):
+    try:
+        track, trial = read_track(document), document["trial"]
+        if track.channels.keys() != set(CHANNELS):
             raise ValueError("a channel is missing")
-        trial = document["trial"]
         return Head(
             market=str(document["market"]),
             ring=str(document["ring"]),
@@ -129,32 +124,24 @@ def decode_head(content: bytes) -> Head:
             if trial
             else None,
         )
-
-    return _read(read)
+    except FIELD_ERRORS as problem:
+        raise Malformed(f"not a head: {problem}") from problem
 
 
 def read_track(document: Mapping[str, Any]) -> Track:
-    """Read what `Track.to_json` wrote. Raises: Malformed."""
-    return _read(
-        lambda: Track(
+    """Read what `Track.to_json` wrote, the channels we know of it. Raises: Malformed."""
+    try:
+        channels = document["channels"]
+        return Track(
             name=str(document["name"]),
             publication=read_number(document["publication"]),
             published_at=str(document["published_at"]),
             facts={str(name): str(value) for name, value in document["facts"].items()},
-            channels={name: _read_channel(document["channels"][name]) for name in CHANNELS if name in document["channels"]},
+            # HQ may publish a further channel before every corner knows it: to those it is not there.
+            channels={name: _read_channel(channels[name]) for name in CHANNELS if name in channels},
         )
-    )
-
-
-def whole(track: Track, trial_track: Track) -> Track:
-    """Return a trial's publication with the channels it shares with HQ's track."""
-    return Track(
-        name=trial_track.name,
-        publication=trial_track.publication,
-        published_at=trial_track.published_at,
-        facts=trial_track.facts,
-        channels={**track.channels, **trial_track.channels},
-    )
+    except FIELD_ERRORS as problem:
+        raise Malformed(f"not a head: {problem}") from problem
 
 
 def head_name(market: str, ring: str) -> str:
@@ -184,10 +171,3 @@ def _read_channel(document: Mapping[str, Any]) -> ChannelHead:
         index=BlobRef.read(document["index"]),
         tail=tuple(read_segment_ref(each) for each in document["tail"]),
     )
-
-
-def _read(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise Malformed(f"not a head: {problem}") from problem

@@ -1,7 +1,7 @@
 """The way of one channel from where a kiosk stands to where its head says: the cheapest chain of blobs, or none.
 
 A kiosk in another log than the head's gets in by an equal root, which costs nothing, or by a join; where neither leads, or a
-snapshot is the shorter way, it is a gap.
+snapshot is the shorter way, it is a gap. Source: docs/protocol.md §5.
 """
 
 from __future__ import annotations
@@ -38,52 +38,58 @@ class Way:
         return sum(blob.length for blob in self.blobs)
 
 
-def find_way(name: str, there: ChannelHead, here: SyncCursor, read: Read) -> Way:
-    """Return how `name` gets to `there` without a snapshot; a point with our own root costs no bytes. Raises: Gap, Malformed."""
-    if here.root == there.root:
+def find_way(channel: str, head: ChannelHead, held: SyncCursor, read: Read) -> Way:
+    """Return how a channel gets from where it is held to its head without a snapshot; an equal root costs no bytes.
+
+    Raises: Gap when no chain, equal root or join leads there, or a snapshot is the shorter way (docs/protocol.md §5); Malformed.
+    """
+    if held.root == head.root:
         return Way()
-    if here.epoch == there.epoch and (found := _along(there.tail, here.version, there.version)) is not None:
-        return found
-    index = index_of(name, there, read)
-    found = _into(index, there, here)
-    if found is None:
-        raise Gap(f"no way leads on from {name} {here.version}", channel=name)
-    if found.rows * SNAPSHOT_ROW_COST > there.rows and found.length > index.snapshot.length:
-        raise Gap(f"a snapshot of {name} is the shorter way", channel=name)
-    return found
+    if held.epoch == head.epoch and (way := _along(head.tail, held.version, head.version)) is not None:
+        return way
+    index = index_of(channel, head, read)
+    way = _into(index, head, held)
+    if way is None:
+        raise Gap(f"no way leads on from {channel} {held.version}", channel=channel)
+    if way.rows * SNAPSHOT_ROW_COST > head.rows and way.length > index.snapshot.length:
+        raise Gap(f"a snapshot of {channel} is the shorter way", channel=channel)
+    return way
 
 
-def after_snapshot(name: str, index: Index, there: ChannelHead) -> Way:
+def after_snapshot(channel: str, index: Index, head: ChannelHead) -> Way:
     """Return how a channel gets from its snapshot to its head. Raises: Gap."""
-    found = _along(index.segments, index.snapshot.version, there.version)
-    if found is None:
-        raise Gap(f"no way leads on from the snapshot of {name}", channel=name)
-    return found
+    way = _along(index.segments, index.snapshot.version, head.version)
+    if way is None:
+        raise Gap(f"no way leads on from the snapshot of {channel}", channel=channel)
+    return way
 
 
-def index_of(name: str, there: ChannelHead, read: Read) -> Index:
+def index_of(channel: str, head: ChannelHead, read: Read) -> Index:
     """Return the index that a channel's head names. Raises: Malformed, also when it is another channel's."""
-    index = decode_index(read(there.index))
-    if (index.channel, index.epoch) != (name, there.epoch):
-        raise Malformed(f"the index of {index.channel} stands for {name}")
+    index = decode_index(read(head.index))
+    if (index.channel, index.epoch) != (channel, head.epoch):
+        raise Malformed(f"the index of {index.channel} stands for {channel}")
     return index
 
 
 def chain_of(segments: Iterable[SegmentRef], version: int, goal: int) -> list[SegmentRef] | None:
-    """Return the cheapest chain of segments from `version` to `goal` by bytes and fetches; None when there is none."""
+    """Return the cheapest chain of segments from `version` to `goal` by bytes and fetches; None when there is none.
+
+    Dijkstra's algorithm over versions: a segment is an edge from each version it may be applied to.
+    """
     usable = [ref for ref in segments if ref.last <= goal]
     best = {version: 0}
     came: dict[int, tuple[int, SegmentRef]] = {}
     reached = [(0, version)]
     while reached:
-        cost, here = heappop(reached)
-        if here == goal:
+        cost, nearest = heappop(reached)
+        if nearest == goal:
             break
         for ref in usable:
             next_cost = cost + ref.blob.length + FETCH_BYTES
-            if ref.first <= here + 1 <= ref.last and next_cost < best.get(ref.last, next_cost + 1):
+            if ref.first <= nearest + 1 <= ref.last and next_cost < best.get(ref.last, next_cost + 1):
                 best[ref.last] = next_cost
-                came[ref.last] = (here, ref)
+                came[ref.last] = (nearest, ref)
                 heappush(reached, (next_cost, ref.last))
     if goal not in best:
         return None
@@ -94,14 +100,16 @@ def chain_of(segments: Iterable[SegmentRef], version: int, goal: int) -> list[Se
     return chain[::-1]
 
 
-def _into(index: Index, there: ChannelHead, here: SyncCursor) -> Way | None:
-    if here.epoch == there.epoch and (found := _along(index.segments, here.version, there.version)) is not None:
-        return found
-    same = index.version_with(here.root)
-    if same is not None and (found := _along(index.segments, same, there.version)) is not None:
-        return found
-    join = index.join_from(here.epoch, here.version)
-    rest = _along(index.segments, join.lands, there.version) if join is not None else None
+def _into(index: Index, head: ChannelHead, held: SyncCursor) -> Way | None:
+    """Return how the log of `index` is reached: along it, from a point with an equal root, or by a join from another log."""
+    if held.epoch == head.epoch and (way := _along(index.segments, held.version, head.version)) is not None:
+        return way
+    # Equal roots are equal rows, whatever log they came by: the kiosk stands at that point of this one.
+    same = index.version_with(held.root)
+    if same is not None and (way := _along(index.segments, same, head.version)) is not None:
+        return way
+    join = index.join_from(held.epoch, held.version)
+    rest = _along(index.segments, join.lands, head.version) if join is not None else None
     if join is None or rest is None:
         return None
     return Way((join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)

@@ -172,14 +172,14 @@ BUGS = (
     ),
     # Publishing
     Bug(
-        "sync.hq.publisher",
-        "            delete_marks(connection, self.place.market, marks)\n            if also",
-        '            connection.exec_driver_sql("delete from dirty")\n            if also',
+        "sync.hq.log",
+        "delete_marks(connection, market, entry.marks)",
+        'connection.exec_driver_sql("delete from sync_dirty")',
         "tests/sync/hq/test_publisher.py::test_a_mark_set_while_publishing_stays_for_the_next",
     ),
     Bug(
         "sync.hq.publisher",
-        "        if publication_of(self.replica) > line.publication:\n            return False\n",
+        "    if publication_of(publisher.replica) > track.publication:\n        return None\n",
         "",
         "tests/sync/hq/test_publisher.py::test_a_restored_database_starts_new_epochs_and_kiosks_follow",
     ),

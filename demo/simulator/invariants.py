@@ -162,7 +162,7 @@ def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator
                 published = {row[0]: tuple(row) for row in replica.execute(query)}
                 differing = {key for key in wanted.keys() | published.keys() if wanted.get(key) != published.get(key)}
                 if unpublished := {key for key in differing if key not in apart or apart[key] != wanted.get(key)}:
-                    yield f"{path.name}: changes of {table.name} {sorted(unpublished)} were never published"
+                    yield f"{path.name}: changes of {table.name} {sorted(unpublished, key=str)} were never published"
     finally:
         replica.close()
 

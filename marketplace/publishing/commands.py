@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import Connection, Engine
 
 from marketplace.db import reading
 from marketplace.fleet.corners import corner_called, set_ring
@@ -26,7 +27,7 @@ from marketplace.publishing.trials import (
     outlook_of_rollback,
     roll_back_all,
     shares_of,
-    standing,
+    trial_standing,
 )
 from pos.currencies import decimal
 from sync.heads import RINGS
@@ -56,10 +57,10 @@ def publish_command(directory: Path, ring: str, percent: int, market: str | None
         if not chosen:
             click.echo("nothing to publish: import a feed first")
         if is_preview:
-            seen = [outlook(engine, directory, each, shares=shares) for each in chosen]
-            click.echo(json.dumps([_facts(each) for each in seen]) if as_json else "\n".join(map(_say_outlook, seen)))
+            outlooks = [outlook(engine, directory, name, shares=shares) for name in chosen]
+            click.echo(json.dumps(list(map(_facts, outlooks))) if as_json else "\n".join(map(_say_outlook, outlooks)))
             return
-        done = {each: publish_market(engine, directory, each, shares=shares) for each in chosen}
+        done = {name: publish_market(engine, directory, name, shares=shares) for name in chosen}
     _say_published(done, as_json=as_json)
 
 
@@ -70,11 +71,11 @@ def publish_command(directory: Path, ring: str, percent: int, market: str | None
 def trial_command(directory: Path, market: str | None, *, as_json: bool) -> None:
     """Say which trials are open, how far they are, and how they do."""
     with opened(directory) as engine, reading(engine) as connection:
-        found = [seen for each in ([market] if market else markets(engine)) if (seen := standing(connection, each))]
+        standings = _standings(engine, connection, market)
     if as_json:
-        click.echo(json.dumps([{**asdict(seen), "reason_to_halt": seen.reason_to_halt} for seen in found]))
+        click.echo(json.dumps([{**asdict(trial), "reason_to_halt": trial.reason_to_halt} for trial in standings]))
     else:
-        click.echo("\n".join(map(_say_standing, found)) or "no trial is open")
+        click.echo("\n".join(map(_say_standing, standings)) or "no trial is open")
 
 
 @click.command("promote")
@@ -86,14 +87,14 @@ def trial_command(directory: Path, market: str | None, *, as_json: bool) -> None
 def promote_command(directory: Path, ring: str | None, percent: int, market: str | None, *, is_preview: bool) -> None:
     """Give the open trial to the next ring; all of the last ring ends it, and everybody has it."""
     with opened(directory) as engine:
-        for each in _on_trial(engine, market):
-            goal = ring or next_ring(each.trial)
+        for standing in _on_trial(engine, market):
+            goal = ring or next_ring(standing.trial)
             if is_preview:
-                click.echo(_say_outlook(outlook_of_promotion(engine, directory, each.market, ring=goal, percent=percent)))
+                click.echo(_say_outlook(outlook_of_promotion(engine, directory, standing.market, ring=goal, percent=percent)))
                 continue
-            done = advance(engine, directory, each.market, ring=goal, percent=percent)
+            done = advance(engine, directory, standing.market, ring=goal, percent=percent)
             said = f"promoted, publication {done.publication}" if done else f"{percent} % of {goal}"
-            click.echo(f"{each.market}: trial {each.trial.trial_id}: {said}")
+            click.echo(f"{standing.market}: trial {standing.trial.trial_id}: {said}")
 
 
 @click.command("halt")
@@ -104,12 +105,12 @@ def promote_command(directory: Path, ring: str | None, percent: int, market: str
 def halt_command(directory: Path, reason: str, market: str | None, *, is_preview: bool) -> None:
     """End the open trial and lead its corners back; its rows stay back until the feed says something else."""
     with opened(directory) as engine:
-        for each in _on_trial(engine, market):
+        for standing in _on_trial(engine, market):
             if is_preview:
-                click.echo(_say_outlook(outlook_of_halt(engine, directory, each.market)))
+                click.echo(_say_outlook(outlook_of_halt(engine, directory, standing.market)))
                 continue
-            done = halt_trial(engine, directory, each.market, reason=reason)
-            click.echo(f"{each.market}: trial {each.trial.trial_id} halted, publication {done.publication}")
+            done = halt_trial(engine, directory, standing.market, reason=reason)
+            click.echo(f"{standing.market}: trial {standing.trial.trial_id} halted, publication {done.publication}")
 
 
 @click.command("rollback")
@@ -121,8 +122,8 @@ def rollback_command(version: int, directory: Path, market: str | None, *, is_pr
     """Publish the rows of publication VERSION again; what replaced them stays back until the feed says something else."""
     with opened(directory) as engine:
         if is_preview:
-            for each in [market] if market else markets(engine):
-                click.echo(_say_outlook(outlook_of_rollback(engine, directory, each, version)))
+            for name in [market] if market else markets(engine):
+                click.echo(_say_outlook(outlook_of_rollback(engine, directory, name, version)))
             return
         done = roll_back_all(engine, directory, version, chosen=[market] if market else None)
     _say_published(done, as_json=False)
@@ -150,12 +151,19 @@ def sweep_command(directory: Path) -> None:
     click.echo(f"{files:,} files, {size:,} bytes deleted")
 
 
-def _on_trial(engine: Any, market: str | None) -> list[Standing]:
+def _standings(engine: Engine, connection: Connection, market: str | None) -> list[Standing]:
+    """Return how the open trials of all markets do, or of one."""
+    names = [market] if market else markets(engine)
+    return [standing for name in names if (standing := trial_standing(connection, name)) is not None]
+
+
+def _on_trial(engine: Engine, market: str | None) -> list[Standing]:
+    """Return the same where there is one at least. Raises: NoTrial."""
     with reading(engine) as connection:
-        found = [seen for each in ([market] if market else markets(engine)) if (seen := standing(connection, each))]
-    if not found:
+        standings = _standings(engine, connection, market)
+    if not standings:
         raise NoTrial("no trial is open")
-    return found
+    return standings
 
 
 def _say_published(done: dict[str, Published | None], *, as_json: bool) -> None:
@@ -173,34 +181,35 @@ def _said(published: Published | None) -> str:
     return f"publication {published.publication}{trial}"
 
 
-def _facts(seen: Outlook) -> dict[str, Any]:
-    return {"market": seen.market, "corners": seen.corners, "preview": asdict(seen.preview) if seen.preview else None}
+def _facts(outlook: Outlook) -> dict[str, Any]:
+    return {"market": outlook.market, "corners": outlook.corners, "preview": asdict(outlook.preview) if outlook.preview else None}
 
 
-def _say_outlook(seen: Outlook) -> str:
-    if seen.preview is None:
-        return f"{seen.market}: everything is new, for {seen.corners:,} corners"
-    if not seen.preview.rows:
-        return f"{seen.market}: nothing would change"
-    lines = [f"{seen.market}: {seen.preview.rows:,} rows, {seen.preview.bytes:,} bytes each for {seen.corners:,} corners"]
-    counts = (("added", seen.preview.added), ("changed", seen.preview.changed), ("removed", seen.preview.removed))
+def _say_outlook(outlook: Outlook) -> str:
+    preview = outlook.preview
+    if preview is None:
+        return f"{outlook.market}: everything is new, for {outlook.corners:,} corners"
+    if not preview.rows:
+        return f"{outlook.market}: nothing would change"
+    lines = [f"{outlook.market}: {preview.rows:,} rows, {preview.bytes:,} bytes each for {outlook.corners:,} corners"]
+    counts = (("added", preview.added), ("changed", preview.changed), ("removed", preview.removed))
     for word, by_table in counts:
         lines += [f"  {table}: {number:,} {word}" for table, number in by_table.items()]
-    moved = seen.preview.movement
+    moved = preview.movement
     if moved.changed:
         lines.append(f"  prices: {moved.raised:,} up, {moved.changed - moved.raised:,} down, {moved.jumped:,} by more than half")
     lines += [
-        f"  listing {move.listing_id}: {decimal(move.was_cents, seen.currency)} → {decimal(move.now_cents, seen.currency)}"
-        for move in seen.preview.moves
+        f"  listing {move.listing_id}: {decimal(move.was_cents, outlook.currency)} → {decimal(move.now_cents, outlook.currency)}"
+        for move in preview.moves
     ]
-    if seen.preview.held:
-        lines.append(f"  {seen.preview.held:,} rows stay back")
+    if preview.held:
+        lines.append(f"  {preview.held:,} rows stay back")
     return "\n".join(lines)
 
 
-def _say_standing(seen: Standing) -> str:
-    share = seen.trial.shares.get(reached(seen.trial.shares), 0) // 100
-    said = f"{seen.market}: trial {seen.trial.trial_id} since {seen.trial.opened_at}, {share} % of {reached(seen.trial.shares)}"
-    said += f"; {seen.arrived} of {seen.corners} corners have it, {len(seen.failed)} failed"
-    said += f", {seen.jumped} of {seen.changed} prices jumped" if seen.changed else ""
-    return said + (f", {seen.vanished} of {seen.offered} offers vanish" if seen.vanished else "")
+def _say_standing(standing: Standing) -> str:
+    trial, ring = standing.trial, reached(standing.trial.shares)
+    said = f"{standing.market}: trial {trial.trial_id} since {trial.opened_at}, {trial.shares.get(ring, 0) // 100} % of {ring}"
+    said += f"; {standing.arrived} of {standing.corners} corners have it, {len(standing.failed)} failed"
+    said += f", {standing.jumped} of {standing.changed} prices jumped" if standing.changed else ""
+    return said + (f", {standing.vanished} of {standing.offered} offers vanish" if standing.vanished else "")

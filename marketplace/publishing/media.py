@@ -6,9 +6,8 @@ Invariant: a row whose blob is missing is not published, and importing its file 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlite_utils import Database
@@ -16,12 +15,13 @@ from sqlite_utils import Database
 from marketplace.db import rows
 from pos.catalog import TABLES
 from sync.blobs import BlobFolder
+from sync.hq.business import CurrentRows
+from sync.roots import Row, Value
 
 BLOBS = "b"
-SHA256_AT = next(table for table in TABLES if table.name == "media").columns.index("sha256")
+[MEDIA_COLUMNS] = (table.columns for table in TABLES if table.name == "media")
 
 LOG = logging.getLogger(__name__)
-CurrentRows = Callable[[Connection, str, Iterable[Any] | None], Iterator[tuple[Any, ...]]]
 
 
 def has_blob(static: Path, sha256: str) -> bool:
@@ -37,14 +37,20 @@ def store_blob(static: Path, content: bytes) -> None:
 def present_only(current_rows: CurrentRows, static: Path) -> CurrentRows:
     """Return a reader of current rows that leaves out media whose blob is not below `static`."""
 
-    def read(connection: Connection, table: str, keys: Iterable[Any] | None) -> Iterator[tuple[Any, ...]]:
-        for row in current_rows(connection, table, keys):
-            if table == "media" and not has_blob(static, row[SHA256_AT]):
-                LOG.warning("medium %s is not published: its blob %s is missing, import the feed again", row[0], row[SHA256_AT])
-                continue
-            yield row
+    def read(connection: Connection, table: str, keys: list[Value] | None) -> Iterable[Row]:
+        rows = current_rows(connection, table, keys)
+        return rows if table != "media" else _with_blob(rows, static)
 
     return read
+
+
+def _with_blob(media: Iterable[Row], static: Path) -> Iterator[Row]:
+    for row in media:
+        medium = dict(zip(MEDIA_COLUMNS, row, strict=True))
+        if has_blob(static, str(medium["sha256"])):
+            yield row
+        else:
+            LOG.warning("medium %(media_id)s is not published: its blob %(sha256)s is missing, import the feed again", medium)
 
 
 def media_blobs(connection: Connection | Database) -> set[str]:

@@ -24,12 +24,12 @@ from marketplace.publishing.trials import (
     outlook_of_rollback,
     roll_back_all,
     shares_of,
-    standing,
+    trial_standing,
 )
 from marketplace.web import marketplace, see_other
 from pos.errors import Invalid, NotFound
 from sync.heads import RINGS, WHOLE_BP
-from sync.hq.log import trials
+from sync.hq.log import ended_trials
 from sync.hq.trials import reached
 
 PERCENTS = (1, 5, 10, 25, 50, 100)
@@ -127,7 +127,7 @@ def _page(shown: dict[str, Any] | None = None) -> str:
 
 def _room(connection: Connection, publication: dict[str, Any]) -> dict[str, Any]:
     market = publication["market"]
-    seen = standing(connection, market)
+    seen = trial_standing(connection, market)
     share_bp = seen.trial.shares.get(reached(seen.trial.shares), 0) if seen else 0
     return {
         **publication,
@@ -136,7 +136,7 @@ def _room(connection: Connection, publication: dict[str, Any]) -> dict[str, Any]
         "reached": reached(seen.trial.shares) if seen else None,
         "percent": share_bp * 100 // WHOLE_BP,
         "next_ring": next_ring(seen.trial) if seen else None,
-        "past": [each for each in trials(connection, market) if each["state"] != "open"][:5],
+        "past": ended_trials(connection, market, most=5),
         "history": history(connection, market),
     }
 

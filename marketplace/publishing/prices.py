@@ -65,14 +65,14 @@ def _start_due(connection: Connection, at: str) -> int:
     )
     if not due:
         return 0
-    newest = {each["listing_id"]: each for each in due}
+    newest = {start["listing_id"]: start for start in due}
     take = "update listing set price_cents = :price_cents, prior_cents = :prior_cents"
     connection.execute(text(f"{take} where seller_id = :seller_id and listing_id = :listing_id"), list(newest.values()))
     connection.execute(text("delete from price_start where seller_id = :seller_id and price_start_id = :price_start_id"), due)
     marks = Marks()
-    for each in due:
-        marks.add(each["market"], "price_start", each["price_start_id"])
-    for each in newest.values():
-        marks.add(each["market"], "listing", each["listing_id"])
+    for start in due:
+        marks.add(start["market"], "price_start", start["price_start_id"])
+    for start in newest.values():
+        marks.add(start["market"], "listing", start["listing_id"])
     marks.write(connection)
     return len(newest)

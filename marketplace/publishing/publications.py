@@ -1,15 +1,16 @@
 """From HQ's rows to what the fleet holds: the rows of each published table, and a publication with its history of terms.
 
-Invariant: the history never lags behind a head that moved; what a crash left out is made good before the next publication.
+Invariant: no publication is made while the terms of an earlier one are missing from the history; whoever publishes calls
+`make_up_terms` before and `keep_terms` after.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, text
 
@@ -22,11 +23,13 @@ from pos import clock
 from pos.catalog import TABLES
 from pos.db import connect
 from pos.errors import NotFound
+from sync.hq.business import CurrentRows
 from sync.hq.garbage import sweep_blobs
 from sync.hq.log import last_number
 from sync.hq.publisher import Place, Published, publish
 from sync.hq.repository import sweep
 from sync.hq.trials import try_out
+from sync.roots import Row, Value
 
 BATCH = 5000
 COLUMNS = {table.name: table.columns for table in TABLES}
@@ -35,9 +38,6 @@ SCOPED = frozenset({"law", "partner", "plan", "option", "price_start"})
 
 MOST_FORGOTTEN = 10_000
 """How many publications a restored HQ may have forgotten; a kiosk that reports more than that is not believed."""
-
-Row = tuple[Any, ...]
-P = TypeVar("P", bound=Published | None)
 
 
 def markets(engine: Engine) -> list[str]:
@@ -93,9 +93,13 @@ def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapp
     start_due_prices(engine, now=clock.now())
     place = place_of(engine, directory, market)
     at_least = _highest_seen(engine, market)
+    make_up_terms(place)
     if shares is None:
-        return recorded(place, lambda: publish(place, now=clock.now(), at_least=at_least))
-    return recorded(place, lambda: try_out(place, shares=shares, now=clock.now(), at_least=at_least))
+        published = publish(place, now=clock.now(), at_least=at_least)
+    else:
+        published = try_out(place, shares=shares, now=clock.now(), at_least=at_least)
+    keep_terms(place, published)
+    return published
 
 
 def publish_all(engine: Engine, directory: Path, *, shares: Mapping[str, int] | None = None) -> dict[str, Published | None]:
@@ -103,16 +107,19 @@ def publish_all(engine: Engine, directory: Path, *, shares: Mapping[str, int] | 
     return {market: publish_market(engine, directory, market, shares=shares) for market in markets(engine)}
 
 
-def recorded(place: Place, act: Callable[[], P]) -> P:
-    """Publish by `act` and keep the terms of what it published; what an earlier publication left out is made good before."""
+def make_up_terms(place: Place) -> None:
+    """Record the terms that a crash after the last publication left out: they are told from HQ's replica. Idempotent."""
     if place.replica.exists():
         record_terms(place.engine, place.replica, place.market, touched=None)
-    done = act()
-    if done is not None:
-        record_terms(place.engine, place.replica, place.market, touched=done.changed)
-        if done.trial is not None:
-            record_terms(place.engine, place.trial_replica, place.market, touched=done.trial_changed)
-    return done
+
+
+def keep_terms(place: Place, published: Published | None) -> None:
+    """Record the terms of what was just published, on HQ's track and on a trial's."""
+    if published is None:
+        return
+    record_terms(place.engine, place.replica, place.market, touched=published.changed)
+    if published.trial is not None:
+        record_terms(place.engine, place.trial_replica, place.market, touched=published.trial_changed)
 
 
 def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
@@ -130,19 +137,19 @@ def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
     return files + sweep(static, now=now), size
 
 
-def current_rows(market: str) -> Callable[[Connection, str, Iterable[Any] | None], Iterator[Row]]:
+def current_rows(market: str) -> CurrentRows:
     """Return the reader of a market's current rows: all of a table's, or those of the keys given that exist now."""
 
-    def read(connection: Connection, table: str, keys: Iterable[Any] | None) -> Iterator[Row]:
+    def read(connection: Connection, table: str, keys: list[Value] | None) -> Iterator[Row]:
         query = _query(table)
         if keys is None:
             streamed = text(f"{query} order by {COLUMNS[table][0]}").execution_options(yield_per=BATCH)
-            yield from (tuple(each) for each in connection.execute(streamed, {"market": market}))
+            yield from map(tuple, connection.execute(streamed, {"market": market}))
             return
         iterator = iter(keys)
         narrowed = text(f"{query} and {COLUMNS[table][0]} in :keys").bindparams(bindparam("keys", expanding=True))
         while batch := list(islice(iterator, BATCH)):
-            yield from (tuple(each) for each in connection.execute(narrowed, {"market": market, "keys": batch}))
+            yield from map(tuple, connection.execute(narrowed, {"market": market, "keys": batch}))
 
     return read
 
@@ -150,21 +157,21 @@ def current_rows(market: str) -> Callable[[Connection, str, Iterable[Any] | None
 def _highest_seen(engine: Engine, market: str) -> int:
     """Return the highest publication that any kiosk of the market reports: a restored HQ counts on above it."""
     with reading(engine) as connection:
-        found = rows(
+        [highest] = rows(
             connection,
             "select coalesce(max(publication), 0) as seen from standing where market = :market and publication <= :most",
             market=market,
             most=last_number(connection, market) + MOST_FORGOTTEN,
         )
-    return int(found[0]["seen"])
+    return int(highest["seen"])
 
 
 def _facts(engine: Engine, market: str) -> dict[str, str]:
     with reading(engine) as connection:
-        found = row(connection, "select body from market where market = :market", market=market)
-    if found is None:
+        imported = row(connection, "select body from market where market = :market", market=market)
+    if imported is None:
         raise NotFound(f"no market {market}")
-    return {"currency": json.loads(found["body"])["currency"]}
+    return {"currency": json.loads(imported["body"])["currency"]}
 
 
 def _query(table: str) -> str:

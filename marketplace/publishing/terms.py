@@ -67,19 +67,19 @@ def terms_at(connection: Connection, table: str, key: int, *, market: str, publi
 
 def track_of(connection: Connection, market: str, publication: int) -> str:
     """Return the track of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
-    found = row(
+    recorded = row(
         connection,
         "select line from sync_publication where market = :market and publication = :publication",
         market=market,
         publication=publication,
     )
-    return str(found["line"]) if found else ""
+    return str(recorded["line"]) if recorded else ""
 
 
 def terms_now(connection: Connection, table: str, key: int, *, market: str) -> dict[str, Any] | None:
     """Return the terms a market published last, or None when it never published any or took them back."""
-    found = terms_at(connection, table, key, market=market, publication=NEWEST)
-    return found if found is not None and not found["withdrawn"] else None
+    terms = terms_at(connection, table, key, market=market, publication=NEWEST)
+    return terms if terms is not None and not terms["withdrawn"] else None
 
 
 def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[str, Set[Any]] | None) -> None:
@@ -100,8 +100,8 @@ def record_terms(engine: Engine, replica: Path, market: str, touched: Mapping[st
 def recorded_publication(connection: Connection, market: str, *, track: str = "") -> int:
     """Return the newest publication of a market's track whose terms are in the history, 0 before the first."""
     query = "select publication from terms_mark where market = :market and line = :track"
-    found = row(connection, query, market=market, track=track)
-    return int(found["publication"]) if found else 0
+    mark = row(connection, query, market=market, track=track)
+    return int(mark["publication"]) if mark else 0
 
 
 def _record(connection: Connection, replica: Database, stand: _Stand, touched: Mapping[str, Set[Any]] | None) -> None:
@@ -109,6 +109,7 @@ def _record(connection: Connection, replica: Database, stand: _Stand, touched: M
     if recorded >= stand.publication:
         return
     if recorded < _previous(connection, stand):
+        # The touched keys are those since the previous publication, whose own terms are missing: compare everything.
         touched = None
     for table in HISTORIES:
         keys = None if touched is None else touched.get(table, set())
@@ -126,23 +127,22 @@ def _record(connection: Connection, replica: Database, stand: _Stand, touched: M
 
 
 def _previous(connection: Connection, stand: _Stand) -> int:
-    """Return the publication of this track before this one: what the keys touched are told against."""
+    """Return the publication of this track before this one, 0 before the first."""
     query = """
         select max(publication) as previous from sync_publication
         where market = :market and line = :track and publication < :publication
     """
-    about = {"market": stand.market, "track": stand.track, "publication": stand.publication}
-    found = row(connection, query, **about)
-    return int(found["previous"] or 0) if found else 0
+    before = row(connection, query, market=stand.market, track=stand.track, publication=stand.publication)
+    return int(before["previous"] or 0) if before else 0
 
 
 def _keys(connection: Connection, replica: Database, market: str, table: str, keys: Set[Any] | None) -> Iterable[Any]:
     if keys is not None:
         return sorted(keys)
-    published = {each[0] for each in replica.execute(f"select {table}_id from {table}")}
+    published = {key for (key,) in replica.execute(f"select {table}_id from {table}")}
     query = f"select distinct {table}_id as key from {HISTORIES[table].name} where market = :market"
     known = rows(connection, query, market=market)
-    return sorted(published | {each["key"] for each in known})
+    return sorted(published | {terms["key"] for terms in known})
 
 
 def _record_batch(connection: Connection, replica: Database, stand: _Stand, table: str, keys: list[Any]) -> None:
@@ -150,15 +150,19 @@ def _record_batch(connection: Connection, replica: Database, stand: _Stand, tabl
     latest = _latest(connection, history, table, stand, keys)
     holders = ", ".join("?" for _ in keys)
     shared = [name for name in columns if name != "market"]
-    found = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
-    published = {each[shared.index(f"{table}_id")]: dict(zip(shared, each, strict=True)) for each in found}
+    held = replica.execute(f"select {', '.join(shared)} from {table} where {table}_id in ({holders})", keys)
+    terms = (dict(zip(shared, values, strict=True)) for values in held)
+    published = {each[f"{table}_id"]: each for each in terms}
     fresh = []
     for key in keys:
         before, after = latest.get(key), published.get(key)
-        if after is None and (before is None or before["withdrawn"]):
+        if after is not None:
+            values = {**after, "market": stand.market, "withdrawn": 0}
+        elif before is not None and not before["withdrawn"]:
+            # What was taken back keeps its last terms: slips made from it before are still repriced by them.
+            values = {**{name: before[name] for name in shared}, "market": stand.market, "withdrawn": 1}
+        else:
             continue
-        values = {**(after or {name: before[name] for name in shared}), "market": stand.market}  # type: ignore[index]
-        values["withdrawn"] = int(after is None)
         if before is None or any(before[name] != value for name, value in values.items()):
             fresh.append({**values, **stand.to_row()})
     if fresh:
@@ -172,8 +176,8 @@ def _latest(connection: Connection, history: Table, table: str, stand: _Stand, k
         where market = :market and {table}_id in :keys and line in ('', :track) order by publication
         """
     ).bindparams(bindparam("keys", expanding=True))
-    found = connection.execute(query, {"market": stand.market, "track": stand.track, "keys": keys}).mappings()
-    return {each[f"{table}_id"]: dict(each) for each in found}
+    recorded = connection.execute(query, {"market": stand.market, "track": stand.track, "keys": keys}).mappings()
+    return {terms[f"{table}_id"]: dict(terms) for terms in recorded}
 
 
 def _columns(history: Table) -> list[str]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace.db import reading, rows
 from marketplace.fleet.corners import rings
-from marketplace.publishing.publications import markets, place_of, recorded
+from marketplace.publishing.publications import keep_terms, make_up_terms, markets, place_of
 from marketplace.publishing.withdrawals import is_too_much
 from pos import clock
 from pos.errors import Invalid, NotFound
@@ -93,37 +93,38 @@ def shares_of(ring: str, percent: int) -> dict[str, int] | None:
 def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None) -> Outlook:
     """Return what publishing now would change, and where. Raises: Busy."""
     place = place_of(engine, directory, market)
-    seen = preview(place, is_trial=shares is not None, now=clock.now())
+    change = preview(place, is_trial=shares is not None, now=clock.now())
     with reading(engine) as connection:
         corners = corners_in(rings(connection, market), shares)
-    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
+    return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
 
 
 def outlook_of_promotion(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Outlook:
     """Return what giving the open trial to a ring would change there. Raises: Busy, Invalid."""
     place = place_of(engine, directory, market)
-    seen = preview_promotion(place, now=clock.now())
+    change = preview_promotion(place, now=clock.now())
     with reading(engine) as connection:
         corners = corners_in(rings(connection, market), shares_of(ring, percent))
-    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
+    return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
 
 
 def outlook_of_halt(engine: Engine, directory: Path, market: str) -> Outlook:
     """Return what halting the open trial would take back, and from how many corners. Raises: Busy."""
     place = place_of(engine, directory, market)
-    seen = preview_promotion(place, now=clock.now())
+    change = preview_promotion(place, now=clock.now())
     with reading(engine) as connection:
-        here = standing(connection, market)
-    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=here.corners if here else 0)
+        standing = trial_standing(connection, market)
+    corners = standing.corners if standing is not None else 0
+    return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
 
 
 def outlook_of_rollback(engine: Engine, directory: Path, market: str, number: int) -> Outlook:
     """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
     place = place_of(engine, directory, market)
-    seen = preview_rollback(place, number, now=clock.now())
+    change = preview_rollback(place, number, now=clock.now())
     with reading(engine) as connection:
         corners = corners_in(rings(connection, market), None)
-    return Outlook(market=market, currency=place.facts["currency"], preview=seen, corners=corners)
+    return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
 
 
 def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> int:
@@ -136,10 +137,13 @@ def corners_in(by_ring: Mapping[str, int], shares: Mapping[str, int] | None) -> 
 def advance(engine: Engine, directory: Path, market: str, *, ring: str, percent: int) -> Published | None:
     """Give the open trial to a ring, or a percentage of it; all of the last ring promotes it. Raises: NoTrial, Busy, Invalid."""
     place, shares = place_of(engine, directory, market), shares_of(ring, percent)
-    if shares is None:
-        return recorded(place, lambda: promote(place, now=clock.now()))
-    set_shares(place, shares=shares, now=clock.now())
-    return None
+    if shares is not None:
+        set_shares(place, shares=shares, now=clock.now())
+        return None
+    make_up_terms(place)
+    promoted = promote(place, now=clock.now())
+    keep_terms(place, promoted)
+    return promoted
 
 
 def next_ring(trial: TrialState) -> str:
@@ -150,9 +154,12 @@ def next_ring(trial: TrialState) -> str:
 
 
 def halt_trial(engine: Engine, directory: Path, market: str, *, reason: str) -> Published:
-    """End the open trial and lead its corners back. Raises: NoTrial, Busy."""
+    """End the open trial: its corners go back to HQ's track. Raises: NoTrial, Busy."""
     place = place_of(engine, directory, market)
-    return recorded(place, lambda: halt(place, reason=reason, now=clock.now()))
+    make_up_terms(place)
+    halted = halt(place, reason=reason, now=clock.now())
+    keep_terms(place, halted)
+    return halted
 
 
 def roll_back_all(
@@ -168,20 +175,23 @@ def roll_back_all(
         on_trial = [market for market in every if open_trial(connection, market)]
     if on_trial:
         raise TrialOpen(f"promote or halt the open trial of {', '.join(on_trial)} first")
-    done: dict[str, Published | None] = {}
+    published: dict[str, Published | None] = {}
     missing: list[NotFound] = []
     for market in every:
         place = place_of(engine, directory, market)
         try:
-            done[market] = recorded(place, lambda place=place: roll_back(place, number, now=clock.now()))  # type: ignore[misc]
+            make_up_terms(place)
+            published[market] = roll_back(place, number, now=clock.now())
         except NotFound as problem:
             missing.append(problem)
-    if missing and not done:
+        else:
+            keep_terms(place, published[market])
+    if missing and not published:
         raise missing[0]
-    return done
+    return published
 
 
-def standing(connection: Connection, market: str) -> Standing | None:
+def trial_standing(connection: Connection, market: str) -> Standing | None:
     """Return how the open trial of a market does by what its corners report; None without one."""
     trial = open_trial(connection, market)
     if trial is None:
@@ -215,21 +225,21 @@ def halt_failing(engine: Engine, directory: Path) -> list[str]:
     halted = []
     for market in markets(engine):
         with reading(engine) as connection:
-            seen = standing(connection, market)
-        if seen is not None and seen.reason_to_halt:
+            standing = trial_standing(connection, market)
+        if standing is not None and standing.reason_to_halt:
             try:
-                halt_trial(engine, directory, market, reason=seen.reason_to_halt)
+                halt_trial(engine, directory, market, reason=standing.reason_to_halt)
             except (Busy, NoTrial) as problem:
                 logger.info("the trial of %s is halted later: %s", market, problem)
                 continue
-            logger.warning("the trial of %s was halted: %s", market, seen.reason_to_halt)
+            logger.warning("the trial of %s was halted: %s", market, standing.reason_to_halt)
             halted.append(market)
     return halted
 
 
 def _on_sale(connection: Connection, market: str) -> int:
     """Return how many offers HQ has on sale now, those a trial takes away no longer among them."""
-    [found] = rows(
+    [counted] = rows(
         connection,
         """
         select count(*) as offers from listing join seller on seller.seller_id = listing.seller_id
@@ -237,12 +247,12 @@ def _on_sale(connection: Connection, market: str) -> int:
         """,
         market=market,
     )
-    return int(found["offers"])
+    return int(counted["offers"])
 
 
 def _vanished(connection: Connection, market: str, trial_id: str) -> int:
     """Return how many listings a trial withdraws, sells out or takes from sale with their seller."""
-    [found] = rows(
+    [withdrawn] = rows(
         connection,
         """
         select count(distinct row_key) as gone from sync_held
@@ -265,11 +275,11 @@ def _vanished(connection: Connection, market: str, trial_id: str) -> int:
         market=market,
         trial_id=trial_id,
     )
-    return int(found["gone"]) + int(suspended["offers"])
+    return int(withdrawn["gone"]) + int(suspended["offers"])
 
 
 def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    found = rows(
+    devices = rows(
         connection,
         """
         select device.corner_id, device.heartbeat from device
@@ -280,10 +290,10 @@ def _heartbeats(connection: Connection, market: str, *, since: str) -> Iterable[
         market=market,
         since=since,
     )
-    for each in found:
-        said = json.loads(each["heartbeat"] or "{}")
-        if isinstance(said, dict):
-            yield each["corner_id"], said
+    for device in devices:
+        heartbeat = json.loads(device["heartbeat"] or "{}")
+        if isinstance(heartbeat, dict):
+            yield device["corner_id"], heartbeat
 
 
 def _count(value: Any) -> int:

@@ -15,14 +15,14 @@ from sqlite_utils import Database
 
 from pos.catalog import TABLES, Table
 from sync.changes import insert_rows, stored_rows
-from sync.hq.drafts import Differences
-from sync.hq.log import WHOLE_TABLE, Held, Mark
+from sync.hq.drafts import Difference, Differences
+from sync.hq.log import WHOLE_TABLE, HeldRows, Mark
 from sync.roots import RootState, Row, Value
 
 COMPARED_ROWS = 5_000
 
 CurrentRows = Callable[[Connection, str, list[Value] | None], Iterable[Row]]
-Stored = Callable[[Table, list[Value]], dict[Value, Row]]
+"""Yields a published table's rows as business has them now, keys first: all, or those of some keys that exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +32,70 @@ class Business:
     connection: Connection
     current_rows: CurrentRows
 
-    def differences(self, database: Database, marks: Iterable[Mark], held: Held) -> tuple[Differences, dict[str, set[Value]]]:
+    def differences(self, database: Database, marks: Iterable[Mark], held: HeldRows) -> tuple[Differences, dict[str, set[Value]]]:
         """Return how each marked table of a replica gets to what business says, and the keys that are held back no longer."""
-        keys: dict[str, list[str]] = {}
+        marked: dict[str, list[str]] = {}
         for name, row_key, _ in marks:
-            keys.setdefault(name, []).append(row_key)
-        found: dict[str, tuple[dict[Value, Row], list[Row]]] = {}
-        free: dict[str, set[Value]] = {}
+            marked.setdefault(name, []).append(row_key)
+        differences: dict[str, Difference] = {}
+        freed: dict[str, set[Value]] = {}
         for table in TABLES:
-            if table.name in keys:
-                free[table.name] = set()
-                kept = held.get(table.name, {})
-                found[table.name] = self._compare(database, table, keys[table.name], kept, free[table.name])
-        return found, free
+            if table.name in marked:
+                freed[table.name] = set()
+                held_back = held.get(table.name, {})
+                differences[table.name] = self._compare(database, table, marked[table.name], held_back, freed[table.name])
+        return differences, freed
 
     def insert_all(
-        self, database: Database, table: Table, state: RootState, held: Mapping[Value, Row | None], *, stored: Stored
+        self,
+        database: Database,
+        table: Table,
+        state: RootState,
+        held: Mapping[Value, Row | None],
+        *,
+        stored: Mapping[Value, Row],
     ) -> None:
-        """Insert every row of a table but those held back: of these what the fleet has (`stored`), if anything."""
+        """Insert every row of a table and add it to `state`; of the keys held back what the fleet has (`stored`), if anything."""
         for rows in _batches(self._rows(table, None)):
-            some = [row for row in rows if row[0] not in held or held[row[0]] != row]
-            insert_rows(database, table, some)
-            state.add(table.name, some)
+            published = [row for row in rows if row[0] not in held or held[row[0]] != row]
+            insert_rows(database, table, published)
+            state.add(table.name, published)
         if held:
-            with_ours = {key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')}
-            kept = [row for key, row in stored(table, list(held)).items() if key not in with_ours]
+            inserted = {key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')}
+            kept = [row for key, row in stored.items() if key not in inserted]
             insert_rows(database, table, kept)
             state.add(table.name, kept)
 
+    def rows_of(self, table: str, keys: Iterable[Value]) -> dict[Value, Row | None]:
+        """Return what business says of these keys now; None where it has no row."""
+        wanted = list(keys)
+        current = {row[0]: tuple(row) for row in self.current_rows(self.connection, table, wanted)}
+        return {key: current.get(key) for key in wanted}
+
     def _compare(
-        self, database: Database, table: Table, keys: list[str], held: Mapping[Value, Row | None], free: set[Value]
-    ) -> tuple[dict[Value, Row], list[Row]]:
-        """Return the stored rows that go or change, and the rows that come in their place or anew."""
+        self, database: Database, table: Table, marked: list[str], held: Mapping[Value, Row | None], freed: set[Value]
+    ) -> Difference:
         before: dict[Value, Row] = {}
         after: list[Row] = []
-        wanted = None if WHOLE_TABLE in keys else [json.loads(key) for key in keys]
+        keys = None if WHOLE_TABLE in marked else [json.loads(key) for key in marked]
         seen: set[Value] = set()
-        for rows in _batches(self._rows(table, wanted)):
+        for rows in _batches(self._rows(table, keys)):
             stored = stored_rows(database, table, [row[0] for row in rows])
             seen.update(row[0] for row in rows)
             for row in rows:
-                if row[0] in held and not _is_free(row[0], row, held, free):
+                key = row[0]
+                if key in held and not _is_freed(key, row, held, freed):
                     continue
-                if stored.get(row[0]) != row:
+                if stored.get(key) != row:
                     after.append(row)
-                    if row[0] in stored:
-                        before[row[0]] = stored[row[0]]
-        if wanted is None:
-            wanted = [key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')]
-        gone = [key for key in wanted if key not in seen and (key not in held or _is_free(key, None, held, free))]
+                    if key in stored:
+                        before[key] = stored[key]
+        if keys is None:
+            keys = [key for (key,) in database.execute(f'select {table.columns[0]} from "{table.name}"')]
+        # What was marked and business no longer has is gone, unless its deletion is what is held back.
+        gone = [key for key in keys if key not in seen and (key not in held or _is_freed(key, None, held, freed))]
         before.update(stored_rows(database, table, gone))
-        return before, after
+        return Difference(before, after)
 
     def _rows(self, table: Table, keys: list[Value] | None) -> Iterator[Row]:
         if keys is None:
@@ -92,13 +105,14 @@ class Business:
             yield from map(tuple, self.current_rows(self.connection, table.name, keys[start : start + COMPARED_ROWS]))
 
 
-def _is_free(key: Value, row: Row | None, held: Mapping[Value, Row | None], free: set[Value]) -> bool:
+def _is_freed(key: Value, row: Row | None, held: Mapping[Value, Row | None], freed: set[Value]) -> bool:
+    """Tell whether business says something else than what is held back, and note the key then."""
     if held[key] == row:
         return False
-    free.add(key)
+    freed.add(key)
     return True
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while some := list(islice(rows, COMPARED_ROWS)):
-        yield some
+    while batch := list(islice(rows, COMPARED_ROWS)):
+        yield batch

@@ -1,7 +1,8 @@
-"""Which blobs nobody can ask for any more.
+"""Deletes blobs that no kiosk can ask for any more.
 
-A blob's file time is when a head last led to it: announcing touches what the heads before led to, sweeping touches what the heads
-of now lead to. So a kiosk that holds an old head finds everything it names for `KEPT` after that head was replaced.
+A blob's file time is when a head last named it, directly or by an index or manifest: announcing sets it for what the replaced
+heads name, sweeping for what the present ones name. So a kiosk that holds an old head finds everything that head names for `KEPT`
+after it was replaced (docs/protocol.md §6).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sync.indexes import decode_index
 from sync.snapshots import decode_manifest
 
 KEPT = timedelta(days=30)
+"""How long a blob stays after the last head that named it was replaced."""
 
 
 def announced_heads(static: Path) -> list[Head]:
@@ -29,7 +31,7 @@ def announced_heads(static: Path) -> list[Head]:
 
 
 def named_blobs(static: Path, heads: Iterable[Head]) -> set[str]:
-    """Return every blob that these heads lead to, as far as the blobs that name them are here."""
+    """Return the SHA-256 of every blob these heads name, indexes and manifests followed as far as they are here."""
     folder = BlobFolder(static / "b")
     tracks = [track for head in heads for track in (head.track, head.trial.track if head.trial else None) if track is not None]
     indexes = {channel.index for track in tracks for channel in track.channels.values()}
@@ -37,12 +39,12 @@ def named_blobs(static: Path, heads: Iterable[Head]) -> set[str]:
     for ref in indexes:
         named.add(ref.sha256)
         with suppress(FileNotFoundError, SyncError):
-            named |= _below(folder, ref)
+            named |= _named_by_index(folder, ref)
     return named
 
 
 def touch(static: Path, names: Iterable[str], *, now: datetime) -> None:
-    """Say that these blobs are led to at `now`."""
+    """Set the blobs' file time: when a head last named them."""
     moment = now.timestamp()
     for name in names:
         with suppress(FileNotFoundError):
@@ -50,9 +52,9 @@ def touch(static: Path, names: Iterable[str], *, now: datetime) -> None:
 
 
 def sweep_blobs(static: Path, *, keep: Iterable[str] = (), now: datetime) -> tuple[int, int]:
-    """Delete blobs that no head has led to for `KEPT`; return how many files and bytes went.
+    """Delete blobs that no head has named for `KEPT`; return how many files and bytes went.
 
-    `keep` names blobs that something else leads to, such as pictures. Crashes leave orphans, which go the same way.
+    `keep` are blobs that something else names, such as pictures. Orphans that a crash left go the same way.
     """
     live = named_blobs(static, announced_heads(static)) | set(keep)
     touch(static, live, now=now)
@@ -65,7 +67,7 @@ def sweep_blobs(static: Path, *, keep: Iterable[str] = (), now: datetime) -> tup
     return files, size
 
 
-def _below(folder: BlobFolder, ref: BlobRef) -> set[str]:
+def _named_by_index(folder: BlobFolder, ref: BlobRef) -> set[str]:
     index = decode_index(folder.read(ref))
     named = {blob.sha256 for blob in index.blobs()}
     with suppress(FileNotFoundError, SyncError):

@@ -1,20 +1,21 @@
-"""HQ's tables of the protocol: what must be looked at again, what was published, what is on trial, what is held back.
+"""HQ's tables of the protocol: rows to look at again (marks), publications, trials, rows held back.
 
 Business code writes `sync_dirty` in the transaction of its own change; only the publisher deletes, and only marks it read.
-Publications are numbered without gaps per market over all its tracks; each keeps the track it announced, so that heads can be put
-back after a crash.
+Publications are numbered without gaps per market over all its tracks; each row keeps the track as heads announce it, so that they
+can be made again after a crash. What a publication changes in these tables is one `LogEntry`, stored by `commit` in one
+transaction.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, bindparam, insert, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from sync.errors import Busy
 from sync.heads import Track, read_track
 from sync.roots import Row, Value
 
@@ -68,11 +69,17 @@ sync_held = Table(
 )
 
 WHOLE_TABLE = ""
+"""The `row_key` of a mark for a whole table."""
 OWN_TRACK = ""
+"""The name of HQ's own track, and the `trial_id` of rows that are held back from everybody."""
+TRIES = 8
+RETRIED_STATES = frozenset({"40001", "40P01"})
+"""Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
 
-Held = dict[str, dict[Value, Row | None]]
+HeldRows = dict[str, dict[Value, Row | None]]
+"""Rows held back, by table and key; None where a deletion is held back."""
 Mark = tuple[str, str, int]
-"""Rows held back, by table and key; None where it is a deletion that is held back."""
+"""A mark as it was read: table, key as JSON, generation."""
 
 _MARK = text(
     "insert into sync_dirty (market, table_name, row_key, gen) values (:market, :table_name, :row_key, 1) "
@@ -80,16 +87,9 @@ _MARK = text(
 )
 
 
-TRIES = 8
-RETRIED_STATES = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: PostgreSQL's documentation, appendix A."""
-
-T = TypeVar("T")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialState:
-    """The open trial of a market: the shares of each ring's corners in basis points, and where each channel forked."""
+    """The open trial of a market: the shares of each ring's corners in basis points, and at which version each channel forked."""
 
     trial_id: str
     opened_at: str
@@ -97,23 +97,64 @@ class TrialState:
     forks: Mapping[str, int]
 
 
-def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one transaction, again where a writer of business rows got in between: its marks then wait for next time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTrial:
+    """A trial that is over: `state` is "promoted" or "halted", with the reason of a halt."""
 
-    Raises: DBAPIError when it still cannot be done after several tries.
+    trial_id: str
+    opened_at: str
+    closed_at: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """All that one publication changes in HQ's tables of the protocol.
+
+    `tracks` are published, `marks` answered; `freed` keys are held back no longer, `held` rows from now on: for `trial`, or from
+    everybody where it is None. `trial` is stored as it is now, `ended` closed.
     """
-    for left in reversed(range(TRIES)):
+
+    market: str
+    tracks: Collection[Track] = ()
+    marks: Collection[Mark] = ()
+    freed: Mapping[str, Collection[Value]] = field(default_factory=dict)
+    held: HeldRows = field(default_factory=dict)
+    trial: TrialState | None = None
+    ended: EndedTrial | None = None
+
+
+def commit(engine: Engine, entry: LogEntry) -> None:
+    """Store all of a publication in one transaction, or nothing of it.
+
+    Raises: Busy when another publisher took its numbers, DBAPIError when it still cannot be stored after several tries.
+    """
+    market, trial, ended = entry.market, entry.trial, entry.ended
+    for tries_left in reversed(range(TRIES)):
         try:
             with engine.begin() as connection:
-                return work(connection)
+                record_publications(connection, market, entry.tracks)
+                delete_marks(connection, market, entry.marks)
+                set_free(connection, market, entry.freed)
+                hold_back(connection, market, entry.held, trial_id=trial.trial_id if trial else OWN_TRACK)
+                if trial is not None:
+                    store_trial(connection, market, trial)
+                if ended is not None:
+                    close_trial(connection, market, ended)
+        except IntegrityError as problem:
+            numbers = [track.publication for track in entry.tracks]
+            raise Busy(f"publication {numbers} of {market} was made by another publisher") from problem
         except DBAPIError as problem:
-            if not left or getattr(problem.orig, "sqlstate", None) not in RETRIED_STATES:
+            # A writer of business rows got in between; a mark it renewed has another generation now and stays for next time.
+            if not tries_left or getattr(problem.orig, "sqlstate", None) not in RETRIED_STATES:
                 raise
-    raise AssertionError("unreachable: the last try raises")
+        else:
+            return
 
 
 def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None) -> None:
-    """Say that rows of a published table may differ from what was published; None stands for the whole table.
+    """Mark rows of a published table as changed since they were published; None stands for the whole table.
 
     Belongs in the transaction that changes what the rows are made from. A mark too many costs time, a missing one loses a change.
     """
@@ -122,7 +163,14 @@ def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[V
         connection.execute(_MARK, [{"market": market, "table_name": table, "row_key": row_key} for row_key in texts])
 
 
-def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None:
+def waiting_marks(connection: Connection, market: str) -> list[Mark]:
+    """Return the marks that wait for the next publication."""
+    columns = (sync_dirty.c.table_name, sync_dirty.c.row_key, sync_dirty.c.gen)
+    marks = connection.execute(select(*columns).where(sync_dirty.c.market == market))
+    return [(table, row_key, generation) for table, row_key, generation in marks]
+
+
+def delete_marks(connection: Connection, market: str, marks: Collection[Mark]) -> None:
     """Delete marks as they were read: one renewed since has a higher `gen` and stays for the next publication."""
     if marks:
         statement = sync_dirty.delete().where(
@@ -131,7 +179,8 @@ def delete_marks(connection: Connection, market: str, marks: list[Mark]) -> None
             sync_dirty.c.row_key == bindparam("at_key"),
             sync_dirty.c.gen == bindparam("at_gen"),
         )
-        connection.execute(statement, [{"at_table": table, "at_key": key, "at_gen": gen} for table, key, gen in marks])
+        read = [{"at_table": table, "at_key": key, "at_gen": generation} for table, key, generation in marks]
+        connection.execute(statement, read)
 
 
 def published(connection: Connection, market: str, track: str = OWN_TRACK) -> Track | None:
@@ -161,16 +210,20 @@ def last_number(connection: Connection, market: str) -> int:
     return int(connection.execute(statement, {"market": market}).scalar_one())
 
 
-def record_publication(connection: Connection, market: str, track: Track) -> None:
-    """Keep what a track announced, in the transaction that deletes the marks it answers."""
-    values = {
-        "market": market,
-        "publication": track.publication,
-        "line": track.name,
-        "published_at": track.published_at,
-        "body": json.dumps(track.to_json(), ensure_ascii=False, separators=(",", ":")),
-    }
-    connection.execute(insert(sync_publication), values)
+def record_publications(connection: Connection, market: str, tracks: Iterable[Track]) -> None:
+    """Keep what tracks announce from now on."""
+    values = [
+        {
+            "market": market,
+            "publication": track.publication,
+            "line": track.name,
+            "published_at": track.published_at,
+            "body": json.dumps(track.to_json(), ensure_ascii=False, separators=(",", ":")),
+        }
+        for track in tracks
+    ]
+    if values:
+        connection.execute(insert(sync_publication), values)
 
 
 def open_trial(connection: Connection, market: str) -> TrialState | None:
@@ -203,9 +256,9 @@ def store_trial(connection: Connection, market: str, trial: TrialState) -> None:
     )
 
 
-def close_trial(connection: Connection, market: str, trial_id: str, *, state: str, reason: str, closed_at: str) -> None:
-    """End a trial as "promoted" or "halted"; a row it holds back is then held back from everybody."""
-    about = {"market": market, "trial_id": trial_id}
+def close_trial(connection: Connection, market: str, ended: EndedTrial) -> None:
+    """Close a trial; rows it still holds back are then held back from everybody."""
+    about = {"market": market, "trial_id": ended.trial_id}
     connection.execute(
         text(
             """
@@ -213,7 +266,7 @@ def close_trial(connection: Connection, market: str, trial_id: str, *, state: st
             where market = :market and trial_id = :trial_id
             """
         ),
-        {**about, "state": state, "reason": reason, "closed_at": closed_at},
+        {**about, "state": ended.state, "reason": ended.reason, "closed_at": ended.closed_at},
     )
     connection.execute(
         text("update sync_held set trial_id = '' where market = :market and trial_id = :trial_id"),
@@ -221,26 +274,31 @@ def close_trial(connection: Connection, market: str, trial_id: str, *, state: st
     )
 
 
-def trials(connection: Connection, market: str) -> list[dict[str, Any]]:
-    """Return the market's trials, the newest first."""
-    statement = select(sync_trial).where(sync_trial.c.market == market).order_by(sync_trial.c.opened_at.desc())
-    return [dict(row) for row in connection.execute(statement).mappings()]
+def ended_trials(connection: Connection, market: str, *, most: int) -> list[EndedTrial]:
+    """Return the market's trials that are over, the newest first, at most so many."""
+    statement = text(
+        """
+        select trial_id, opened_at, closed_at, state, reason from sync_trial
+        where market = :market and state <> 'open' order by opened_at desc limit :most
+        """
+    )
+    return [EndedTrial(**row) for row in connection.execute(statement, {"market": market, "most": most}).mappings()]
 
 
-def held_rows(connection: Connection, market: str, *, trial_id: str | None = None) -> Held:
-    """Return the rows that are held back in a market: all of them, or those of one trial, or (empty) those from everybody."""
+def held_rows(connection: Connection, market: str, *, trial_id: str | None = None) -> HeldRows:
+    """Return the rows that are held back in a market: all, those of one trial, or (`OWN_TRACK`) those from everybody."""
     statement = select(sync_held.c.table_name, sync_held.c.row_key, sync_held.c.row).where(sync_held.c.market == market)
     if trial_id is not None:
         statement = statement.where(sync_held.c.trial_id == trial_id)
-    held: Held = {}
+    held: HeldRows = {}
     for table, row_key, row in connection.execute(statement):
         values = json.loads(row)
         held.setdefault(table, {})[json.loads(row_key)] = tuple(values) if values is not None else None
     return held
 
 
-def hold_back(connection: Connection, market: str, held: Held, *, trial_id: str) -> None:
-    """Keep rows out of HQ's track, for a trial or from everybody."""
+def hold_back(connection: Connection, market: str, held: HeldRows, *, trial_id: str) -> None:
+    """Keep rows out of HQ's track: for a trial, or (`OWN_TRACK`) from everybody."""
     values = [
         {
             "market": market,
@@ -266,7 +324,7 @@ def hold_back(connection: Connection, market: str, held: Held, *, trial_id: str)
         )
 
 
-def set_free(connection: Connection, market: str, keys: Mapping[str, Iterable[Value]]) -> None:
+def set_free(connection: Connection, market: str, keys: Mapping[str, Collection[Value]]) -> None:
     """Hold these rows back no longer."""
     values = [
         {"at_market": market, "at_table": table, "at_key": json.dumps(key, ensure_ascii=False)}

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
 from sqlite_utils import Database
 
-from pos.catalog import CHANNELS, TABLES
+from pos.catalog import TABLES
 from pos.db import Store
 from sync.blobs import BlobSketch
 from sync.changes import Movement
-from sync.heads import Track, whole
-from sync.hq.drafts import Differences, Draft, by_channel
-from sync.hq.log import OWN_TRACK, held_rows, open_trial, published
-from sync.hq.publisher import Desk, Place, desk
-from sync.hq.trials import rows_at, towards
-from sync.roots import Value
+from sync.heads import Track, complete_track
+from sync.hq.business import Business
+from sync.hq.drafts import UNCHANGED, Differences, Draft, by_channel, differences_to
+from sync.hq.log import OWN_TRACK, HeldRows, held_rows, waiting_marks
+from sync.hq.publisher import MarketState, OpenTrial, Place, Publisher, catch_up, publishing, reading
+from sync.hq.trials import rows_at
 
 MOST_MOVES = 10
 
@@ -63,84 +62,78 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
 
     Raises: Busy when a publisher is at work.
     """
-    with _looking(place, now) as look:
-        if look is None:
+    with _looking(place, now) as publisher, reading(place.engine) as connection:
+        state = catch_up(publisher, connection)
+        if state is None:
             return None
-        trial_track = look.trial_track if is_trial else None
-        track = whole(look.track, trial_track) if trial_track else look.track
-        held = held_rows(look.connection, place.market, trial_id=OWN_TRACK if is_trial else None)
-        marks = look.at.marks(look.connection)
-        replica = look.at.trial_replica if trial_track else look.at.replica
-        free: dict[str, set[Value]] = {}
-
-        def find(database: Database) -> Differences:
-            differences, freed = look.at.business(look.connection).differences(database, marks, held)
-            free.update(freed)
-            return differences
-
-        seen = _sketch(look, track, replica, find)
-        left = sum(map(len, held.values())) - sum(len(free.get(table, ())) for table in held)
-        return replace(seen, held=left)
+        trial = _usable_trial(state) if is_trial else None
+        track, replica = state.track, publisher.replica
+        if trial is not None:
+            track, replica = complete_track(state.track, trial.track), publisher.trial_replica
+        held = held_rows(connection, place.market, trial_id=OWN_TRACK if is_trial else None)
+        marks = waiting_marks(connection, place.market)
+        with _undone(replica) as database:
+            differences, freed = Business(connection, place.current_rows).differences(database, marks, held)
+            still_held = sum(len(rows) - len(freed.get(table, ())) for table, rows in held.items())
+            return replace(_sketch(publisher, track, database, differences), held=still_held)
 
 
 def preview_promotion(place: Place, *, now: datetime) -> Preview | None:
     """Return what the open trial would change for everybody else; None without one. Raises: Busy."""
-    with _looking(place, now) as look:
-        if look is None or look.trial_track is None:
+    with _looking(place, now) as publisher, reading(place.engine) as connection:
+        state = catch_up(publisher, connection)
+        trial = _usable_trial(state) if state is not None else None
+        if state is None or trial is None:
             return None
-        held = held_rows(look.connection, place.market, trial_id=look.trial_track.name)
-        return _sketch(look, look.track, look.at.replica, lambda database: towards(database, held))
+        rows = held_rows(connection, place.market, trial_id=trial.state.trial_id)
+        return _sketch_rows(publisher, state.track, rows)
 
 
 def preview_rollback(place: Place, number: int, *, now: datetime) -> Preview | None:
     """Return what going back to publication `number` would change. Raises: NotFound, NotKept, Busy."""
-    with _looking(place, now) as look:
-        if look is None:
+    with _looking(place, now) as publisher, reading(place.engine) as connection:
+        state = catch_up(publisher, connection)
+        if state is None:
             return None
-        wanted = rows_at(look.at, look.connection, number)
-        return _sketch(look, look.track, look.at.replica, lambda database: towards(database, wanted))
+        return _sketch_rows(publisher, state.track, rows_at(publisher, connection, number))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    at: Desk
-    connection: Connection
-    track: Track
-    trial_track: Track | None
+def _looking(place: Place, now: datetime) -> AbstractContextManager[Publisher]:
+    """Hold the market's publisher lock, with blobs that are only remembered."""
+    return publishing(place, now=now, blobs=BlobSketch(place.static / "b"))
+
+
+def _usable_trial(state: MarketState) -> OpenTrial | None:
+    return None if state.is_trial_lost else state.trial
 
 
 @contextmanager
-def _looking(place: Place, now: datetime) -> Iterator[_Look | None]:
-    with desk(place, now=now, blobs=BlobSketch(place.static / "b")) as at, at.reading() as connection:
-        track = published(connection, place.market)
-        if track is None or not at.catch_up(connection, track):
-            yield None
-            return
-        trial = open_trial(connection, place.market)
-        is_open = trial is not None and not at.is_trial_lost
-        yield _Look(at, connection, track, published(connection, place.market, trial.trial_id) if trial and is_open else None)
+def _undone(replica: Store) -> Iterator[Database]:
+    """Lend a replica in a transaction that is thrown away."""
+    with suppress(_Abandon), replica.write() as database:
+        yield database
+        raise _Abandon
 
 
-def _sketch(look: _Look, track: Track, replica: Store, find: Callable[[Database], Differences]) -> Preview:
-    """Draft in a transaction that is thrown away, into blobs that are only remembered."""
-    size = 0
-    try:
-        with replica.write() as database:
-            draft = Draft.of(track, database, look.at.blobs, look.at.now)
-            differences = find(database)
-            for channel, some in by_channel(differences, CHANNELS).items():
-                draft.change(channel, some)
-                size += _fetched(draft, channel)
-            raise _Abandon
-    except _Abandon:
-        return _read(differences, draft.movement, size=size)
+def _sketch_rows(publisher: Publisher, track: Track, wanted: HeldRows) -> Preview:
+    with _undone(publisher.replica) as database:
+        return _sketch(publisher, track, database, differences_to(database, wanted))
+
+
+def _sketch(publisher: Publisher, track: Track, database: Database, differences: Differences) -> Preview:
+    draft = Draft.of(track, database, publisher.blobs, publisher.now)
+    draft.change(differences)
+    size = sum(_fetched(draft, channel) for channel in by_channel(differences))
+    return _read(differences, draft.movement, size=size)
 
 
 def _fetched(draft: Draft, channel: str) -> int:
     """Return the bytes a kiosk that is up to date fetches for a channel's new version."""
-    there = draft.channels[channel]
-    step = there.tail[-1:] if there.tail and there.tail[-1].last == there.version else ()
-    return sum(ref.blob.length for ref in step) or draft.index(channel).snapshot.length
+    head = draft.channels[channel]
+    if head.tail and head.tail[-1].last == head.version:
+        return head.tail[-1].blob.length
+    # The change was too large for a segment, so kiosks load the snapshot.
+    return draft.index(channel).snapshot.length
 
 
 def _read(differences: Differences, movement: Movement, *, size: int) -> Preview:
@@ -156,13 +149,15 @@ def _read(differences: Differences, movement: Movement, *, size: int) -> Preview
 
 def _moves(differences: Differences) -> tuple[PriceMove, ...]:
     """Return the largest movements first, by their share of the price before."""
-    before, rows = differences.get("listing", ({}, []))
-    at = next(table for table in TABLES if table.name == "listing").columns.index("price_cents")
+    listings = differences.get("listing", UNCHANGED)
+    [columns] = (table.columns for table in TABLES if table.name == "listing")
     moves = []
-    for row in rows:
-        old = before.get(row[0])
-        was, now = (old[at] if old is not None else None), row[at]
-        if isinstance(was, int) and isinstance(now, int) and isinstance(row[0], int) and was != now:
-            moves.append(PriceMove(row[0], was, now))
+    for row in listings.rows:
+        listing = dict(zip(columns, row, strict=True))
+        listing_id, now_cents = listing["listing_id"], listing["price_cents"]
+        stored = listings.before.get(listing_id)
+        was_cents = dict(zip(columns, stored, strict=True))["price_cents"] if stored is not None else None
+        if isinstance(was_cents, int) and isinstance(now_cents, int) and isinstance(listing_id, int) and was_cents != now_cents:
+            moves.append(PriceMove(listing_id, was_cents, now_cents))
     moves.sort(key=lambda move: (-abs(move.now_cents - move.was_cents) * 10_000 // move.was_cents, move.listing_id))
     return tuple(moves[:MOST_MOVES])

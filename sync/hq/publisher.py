@@ -1,20 +1,19 @@
-"""The single publisher of a market: dirty marks become one publication of each track, and a crash leaves orphans, never gaps.
+"""The single publisher of a market: dirty marks become the next publication of HQ's track and of an open trial's.
 
-The order: read marks and rows in one snapshot; bring the replicas there in open transactions; write the blobs durably; record the
-publications and delete exactly the marks read; announce the heads; commit the replicas. What a crash cuts short, the next call
-makes good.
+The order: read marks and rows in one snapshot; bring the replicas forward in open transactions; write the blobs durably; commit
+the publications and delete exactly the marks read; announce the heads; commit the replicas. A crash in between leaves orphan
+blobs and never a gap: the next call makes good what is missing (`catch_up`). Source: docs/protocol.md §6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine
 
 from pos import clock
 from pos.catalog import CHANNELS, TABLES, Table, create_indexes, refresh
@@ -23,27 +22,24 @@ from sync.blobs import BlobFolder
 from sync.catalog_files import finish_catalog, install, new_catalog
 from sync.changes import Movement, Touched, stored_rows
 from sync.channels import store_facts
-from sync.errors import Busy, SyncError
+from sync.errors import SyncError
 from sync.follower import facts_of
-from sync.heads import RINGS, Head, Track, Trial, decode_head, encode_head, head_name, whole
+from sync.heads import RINGS, Head, Track, Trial, complete_track, decode_head, encode_head, head_name
 from sync.hq.business import Business, CurrentRows
-from sync.hq.drafts import Draft, begin_channel, by_channel, join_tracks
+from sync.hq.drafts import Draft, begin_channel, join_tracks
 from sync.hq.garbage import named_blobs, touch
 from sync.hq.log import (
     OWN_TRACK,
-    Held,
+    EndedTrial,
+    LogEntry,
     Mark,
     TrialState,
-    close_trial,
-    delete_marks,
+    commit,
     held_rows,
-    in_transaction,
     last_number,
     open_trial,
     published,
-    record_publication,
-    set_free,
-    sync_dirty,
+    waiting_marks,
 )
 from sync.hq.replicas import bring_replica, publication_of
 from sync.hq.repository import announce
@@ -51,8 +47,6 @@ from sync.locks import hold
 from sync.roots import RootState, Row, Value
 
 TRIAL_FILE = "trial"
-
-Also = Callable[[Connection], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +73,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a publication was. `changed` names the keys of each table; None means everything is new. Bytes are new blobs'."""
+    """What was published on HQ's track and, where one is open, on the trial's.
+
+    `changed` names the keys that changed by table; None means that everything is new. `movement` is that of HQ's prices.
+    """
 
     track: Track
     changed: Touched | None
@@ -89,25 +86,77 @@ class Published:
 
     @property
     def publication(self) -> int:
-        """The number of HQ's own track, or of the trial where only that moved."""
+        """The number on HQ's track; a trial's is the next one."""
         return self.track.publication
 
     @property
     def published_at(self) -> str:
-        """When it was published, as text."""
+        """When it was published: UTC text."""
         return self.track.published_at
 
 
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """The publisher of a market while it holds the lock: its place and moment, HQ's blobs, the replicas of both tracks."""
+
+    place: Place
+    now: datetime
+    blobs: BlobFolder
+    replica: Store
+    trial_replica: Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTrial:
+    """A trial that is open, and the last publication of its track: the channels it forked, and no others."""
+
+    state: TrialState
+    track: Track
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketState:
+    """Where a market stands by HQ's record: its own track, and the open trial.
+
+    `is_trial_lost`: the trial cannot go on, since its blobs are gone or its rows do not have the root that was announced.
+    """
+
+    track: Track
+    trial: OpenTrial | None
+    is_trial_lost: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafts:
+    """The drafts of one publication: HQ's under `number` and, with a trial open, the trial's under the next number."""
+
+    number: int
+    own: Draft
+    trial: TrialState | None = None
+    trial_draft: Draft | None = None
+
+
 @contextmanager
-def desk(place: Place, *, now: datetime, blobs: BlobFolder | None = None) -> Iterator[Desk]:
-    """Lend the market's only desk: everything that publishes works there. Raises: Busy when another publisher is at work."""
+def publishing(place: Place, *, now: datetime, blobs: BlobFolder | None = None) -> Iterator[Publisher]:
+    """Hold the market's publisher lock and replicas during the block. Raises: Busy when another publisher is at work."""
     place.replica.parent.mkdir(parents=True, exist_ok=True)
-    with hold(place.replica.with_name("publish.lock")):
-        at = Desk(place, now, blobs or BlobFolder(place.static / "b"))
+    with (
+        hold(place.replica.with_name("publish.lock")),
+        closing(Store(place.replica, durable=False)) as replica,
+        closing(Store(place.trial_replica, durable=False)) as trial_replica,
+    ):
+        yield Publisher(place, now, blobs or BlobFolder(place.static / "b"), replica, trial_replica)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that sees one state of the database until it is rolled back."""
+    with engine.connect() as plain:
+        connection = plain.execution_options(comptoir_reads_only=True)
         try:
-            yield at
+            yield connection
         finally:
-            at.close()
+            connection.rollback()
 
 
 def publish(place: Place, *, now: datetime, at_least: int = 0) -> Published | None:
@@ -116,270 +165,216 @@ def publish(place: Place, *, now: datetime, at_least: int = 0) -> Published | No
     `at_least` is the highest publication that any kiosk is known to have seen. Safe after any crash.
     Raises: Busy when another publisher is at work.
     """
-    with desk(place, now=now) as at:
-        return at.publish(at_least=at_least)
+    with publishing(place, now=now) as publisher, reading(place.engine) as connection:
+        marks = waiting_marks(connection, place.market)
+        number = next_number(publisher, connection, at_least=at_least)
+        state = catch_up(publisher, connection)
+        if state is None:
+            return _publish_everything(publisher, connection, number=number, marks=marks)
+        is_behind = at_least > last_number(connection, place.market)
+        if not marks and not is_behind:
+            return None
+        return _publish_changes(publisher, connection, state, number=number, marks=marks, is_behind=is_behind)
 
 
-class Desk:
-    """One publisher's work on one market, from what it finds to what it announces."""
+def next_number(publisher: Publisher, connection: Connection, *, at_least: int = 0) -> int:
+    """Return the number of the next publication: above every one that the record, a replica or a kiosk (`at_least`) knows."""
+    seen = [publication_of(replica) for replica in (publisher.replica, publisher.trial_replica)]
+    return max(last_number(connection, publisher.place.market), at_least, *seen) + 1
 
-    def __init__(self, place: Place, now: datetime, blobs: BlobFolder) -> None:
-        self.place = place
-        self.now = now
-        self.blobs = blobs
-        self.replica = Store(place.replica, durable=False)
-        self.trial_replica = Store(place.trial_replica, durable=False)
-        self.is_trial_lost = False
-        """Whether the open trial cannot go on: its blobs are gone, or its rows do not have the root that was announced."""
 
-    def close(self) -> None:
-        """Close the replicas."""
-        self.replica.close()
-        self.trial_replica.close()
+def catch_up(publisher: Publisher, connection: Connection) -> MarketState | None:
+    """Make good what a crash left: bring heads and replicas to where the record says, and return that.
 
-    def publish(self, *, at_least: int = 0) -> Published | None:
-        """See `publish`."""
-        with self.reading() as connection:
-            marks = self.marks(connection)
-            number = self.next_number(connection, at_least)
-            track = published(connection, self.place.market)
-            if track is None or not self.catch_up(connection, track):
-                return self._begin_again(connection, number, marks)
-            is_behind = at_least > last_number(connection, self.place.market)
-            return self._go_on(connection, number, marks, track, is_behind=is_behind) if marks or is_behind else None
+    None when the market has to be published from the beginning: nothing is on record, or what is cannot be reached any more.
+    """
+    market = publisher.place.market
+    track = published(connection, market)
+    if track is None:
+        return None
+    # A replica ahead of the record: the database was restored from a backup, and kiosks have seen what it forgot.
+    if publication_of(publisher.replica) > track.publication:
+        return None
+    if not _is_reached(publisher, publisher.replica, track, track.channels):
+        return None
+    trial_state = open_trial(connection, market)
+    trial_track = published(connection, market, trial_state.trial_id) if trial_state is not None else None
+    trial = OpenTrial(state=trial_state, track=trial_track) if trial_state and trial_track else None
+    # A trial that cannot be brought there is lost alone: HQ's own track goes on.
+    is_trial_lost = trial is not None and not _is_reached(
+        publisher, publisher.trial_replica, complete_track(track, trial.track), trial.track.channels
+    )
+    announce_heads(publisher, track, trial)
+    return MarketState(track=track, trial=trial, is_trial_lost=is_trial_lost)
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Lend a connection that sees one state of the database."""
-        with self.place.engine.connect() as plain:
-            connection = plain.execution_options(comptoir_reads_only=True)
-            try:
-                yield connection
-            finally:
-                connection.rollback()
 
-    def marks(self, connection: Connection) -> list[Mark]:
-        """Return the marks that wait."""
-        columns = (sync_dirty.c.table_name, sync_dirty.c.row_key, sync_dirty.c.gen)
-        found = connection.execute(select(*columns).where(sync_dirty.c.market == self.place.market))
-        return [(table, row_key, gen) for table, row_key, gen in found]
+def begin_draft(publisher: Publisher, replica: Store, track: Track, transactions: ExitStack) -> Draft:
+    """Begin the next publication of a track in a transaction of its replica, which ends with `transactions`."""
+    return Draft.of(track, transactions.enter_context(replica.write()), publisher.blobs, publisher.now)
 
-    def next_number(self, connection: Connection, at_least: int = 0) -> int:
-        """Return the number of the next publication: above every one that anybody knows of."""
-        seen = [publication_of(store) for store in (self.replica, self.trial_replica)]
-        return max(last_number(connection, self.place.market), at_least, *seen) + 1
 
-    def catch_up(self, connection: Connection, track: Track) -> bool:
-        """Make good what a crash left: heads and replicas stand where the record says. False when they cannot.
+def finish(publisher: Publisher, drafts: Drafts, entry: LogEntry) -> Published:
+    """Commit the drafts as publications, along with what `entry` says, and announce them.
 
-        A replica ahead of the record means that HQ's database was restored from a backup: kiosks have seen what it forgot.
-        A trial that cannot be brought there is lost, and takes nothing else along.
-        """
-        market = self.place.market
-        trial = open_trial(connection, market)
-        if publication_of(self.replica) > track.publication:
-            return False
-        trial_track = published(connection, market, trial.trial_id) if trial is not None else None
-        try:
-            for channel in track.channels.values():
-                self.blobs.read(channel.index)
-            self.bring(self.replica, track)
-        except (SyncError, FileNotFoundError):
-            return False
-        self.is_trial_lost = trial_track is not None and not self._catch_up_trial(track, trial_track)
-        self.announce(track, trial, trial_track)
-        return True
+    Their replicas commit when the caller's transactions end.
+    """
+    place, own, trial_draft = publisher.place, drafts.own, drafts.trial_draft
+    trial = None
+    if trial_draft is not None and drafts.trial is not None:
+        join_tracks(own, trial_draft, drafts.trial.forks)
+        trial_track = trial_draft.publication(drafts.number + 1, place.facts, only=drafts.trial.forks)
+        trial = OpenTrial(state=drafts.trial, track=trial_track)
+    track = own.publication(drafts.number, place.facts)
+    _settle(own, track, place.market)
+    if trial_draft is not None and trial is not None:
+        _settle(trial_draft, complete_track(track, trial.track), place.market)
+    # Heads move last: a kiosk that reads one finds every blob, and the record can make the head again after a crash.
+    commit(place.engine, replace(entry, tracks=(track, trial.track) if trial else (track,)))
+    announce_heads(publisher, track, trial)
+    return Published(
+        track=track,
+        changed=own.touched,
+        movement=own.movement,
+        trial=trial.track if trial else None,
+        trial_changed=trial_draft.touched if trial_draft else None,
+    )
 
-    def _catch_up_trial(self, track: Track, trial_track: Track) -> bool:
-        try:
-            for channel in trial_track.channels.values():
-                self.blobs.read(channel.index)
-            self.bring(self.trial_replica, whole(track, trial_track))
-        except (SyncError, FileNotFoundError):
-            return False
-        return True
 
-    def bring(self, replica: Store, track: Track) -> None:
-        """Bring a replica to a track's publication from HQ's own blobs. Raises: SyncError, FileNotFoundError."""
-        bring_replica(replica, track, market=self.place.market, static=self.place.static, now=self.now)
+def announce_heads(publisher: Publisher, track: Track, trial: OpenTrial | None) -> None:
+    """Move the heads of every ring to these publications, unless they are there."""
+    market, static, now = publisher.place.market, publisher.place.static, publisher.now
+    heads = [
+        Head(market=market, ring=ring, track=track, trial=_trial_of_ring(trial, ring) if trial is not None else None)
+        for ring in RINGS
+    ]
 
-    def business(self, connection: Connection) -> Business:
-        """Return what business says in the snapshot of `connection`."""
-        return Business(connection, self.place.current_rows)
+    def keep(before: Iterable[bytes]) -> None:
+        # Whoever read the heads of before may ask for what they name for a while yet.
+        touch(static, named_blobs(static, map(decode_head, before)), now=now)
 
-    def record(self, tracks: Iterable[Track], marks: list[Mark], also: Also | None = None) -> None:
-        """Commit publications, the end of the marks they answer, and what belongs to them, in one transaction."""
-        every = list(tracks)
+    documents = {head_name(market, head.ring): encode_head(head) for head in heads}
+    announce(static, publisher.place.keys, documents, replaces=keep, now=now)
 
-        def work(connection: Connection) -> None:
-            for track in every:
-                record_publication(connection, self.place.market, track)
-            delete_marks(connection, self.place.market, marks)
-            if also is not None:
-                also(connection)
 
-        try:
-            in_transaction(self.place.engine, work)
-        except IntegrityError as problem:
-            numbers = [track.publication for track in every]
-            raise Busy(f"publication {numbers} of {self.place.market} was made by another publisher") from problem
+def _trial_of_ring(trial: OpenTrial, ring: str) -> Trial | None:
+    share_bp = trial.state.shares.get(ring, 0)
+    return Trial(share_bp=share_bp, salt=trial.state.trial_id, track=trial.track) if share_bp else None
 
-    def announce(self, track: Track, trial: TrialState | None, trial_track: Track | None) -> None:
-        """Move the heads of every ring to these publications, unless they are there."""
-        heads = {ring: self._head(ring, track, trial, trial_track) for ring in RINGS}
-        documents = {head_name(self.place.market, ring): encode_head(head) for ring, head in heads.items()}
-        static = self.place.static
 
-        def keep(before: Iterable[bytes]) -> None:
-            # What the heads of now lead to can be asked for a while yet, by whoever has read them.
-            touch(static, named_blobs(static, map(decode_head, before)), now=self.now)
+def _is_reached(publisher: Publisher, replica: Store, track: Track, channels: Iterable[str]) -> bool:
+    """Bring a replica to a track's publication by HQ's own blobs; tell whether that and the blobs of `channels` could be had."""
+    place = publisher.place
+    try:
+        for channel in channels:
+            publisher.blobs.read(track.channels[channel].index)
+        bring_replica(replica, track, market=place.market, static=place.static, now=publisher.now)
+    except (SyncError, FileNotFoundError):
+        return False
+    return True
 
-        announce(static, self.place.keys, documents, replaces=keep, now=self.now)
 
-    def _head(self, ring: str, track: Track, trial: TrialState | None, trial_track: Track | None) -> Head:
-        share_bp = trial.shares.get(ring, 0) if trial is not None else 0
-        if trial is None or trial_track is None or not share_bp:
-            return Head(market=self.place.market, ring=ring, track=track)
-        told = Trial(share_bp=share_bp, salt=trial.trial_id, track=trial_track)
-        return Head(market=self.place.market, ring=ring, track=track, trial=told)
-
-    def _begin_again(self, connection: Connection, number: int, marks: list[Mark]) -> Published:
-        """Publish everything, in new logs: the first publication, and the one after history was lost."""
-        place = self.place
-        trial = open_trial(connection, place.market)
+def _publish_everything(publisher: Publisher, connection: Connection, *, number: int, marks: list[Mark]) -> Published:
+    """Publish all rows in new logs: the first publication, and the one after history was lost."""
+    place = publisher.place
+    trial = open_trial(connection, place.market)
+    aside = place.replica.with_name(f"{place.replica.name}.new")
+    database = new_catalog(aside)
+    try:
+        states = {name: RootState() for name in CHANNELS}
         held = held_rows(connection, place.market)
-        business = self.business(connection)
-        aside = place.replica.with_name(f"{place.replica.name}.new")
-        database = new_catalog(aside)
-        try:
-            states = {name: RootState() for name in CHANNELS}
-            with write(database):
-                for table in TABLES:
-                    kept = held.get(table.name, {})
-                    business.insert_all(database, table, states[table.channel], kept, stored=self._stored)
-            create_indexes(database)
-            with write(database):
-                channels = {
-                    name: begin_channel(database, name, states[name], version=1, blobs=self.blobs, now=self.now)
-                    for name in CHANNELS
-                }
-                track = Track(
-                    name=OWN_TRACK,
-                    publication=number,
-                    published_at=clock.to_text(self.now),
-                    facts=place.facts,
-                    channels=channels,
+        business = Business(connection, place.current_rows)
+        with write(database):
+            for table in TABLES:
+                held_back = held.get(table.name, {})
+                business.insert_all(
+                    database, table, states[table.channel], held_back, stored=_stored(publisher.replica, table, list(held_back))
                 )
-                refresh(database, None, now=self.now)
-                store_facts(database, facts_of(track, place.market, era=""))
-            finish_catalog(database)
-        finally:
-            database.close()
-        connection.rollback()
-        self.record([track], marks, also=lambda within: self._lose_trial(within, trial))
-        self.announce(track, None, None)
-        install(self.replica, aside)
-        return Published(track=track, changed=None)
-
-    def _lose_trial(self, connection: Connection, trial: TrialState | None) -> None:
-        if trial is not None:
-            close_trial(
-                connection,
-                self.place.market,
-                trial.trial_id,
-                state="halted",
-                reason="the history was lost",
-                closed_at=clock.to_text(self.now),
+        create_indexes(database)
+        with write(database):
+            channels = {
+                name: begin_channel(database, name, states[name], version=1, blobs=publisher.blobs, now=publisher.now)
+                for name in CHANNELS
+            }
+            track = Track(
+                name=OWN_TRACK,
+                publication=number,
+                published_at=clock.to_text(publisher.now),
+                facts=place.facts,
+                channels=channels,
             )
+            refresh(database, None, now=publisher.now)
+            store_facts(database, facts_of(track, place.market, era=""))
+        finish_catalog(database)
+    finally:
+        database.close()
+    # The snapshot ends here: the commit below is another transaction, and must not wait for this one.
+    connection.rollback()
+    ended = _lost(trial, publisher.now) if trial is not None else None
+    commit(place.engine, LogEntry(market=place.market, tracks=(track,), marks=marks, ended=ended))
+    announce_heads(publisher, track, None)
+    install(publisher.replica, aside)
+    return Published(track=track, changed=None)
 
-    def _go_on(
-        self, connection: Connection, number: int, marks: list[Mark], track: Track, *, is_behind: bool
-    ) -> Published | None:
-        """Publish the difference between replicas and marked rows to everybody, on HQ's track and on the trial's.
 
-        Where HQ `is_behind` what kiosks have seen, it was restored from a backup: what they hold under our versions may be
-        something else, so every channel goes on in a new log, which knows the old one's points.
-        """
-        place = self.place
-        held = held_rows(connection, place.market)
-        trial = open_trial(connection, place.market)
-        lost, trial = (trial, None) if is_behind or self.is_trial_lost else (None, trial)
-        trial_track = published(connection, place.market, trial.trial_id) if trial is not None else None
-        with ExitStack() as transactions:
-            database = transactions.enter_context(self.replica.write())
-            draft = Draft.of(track, database, self.blobs, self.now)
-            for channel in CHANNELS if is_behind else ():
-                draft.fork(channel, draft.channels[channel])
-            differences, free = self.business(connection).differences(database, marks, held)
-            for channel, some in by_channel(differences, CHANNELS).items():
-                draft.change(channel, some)
-            trial_draft = None
-            if trial is not None and trial_track is not None:
-                trial_database = transactions.enter_context(self.trial_replica.write())
-                trial_draft = Draft.of(whole(track, trial_track), trial_database, self.blobs, self.now)
-                self.carry(connection, marks, trial, draft, trial_draft)
-            connection.rollback()
-            if not draft.touched and not (trial_draft and trial_draft.touched) and not is_behind:
-                self._forget(marks)
-                return None
+def _publish_changes(
+    publisher: Publisher, connection: Connection, state: MarketState, *, number: int, marks: list[Mark], is_behind: bool
+) -> Published | None:
+    """Publish the difference between replicas and marked rows to everybody, on HQ's track and on the trial's.
 
-            def also(within: Connection) -> None:
-                self._free(within, held, free)
-                self._lose_trial(within, lost)
-
-            return self.finish(draft, trial_draft, trial, number, marks, also)
-
-    def carry(self, connection: Connection, marks: list[Mark], trial: TrialState, draft: Draft, trial_draft: Draft) -> None:
-        """Bring marked rows into the trial's track too; channels that did not fork stand where HQ's own track stands."""
-        held = held_rows(connection, self.place.market, trial_id=OWN_TRACK)
-        differences, _ = self.business(connection).differences(trial_draft.database, marks, held)
-        for channel, some in by_channel(differences, CHANNELS).items():
-            if channel in trial.forks:
-                trial_draft.change(channel, some)
-            else:
-                trial_draft.mirror(channel, some, draft.channels[channel])
-        trial_draft.channels.update({name: draft.channels[name] for name in CHANNELS if name not in trial.forks})
-
-    def finish(
-        self,
-        draft: Draft,
-        trial_draft: Draft | None,
-        trial: TrialState | None,
-        number: int,
-        marks: list[Mark],
-        also: Also | None = None,
-    ) -> Published:
-        """Record and announce the drafts; their replicas commit when the caller's transactions end."""
-        place = self.place
-        if trial_draft is not None and trial is not None:
-            join_tracks(draft, trial_draft, trial.forks)
-        track = draft.publication(number, place.facts)
-        _settle(draft, track, place.market)
-        trial_track = None
-        if trial_draft is not None and trial is not None:
-            trial_track = trial_draft.publication(number + 1, place.facts, only=trial.forks)
-            _settle(trial_draft, whole(track, trial_track), place.market)
-        self.record([each for each in (track, trial_track) if each is not None], marks, also)
-        self.announce(track, trial, trial_track)
-        return Published(
-            track=track,
-            changed=draft.touched,
-            movement=draft.movement,
-            trial=trial_track,
-            trial_changed=trial_draft.touched if trial_draft else None,
+    `is_behind`: kiosks have seen publications that the record does not know, since it was restored from a backup.
+    """
+    place = publisher.place
+    held = held_rows(connection, place.market)
+    # What kiosks hold under a trial's versions is not known either when the record is behind: the trial ends.
+    lost = state.trial if is_behind or state.is_trial_lost else None
+    trial = None if lost is not None else state.trial
+    business = Business(connection, place.current_rows)
+    with ExitStack() as transactions:
+        draft = begin_draft(publisher, publisher.replica, state.track, transactions)
+        for channel in CHANNELS if is_behind else ():
+            # Kiosks may hold other rows under our next versions: a new log, which keeps the old one's points, tells them apart.
+            draft.fork(channel, draft.channels[channel])
+        differences, freed = business.differences(draft.database, marks, held)
+        draft.change(differences)
+        drafts = Drafts(number=number, own=draft)
+        if trial is not None:
+            trial_draft = begin_draft(publisher, publisher.trial_replica, complete_track(state.track, trial.track), transactions)
+            held_from_all = held_rows(connection, place.market, trial_id=OWN_TRACK)
+            # An urgent price must not wait for a trial: marked rows go into its track in the same publication.
+            trial_differences, _ = business.differences(trial_draft.database, marks, held_from_all)
+            trial_draft.follow(trial_differences, draft, forks=trial.state.forks)
+            drafts = replace(drafts, trial=trial.state, trial_draft=trial_draft)
+        connection.rollback()
+        entry = LogEntry(
+            market=place.market,
+            marks=marks,
+            freed={table: keys for table, keys in freed.items() if table in held},
+            ended=_lost(lost.state, publisher.now) if lost is not None else None,
         )
+        if not draft.touched and not (drafts.trial_draft and drafts.trial_draft.touched) and not is_behind:
+            commit(place.engine, LogEntry(market=place.market, marks=marks))
+            return None
+        return finish(publisher, drafts, entry)
 
-    def _free(self, connection: Connection, held: Held, free: Mapping[str, Iterable[Value]]) -> None:
-        set_free(connection, self.place.market, {table: keys for table, keys in free.items() if table in held})
 
-    def _stored(self, table: Table, keys: list[Value]) -> dict[Value, Row]:
-        try:
-            return stored_rows(self.replica.read(), table, keys)
-        except (DatabaseError, FileNotFoundError):
-            return {}
+def _lost(trial: TrialState, now: datetime) -> EndedTrial:
+    return EndedTrial(
+        trial_id=trial.trial_id,
+        opened_at=trial.opened_at,
+        closed_at=clock.to_text(now),
+        state="halted",
+        reason="the history was lost",
+    )
 
-    def _forget(self, marks: list[Mark]) -> None:
-        in_transaction(self.place.engine, lambda connection: delete_marks(connection, self.place.market, marks))
+
+def _stored(replica: Store, table: Table, keys: list[Value]) -> dict[Value, Row]:
+    """Return the rows that kiosks have of these keys, as far as the replica can be read."""
+    if not keys:
+        return {}
+    try:
+        return stored_rows(replica.read(), table, keys)
+    except (DatabaseError, FileNotFoundError):
+        return {}
 
 
 def _settle(draft: Draft, track: Track, market: str) -> None:

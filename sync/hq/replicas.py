@@ -1,4 +1,4 @@
-"""HQ's own copies of what it published: the same file as a kiosk's, brought forward by the same code from HQ's own blobs."""
+"""HQ's replicas of what it published: the same file as a kiosk's, brought forward by the same code from HQ's own blobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def publication_of(replica: Store) -> int:
 def bring_replica(replica: Store, track: Track, *, market: str, static: Path, now: datetime) -> None:
     """Bring a replica to a track's publication, from the files HQ serves in `static`; one that is ahead is made anew.
 
-    Raises: SyncError, FileNotFoundError.
+    Raises: SyncError when what is there does not lead to it, FileNotFoundError when a blob is gone.
     """
     source = _Local(encode_head(Head(market=market, ring=RINGS[-1], track=track)), static)
     if replica.path.exists() and publication_of(replica) > track.publication:
@@ -38,7 +38,7 @@ def bring_replica(replica: Store, track: Track, *, market: str, static: Path, no
 
 @dataclass(frozen=True, slots=True)
 class _Local:
-    """HQ's own files as a source, so that a replica follows like any kiosk."""
+    """HQ's own files as a source with one head, so that a replica follows like any kiosk."""
 
     content: bytes
     static: Path

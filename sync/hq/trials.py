@@ -4,40 +4,54 @@ A trial forks only the channels it touches. Everything published to everybody me
 never waits for a trial. A trial ends by promotion, when HQ's track takes its rows, or by a halt, when its corners go back to HQ's
 track; both cost a kiosk that is up to date no rows at all, or the few that differ. Rows of a halted trial stay held back until
 business says something else. A rollback is the same thing without a trial: a forward publication of old rows.
+Source: docs/protocol.md §6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlite_utils import Database
 
 from pos import clock
-from pos.catalog import CHANNELS, TABLES
+from pos.catalog import TABLES
 from pos.db import Store, connect
 from pos.errors import Conflict, NotFound
 from sync.catalog_files import copy_catalog, remove_logs
 from sync.errors import SyncError
-from sync.heads import RINGS, WHOLE_BP, Track, whole
-from sync.hq.drafts import Draft, by_channel, differences_to
+from sync.heads import RINGS, WHOLE_BP, Track, complete_track
+from sync.hq.business import Business
+from sync.hq.drafts import Draft, by_channel, differences_to, keys_since_fork
 from sync.hq.log import (
     OWN_TRACK,
-    Held,
+    EndedTrial,
+    HeldRows,
+    LogEntry,
     TrialState,
-    close_trial,
+    commit,
     held_rows,
-    hold_back,
-    open_trial,
     publication_at,
-    published,
-    set_free,
-    store_trial,
+    waiting_marks,
 )
-from sync.hq.publisher import Desk, Place, Published, desk
+from sync.hq.publisher import (
+    Drafts,
+    MarketState,
+    OpenTrial,
+    Place,
+    Published,
+    Publisher,
+    announce_heads,
+    begin_draft,
+    catch_up,
+    finish,
+    next_number,
+    publishing,
+    reading,
+)
+from sync.hq.replicas import bring_replica
 from sync.roots import Row, Value
 
 
@@ -53,32 +67,77 @@ class NotKept(NotFound):
     """That publication's blobs are no longer kept, so it cannot be gone back to."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How a trial ends: HQ's track takes these of its rows."""
+
+    state: str
+    reason: str
+    rows: HeldRows
+
+
 def try_out(place: Place, *, shares: Mapping[str, int], now: datetime, at_least: int = 0) -> Published | None:
     """Publish what was marked to the corners of `shares` (basis points by ring) alone; None when nothing differs.
 
     With a trial open, the rows join it and the shares become these.
     Raises: Busy, NotFound before the first publication, TrialOpen when the open one is lost.
     """
-    with desk(place, now=now) as at:
-        return _Trials(at).try_out(dict(shares), at_least=at_least)
+    with publishing(place, now=now) as publisher, reading(place.engine) as connection:
+        market = place.market
+        state = _market_state(publisher, connection)
+        if state.is_trial_lost:
+            raise TrialOpen("the open trial cannot be gone on with: halt it first")
+        marks = waiting_marks(connection, market)
+        number = next_number(publisher, connection, at_least=at_least)
+        trial = state.trial or _new_trial(publisher, state.track, number=number)
+        trial_state = replace(trial.state, shares=dict(shares))
+        with ExitStack() as transactions:
+            draft = begin_draft(publisher, publisher.replica, state.track, transactions)
+            trial_draft = begin_draft(publisher, publisher.trial_replica, complete_track(state.track, trial.track), transactions)
+            # Rows the trial itself holds back are its own: only what is held back from everybody stays out of it.
+            held = held_rows(connection, market, trial_id=OWN_TRACK)
+            business = Business(connection, place.current_rows)
+            differences, freed = business.differences(trial_draft.database, marks, held)
+            connection.rollback()
+            for channel in by_channel(differences):
+                if channel not in trial_state.forks:
+                    head = draft.channels[channel]
+                    trial_state = replace(trial_state, forks={**trial_state.forks, channel: head.version})
+                    trial_draft.fork(channel, head)
+            trial_draft.change(differences)
+            if trial_draft.touched:
+                drafts = Drafts(number=number, own=draft, trial=trial_state, trial_draft=trial_draft)
+                tried: HeldRows = {
+                    table: dict.fromkeys(before) | {row[0]: row for row in rows} for table, (before, rows) in differences.items()
+                }
+                entry = LogEntry(market=market, marks=marks, freed=freed, held=tried, trial=trial_state)
+                return finish(publisher, drafts, entry)
+        if state.trial is not None:
+            _store_shares(publisher, state.track, replace(trial, state=trial_state))
+        return None
 
 
 def set_shares(place: Place, *, shares: Mapping[str, int], now: datetime) -> None:
     """Give an open trial to more or fewer corners. Raises: NoTrial, Busy."""
-    with desk(place, now=now) as at:
-        _Trials(at).set_shares(dict(shares))
+    with publishing(place, now=now) as publisher:
+        with reading(place.engine) as connection:
+            state, trial = _state_with_trial(publisher, connection)
+        _store_shares(publisher, state.track, replace(trial, state=replace(trial.state, shares=dict(shares))))
 
 
 def promote(place: Place, *, now: datetime) -> Published:
     """Give everybody what the open trial has. Raises: NoTrial, Busy."""
-    with desk(place, now=now) as at:
-        return _Trials(at).promote()
+    with publishing(place, now=now) as publisher, reading(place.engine) as connection:
+        state, trial = _state_with_trial(publisher, connection)
+        rows = held_rows(connection, place.market, trial_id=trial.state.trial_id)
+        return _end(publisher, connection, state.track, trial, _Ending(state="promoted", reason="", rows=rows))
 
 
 def halt(place: Place, *, reason: str, now: datetime) -> Published:
     """Take the open trial back: its corners return to HQ's track. Raises: NoTrial, Busy."""
-    with desk(place, now=now) as at:
-        return _Trials(at).halt(reason)
+    with publishing(place, now=now) as publisher, reading(place.engine) as connection:
+        state, trial = _state_with_trial(publisher, connection)
+        return _end(publisher, connection, state.track, trial, _Ending(state="halted", reason=reason, rows={}))
 
 
 def roll_back(place: Place, number: int, *, now: datetime) -> Published | None:
@@ -86,187 +145,38 @@ def roll_back(place: Place, number: int, *, now: datetime) -> Published | None:
 
     Raises: TrialOpen, NotFound, NotKept, Busy.
     """
-    with desk(place, now=now) as at:
-        return _Trials(at).roll_back(number)
-
-
-def reached(shares: Mapping[str, int]) -> str:
-    """Return the furthest ring a trial has reached in whole or in part."""
-    return max((ring for ring in RINGS if shares.get(ring)), key=RINGS.index, default=RINGS[0])
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """What a market stands at: HQ's track, and the open trial with its track."""
-
-    track: Track
-    trial: TrialState
-    trial_track: Track
-
-
-class _Trials:
-    """What trials do at a desk."""
-
-    def __init__(self, at: Desk) -> None:
-        self._at = at
-        self._place = at.place
-
-    def try_out(self, shares: dict[str, int], *, at_least: int) -> Published | None:
-        with self._at.reading() as connection:
-            track = self._track(connection)
-            trial = open_trial(connection, self._place.market)
-            trial_track = published(connection, self._place.market, trial.trial_id) if trial is not None else None
-            marks = self._at.marks(connection)
-            number = self._at.next_number(connection, at_least)
-            if trial is None or trial_track is None:
-                trial, trial_track = self._open(track, number, shares)
-            elif self._at.is_trial_lost:
-                raise TrialOpen("the open trial cannot be gone on with: halt it first")
-            is_open = bool(trial_track.channels)
-            trial = replace(trial, shares=shares)
-            with ExitStack() as transactions:
-                draft = Draft.of(track, transactions.enter_context(self._at.replica.write()), self._at.blobs, self._at.now)
-                database = transactions.enter_context(self._at.trial_replica.write())
-                trial_draft = Draft.of(whole(track, trial_track), database, self._at.blobs, self._at.now)
-                held = held_rows(connection, self._place.market, trial_id=OWN_TRACK)
-                differences, free = self._at.business(connection).differences(database, marks, held)
-                connection.rollback()
-                kept: Held = {}
-                for channel, some in by_channel(differences, CHANNELS).items():
-                    if channel not in trial.forks:
-                        trial = replace(trial, forks={**trial.forks, channel: draft.channels[channel].version})
-                        trial_draft.fork(channel, draft.channels[channel])
-                    trial_draft.change(channel, some)
-                    for table, (before, rows) in some.items():
-                        kept[table] = dict.fromkeys(before) | {row[0]: row for row in rows}
-                if not trial_draft.touched:
-                    if is_open:
-                        self._store_shares(track, trial, trial_track)
-                    return None
-
-                def also(within: Connection) -> None:
-                    store_trial(within, self._place.market, trial)
-                    set_free(within, self._place.market, free)
-                    hold_back(within, self._place.market, kept, trial_id=trial.trial_id)
-
-                return self._at.finish(draft, trial_draft, trial, number, marks, also)
-
-    def set_shares(self, shares: dict[str, int]) -> None:
-        with self._at.reading() as connection:
-            standing = self._standing(connection)
-            connection.rollback()
-        self._store_shares(standing.track, replace(standing.trial, shares=shares), standing.trial_track)
-
-    def _store_shares(self, track: Track, trial: TrialState, trial_track: Track) -> None:
-        with self._place.engine.begin() as connection:
-            store_trial(connection, self._place.market, trial)
-        self._at.announce(track, trial, trial_track)
-
-    def promote(self) -> Published:
-        with self._at.reading() as connection:
-            standing = self._standing(connection)
-            number = self._at.next_number(connection)
-            held = held_rows(connection, self._place.market, trial_id=standing.trial.trial_id)
-            connection.rollback()
-        return self._end(standing, number, held, state="promoted", reason="")
-
-    def halt(self, reason: str) -> Published:
-        with self._at.reading() as connection:
-            standing = self._standing(connection)
-            number = self._at.next_number(connection)
-            connection.rollback()
-        return self._end(standing, number, {}, state="halted", reason=reason)
-
-    def roll_back(self, number: int) -> Published | None:
-        market = self._place.market
-        with self._at.reading() as connection:
-            track = self._track(connection)
-            if open_trial(connection, market) is not None:
-                raise TrialOpen("promote or halt the open trial first")
-            wanted = rows_at(self._at, connection, number)
-            next_number = self._at.next_number(connection)
-            kept = {table: self._business(connection, table, rows) for table, rows in wanted.items()}
-            connection.rollback()
-        if not wanted:
+    with publishing(place, now=now) as publisher, reading(place.engine) as connection:
+        state = _market_state(publisher, connection)
+        if state.trial is not None:
+            raise TrialOpen("promote or halt the open trial first")
+        old_rows = rows_at(publisher, connection, number)
+        next_one = next_number(publisher, connection)
+        business = Business(connection, place.current_rows)
+        # Business still says what is taken back: held back, it is not published again by the next mark.
+        taken_back = {table: business.rows_of(table, rows) for table, rows in old_rows.items()}
+        connection.rollback()
+        if not old_rows:
             return None
-        with self._at.replica.write() as database:
-            draft = Draft.of(track, database, self._at.blobs, self._at.now)
-            for channel, some in by_channel(towards(database, wanted), CHANNELS).items():
-                draft.change(channel, some)
-
-            def also(within: Connection) -> None:
-                hold_back(within, market, kept, trial_id=OWN_TRACK)
-
-            return self._at.finish(draft, None, None, next_number, [], also)
-
-    def _track(self, connection: Connection) -> Track:
-        track = published(connection, self._place.market)
-        if track is None or not self._at.catch_up(connection, track):
-            raise NotFound(f"{self._place.market} has to be published to everybody first")
-        return track
-
-    def _standing(self, connection: Connection) -> _Standing:
-        track = self._track(connection)
-        trial = open_trial(connection, self._place.market)
-        trial_track = published(connection, self._place.market, trial.trial_id) if trial is not None else None
-        if trial is None or trial_track is None:
-            raise NoTrial(f"no trial is open in {self._place.market}")
-        return _Standing(track, trial, trial_track)
-
-    def _open(self, track: Track, number: int, shares: dict[str, int]) -> tuple[TrialState, Track]:
-        trial_id = f"t{number}"
-        self._at.trial_replica.close()
-        copy_catalog(self._place.replica, self._place.trial_replica)
-        trial = TrialState(trial_id=trial_id, opened_at=clock.to_text(self._at.now), shares=shares, forks={})
-        return trial, replace(track, name=trial_id, channels={})
-
-    def _end(self, standing: _Standing, number: int, held: Held, *, state: str, reason: str) -> Published:
-        """Publish HQ's track, with the rows of the trial or without, and leave the trial's corners a way there."""
-        trial = standing.trial
-        with self._at.replica.write() as database:
-            draft = Draft.of(standing.track, database, self._at.blobs, self._at.now)
-            for channel, some in by_channel(towards(database, held), CHANNELS).items():
-                draft.change(channel, some)
-            theirs = whole(standing.track, standing.trial_track)
-            trial_draft = Draft.of(theirs, self._at.trial_replica.read(), self._at.blobs, self._at.now)
-            self._lead_back(draft, trial_draft, trial)
-
-            def also(within: Connection) -> None:
-                if state == "promoted":
-                    set_free(within, self._place.market, {table: rows.keys() for table, rows in held.items()})
-                closed_at = clock.to_text(self._at.now)
-                close_trial(within, self._place.market, trial.trial_id, state=state, reason=reason, closed_at=closed_at)
-
-            return self._at.finish(draft, None, None, number, [], also)
-
-    def _lead_back(self, draft: Draft, trial_draft: Draft, trial: TrialState) -> None:
-        for channel, since in trial.forks.items():
-            ours, theirs = draft.keys_since(channel, since), trial_draft.keys_since(channel, since)
-            if ours is not None and theirs is not None:
-                tables = ours.keys() | theirs.keys()
-                keys = {table: ours.get(table, set()) | theirs.get(table, set()) for table in tables}
-                draft.join(channel, trial_draft.channels[channel], keys, since=since)
-
-    def _business(self, connection: Connection, table: str, rows: Mapping[Value, Row | None]) -> dict[Value, Row | None]:
-        """Return what business says now of the rows that are being taken back."""
-        found = {row[0]: tuple(row) for row in self._place.current_rows(connection, table, list(rows))}
-        return {key: found.get(key) for key in rows}
+        with ExitStack() as transactions:
+            draft = begin_draft(publisher, publisher.replica, state.track, transactions)
+            draft.change(differences_to(draft.database, old_rows))
+            return finish(publisher, Drafts(number=next_one, own=draft), LogEntry(market=place.market, held=taken_back))
 
 
-def rows_at(at: Desk, connection: Connection, number: int) -> Held:
+def rows_at(publisher: Publisher, connection: Connection, number: int) -> HeldRows:
     """Return the rows of publication `number` that HQ's track has differently now, None where it has one too many.
 
     Raises: NotFound when HQ's track had no such publication, NotKept.
     """
-    market = at.place.market
-    track = publication_at(connection, market, number)
+    place = publisher.place
+    track = publication_at(connection, place.market, number)
     if track is None or track.name != OWN_TRACK:
-        raise NotFound(f"{market} has no publication {number} of its own track")
-    then = Store(at.place.replica.with_name(f"{market}.then{at.place.replica.suffix}"), durable=False)
+        raise NotFound(f"{place.market} has no publication {number} of its own track")
+    then = Store(place.replica.with_name(f"{place.market}.then{place.replica.suffix}"), durable=False)
     _remove(then)
     try:
-        at.bring(then, track)
-        return _rows_that_differ(then, at.replica)
+        bring_replica(then, track, market=place.market, static=place.static, now=publisher.now)
+        return _rows_that_differ(then, publisher.replica)
     except (SyncError, FileNotFoundError) as problem:
         raise NotKept(f"publication {number} is no longer kept: {problem}") from problem
     finally:
@@ -274,10 +184,70 @@ def rows_at(at: Desk, connection: Connection, number: int) -> Held:
         _remove(then)
 
 
-def towards(database: Database, wanted: Held) -> dict[str, tuple[dict[Value, Row], list[Row]]]:
-    """Return how a catalogue gets to the rows that are wanted, by table."""
-    tables = {table.name: table for table in TABLES}
-    return {name: differences_to(database, tables[name], rows) for name, rows in wanted.items()}
+def reached(shares: Mapping[str, int]) -> str:
+    """Return the furthest ring a trial has reached in whole or in part."""
+    return max((ring for ring in RINGS if shares.get(ring)), key=RINGS.index, default=RINGS[0])
+
+
+def whole_ring(ring: str, share_bp: int = WHOLE_BP) -> dict[str, int]:
+    """Return the shares of a trial that has reached `ring`: the rings before it whole, of this one `share_bp`."""
+    place = RINGS.index(ring)
+    return {name: WHOLE_BP if at < place else share_bp if at == place else 0 for at, name in enumerate(RINGS)}
+
+
+def _market_state(publisher: Publisher, connection: Connection) -> MarketState:
+    state = catch_up(publisher, connection)
+    if state is None:
+        raise NotFound(f"{publisher.place.market} has to be published to everybody first")
+    return state
+
+
+def _state_with_trial(publisher: Publisher, connection: Connection) -> tuple[MarketState, OpenTrial]:
+    state = _market_state(publisher, connection)
+    if state.trial is None:
+        raise NoTrial(f"no trial is open in {publisher.place.market}")
+    return state, state.trial
+
+
+def _new_trial(publisher: Publisher, track: Track, *, number: int) -> OpenTrial:
+    """Return a trial that has forked no channel yet, on a copy of HQ's replica."""
+    trial_id = f"t{number}"
+    publisher.trial_replica.close()
+    copy_catalog(publisher.place.replica, publisher.place.trial_replica)
+    state = TrialState(trial_id=trial_id, opened_at=clock.to_text(publisher.now), shares={}, forks={})
+    return OpenTrial(state=state, track=replace(track, name=trial_id, channels={}))
+
+
+def _store_shares(publisher: Publisher, track: Track, trial: OpenTrial) -> None:
+    # No row moves: each corner reads its side from the shares in the head, and the joins lead it there.
+    commit(publisher.place.engine, LogEntry(market=publisher.place.market, trial=trial.state))
+    announce_heads(publisher, track, trial)
+
+
+def _end(publisher: Publisher, connection: Connection, track: Track, trial: OpenTrial, ending: _Ending) -> Published:
+    """Publish HQ's track with what the trial leaves it, and with joins for the corners that come from the trial's."""
+    number = next_number(publisher, connection)
+    connection.rollback()
+    with ExitStack() as transactions:
+        draft = begin_draft(publisher, publisher.replica, track, transactions)
+        draft.change(differences_to(draft.database, ending.rows))
+        database = publisher.trial_replica.read()
+        trial_draft = Draft.of(complete_track(track, trial.track), database, publisher.blobs, publisher.now)
+        for channel, since in trial.state.forks.items():
+            keys = keys_since_fork(draft, trial_draft, channel, since=since)
+            if keys is not None:
+                draft.join(channel, trial_draft.channels[channel], keys, since=since)
+        ended = EndedTrial(
+            trial_id=trial.state.trial_id,
+            opened_at=trial.state.opened_at,
+            closed_at=clock.to_text(publisher.now),
+            state=ending.state,
+            reason=ending.reason,
+        )
+        freed = {table: rows.keys() for table, rows in ending.rows.items()}
+        return finish(
+            publisher, Drafts(number=number, own=draft), LogEntry(market=publisher.place.market, freed=freed, ended=ended)
+        )
 
 
 def _remove(store: Store) -> None:
@@ -285,30 +255,20 @@ def _remove(store: Store) -> None:
     remove_logs(store.path)
 
 
-def _rows_that_differ(then: Store, now: Store) -> Held:
+def _rows_that_differ(then: Store, now: Store) -> HeldRows:
     """Return the rows of `then` that `now` has differently, None where it has one too many."""
     database = connect(then.path, durable=False)
     try:
         database.execute("attach database ? as present", [str(now.path)])
-        wanted: Held = {}
+        wanted: HeldRows = {}
         for table in TABLES:
             columns, key = ", ".join(table.columns), table.columns[0]
             old = f'select {columns} from main."{table.name}" except select {columns} from present."{table.name}"'
             rows: dict[Value, Row | None] = {row[0]: row for row in database.execute(old)}
             extra = f'select {key} from present."{table.name}" except select {key} from main."{table.name}"'
-            rows.update(dict.fromkeys(_keys(database.execute(extra))))
+            rows.update({key: None for (key,) in database.execute(extra)})
             if rows:
                 wanted[table.name] = rows
         return wanted
     finally:
         database.close()
-
-
-def _keys(rows: Iterable[Row]) -> Iterable[Value]:
-    return (key for (key,) in rows)
-
-
-def whole_ring(ring: str, share_bp: int = WHOLE_BP) -> dict[str, int]:
-    """Return the shares of a trial that has reached `ring`: the rings before it whole, of this one `share_bp`."""
-    place = RINGS.index(ring)
-    return {name: WHOLE_BP if at < place else share_bp if at == place else 0 for at, name in enumerate(RINGS)}

@@ -13,10 +13,10 @@ from comptoir import comptoir
 from marketplace.db import reading
 from marketplace.fleet.corners import set_ring
 from marketplace.publishing.publications import publish_market
-from marketplace.publishing.trials import halt_trial, roll_back_all, standing
+from marketplace.publishing.trials import halt_trial, roll_back_all, trial_standing
 from marketplace.running.housekeeping import keep_house
 from sync.channels import sync_cursors
-from sync.heads import place_of
+from sync.heads import trial_rank
 from sync.hq.log import open_trial
 from sync.hq.trials import NoTrial, halt, promote, set_shares, try_out, whole_ring
 from tests.faults.conftest import Served
@@ -59,7 +59,7 @@ def test_fault_28_a_share_gets_the_trial_and_everybody_the_urgent_price_and_the_
     published = try_out(hq.place, shares={"canary": 10_000, "stable": SHARE_BP}, now=hq.tick())
     assert published is not None
     trial = f"t{published.publication}"
-    inside = {name for name in CORNERS if place_of(name, hq.head().trial.salt) < SHARE_BP}  # type: ignore[union-attr]
+    inside = {name for name in CORNERS if trial_rank(name, hq.head().trial.salt) < SHARE_BP}  # type: ignore[union-attr]
     assert 0 < len(inside) < len(CORNERS)
     late = min(inside)
     for name, kiosk in fleet.items():
@@ -177,7 +177,7 @@ def test_fault_28_a_halt_by_hand_and_a_rollback_lead_to_the_rows_of_before(serve
     right = price(stable)
     assert trying.round().faults == ()
     with reading(served.hq.engine) as connection:
-        seen = standing(connection, "fr")
+        seen = trial_standing(connection, "fr")
     assert seen is not None
     assert (seen.corners, seen.arrived, seen.failed) == (1, 1, ())
 

@@ -12,7 +12,7 @@ import sync.hq.drafts
 from marketplace.db import reading
 from marketplace.fleet.corners import set_ring
 from marketplace.publishing.publications import publish_market
-from marketplace.publishing.trials import standing
+from marketplace.publishing.trials import trial_standing
 from marketplace.running.housekeeping import keep_house
 from sync.channels import root_of
 from sync.hq.log import open_trial
@@ -60,7 +60,7 @@ def test_fault_32_the_canary_refuses_and_tells_and_the_trial_is_halted(served: S
     failed = json.loads(device["heartbeat"])["failed"]
     assert (failed["line"], failed["code"]) == ("t2", "wrong_root")
     with reading(served.hq.engine) as connection:
-        seen = standing(connection, "fr")
+        seen = trial_standing(connection, "fr")
     assert seen is not None
     assert seen.failed == ("nantes-crebillon",)
     assert stable.round().faults == ()

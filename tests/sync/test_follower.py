@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 
 from pos.catalog import publication
 from pos.db import OperationalError, connect
+from sync.corner.mirrors import share
 from sync.errors import Malformed, Offline, TooLarge, Untrusted, WrongRoot
+from sync.heads import PACK_LEVEL, head_name
 from sync.hq.garbage import named_blobs
+from sync.hq.repository import announce, announced
+from sync.segments import pack, unpack
 from tests.sync.conftest import Answer, Hq, Kiosk, Line, listing, sku
 
 
@@ -142,6 +146,23 @@ def test_an_older_head_is_left_aside(hq: Hq, kiosk: Kiosk, line: Line) -> None:
     moved = kiosk.follow()
     assert moved.is_stale
     assert publication(kiosk.catalog.read()) == 2
+
+
+def test_a_channel_of_a_later_release_is_ignored_and_passed_on_to_neighbours(hq: Hq, kiosk: Kiosk) -> None:
+    hq.publish()
+    name = head_name("fr", "stable")
+    document = unpack(announced(hq.static, name) or b"", "comptoir-head/2")
+    later = {"reviews": {"epoch": "of a later release", "shape": ["another"]}}
+    head = pack({**document, "channels": {**document["channels"], **later}}, PACK_LEVEL)
+    announce(hq.static, hq.keys, {name: head}, now=hq.tick())
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
+    share(kiosk.directory)
+    assert [path.read_bytes() for path in (kiosk.directory / "mirror" / "targets" / "fr").glob("*.stable.head")] == [head]
+    hq.put("stock", (1, 0))
+    hq.publish()
+    kiosk.follow()
+    assert kiosk.rows() == hq.rows
 
 
 def test_another_market_s_head_is_refused(hq: Hq, kiosk: Kiosk, line: Line) -> None:

@@ -25,7 +25,7 @@ from marketplace.publishing.trials import (
     outlook,
     roll_back_all,
     shares_of,
-    standing,
+    trial_standing,
 )
 from pos import clock
 from pos.errors import Invalid, NotFound
@@ -69,7 +69,7 @@ def later(**ahead: int) -> Iterator[None]:
 
 def seen(hq: Hq) -> Standing | None:
     with reading(hq.engine) as connection:
-        return standing(connection, "fr")
+        return trial_standing(connection, "fr")
 
 
 def state_of_trial(hq: Hq) -> list[tuple[str, str | None]]:

@@ -171,7 +171,7 @@ def publish_and_crash(hq: Hq, name: str, call: int, *, after: bool) -> None:
 
 POINTS = [
     *(("sync.blobs.replace_file", call) for call in (1, 2, 3)),
-    ("sync.hq.publisher.delete_marks", 1),
+    ("sync.hq.log.delete_marks", 1),
     *(("sync.hq.repository.replace_file", call) for call in (1, 2, 3, 4, 5, 6)),
     ("sync.hq.publisher.refresh", 1),
     ("sync.hq.publisher.store_facts", 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import Busy
-from sync.heads import place_of
+from sync.heads import trial_rank
 from sync.hq.log import held_rows
 from sync.hq.trials import NotKept, NoTrial, TrialOpen, halt, promote, reached, roll_back, set_shares, try_out, whole_ring
 from sync.locks import hold
@@ -138,7 +138,7 @@ def test_a_share_of_a_ring_is_the_same_corners_each_time(hq: Hq, kiosk: Kiosk) -
     hq.put("listing", listing(1, price_cents=100))
     try_out(hq.place, shares={"canary": 10_000, "stable": 3_000}, now=hq.tick())
     corners = [f"corner-{number}" for number in range(400)]
-    inside = [corner for corner in corners if place_of(corner, "t2") < 3_000]
+    inside = [corner for corner in corners if trial_rank(corner, "t2") < 3_000]
     assert 80 < len(inside) < 160
     kiosk.follow("stable", inside[0])
     assert price(kiosk) == 100

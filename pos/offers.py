@@ -103,6 +103,7 @@ def grades(database: Database) -> list[dict[str, Any]]:
     return [{**read_body(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
 
 
+@remembered
 def ladder(database: Database, sku_id: int) -> list[Rung]:
     """Return a rung for every grade, the plainest first; a grade nobody offers has no offer."""
     rows = _rows(database, "and listing.sku_id = ?", [sku_id])

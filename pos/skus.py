@@ -120,8 +120,9 @@ def sku_by_id(database: Database, sku_id: int) -> dict[str, Any]:
     return _whole(database, "sku.sku_id = ?", sku_id)
 
 
-def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the SKUs of the same model on offer (capacity, colour), this one included, by capacity."""
+@remembered
+def siblings(database: Database, *, category_id: str, brand: str, model: str) -> list[dict[str, Any]]:
+    """Return the SKUs of a model on offer (capacity, colour), by capacity."""
     rows = database.execute(
         """
         select sku.sku_id, sku.sku, sku.storage_gb, sku.body -> '$.color', shelf.from_cents
@@ -130,7 +131,7 @@ def siblings(database: Database, item: dict[str, Any]) -> list[dict[str, Any]]:
         order by sku.storage_gb, sku.sku
         limit 60
         """,
-        [item["category_id"], item["brand"], item["model"]],
+        [category_id, brand, model],
     )
     return [
         {"sku_id": sku_id, "sku": code, "storage_gb": storage, "color": color and read_body(color), "from_cents": cents}
@@ -338,6 +339,7 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
+@remembered
 def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
     row = database.execute(
         f"""

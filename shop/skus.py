@@ -105,7 +105,7 @@ def sku(code: str) -> Response:
         item=item,
         medium=media.shown(item),
         specs=spec_rows(item),
-        siblings=_near(item, skus.siblings(catalog, item)),
+        siblings=_near(item, skus.siblings(catalog, category_id=item["category_id"], brand=item["brand"], model=item["model"])),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=door.today()),
         **_bundle(catalog, item),

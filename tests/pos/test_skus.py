@@ -365,8 +365,8 @@ def test_comparing_keeps_the_order_asked_without_doubles(kiosk: Kiosk) -> None:
 
 
 def test_siblings_are_of_the_same_model(kiosk: Kiosk) -> None:
-    item = skus.sku(kiosk.catalog.read(), "IPHONE-13-128-BLUE")
-    assert [each["sku"] for each in skus.siblings(kiosk.catalog.read(), item)] == ["IPHONE-13-128-BLUE"]
+    family = skus.siblings(kiosk.catalog.read(), category_id="phones", brand="Apple", model="iPhone 13")
+    assert [item["sku"] for item in family] == ["IPHONE-13-128-BLUE"]
 
 
 QUERIES = [
@@ -411,10 +411,9 @@ def test_a_grade_of_few_skus_is_not_looked_for_among_all_of_that_grade(wide: Dat
 
 
 def test_pages_beside_the_list_read_by_index(wide: Database) -> None:
-    item = skus.sku(wide, "IPHONE-13-128-BLUE")
     for act in (
         lambda: skus.sku(wide, "IPHONE-13-128-BLUE"),
-        lambda: skus.siblings(wide, item),
+        lambda: skus.siblings(wide, category_id="phones", brand="Apple", model="iPhone 13"),
         lambda: skus.facets(wide, "phones"),
     ):
         steps = plan_of(wide, act)

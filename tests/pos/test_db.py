@@ -292,6 +292,7 @@ def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk)
         selection_id = selections.start_selection(ops.execute, now=NOW)
         selections.add_line(ops.execute, kiosk.catalog.read(), selection_id, wish=selections.Wish(listing_id=101), now=NOW)
     reader, arrived = kiosk.catalog.read(), threading.Event()
+    reader.answers().clear()
 
     def publish() -> None:
         with kiosk.catalog.write() as database:

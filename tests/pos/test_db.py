@@ -300,7 +300,7 @@ def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk)
             database.execute("update catalog_fact set value = '8' where name = 'publication'")
 
     def arrive(statement: str) -> None:
-        if "legal_guarantee" in statement and not arrived.is_set():
+        if "from shown_law" in statement and not arrived.is_set():
             arrived.set()
             in_thread(publish)
 

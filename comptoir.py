@@ -90,7 +90,6 @@ marketplace = Gathering(
     "marketplace",
     {
         "marketplace.commands": {
-            "init": "Set a marketplace up; prints the console's password, once.",
             "serve": "Serve customers, the fleet and the console.",
         },
         "marketplace.feeds.commands": {
@@ -117,6 +116,10 @@ marketplace = Gathering(
             ),
             "sweep": "Delete files of the protocol that nobody can ask for any more; `serve` does this once a day.",
             "trial": "Say which trials are open, how far they are, and how they do.",
+        },
+        "marketplace.setup_commands": {
+            "init": "Set a marketplace up; prints the console's password, once.",
+            "upgrade": "Bring the database to this program's version; nobody may serve meanwhile.",
         },
     },
     line="The central app: feeds, publishing, slips, orders, fleet.",

@@ -23,11 +23,11 @@ from urllib.request import urlopen
 
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
-from marketplace.db import create_tables, open_engine
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
-from marketplace.installation import create_installation, read_installation, sync_path
+from marketplace.installation import open_database, opened, sync_path
 from marketplace.publishing.publications import publish_all
+from marketplace.setup import create_installation, upgrade_installation
 from pos import clock
 from pos.errors import PosError, Unavailable
 from pos.privacy import take_over
@@ -162,8 +162,8 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
         shutil.rmtree(demo.marketplace, ignore_errors=True)
         known = {"password": create_installation(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
         mark.write_text(json.dumps(known), encoding="utf-8")
-    engine = open_engine(read_installation(demo.marketplace).database)
-    create_tables(engine)
+    upgrade_installation(demo.marketplace, say=say)
+    engine = open_database(demo.marketplace)
     if "listings" not in known:
         listings = demo.listings or LISTINGS
         say(f"writing and publishing a catalogue of {listings:,} listings")
@@ -244,7 +244,8 @@ def _enrol(demo: Demo, say: Say) -> None:
     """Enrol the kiosk once; every start tells it where marketplace and printer listen today, and syncs once."""
     if not (demo.kiosk / "device.key").exists():
         say(f"enrolling the kiosk of {CORNER}")
-        code = start_enrolment(open_engine(read_installation(demo.marketplace).database), CORNER, now=clock.now())
+        with opened(demo.marketplace) as engine:
+            code = start_enrolment(engine, CORNER, now=clock.now())
         _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--code", code)
     _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--printer", f"127.0.0.1:{demo.port + 2}")
     _command("kiosk", "sync", "--dir", str(demo.kiosk))

@@ -20,7 +20,7 @@ from kiosk.door import KioskServer
 from kiosk.printing import print_jobs
 from kiosk.status import describe
 from sync.addresses import Host, bracketed
-from sync.locks import serve_alone
+from sync.locks import hold_directory
 
 LAST_S = 3.0
 """How long requests and prints under way may take to end once the process is told to stop."""
@@ -42,7 +42,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     address = f"http://{bracketed(host)}:{port}/"
-    with serve_alone(directory, address=address):
+    with hold_directory(directory, doing=f"serving on {address}"):
         server = KioskServer((host, port))
         # The port first: a browser that asks meanwhile waits, rather than being sent away.
         server.prepare()

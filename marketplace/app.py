@@ -15,10 +15,10 @@ from flask import Flask
 
 from marketplace import console, tallies, web
 from marketplace.bulkhead import Bulkhead
-from marketplace.db import open_engine, reading
+from marketplace.db import reading
 from marketplace.events import uplink
 from marketplace.front import MOST_FORM_BYTES, Front
-from marketplace.installation import DIRECTORY_VARIABLE, read_installation, sync_path
+from marketplace.installation import DIRECTORY_VARIABLE, open_database, read_installation, sync_path
 from marketplace.orders import pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
@@ -47,10 +47,10 @@ def create_app(
 
     `trusted_hosts` narrows which Host headers are answered; by default any, as a proxy in front usually decides.
     `trusted_proxies` are the addresses or networks whose `X-Forwarded-For` is believed; by default nobody's is.
-    Raises: NotFound before `marketplace init`.
+    Raises: NotFound before `marketplace init`, Conflict before `marketplace upgrade`.
     """
     installation = read_installation(directory)
-    engine = open_engine(installation.database)
+    engine = open_database(directory)
     app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
     address = (public_url or installation.public_url).rstrip("/")
     app.request_class = PlainRequest

@@ -1,4 +1,4 @@
-"""`comptoir marketplace init · serve`: set the central app up and serve it."""
+"""`comptoir marketplace serve`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from marketplace import tallies
-from marketplace.installation import DIRECTORY_VARIABLE, create_installation, keys_path, opened, sync_path
-from marketplace.keys import directory_option, root_keys_option, threshold_option
+from marketplace.installation import DIRECTORY_VARIABLE, keys_path, opened, sync_path
+from marketplace.keys import directory_option
 from pos import clock
 from pos.privacy import advice, open_to_others
-from sync.addresses import Host, WebAddress, bracketed
-from sync.hq.keys import ROOT
+from sync.addresses import Host, bracketed
 from sync.hq.repository import renew
-from sync.locks import serve_alone
+from sync.locks import hold_directory
 
 WORKERS = 2
 CONNECTIONS = 4096
@@ -30,33 +29,13 @@ HEAD_BYTES = 2**14
 STOP_S = 2
 
 
-@click.command("init")
-@directory_option
-@click.option("--database", metavar="URL", help="A PostgreSQL URL; by default a SQLite file in the directory.")
-@click.option(
-    "--public-url",
-    default="http://127.0.0.1:8000",
-    show_default=True,
-    type=WebAddress(),
-    help="The address customers' phones open.",
-)
-@root_keys_option
-@threshold_option
-def init_command(directory: Path, database: str | None, public_url: str, root_keys: int, threshold: int) -> None:
-    """Set a marketplace up; prints the console's password, once."""
-    password = create_installation(directory, database=database, public_url=public_url, root_keys=root_keys, threshold=threshold)
-    click.echo(f"marketplace ready in {directory}")
-    click.echo(f"root keys in {keys_path(directory) / ROOT}: move them to a safe place")
-    click.echo(f"console password (shown once): {password}")
-
-
 @click.command("serve")
 @directory_option
 @click.option("--host", default="127.0.0.1", show_default=True, type=Host())
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def serve_command(directory: Path, host: str, port: int) -> None:
     """Serve customers, the fleet and the console."""
-    with serve_alone(directory, address=f"http://{bracketed(host)}:{port}/"):
+    with hold_directory(directory, doing=f"serving on http://{bracketed(host)}:{port}/"):
         with opened(directory):
             renew(sync_path(directory), keys_path(directory), now=clock.now())
         if wide := open_to_others(directory, public={sync_path(directory).name}):

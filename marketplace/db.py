@@ -18,12 +18,11 @@ from uuid import UUID
 from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from marketplace.tables import metadata
 from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
 from pos.errors import Invalid, Unavailable
 from pos.throttle import Execute
-from sync.hq.log import RETRIED_STATES, sync_metadata
+from sync.hq.log import RETRIED_STATES
 
 T = TypeVar("T")
 
@@ -32,6 +31,7 @@ LONGEST_S = 45
 """No further try after so long: SQLite alone waits 30 seconds for whoever writes."""
 CONNECT_S = 5
 DISK_FULL = "53100"
+LOCK_TIMEOUT = "55P03"
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
 PRAGMAS = (
@@ -52,7 +52,7 @@ def database_url(directory: Path) -> str:
 
 
 def open_engine(url: str) -> Engine:
-    """Open the database at `url`, SQLite or PostgreSQL; its tables are made by `create_tables`. Raises: Invalid.
+    """Open the database at `url`, SQLite or PostgreSQL; `marketplace.upgrades` makes its tables. Raises: Invalid.
 
     What its errors say goes to the log, so they leave out the values of a statement: names, addresses, secrets of orders.
     """
@@ -71,14 +71,6 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def create_tables(engine: Engine) -> None:
-    """Make the tables that are not there yet; a file made for them is its owner's alone."""
-    if engine.dialect.name == "sqlite" and engine.url.database and not (file := Path(engine.url.database)).exists():
-        file.touch(mode=0o600)
-    metadata.create_all(engine)
-    sync_metadata.create_all(engine)
 
 
 def run_tx(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -161,7 +153,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _may_retry(problem: DBAPIError) -> bool:
     state = getattr(problem.orig, "sqlstate", None)
-    return problem.connection_invalidated or state in RETRIED_STATES or "database is locked" in str(problem.orig)
+    is_asked_for = state in RETRIED_STATES or state == LOCK_TIMEOUT or "database is locked" in str(problem.orig)
+    return problem.connection_invalidated or is_asked_for
 
 
 def _is_full(problem: DBAPIError) -> bool:

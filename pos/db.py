@@ -116,6 +116,22 @@ def snapshot(database: Database) -> Iterator[Database]:
         database.conn.execute("commit")
 
 
+def copy_database(path: Path, target: Path) -> Path:
+    """Copy what is committed of the database at `path` to `target`, and return that; it is complete before it has its name.
+
+    Raises: DatabaseError, OSError.
+    """
+    half = target.with_suffix(".part")
+    half.unlink(missing_ok=True)
+    half.touch(mode=0o600)
+    database = connect(path, durable=True, is_new=False)
+    try:
+        database.execute("vacuum into ?", [str(half)])
+    finally:
+        database.close()
+    return half.replace(target)
+
+
 class Reader(Database):
     """One thread's reader of a `Store`, with what it was told since anybody last committed to the file."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from pos.db import DatabaseError, Store, connect
+from pos.db import DatabaseError, Store, connect, copy_database
 from pos.errors import RecordsMissing, RecordsNewer
 from pos.file_states import records_problem
 
@@ -157,21 +157,13 @@ def back_up(path: Path, *, day: str) -> Path:
     """Keep a copy of the records as of `day` (`YYYY-MM-DD`) in `backup/` beside them, once a day; the last seven made stay.
 
     A copy dated after `day` was made before this one, by a clock that ran ahead: it goes before those with a true date.
-    The copy is complete before it has its name. Raises: DatabaseError, OSError.
+    Raises: DatabaseError, OSError.
     """
     target = path.parent / "backup" / f"ops-{day}.db"
     if target.exists():
         return target
     target.parent.mkdir(exist_ok=True)
-    half = target.with_suffix(".part")
-    half.unlink(missing_ok=True)
-    half.touch(mode=0o600)
-    database = connect(path, durable=True)
-    try:
-        database.execute("vacuum into ?", [str(half)])
-    finally:
-        database.close()
-    half.replace(target)
+    copy_database(path, target)
     copies = sorted(target.parent.glob("ops-*.db"), key=lambda path: (path.name <= target.name, path.name))
     for old in copies[:-BACKUPS]:
         old.unlink()

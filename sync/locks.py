@@ -38,8 +38,8 @@ def wait_for(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def serve_alone(directory: Path, *, address: str) -> Iterator[None]:
-    """Be the one server of a directory during the block. Raises: Busy, which says who is it already."""
+def hold_directory(directory: Path, *, doing: str) -> Iterator[None]:
+    """Be alone with a directory during the block, as its server is. Raises: Busy, which says who holds it, `doing` what."""
     directory.mkdir(parents=True, exist_ok=True)
     name = directory / SERVER_FILE
     with _opened(directory) as descriptor:
@@ -47,10 +47,10 @@ def serve_alone(directory: Path, *, address: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             said = name.read_text(encoding="utf-8").strip() if name.exists() else ""
-            raise Busy(f"{directory} is served already: {said or 'by a process that starts'}") from problem
-        # The directory itself is locked: on a full or read-only disk its server is alone too, if without a name.
+            raise Busy(f"{directory} is held already: {said or 'by a process that starts'}") from problem
+        # The directory itself is locked: on a full or read-only disk its holder is alone too, if without a name.
         with suppress(OSError):
-            name.write_text(f"by process {os.getpid()} since {clock.to_text(clock.now())} on {address}\n", encoding="utf-8")
+            name.write_text(f"by process {os.getpid()} since {clock.to_text(clock.now())}, {doing}\n", encoding="utf-8")
         yield
 
 

@@ -23,7 +23,8 @@ from demo.simulator.kiosk import Kiosk
 from demo.simulator.network import Link
 from demo.simulator.stand_ins import standing_in
 from marketplace.feeds.imports import import_feed
-from marketplace.installation import create_installation, sync_path
+from marketplace.installation import sync_path
+from marketplace.setup import create_installation
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LISTINGS = 24

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from marketplace.db import open_engine
-from marketplace.installation import read_installation, sync_path
+from marketplace.installation import opened, sync_path
 from marketplace.keys import directory_option
 from marketplace.publishing.publications import markets
 from sync.heads import RINGS
@@ -21,10 +20,7 @@ from sync.hq.bundles import write_bundle
 @click.option("--ring", type=click.Choice(RINGS), help="One ring only; all by default.")
 def export_command(directory: Path, out: Path, market: str | None, ring: str | None) -> None:
     """Write what a kiosk needs to a folder, signatures included."""
-    engine = open_engine(read_installation(directory).database)
-    try:
+    with opened(directory) as engine:
         chosen = [market] if market else markets(engine)
-    finally:
-        engine.dispose()
     files, size = write_bundle(sync_path(directory), out, markets=chosen, rings=[ring] if ring else RINGS)
     click.echo(f"{files} files, {size:,} bytes in {out}")

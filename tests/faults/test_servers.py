@@ -135,7 +135,7 @@ def test_a_kiosk_whose_directory_turned_read_only_starts_and_answers(directory: 
     process = subprocess.Popen(command)
     try:
         wait_for(f"http://127.0.0.1:{port}/browse", process)
-        assert "is served already" in serve_second("kiosk", "serve", "--dir", str(directory)).stderr
+        assert "is held already" in serve_second("kiosk", "serve", "--dir", str(directory)).stderr
     finally:
         process.kill()
         process.wait()

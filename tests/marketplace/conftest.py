@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from sqlalchemy import create_engine
 
-from marketplace.db import create_tables
+from marketplace.upgrades import upgrade
 from pos import clock
 from tests.marketplace.hq import CopiedHq, Hq
 from tests.marketplace.postgres import Cluster, PostgresMissing
@@ -30,7 +30,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         running.start()
         engine = create_engine(running.url("postgres"))
-        create_tables(engine)
+        upgrade(engine, say=print)
         engine.dispose()
         yield running
     finally:

@@ -22,8 +22,9 @@ from marketplace.events.inbox import judge
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
-from marketplace.installation import FILE, create_installation, read_installation, sync_path
+from marketplace.installation import FILE, read_installation, sync_path
 from marketplace.publishing.publications import publish_all
+from marketplace.setup import create_installation
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
 from sync.messages import UP_FORMAT, corner_sha256

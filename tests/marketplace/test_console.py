@@ -8,8 +8,8 @@ import time_machine
 
 from marketplace.app import create_app
 from marketplace.fleet import enrolments
-from marketplace.installation import store_secrets
 from marketplace.sessions import PASSWORDS, SESSION
+from marketplace.setup import store_secrets
 from pos import clock
 from tests.marketplace.hq import LAST_IPHONE_12, Hq
 

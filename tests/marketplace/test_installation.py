@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from marketplace.db import database_url, open_engine, reading
-from marketplace.installation import FILE, create_installation, read_installation
+from marketplace.installation import FILE, read_installation
 from marketplace.settings import setting
+from marketplace.setup import create_installation
 from pos.errors import Invalid
 
 URL = "http://marche.test"

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 import kiosk.app
 import marketplace.app
-from marketplace.installation import create_installation
+from marketplace.setup import create_installation
 from pos import clock, selections, slips
 from pos.db import connect
 from tests import world

@@ -119,17 +119,17 @@ def enrol_corners(directory: Path, market: str, count: int, *, progress: Progres
         seed = _seed(directory / SEED_FILE)
         _add_corners(engine, market, count)
         enrolled = _devices(engine)
-        found = []
+        enrolled_keys = []
         for number in range(1, count + 1):
             corner_id = name_of(number)
             key = Ed25519PrivateKey.from_private_bytes(sha256(seed + corner_id.encode()).digest())
             if (corner_id, _key_id(key)) not in enrolled:
                 _enrol(engine, installation, corner_id, key)
             progress(number, count)
-            found.append((corner_id, key))
+            enrolled_keys.append((corner_id, key))
         devices = _devices(engine)
         with reading(engine) as connection:
-            corners = [_outbox(connection, installation, corner_id, key, devices) for corner_id, key in found]
+            corners = [_outbox(connection, installation, corner_id, key, devices) for corner_id, key in enrolled_keys]
         return corners, _slips(engine, directory, installation, market)
 
 
@@ -179,7 +179,7 @@ def _add_corners(engine: Engine, market: str, count: int) -> None:
 
     def work(connection: Connection) -> None:
         corners = rows(connection, "select corner_id, market, body from corner order by corner_no")
-        here = {each["corner_id"] for each in corners}
+        known = {each["corner_id"] for each in corners}
         pattern = next((each for each in corners if each["market"] == market and not each["corner_id"].startswith(PREFIX)), None)
         if pattern is None:
             raise NotFound(f"the market {market!r} has no corner to take as a pattern", market=market)
@@ -187,7 +187,7 @@ def _add_corners(engine: Engine, market: str, count: int) -> None:
         values = []
         for number in range(1, count + 1):
             corner_id, corner_no = name_of(number), FIRST_NUMBER + number
-            if corner_id not in here:
+            if corner_id not in known:
                 own = {**body, "corner_id": corner_id, "corner_no": corner_no, "name": f"Charge {number:05}", "clerks": []}
                 row = {"corner_id": corner_id, "corner_no": corner_no, "market": market}
                 values.append({**row, "body": json.dumps(own, ensure_ascii=False)})
@@ -206,7 +206,7 @@ def _enrol(engine: Engine, installation: Installation, corner_id: str, key: Ed25
 def _devices(engine: Engine) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the devices of all simulated corners, with the hash of the last event HQ acknowledged and how many slips came."""
     with reading(engine) as connection:
-        found = rows(
+        devices = rows(
             connection,
             """
             select device.corner_id, device.key_id, device.stream, device.acked, inbox.sha256,
@@ -221,7 +221,7 @@ def _devices(engine: Engine) -> dict[tuple[str, str], dict[str, Any]]:
             """,
             name=f"{PREFIX}_____",
         )
-    return {(each["corner_id"], each["key_id"]): each for each in found}
+    return {(each["corner_id"], each["key_id"]): each for each in devices}
 
 
 def _outbox(

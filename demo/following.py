@@ -74,25 +74,25 @@ def _signed(content: bytes) -> Any:
     return json.loads(content)["signed"]
 
 
-def _fetch(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> None:
-    if held is not None and held.root == there.root:
+def _fetch(wire: Wire, target: ChannelHead, held: ChannelHead | None) -> None:
+    if held is not None and held.root == target.root:
         return
-    chain = chain_of(there.tail, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+    chain = chain_of(target.tail, held.version, target.version) if held is not None and held.epoch == target.epoch else None
     if chain is None:
-        chain = _by_index(wire, there, held)
+        chain = _by_index(wire, target, held)
     for ref in chain:
         _blob(wire, "segment", ref.blob)
 
 
-def _by_index(wire: Wire, there: ChannelHead, held: ChannelHead | None) -> list[SegmentRef]:
-    index = decode_index(_blob(wire, "index", there.index))
-    chain = chain_of(index.segments, held.version, there.version) if held is not None and held.epoch == there.epoch else None
+def _by_index(wire: Wire, target: ChannelHead, held: ChannelHead | None) -> list[SegmentRef]:
+    index = decode_index(_blob(wire, "index", target.index))
+    chain = chain_of(index.segments, held.version, target.version) if held is not None and held.epoch == target.epoch else None
     if chain is not None:
         return chain
     manifest = decode_manifest(_blob(wire, "snapshot", index.snapshot.manifest))
     for part in manifest.parts:
         _blob(wire, "snapshot", part)
-    return chain_of(index.segments, index.snapshot.version, there.version) or []
+    return chain_of(index.segments, index.snapshot.version, target.version) or []
 
 
 def _blob(wire: Wire, kind: str, ref: BlobRef) -> bytes:

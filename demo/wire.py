@@ -41,11 +41,11 @@ class Tally:
     def answered(self, kind: str, *, status: int, seconds: float, sent: int, received: int) -> None:
         """Count an answer; bytes are those of bodies and headers."""
         with self._lock:
-            found = self.kinds.setdefault(kind, Kind())
-            found.times_ms.append(seconds * 1000)
-            found.statuses[status] += 1
-            found.sent += sent
-            found.received += received
+            traffic = self.kinds.setdefault(kind, Kind())
+            traffic.times_ms.append(seconds * 1000)
+            traffic.statuses[status] += 1
+            traffic.sent += sent
+            traffic.received += received
             self.moments.append(time.monotonic())
 
     def broke(self, kind: str) -> None:

@@ -54,10 +54,10 @@ def catalog() -> Database:
 
 def ops_store() -> Store:
     """Return the store of the corner's own records. Raises: RecordsDamaged, or what else keeps them from being used."""
-    found = kiosk()
-    if found.ops is None:
-        raise found.trouble or RecordsDamaged()
-    return found.ops
+    opened = kiosk()
+    if opened.ops is None:
+        raise opened.trouble or RecordsDamaged()
+    return opened.ops
 
 
 def ops() -> Database:

@@ -59,8 +59,8 @@ def issue_slip(selection_id: str) -> Response:
 @routes.get("/slips/<number>")
 def slip(number: str) -> Response:
     """Show a slip."""
-    found = _slip_of_visit(number)
-    return web.page("kiosk/slips.html", slip=found, facts=found.facts, job=print_jobs.last_job(files.ops(), found.number))
+    slip = _slip_of_visit(number)
+    return web.page("kiosk/slips.html", slip=slip, facts=slip.facts, job=print_jobs.last_job(files.ops(), slip.number))
 
 
 @routes.get("/slips/<number>/qr.svg")
@@ -72,22 +72,22 @@ def qr_code(number: str) -> Response:
 @routes.post("/slips/<number>/print")
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
-    found = _slip_of_visit(number)
-    last = print_jobs.last_job(files.ops(), found.number)
+    slip = _slip_of_visit(number)
+    last = print_jobs.last_job(files.ops(), slip.number)
     if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
         try:
-            print_jobs.request_print(files.kiosk(), found.number, requested_by="customer", now=clock.now())
+            print_jobs.request_print(files.kiosk(), slip.number, requested_by="customer", now=clock.now())
         except print_jobs.PrinterBusy:
-            return web.see_other(f"/slips/{found.number}#paper")
-    return web.see_other(f"/slips/{found.number}#paper")
+            return web.see_other(f"/slips/{slip.number}#paper")
+    return web.see_other(f"/slips/{slip.number}#paper")
 
 
 @routes.get("/slips/<number>/paper")
 def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
-    found = _slip_of_visit(number)
-    job = print_jobs.last_job(files.ops(), found.number)
-    return web.fragment("kiosk/slips.html", "paper", slip=found, facts=found.facts, job=job, printer=printer_state())
+    slip = _slip_of_visit(number)
+    job = print_jobs.last_job(files.ops(), slip.number)
+    return web.fragment("kiosk/slips.html", "paper", slip=slip, facts=slip.facts, job=job, printer=printer_state())
 
 
 def printer_state() -> printers.PrinterState | None:
@@ -108,14 +108,14 @@ def printer_state() -> printers.PrinterState | None:
 
 def _slip_of_visit(number: str) -> Slip:
     """Return a slip while its visit lasts, its selection going on through every page from here. Raises: as `slip_of_visit`."""
-    found = slips.slip_of_visit(files.ops(), canonical(number))
-    g.selection_id = found.selection_id
-    return found
+    slip = slips.slip_of_visit(files.ops(), canonical(number))
+    g.selection_id = slip.selection_id
+    return slip
 
 
-def send_qr(found: Slip) -> Response:
+def send_qr(slip: Slip) -> Response:
     """Send a slip's QR code, to be shown and not kept: whoever has it can order."""
-    return Response(qr_drawing(f"{files.corner().slip_prefix}{found.digits}"), content_type="image/svg+xml")
+    return Response(qr_drawing(f"{files.corner().slip_prefix}{slip.digits}"), content_type="image/svg+xml")
 
 
 @lru_cache(maxsize=64)

@@ -100,10 +100,10 @@ def _publication() -> int | None:
 def _left_out() -> dict[str, Any]:
     """Return how many published rows no page could show, and some of them."""
     try:
-        found = left_out(files.catalog())
+        unshown = left_out(files.catalog())
     except (PosError, DatabaseError):
         return {"rows": None, "examples": []}
-    return {"rows": found.rows, "examples": list(found.examples)}
+    return {"rows": unshown.rows, "examples": list(unshown.examples)}
 
 
 def _outbox() -> dict[str, Any]:

@@ -25,16 +25,16 @@ def door_of(kiosk: files.Kiosk) -> Door:
 
 def settle() -> None:
     """Work out the language and market of this request from its cookies, within what the corner speaks."""
-    here = files.corner_or_none()
-    spoken = tuple(code for code in (here.languages if here else ("fr", "en")) if code in languages.LANGUAGES) or ("fr",)
+    corner = files.corner_or_none()
+    spoken = tuple(code for code in (corner.languages if corner else ("fr", "en")) if code in languages.LANGUAGES) or ("fr",)
     wished = request.cookies.get(web.LANGUAGE_COOKIE)
     g.visitor = Visitor(
         language=wished if wished in spoken else spoken[0],
         spoken=spoken,
-        currency=here.currency if here else _market_currency(),
-        time_zone=here.time_zone if here else clock.HOME_ZONE,
-        partner_id=here.partner.get("partner_id") if here else None,
-        tax_included=here.tax_included if here else True,
+        currency=corner.currency if corner else _market_currency(),
+        time_zone=corner.time_zone if corner else clock.HOME_ZONE,
+        partner_id=corner.partner.get("partner_id") if corner else None,
+        tax_included=corner.tax_included if corner else True,
     )
 
 

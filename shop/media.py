@@ -28,15 +28,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 def medium(sha256: str) -> Response:
     """Send a medium of the catalogue, to be kept for good; one thrown out meanwhile is replaced by our own drawing."""
     catalog = door.catalog()
-    found = media.medium_by_sha256(catalog, sha256) if SHA256.fullmatch(sha256) else None
-    if found is None:
+    medium = media.medium_by_sha256(catalog, sha256) if SHA256.fullmatch(sha256) else None
+    if medium is None:
         raise NotFound(path=sha256)
     content = door.current().pictures.read(sha256, now=clock.now())
     if content is None:
         door.current().pictures.ask(sha256)
-        return web.see_other(_own_drawing(found))
-    short = gzip.compress(content, mtime=0) if found.kind == "drawing" else None
-    response = web.keep(content, short, found.type)
+        return web.see_other(_own_drawing(medium))
+    short = gzip.compress(content, mtime=0) if medium.kind == "drawing" else None
+    response = web.keep(content, short, medium.type)
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
@@ -75,11 +75,11 @@ def _drawings_here(items: Iterable[Mapping[str, Any]]) -> dict[int | str, str]:
     named: list[tuple[int | str, str]] = []
     named += media.drawings_of_skus(door.catalog(), sku_ids) if sku_ids else []
     named += media.drawings_of_categories(door.catalog(), category_ids) if category_ids else []
-    here: dict[int | str, str] = {}
+    addresses: dict[int | str, str] = {}
     for owner, sha256 in named:
-        if owner not in here and store.has(sha256):
-            here[owner] = f"/media/{sha256}"
-    return here
+        if owner not in addresses and store.has(sha256):
+            addresses[owner] = f"/media/{sha256}"
+    return addresses
 
 
 def _owner(item: Mapping[str, Any]) -> int | str:

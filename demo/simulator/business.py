@@ -55,28 +55,28 @@ def _listings(connection: Connection, random: Random) -> list[dict[str, Any]]:
 
 
 def _reprice(connection: Connection, random: Random, marks: Marks) -> None:
-    for each in _listings(connection, random):
+    for listing in _listings(connection, random):
         sql = "update listing set price_cents = :price where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, price=random.randint(100, 900) * 100, **_key(each))
-        if each["state"] == "online":
-            marks.add(MARKET, "listing", each["listing_id"])
+        changed(connection, sql, price=random.randint(100, 900) * 100, **_key(listing))
+        if listing["state"] == "online":
+            marks.add(MARKET, "listing", listing["listing_id"])
 
 
 def _restock(connection: Connection, random: Random, marks: Marks) -> None:
-    for each in _listings(connection, random):
+    for listing in _listings(connection, random):
         sql = "update listing set quantity = :quantity where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, quantity=random.randint(0, 9), **_key(each))
-        if each["state"] == "online":
-            marks.add(MARKET, "stock", each["listing_id"])
+        changed(connection, sql, quantity=random.randint(0, 9), **_key(listing))
+        if listing["state"] == "online":
+            marks.add(MARKET, "stock", listing["listing_id"])
 
 
 def _withdraw(connection: Connection, random: Random, marks: Marks) -> None:
     """Take listings offline, or put them online again."""
-    for each in _listings(connection, random):
+    for listing in _listings(connection, random):
         sql = "update listing set state = :state where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, state="offline" if each["state"] == "online" else "online", **_key(each))
+        changed(connection, sql, state="offline" if listing["state"] == "online" else "online", **_key(listing))
         for table in ("listing", "stock"):
-            marks.add(MARKET, table, each["listing_id"])
+            marks.add(MARKET, table, listing["listing_id"])
 
 
 def _rewrite(connection: Connection, random: Random, marks: Marks) -> None:
@@ -107,10 +107,10 @@ def _move_corner(connection: Connection, random: Random, _: Marks) -> None:
 
 def _jump(connection: Connection, _: Random, marks: Marks) -> None:
     """Let somebody's mistake multiply every price: what a trial is halted for by itself."""
-    for each in rows(connection, "select seller_id, listing_id, price_cents from listing where state = 'online'"):
+    for listing in rows(connection, "select seller_id, listing_id, price_cents from listing where state = 'online'"):
         sql = "update listing set price_cents = :price where seller_id = :seller_id and listing_id = :listing_id"
-        changed(connection, sql, price=min(each["price_cents"] * 3, 900_000), **_key(each))
-        marks.add(MARKET, "listing", each["listing_id"])
+        changed(connection, sql, price=min(listing["price_cents"] * 3, 900_000), **_key(listing))
+        marks.add(MARKET, "listing", listing["listing_id"])
 
 
 def _announce_price(connection: Connection, random: Random, marks: Marks) -> None:

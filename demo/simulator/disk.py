@@ -166,7 +166,7 @@ class Machine:
         present = dict(self._listing())
         contents = self._buried | {inode: (self.directory / name).read_bytes() for name, inode in present.items()}
         names = self._surviving_names(present)
-        found: Files = {}
+        left: Files = {}
         for name, inode in sorted(names.items()):
             if name.endswith("-shm") or inode not in contents:
                 continue
@@ -175,8 +175,8 @@ class Machine:
                 content = self._cut_log(name, content, self._synced.get(inode, b""))
             elif not _is_database(name) or inode in self._unsafe:
                 content = self._surviving_data(content, self._synced.get(inode, b""))
-            found[name] = content
-        return found
+            left[name] = content
+        return left
 
     def _surviving_names(self, present: dict[str, int]) -> dict[str, int]:
         names = dict(self._names)

@@ -79,12 +79,12 @@ def night(world: World) -> None:
 
 def read_through(world: World, kiosk: Kiosk) -> bool:
     """Let a kiosk read its catalogue through; return whether something was wrong, which only rot and hands can do."""
-    found = world.at_kiosk(kiosk, "rescan", kiosk.rescan)
-    if found:
-        world.say(f"{kiosk.name} finds {', '.join(found)} wrong")
+    wrong = world.at_kiosk(kiosk, "rescan", kiosk.rescan)
+    if wrong:
+        world.say(f"{kiosk.name} finds {', '.join(wrong)} wrong")
         if kiosk.name not in world.ledger.edited and kiosk.rotten is None:
             raise world.fail(f"{kiosk.name} holds rows that do not add up")
-    return bool(found)
+    return bool(wrong)
 
 
 def weather(world: World) -> None:

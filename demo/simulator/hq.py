@@ -227,17 +227,17 @@ class Hq:
         """Return the app with its files in front, made once a process: a new start gives it another place to work on."""
         directory = self.machine.directory
         app = _made_app(directory)
-        there: Marketplace = app.extensions["marketplace"]
-        if there.directory != directory:
+        served: Marketplace = app.extensions["marketplace"]
+        if served.directory != directory:
             app.extensions["marketplace"] = Marketplace(
                 engine=self.engine,
                 directory=directory,
                 public_url=URL,
-                proxies=there.proxies,
-                tallies=there.tallies,
+                proxies=served.proxies,
+                tallies=served.tallies,
                 news=threading.Event(),
-                uplink_room=there.uplink_room,
-                enrolment_room=there.enrolment_room,
+                uplink_room=served.uplink_room,
+                enrolment_room=served.enrolment_room,
             )
             app.wsgi_app = StaticFiles(partial(Flask.wsgi_app, app), sync_path(directory))  # type: ignore[method-assign]
         return app

@@ -219,10 +219,10 @@ def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
     withdrawn = {key for key in known if key[1] >= cut_offs.get(key[0], key[1] + 1)}
     excused = {known[key].digits for key in withdrawn}
     for key, slip in known.items():
-        there = at_hq.get(key)
-        if there is not None and there["digits"] == slip.digits:
-            if there["difference"] is not None and _is_reckonable(world, kiosk, slip):
-                yield f"{kiosk.name}: HQ reckons slip {slip.number} otherwise: {there['difference']}"
+        recorded = at_hq.get(key)
+        if recorded is not None and recorded["digits"] == slip.digits:
+            if recorded["difference"] is not None and _is_reckonable(world, kiosk, slip):
+                yield f"{kiosk.name}: HQ reckons slip {slip.number} otherwise: {recorded['difference']}"
         elif key in lost and lost[key].slip.digits != slip.digits and slip.digits in dead:
             # Two slips under one number, made on records that were put back and not enrolled again: HQ says so.
             excused.add(slip.digits)
@@ -264,16 +264,16 @@ def _reasons(world: World, kiosk: Kiosk) -> Any:
 
 def _order_problems(world: World) -> Iterator[str]:
     """A claim is an order for good, and units are reserved for orders alone."""
-    claims = {(each["key_id"], each["counter"]): each["order_id"] for each in world.hq.rows("select * from claim")}
+    claims = {(row["key_id"], row["counter"]): row["order_id"] for row in world.hq.rows("select * from claim")}
     for key, order_id in world.ledger.claims:
         if claims.get(key) != order_id:
             yield f"the order {order_id} of slip {key} is gone"
-    orders = [each["order_id"] for each in world.hq.rows("select order_id from customer_order")]
+    orders = [row["order_id"] for row in world.hq.rows("select order_id from customer_order")]
     if sorted(orders) != sorted(claims.values()):
         yield f"{len(orders)} orders for {len(claims)} claims"
     reserved: Counter[int] = Counter()
-    for each in world.hq.rows("select listing_id, quantity from order_line where listing_id is not null and basis <> 'dropped'"):
-        reserved[each["listing_id"]] += each["quantity"]
-    for each in world.hq.rows("select listing_id, reserved from listing"):
-        if each["reserved"] != reserved[each["listing_id"]]:
-            yield f"listing {each['listing_id']} has {each['reserved']} units reserved for {reserved[each['listing_id']]} ordered"
+    for row in world.hq.rows("select listing_id, quantity from order_line where listing_id is not null and basis <> 'dropped'"):
+        reserved[row["listing_id"]] += row["quantity"]
+    for row in world.hq.rows("select listing_id, reserved from listing"):
+        if row["reserved"] != reserved[row["listing_id"]]:
+            yield f"listing {row['listing_id']} has {row['reserved']} units reserved for {reserved[row['listing_id']]} ordered"

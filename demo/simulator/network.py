@@ -181,21 +181,21 @@ def call(app: Callable[..., Any], request: requests.PreparedRequest) -> Answer:
 
 def call_app(app: Callable[..., Any], method: str, url: str, headers: dict[str, str], body: str | bytes) -> Answer:
     """Call a WSGI app as a server would."""
-    there = urlsplit(url)
+    address = urlsplit(url)
     content = body.encode() if isinstance(body, str) else body
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": there.path,
-        "QUERY_STRING": there.query,
-        "SERVER_NAME": there.hostname,
-        "SERVER_PORT": str(there.port or 80),
+        "PATH_INFO": address.path,
+        "QUERY_STRING": address.query,
+        "SERVER_NAME": address.hostname,
+        "SERVER_PORT": str(address.port or 80),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "CONTENT_LENGTH": str(len(content)),
-        "HTTP_HOST": there.netloc,
+        "HTTP_HOST": address.netloc,
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": there.scheme,
+        "wsgi.url_scheme": address.scheme,
         "wsgi.input": io.BytesIO(content),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True,

@@ -47,23 +47,23 @@ def slip_qr(number: str) -> Response:
 @for_clerks
 def reprint(number: str) -> Response:
     """Print another copy of a slip, marked as a duplicate."""
-    found = canonical(number)
-    print_jobs.request_print(files.kiosk(), found, requested_by=g.clerk["clerk_id"], now=clock.now())
-    return web.see_other(f"/counter/slips/{found}")
+    slip_number = canonical(number)
+    print_jobs.request_print(files.kiosk(), slip_number, requested_by=g.clerk["clerk_id"], now=clock.now())
+    return web.see_other(f"/counter/slips/{slip_number}")
 
 
 @routes.post("/<number>/void")
 @for_clerks
 def void(number: str) -> Response:
     """Void a slip for a reason; it stays."""
-    found = canonical(number)
+    slip_number = canonical(number)
     with files.ops_store().write() as ops:
-        slips.void_slip(ops, found, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
-    return web.see_other(f"/counter/slips/{found}")
+        slips.void_slip(ops, slip_number, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
+    return web.see_other(f"/counter/slips/{slip_number}")
 
 
-def _priced_now(found: Slip) -> Priced:
+def _priced_now(slip: Slip) -> Priced:
     """Return the slip's lines at today's prices; what is gone shows the offer that would stand in for it."""
     catalog = files.catalog()
-    wishes = [(line_no, wish_of(line)) for line_no, line in enumerate(found.facts["lines"], start=1)]
-    return selections.price(catalog, found.selection_id, wishes, now=clock.now(), zone=files.corner().time_zone)
+    wishes = [(line_no, wish_of(line)) for line_no, line in enumerate(slip.facts["lines"], start=1)]
+    return selections.price(catalog, slip.selection_id, wishes, now=clock.now(), zone=files.corner().time_zone)

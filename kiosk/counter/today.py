@@ -25,11 +25,11 @@ def today() -> Response:
     if asked:
         return web.see_other(f"/counter/slips/{canonical(asked)}")
     start, end = _day(clock.now())
-    found = slips.slips_between(files.ops(), start, end)
+    todays = slips.slips_between(files.ops(), start, end)
     return web.page(
         "kiosk/counter/today.html",
-        slips=found,
-        jobs=print_jobs.last_jobs(files.ops(), [slip.number for slip in found]),
+        slips=todays,
+        jobs=print_jobs.last_jobs(files.ops(), [slip.number for slip in todays]),
         state=status.describe(),
         printer=printer_state(),
     )

@@ -23,17 +23,8 @@ def slip(number: str) -> Response:
     """Show one slip as it was made, and as it would be priced now."""
     ops = files.ops()
     found = slips.slip(ops, canonical(number))
-    jobs = ops.execute(
-        "select copy_no, state, requested_by, requested_at from print_job where number = ? order by copy_no", [found.number]
-    )
-    names = ("copy_no", "state", "requested_by", "requested_at")
-    return web.page(
-        "kiosk/counter/slip.html",
-        slip=found,
-        priced_now=_priced_now(found),
-        jobs=[dict(zip(names, row, strict=True)) for row in jobs],
-        reasons=slips.REASONS,
-    )
+    jobs = print_jobs.jobs_of_slip(ops, found.number)
+    return web.page("kiosk/counter/slip.html", slip=found, priced_now=_priced_now(found), jobs=jobs, reasons=slips.REASONS)
 
 
 @routes.get("/<number>/qr.svg")

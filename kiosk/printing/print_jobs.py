@@ -70,6 +70,13 @@ def last_jobs(ops: Database, numbers: list[str]) -> dict[str, dict[str, Any]]:
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
+def jobs_of_slip(ops: Database, number: str) -> list[dict[str, Any]]:
+    """Return the print jobs of a slip, copy by copy."""
+    names = ("copy_no", "state", "requested_by", "requested_at")
+    rows = ops.execute(f"select {', '.join(names)} from print_job where number = ? order by copy_no", [number])
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def request_print(kiosk: files.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
     """Print a slip and return its job; waits a moment for the outcome, which the job holds in any case.
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from flask import Blueprint, Response, g, request
 
 from kiosk import files, prices
-from kiosk.printing import print_jobs, printers, qr
-from pos import clock, slips, tokens
+from kiosk.printing import print_jobs, printers
+from pos import clock, qr, slips, tokens
 from pos.errors import KeyMissing, KioskRevoked, NotFound, PrinterOffline
 from pos.ops import setting
 from pos.slips import Slip

@@ -10,15 +10,15 @@ import os
 import re
 import shutil
 import textwrap
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from kiosk.printing import qr
 from kiosk.printing.letters import encoded, printable
 from kiosk.printing.slip_text import Block, Code, Logo, Rule, Size, Space, Text, blocks
+from pos import qr
 from pos.slip_facts import SlipFacts
 
 WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
@@ -36,6 +36,16 @@ _INDENT = (3, 4)
 """Columns of font A and of font B that stand for the same 36 dots, where the paper has room for them."""
 _STRIP_ROWS = 192
 _LOGO_DOTS = 64
+LARGEST_MODULE_DOTS = 6
+SMALLEST_MODULE_DOTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperCode:
+    """A QR code that fits a paper: its modules without quiet zone, and the printer dots of one module's side."""
+
+    modules: qr.Matrix
+    module_dots: int
 
 
 def slip_bytes(facts: SlipFacts, url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
@@ -48,6 +58,20 @@ def slip_bytes(facts: SlipFacts, url: str, *, paper_mm: int, language: str, copy
     for block in blocks(facts, language=language, copy_no=copy_no):
         press.set_block(block, url)
     return press.finish()
+
+
+def paper_code(url: str, *, width_dots: int) -> PaperCode | None:
+    """Return the largest code for a paper `width_dots` wide, or nothing where no code would be read reliably.
+
+    Error correction Q if 5 dots a module fit, else M at 5, else M at 4; never below (reference/printing.md §2.3).
+    """
+    choices: tuple[tuple[qr.ErrorCorrection, int], ...] = (("Q", 5), ("M", 5), ("M", SMALLEST_MODULE_DOTS))
+    for error_correction, least_dots in choices:
+        modules = qr.matrix(url, error_correction=error_correction)
+        module_dots = min(LARGEST_MODULE_DOTS, width_dots // (len(modules) + 2 * qr.QUIET_ZONE))
+        if module_dots >= least_dots:
+            return PaperCode(modules=modules, module_dots=module_dots)
+    return None
 
 
 def warm_up() -> None:
@@ -126,7 +150,7 @@ class _Press:
         self.encoder.set(custom_size=True, width=2 if size == "big" else 1, height=2 if size in {"tall", "big"} else 1)
 
     def _code(self, url: str, code: Code) -> None:
-        fitting = qr.paper_code(url, width_dots=self.width_dots)
+        fitting = paper_code(url, width_dots=self.width_dots)
         if fitting is None:
             self._text(Text(code.instead, align="center", is_bold=True))
         else:
@@ -179,7 +203,7 @@ def _unbreakable(text: str) -> str:
     return re.sub(r"(?<=\d) (?=(?:mois|months?|jours?|days?|ans|years|Go|To|GB|TB|kg|h)\b)", "\u00a0", glued)
 
 
-def _code_picture(code: qr.PaperCode) -> Image.Image:
+def _code_picture(code: PaperCode) -> Image.Image:
     """Return the code with its quiet zone, in printer dots, dark where set."""
     side = len(code.modules) + 2 * qr.QUIET_ZONE
     small = Image.new("1", (side, side))

@@ -14,7 +14,7 @@ import zxingcpp
 from demo.paper import Cut, pictures
 from kiosk.printing import paper
 from kiosk.printing.letters import printable
-from pos import selections, slips
+from pos import qr, selections, slips
 from pos.line_facts import Wish
 from tests import world
 from tests.kiosk.slip_facts import bundle_facts, five_lines_facts, slip_url
@@ -258,3 +258,26 @@ def test_a_slip_issued_by_the_kiosk_is_printed_whole(kiosk: world.Kiosk) -> None
     assert [code.text for code in zxingcpp.read_barcodes(cut.picture)] == [f"{world.SLIP_PREFIX}{slip.digits}"]
     assert slip.number in cut.text
     assert "Série 200 Go étalée" in cut.text
+
+
+@pytest.mark.parametrize(
+    ("token_bytes", "width_dots", "side", "module_dots"),
+    [
+        (100, 576, 53, 6),
+        (136, 576, 61, 6),
+        (250, 576, 77, 6),
+        (136, 384, 61, 5),
+        (178, 384, 57, 5),  # Q would fit at 4 dots only: M at 5
+        (328, 384, 73, 4),
+    ],
+)
+def test_paper_codes_are_as_large_and_as_safe_as_fits(token_bytes: int, width_dots: int, side: int, module_dots: int) -> None:
+    code = paper.paper_code(slip_url(token_bytes), width_dots=width_dots)
+
+    assert code is not None
+    assert (len(code.modules), code.module_dots) == (side, module_dots)
+    assert (side + 2 * qr.QUIET_ZONE) * module_dots <= width_dots
+
+
+def test_a_code_too_fine_to_be_read_is_refused() -> None:
+    assert paper.paper_code(slip_url(900), width_dots=384) is None

@@ -7,7 +7,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from kiosk.printing import qr
+from pos import qr
 from tests.kiosk.slip_facts import slip_url
 
 
@@ -42,29 +42,6 @@ def test_digits_are_a_segment_of_their_own(token_bytes: int, m_side: int, q_side
 @pytest.mark.parametrize("url", ["abc", "123", "http://127.0.0.1:8000/k/", "https://marche.exemple.fr/k/1é٣42"])
 def test_any_text_is_encoded(url: str) -> None:
     assert read(picture(qr.matrix(url))) == [url]
-
-
-@pytest.mark.parametrize(
-    ("token_bytes", "width_dots", "side", "module_dots"),
-    [
-        (100, 576, 53, 6),
-        (136, 576, 61, 6),
-        (250, 576, 77, 6),
-        (136, 384, 61, 5),
-        (178, 384, 57, 5),  # Q would fit at 4 dots only: M at 5
-        (328, 384, 73, 4),
-    ],
-)
-def test_paper_codes_are_as_large_and_as_safe_as_fits(token_bytes: int, width_dots: int, side: int, module_dots: int) -> None:
-    code = qr.paper_code(slip_url(token_bytes), width_dots=width_dots)
-
-    assert code is not None
-    assert (len(code.modules), code.module_dots) == (side, module_dots)
-    assert (side + 2 * qr.QUIET_ZONE) * module_dots <= width_dots
-
-
-def test_a_code_too_fine_to_be_read_is_refused() -> None:
-    assert qr.paper_code(slip_url(900), width_dots=384) is None
 
 
 def test_svg_is_one_path_on_white_with_a_quiet_zone_and_reads_back() -> None:

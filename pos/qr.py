@@ -1,4 +1,4 @@
-"""The QR code of a slip: its modules, its drawing for the screen, its size on paper.
+"""The QR code of a slip: its modules, and their drawing for a screen.
 
 A slip's URL is a prefix in lower case and one long decimal number. They are encoded as two segments, bytes then digits, so that
 136 bytes of token fit in version 9 (reference/printing.md §2.2); one byte segment would need version 14.
@@ -7,7 +7,6 @@ A slip's URL is a prefix in lower case and one long decimal number. They are enc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from qrcode import constants
@@ -19,18 +18,8 @@ Matrix = list[list[bool]]
 
 QUIET_ZONE = 4
 """Modules of white on every side (ISO/IEC 18004)."""
-LARGEST_MODULE_DOTS = 6
-SMALLEST_MODULE_DOTS = 4
 
 _LEVELS = {"M": constants.ERROR_CORRECT_M, "Q": constants.ERROR_CORRECT_Q}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperCode:
-    """A QR code that fits a paper: its modules without quiet zone, and the printer dots of one module's side."""
-
-    modules: Matrix
-    module_dots: int
 
 
 def matrix(url: str, *, error_correction: ErrorCorrection = "Q") -> Matrix:
@@ -43,20 +32,6 @@ def matrix(url: str, *, error_correction: ErrorCorrection = "Q") -> Matrix:
         code.add_data(QRData(digits.encode(), mode=MODE_NUMBER), optimize=0)
     code.make(fit=True)
     return [[bool(module) for module in row] for row in code.get_matrix()]
-
-
-def paper_code(url: str, *, width_dots: int) -> PaperCode | None:
-    """Return the largest code for a paper `width_dots` wide, or nothing where no code would be read reliably.
-
-    Error correction Q if 5 dots a module fit, else M at 5, else M at 4; never below (reference/printing.md §2.3).
-    """
-    choices: tuple[tuple[ErrorCorrection, int], ...] = (("Q", 5), ("M", 5), ("M", SMALLEST_MODULE_DOTS))
-    for error_correction, least_dots in choices:
-        modules = matrix(url, error_correction=error_correction)
-        module_dots = min(LARGEST_MODULE_DOTS, width_dots // (len(modules) + 2 * QUIET_ZONE))
-        if module_dots >= least_dots:
-            return PaperCode(modules=modules, module_dots=module_dots)
-    return None
 
 
 def svg(url: str) -> str:

@@ -32,11 +32,13 @@ format: $(VENV)/.tests
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+# Each set within the one before it, so that what all have is the same everywhere: everything, the kiosk alone, everything and the tests.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
 lock: $(VENV)/.tests
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate pyproject.toml -o requirements/base.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --extra test -c requirements/base.txt pyproject.toml -o requirements/test.txt
+	$(LOCK) --extra demo pyproject.toml -o requirements/demo.txt
+	$(LOCK) -c requirements/demo.txt pyproject.toml -o requirements/kiosk.txt
+	$(LOCK) --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
 
 # What the tests need of the system: a Chromium for the journeys, a PostgreSQL server for the second run of the marketplace.
 system:
@@ -45,8 +47,8 @@ system:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.product: $(VENV)/bin/python requirements/base.txt pyproject.toml
-	$(PIP) --require-hashes -r requirements/base.txt
+$(VENV)/.product: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+	$(PIP) --require-hashes -r requirements/demo.txt
 	$(PIP) --no-deps -e .
 	touch $@
 

@@ -11,15 +11,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import away, capacity, hq, ingest, pages, peers, syncing
-from bench.measure import Row, machine, table
+from bench import away, capacity, commands, hq, ingest, pages, peers, syncing
+from bench.measure import Row, keep, machine, table
 from bench.world import make_marketplace
 
-GROUPS = ("sync", "kiosk", "hq", "ingest", "peers", "away", "capacity")
-USUAL = ("sync", "kiosk", "hq", "ingest", "peers", "capacity")
+GROUPS = ("commands", "sync", "kiosk", "hq", "ingest", "peers", "away", "capacity")
+USUAL = ("commands", "sync", "kiosk", "hq", "ingest", "peers", "capacity")
 """All of it: the three days of `away` are in `peers`, beside theirs."""
 
+RESULTS = Path(".comptoir") / "bench"
+
 TITLES = {
+    "commands": "Commands and installations",
     "sync": "Sync",
     "kiosk": "Kiosk",
     "hq": "HQ",
@@ -46,11 +49,12 @@ def main() -> None:
         print(_capacity(chosen))
         return
     chosen.scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
-    if not (chosen.scratch / "marketplace").exists():
+    if set(groups) - {"commands"} and not (chosen.scratch / "marketplace").exists():
         seconds = make_marketplace(chosen.scratch, chosen.listings)
         print("HQ: " + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
     print(f"Machine: {machine()}.\n", flush=True)
     tables: dict[str, Callable[[], list[Row]]] = {
+        "commands": commands.measure,
         "sync": lambda: syncing.measure(chosen.scratch, runs=chosen.runs),
         "kiosk": lambda: pages.measure(chosen.scratch, runs=chosen.runs),
         "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),
@@ -59,7 +63,12 @@ def main() -> None:
         "away": lambda: away.measure(chosen.scratch, days=chosen.days),
     }
     for group in groups:
-        print(_capacity(chosen) if group == "capacity" else table(TITLES[group], tables[group]()), flush=True)
+        if group == "capacity":
+            print(_capacity(chosen), flush=True)
+            continue
+        rows = tables[group]()
+        print(table(TITLES[group], rows), flush=True)
+        print(f"Rows: {keep(RESULTS, group, TITLES[group], rows)}\n", flush=True)
 
 
 def _capacity(chosen: argparse.Namespace) -> str:

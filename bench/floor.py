@@ -1,24 +1,130 @@
-"""A bare Flask page behind the kiosk's own server: the floor under every page."""
+"""The floor under the shop's pages: a bare Flask page with the same cards and facets, by the plainest SQL and a loop in Jinja.
+
+`python -m bench.floor CATALOG PORT` serves it on the kiosk's own server and threads. It knows one language, one currency and
+no refusal, asks the tables that the kiosk's pages read, and leaves it to SQLite how.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from pathlib import Path
+from typing import Any
 
-from cheroot.wsgi import Server
-from flask import Flask
+from flask import Flask, request
+from sqlite_utils import Database
+
+from kiosk.door import KioskServer
+from pos.db import connect
+
+CARDS = 24
+ORDERS = {"popular": "shelf.rank", "price": "shelf.from_cents", "-price": "shelf.from_cents desc", "new": "shelf.year desc"}
+PAGE = """<!doctype html>
+<html lang="fr"><head><meta charset="utf-8"><title>Parcourir</title></head><body>
+<nav>
+{% for kind in categories %}
+  <a href="/browse?category={{ kind.category_id }}">{{ kind.name }}</a>
+{% endfor %}
+</nav>
+<form>
+  <select name="brand">
+  {% for each in brands %}
+    <option value="{{ each.brand }}">{{ each.brand }} ({{ each.skus }})</option>
+  {% endfor %}
+  </select>
+  <select name="storage">
+  {% for each in storages %}
+    <option value="{{ each.storage_gb }}">{{ each.storage_gb }} Go ({{ each.skus }})</option>
+  {% endfor %}
+  </select>
+</form>
+{% for card in cards %}
+<article class="device">
+  <a href="/sku/{{ card.sku }}">
+    <img src="/drawings/{{ card.form }}-{{ card.hex }}-{{ card.lenses }}.svg" alt="" width="240" height="240" loading="lazy">
+    <p class="fine">{{ card.brand }}</p>
+    <h2>{{ card.model }}{% if card.storage_gb %} <span class="nowrap">{{ card.storage_gb }} Go</span>{% endif %}</h2>
+    <p class="fine">{{ card.color }} · {{ card.year }}</p>
+    <p class="price">{{ card.price }}</p>
+  </a>
+  <span class="fine">{{ card.grades }} grades</span>
+  <label><input type="checkbox" name="sku" value="{{ card.sku }}">Comparer</label>
+</article>
+{% endfor %}
+</body></html>"""
 
 
-def make_app() -> Flask:
-    """Make an app with one page that does nothing."""
-    app = Flask("floor")
+def make_app(path: Path) -> Flask:
+    """Make the app over a kiosk's `catalog.db`."""
+    app, local = Flask("floor"), threading.local()
+    template = app.jinja_env.from_string(PAGE)
 
-    @app.get("/")
+    @app.get("/browse")
     def page() -> str:
-        return "<!doctype html><title>Floor</title><p>Nothing."
+        if not hasattr(local, "catalog"):
+            local.catalog = connect(path, durable=False)
+        asked = {name: value for name, value in request.args.items() if value}
+        return template.render(cards=_cards(local.catalog, asked), **_facets(local.catalog, asked.get("category")))
 
     return app
 
 
+def _cards(catalog: Database, asked: dict[str, str]) -> list[dict[str, Any]]:
+    conditions = {
+        "category": "shelf.category_id = :category",
+        "brand": "shelf.brand = :brand",
+        "storage": "shelf.storage_gb = :storage",
+        "max": "shelf.from_cents <= 100 * :max",
+        "grade": """exists (select 1 from offer join grade using (grade_id)
+          where offer.sku_id = shelf.sku_id and grade.body ->> 'code' = :grade)""",
+    }
+    wanted = " and ".join(text for name, text in conditions.items() if name in asked)
+    rows = catalog.execute(
+        f"""
+        select sku.sku, sku.brand, sku.model, sku.storage_gb, sku.year, sku.body, shelf.from_cents, shelf.grades,
+          category.body ->> 'form'
+        from shelf join sku using (sku_id) join category on category.category_id = shelf.category_id
+        where {wanted or "true"} order by {ORDERS[asked.get("sort", "popular")]}, shelf.sku_id limit {CARDS}
+        """,
+        {name: value for name, value in asked.items() if name in conditions},
+    )
+    return [_card(*row) for row in rows]
+
+
+def _card(
+    sku: str, brand: str, model: str, storage_gb: int | None, year: int, body: str, cents: int, grades: int, form: str
+) -> dict[str, Any]:
+    facts = json.loads(body)
+    color = facts.get("color") or {"name": {"fr": ""}, "hex": "#4f5d63"}
+    return {
+        "sku": sku,
+        "brand": brand,
+        "model": model,
+        "storage_gb": storage_gb,
+        "year": year,
+        "color": color["name"]["fr"],
+        "hex": color["hex"][1:],
+        "lenses": (facts.get("specs") or {}).get("lenses", 0),
+        "price": f"{cents // 100},{cents % 100:02} €",
+        "grades": grades.bit_count(),
+        "form": form,
+    }
+
+
+def _facets(catalog: Database, category: str | None) -> dict[str, list[dict[str, Any]]]:
+    within, given = ("where category_id = ?", [category]) if category else ("", [])
+    return {
+        "categories": list(catalog.query("select category_id, body ->> '$.name.fr' as name from category order by rank")),
+        "brands": list(
+            catalog.query(f"select brand, count(*) as skus from shelf {within} group by brand order by skus desc limit 12", given)
+        ),
+        "storages": list(catalog.query(f"select storage_gb, count(*) as skus from shelf {within} group by storage_gb", given)),
+    }
+
+
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", int(sys.argv[1])), make_app(), numthreads=8)
-    server.start()
+    server = KioskServer(("127.0.0.1", int(sys.argv[2])))
+    server.prepare()
+    server.wsgi_app = make_app(Path(sys.argv[1]))
+    server.serve()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pos import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Row:
     hold: str
     floor: str
     is_met: bool | None
+    ratio: float | None = None
+    """The figure as a multiple of the floor's or peer's, where it is one."""
 
 
 def table(title: str, rows: Iterable[Row]) -> str:
@@ -29,6 +34,15 @@ def table(title: str, rows: Iterable[Row]) -> str:
     lines = [f"### {title}", "", "| what | measured | hold | met | floor or peer in the same run |", "|---|---|---|---|---|"]
     lines += [f"| {row.what} | {row.figure} | {row.hold} | {marks[row.is_met]} | {row.floor} |" for row in rows]
     return "\n".join([*lines, ""])
+
+
+def keep(folder: Path, group: str, title: str, rows: Iterable[Row]) -> Path:
+    """Write the rows of a table as one JSON document, for whoever compares runs, and return where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{group}.json"
+    document = {"table": title, "at": clock.to_text(clock.now()), "machine": machine(), "rows": [asdict(row) for row in rows]}
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    return path
 
 
 def machine() -> str:

@@ -60,7 +60,7 @@ def issue_slip(selection_id: str) -> Response:
 def slip(number: str) -> Response:
     """Show a slip."""
     slip = _slip_of_visit(number)
-    return web.page("kiosk/slips.html", slip=slip, facts=slip.facts, job=print_jobs.last_job(files.ops(), slip.number))
+    return web.page("kiosk/slips.html", slip=slip, job=print_jobs.last_job(files.ops(), slip.number))
 
 
 @routes.get("/slips/<number>/qr.svg")
@@ -87,7 +87,7 @@ def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
     slip = _slip_of_visit(number)
     job = print_jobs.last_job(files.ops(), slip.number)
-    return web.fragment("kiosk/slips.html", "paper", slip=slip, facts=slip.facts, job=job, printer=printer_state())
+    return web.fragment("kiosk/slips.html", "paper", slip=slip, job=job, printer=printer_state())
 
 
 def printer_state() -> printers.PrinterState | None:

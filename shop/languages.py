@@ -20,7 +20,9 @@ from pos import languages
 from shop.door import visitor
 
 MOST_PAGES = 100
-SENTENCE = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"([),])')
+TEXT = r'"(?:[^"\\]|\\.)*"'
+SENTENCE = re.compile(rf"\b_\(((?:\s*{TEXT})+)\s*([),])")
+"""A sentence of a template: one text, or pieces of it one below the other, which Jinja joins."""
 
 
 class Pages(Environment):
@@ -65,7 +67,7 @@ def _translated(translations: NullTranslations) -> type[Extension]:
     """
 
     def translate(match: re.Match[str]) -> str:
-        text = translations.gettext(match[1]).replace('"', '\\"')
+        text = translations.gettext("".join(piece[1:-1] for piece in re.findall(TEXT, match[1]))).replace('"', '\\"')
         return f'_("{text}",' if match[2] == "," else f'"{text.replace("%%", "%")}"'
 
     class Translated(Extension):

@@ -19,7 +19,7 @@ from marketplace.fleet import pages as fleet_pages
 from marketplace.fleet.enrolments import requests
 from marketplace.orders.console import orders, slips
 from marketplace.publishing import pages as publishing_pages
-from marketplace.publishing.publications import newest
+from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.sellers import pages as seller_pages
 from marketplace.web import SAFE, cause, marketplace, see_other, source
 from pos import clock
@@ -56,7 +56,7 @@ class Counts:
 class HomePage:
     """The console's first page; `waiting` is how many devices are to be confirmed."""
 
-    publications: list[dict[str, Any]]
+    publications: list[NewestPublication]
     imports: list[dict[str, Any]]
     counts: Counts
     waiting: int

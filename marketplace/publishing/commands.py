@@ -21,9 +21,9 @@ from marketplace.publishing.trials import (
     advance,
     halt_trial,
     next_ring,
-    outlook,
     outlook_of_halt,
     outlook_of_promotion,
+    outlook_of_publication,
     outlook_of_rollback,
     roll_back_all,
     shares_of,
@@ -57,7 +57,7 @@ def publish_command(directory: Path, ring: str, percent: int, market: str | None
         if not chosen:
             click.echo("nothing to publish: import a feed first")
         if is_preview:
-            outlooks = [outlook(engine, directory, name, shares=shares) for name in chosen]
+            outlooks = [outlook_of_publication(engine, directory, name, shares=shares) for name in chosen]
             click.echo(json.dumps(list(map(_facts, outlooks))) if as_json else "\n".join(map(_say_outlook, outlooks)))
             return
         done = {name: publish_market(engine, directory, name, shares=shares) for name in chosen}

@@ -5,7 +5,8 @@ Nothing is published before its outlook was shown: every act begins with a look 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
 from sqlalchemy import Connection, Engine
@@ -13,14 +14,16 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading
 from marketplace.fleet.corners import rings, set_ring
-from marketplace.publishing.publications import history, markets, newest, publish_market
+from marketplace.publishing.publications import NewestPublication, PastPublication, history, markets, newest, publish_market
 from marketplace.publishing.trials import (
+    Outlook,
+    Standing,
     advance,
     halt_trial,
     next_ring,
-    outlook,
     outlook_of_halt,
     outlook_of_promotion,
+    outlook_of_publication,
     outlook_of_rollback,
     roll_back_all,
     shares_of,
@@ -29,76 +32,117 @@ from marketplace.publishing.trials import (
 from marketplace.web import marketplace, see_other
 from pos.errors import Invalid, NotFound
 from sync.heads import RINGS, WHOLE_BP
-from sync.hq.log import ended_trials
+from sync.hq.log import EndedTrial, ended_trials
 from sync.hq.trials import reached
 
 PERCENTS = (1, 5, 10, 25, 50, 100)
+MOST_PAST = 5
 
 pages = Blueprint("trials", __name__, url_prefix="/trials")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an act would change: publishing or promoting to a percentage of a ring, halting, or a rollback to a publication."""
+
+    act: str
+    outlook: Outlook
+    ring: str = RINGS[-1]
+    percent: int = 100
+    publication: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialProgress:
+    """An open trial: how it does, the furthest ring it has reached and in which percentage of it, and the ring that is next."""
+
+    standing: Standing
+    ring: str
+    percent: int
+    next_ring: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketRoom:
+    """A market's part of the page: its publications, corners by ring, and trials."""
+
+    newest: NewestPublication
+    rings: Mapping[str, int]
+    trial: TrialProgress | None
+    past: list[EndedTrial]
+    history: list[PastPublication]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialsPage:
+    """The page of publications and trials, with the decision that is to be confirmed, if any."""
+
+    rooms: list[MarketRoom]
+    decision: Decision | None
+    ring_names: Sequence[str] = RINGS
+    percents: Sequence[int] = PERCENTS
 
 
 @pages.get("/")
 def home() -> str:
     """Show each market's publications and trials."""
-    return _page()
+    return _page(None)
 
 
 @pages.post("/<market>/outlooks")
 def outlooks(market: str) -> str:
     """Show what an act would change, before anybody decides: nothing is published here."""
-    here, act = marketplace(), request.form.get("act", "")
-    _known(here.engine, market)
-    about: dict[str, Any] = {"act": act}
-    if act in ("publish", "promote"):
-        about |= _form_share()
-    if act == "publish":
-        seen = outlook(here.engine, here.directory, market, shares=shares_of(about["ring"], about["percent"]))
-        return _page(shown={**about, "outlook": seen})
-    if act == "promote":
-        seen = outlook_of_promotion(here.engine, here.directory, market, ring=about["ring"], percent=about["percent"])
-        return _page(shown={**about, "outlook": seen})
+    engine, directory, act = marketplace().engine, marketplace().directory, request.form.get("act", "")
+    _known(engine, market)
     if act == "halt":
-        return _page(shown={**about, "outlook": outlook_of_halt(here.engine, here.directory, market)})
+        return _page(Decision(act=act, outlook=outlook_of_halt(engine, directory, market)))
     if act == "rollback":
         number = _number(request.form.get("publication"))
-        seen = outlook_of_rollback(here.engine, here.directory, market, number)
-        return _page(shown={**about, "publication": number, "outlook": seen})
-    raise Invalid("an act is publish, promote, halt or rollback", field="act")
+        outlook = outlook_of_rollback(engine, directory, market, number)
+        return _page(Decision(act=act, outlook=outlook, publication=number))
+    if act not in ("publish", "promote"):
+        raise Invalid("an act is publish, promote, halt or rollback", field="act")
+    ring, percent = _form_share()
+    if act == "publish":
+        outlook = outlook_of_publication(engine, directory, market, shares=shares_of(ring, percent))
+    else:
+        outlook = outlook_of_promotion(engine, directory, market, ring=ring, percent=percent)
+    return _page(Decision(act=act, outlook=outlook, ring=ring, percent=percent))
 
 
 @pages.post("/<market>/publications")
 def publications(market: str) -> Response:
     """Publish to everybody, or to a ring as a trial."""
-    here, share = marketplace(), _form_share()
-    _known(here.engine, market)
-    publish_market(here.engine, here.directory, market, shares=shares_of(share["ring"], share["percent"]))
+    engine, (ring, percent) = marketplace().engine, _form_share()
+    _known(engine, market)
+    publish_market(engine, marketplace().directory, market, shares=shares_of(ring, percent))
     return see_other("console.trials.home")
 
 
 @pages.post("/<market>/promotions")
 def promotions(market: str) -> Response:
     """Give the open trial to more corners, or to everybody."""
-    here, share = marketplace(), _form_share()
-    _known(here.engine, market)
-    advance(here.engine, here.directory, market, ring=share["ring"], percent=share["percent"])
+    engine, (ring, percent) = marketplace().engine, _form_share()
+    _known(engine, market)
+    advance(engine, marketplace().directory, market, ring=ring, percent=percent)
     return see_other("console.trials.home")
 
 
 @pages.post("/<market>/halts")
 def halts(market: str) -> Response:
-    """End the open trial and lead its corners back."""
-    here = marketplace()
-    _known(here.engine, market)
-    halt_trial(here.engine, here.directory, market, reason=request.form.get("reason", "").strip()[:200])
+    """End the open trial: its corners go back to HQ's track."""
+    engine = marketplace().engine
+    _known(engine, market)
+    halt_trial(engine, marketplace().directory, market, reason=request.form.get("reason", "").strip()[:200])
     return see_other("console.trials.home")
 
 
 @pages.post("/<market>/rollbacks")
 def rollbacks(market: str) -> Response:
     """Publish the rows of an earlier publication again."""
-    here = marketplace()
-    _known(here.engine, market)
-    roll_back_all(here.engine, here.directory, _number(request.form.get("publication")), chosen=[market])
+    engine = marketplace().engine
+    _known(engine, market)
+    roll_back_all(engine, marketplace().directory, _number(request.form.get("publication")), chosen=[market])
     return see_other("console.trials.home")
 
 
@@ -112,33 +156,28 @@ def corner_ring(corner_id: str) -> Response:
     return see_other("console.fleet.corner", corner_id=corner_id)
 
 
-def _page(shown: dict[str, Any] | None = None) -> str:
-    engine = marketplace().engine
-    with reading(engine) as connection:
-        rooms = [_room(connection, each) for each in newest(connection)]
-    return render_template(
-        "marketplace/publishing/trials.html",
-        rooms=rooms,
-        shown=shown,
-        ring_names=RINGS,
-        percents=PERCENTS,
+def _page(decision: Decision | None) -> str:
+    with reading(marketplace().engine) as connection:
+        rooms = [_room(connection, publication) for publication in newest(connection)]
+    return render_template("marketplace/publishing/trials.html", page=TrialsPage(rooms=rooms, decision=decision))
+
+
+def _room(connection: Connection, publication: NewestPublication) -> MarketRoom:
+    market = publication.market
+    standing = trial_standing(connection, market)
+    return MarketRoom(
+        newest=publication,
+        rings=rings(connection, market),
+        trial=_progress(standing) if standing is not None else None,
+        past=ended_trials(connection, market, most=MOST_PAST),
+        history=history(connection, market),
     )
 
 
-def _room(connection: Connection, publication: dict[str, Any]) -> dict[str, Any]:
-    market = publication["market"]
-    seen = trial_standing(connection, market)
-    share_bp = seen.trial.shares.get(reached(seen.trial.shares), 0) if seen else 0
-    return {
-        **publication,
-        "rings": rings(connection, market),
-        "trial": seen,
-        "reached": reached(seen.trial.shares) if seen else None,
-        "percent": share_bp * 100 // WHOLE_BP,
-        "next_ring": next_ring(seen.trial) if seen else None,
-        "past": ended_trials(connection, market, most=5),
-        "history": history(connection, market),
-    }
+def _progress(standing: Standing) -> TrialProgress:
+    shares, ring = standing.trial.shares, reached(standing.trial.shares)
+    percent = shares.get(ring, 0) * 100 // WHOLE_BP
+    return TrialProgress(standing=standing, ring=ring, percent=percent, next_ring=next_ring(standing.trial))
 
 
 def _known(engine: Engine, market: str) -> None:
@@ -146,10 +185,11 @@ def _known(engine: Engine, market: str) -> None:
         raise NotFound(f"no market {market}")
 
 
-def _form_share() -> dict[str, Any]:
+def _form_share() -> tuple[str, int]:
+    """Return the ring and the percentage of it that a form names. Raises: Invalid."""
     ring, percent = request.form.get("ring", RINGS[-1]), _number(request.form.get("percent", "100"))
     shares_of(ring, percent)
-    return {"ring": ring, "percent": percent}
+    return ring, percent
 
 
 def _number(value: str | None) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, text
 
@@ -40,6 +40,25 @@ MOST_FORGOTTEN = 10_000
 """How many publications a restored HQ may have forgotten; a kiosk that reports more than that is not believed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestPublication:
+    """A market's newest publication, of whichever track, None before the first; `waiting` marks are for the next."""
+
+    market: str
+    publication: int | None
+    published_at: str | None
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPublication:
+    """A publication of HQ's own track (`track` is empty) or of a trial's."""
+
+    publication: int
+    track: str
+    published_at: str
+
+
 def markets(engine: Engine) -> list[str]:
     """Return the markets of the imported feed, in order of their names."""
     with reading(engine) as connection:
@@ -59,9 +78,9 @@ def place_of(engine: Engine, directory: Path, market: str) -> Place:
     )
 
 
-def newest(connection: Connection) -> list[dict[str, Any]]:
+def newest(connection: Connection) -> list[NewestPublication]:
     """Return each market with its newest publication and how many changes wait for the next."""
-    return rows(
+    markets = rows(
         connection,
         """
         select market.market,
@@ -71,18 +90,20 @@ def newest(connection: Connection) -> list[dict[str, Any]]:
         from market order by market.market
         """,
     )
+    return [NewestPublication(**market) for market in markets]
 
 
-def history(connection: Connection, market: str) -> list[dict[str, Any]]:
+def history(connection: Connection, market: str) -> list[PastPublication]:
     """Return a market's newest publications, of its own track and of trials."""
-    return rows(
+    publications = rows(
         connection,
         """
-        select publication, line, published_at from sync_publication
+        select publication, line as track, published_at from sync_publication
         where market = :market order by publication desc limit 12
         """,
         market=market,
     )
+    return [PastPublication(**publication) for publication in publications]
 
 
 def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None = None) -> Published | None:

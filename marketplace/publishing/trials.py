@@ -90,7 +90,7 @@ def shares_of(ring: str, percent: int) -> dict[str, int] | None:
     return None if (ring, share_bp) == (RINGS[-1], WHOLE_BP) else whole_ring(ring, share_bp)
 
 
-def outlook(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None) -> Outlook:
+def outlook_of_publication(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None) -> Outlook:
     """Return what publishing now would change, and where. Raises: Busy."""
     place = place_of(engine, directory, market)
     change = preview(place, is_trial=shares is not None, now=clock.now())

@@ -22,7 +22,7 @@ from marketplace.publishing.trials import (
     halt_failing,
     halt_trial,
     next_ring,
-    outlook,
+    outlook_of_publication,
     roll_back_all,
     shares_of,
     trial_standing,
@@ -254,8 +254,8 @@ def test_an_outlook_says_what_and_for_how_many_and_makes_nothing(hq: Hq) -> None
     set_ring(hq.engine, NANTES, "canary")
     hq.import_world(l11={"price": "149.00"}, l21=None)
     files = sorted(path.name for path in sync_path(hq.directory).rglob("*"))
-    whole = outlook(hq.engine, hq.directory, "fr", shares=None)
-    some = outlook(hq.engine, hq.directory, "fr", shares=CANARY)
+    whole = outlook_of_publication(hq.engine, hq.directory, "fr", shares=None)
+    some = outlook_of_publication(hq.engine, hq.directory, "fr", shares=CANARY)
     assert whole.preview is not None
     assert (whole.preview.changed["listing"], whole.preview.removed["listing"]) == (1, 1)
     assert [(move.listing_id, move.was_cents, move.now_cents) for move in whole.preview.moves] == [(11, 36_900, 14_900)]

@@ -13,7 +13,7 @@ from pos.db import Store
 from sync.corner.folder import Folder
 from sync.corner.mirrors import FOLDER
 from sync.corner.trust import Trust
-from sync.follower import Wanted, follow
+from sync.follower import Subscription, follow
 from sync.locks import LOCK_FILE, hold
 
 
@@ -26,7 +26,7 @@ def import_command(bundle: Path, directory: Path) -> None:
     catalog = Store(directory / "catalog.db", durable=False)
     with hold(directory / LOCK_FILE):
         trust = Trust(directory / FOLDER, ops, [Folder(bundle)], now=clock.now)
-        moved = follow(catalog, trust, Wanted.by(corner(ops.read())), now=clock.now())
+        moved = follow(catalog, trust, Subscription.of(corner(ops.read())), now=clock.now())
     if moved.has_moved:
         click.echo(f"publication {moved.publication} of {moved.published_at}: {moved.rows:,} rows")
     else:

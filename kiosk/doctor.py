@@ -28,7 +28,7 @@ from sync.channels import damaged_channels
 from sync.corner.client import Client
 from sync.corner.mirrors import open_trust
 from sync.faults import REPLACED, REVOKED
-from sync.follower import Wanted
+from sync.follower import Subscription
 from sync.heads import decode_head
 from sync.locks import LOCK_FILE, hold
 
@@ -173,9 +173,9 @@ def _printer(directory: Path) -> str:
 def _reach(directory: Path) -> str:
     store = open_records(directory)
     client = Client(setting(store.read(), "marketplace_url") or "")
-    wanted = Wanted.by(corner(store.read()))
+    subscription = Subscription.of(corner(store.read()))
     with hold(directory / LOCK_FILE):
         trust = open_trust(directory, store, client, now=clock.now)
-        head = decode_head(trust.head(wanted.market, wanted.ring))
-    track = head.track_for(wanted.corner_id)
-    return f"publication {track.publication} of {track.published_at}, ring {wanted.ring}"
+        head = decode_head(trust.head(subscription.market, subscription.ring))
+    track = head.track_for(subscription.corner_id)
+    return f"publication {track.publication} of {track.published_at}, ring {subscription.ring}"

@@ -1,4 +1,4 @@
-"""Blobs: bytes under the name of their SHA-256, which is their whole claim to be right. Written once, never changed.
+"""Blobs: bytes under the name of their SHA-256, by which every reader checks them. Written once, never changed.
 
 A blob is in its directory complete or not at all: it is written aside, flushed to disk, then renamed.
 """
@@ -17,7 +17,7 @@ from sync.errors import Malformed, Rejected, Untrusted
 
 MAX_BLOB_BYTES = 16 * 2**20
 LAID_IN = "laid_in"
-"""The file among fetched blobs that names the publication all of which is here for neighbours."""
+"""The file among fetched blobs that names the publication whose blobs are all kept here, for neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class BlobFolder:
 
 
 class BlobSketch(BlobFolder):
-    """A folder that only remembers what it is given: what a publication would cost before anybody makes it."""
+    """A blob folder whose new blobs stay in memory: for previews, which tell the bytes a publication would cost."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -138,12 +138,12 @@ class FetchedBlobs:
                 path.unlink()
 
     def holds_all_of(self, name: str) -> bool:
-        """Tell whether everything that leads to `name` was laid in."""
+        """Tell whether every blob of the publication `name` is noted as kept here."""
         mark = self._directory / LAID_IN
         return mark.exists() and mark.read_text(encoding="utf-8") == name
 
     def note_all_of(self, name: str) -> None:
-        """Note that everything that leads to `name` is laid in."""
+        """Note that every blob of the publication `name` is kept here."""
         replace_file(self._directory / LAID_IN, name.encode())
 
 

@@ -1,4 +1,4 @@
-"""The file of a catalogue: built aside, moved in place of the present one, set aside when it contradicts itself.
+"""The file of a catalogue: built aside, moved in place of the present one, set aside when it is damaged.
 
 Readers see the old file or the new one; a damaged file is kept for whoever wants to know why.
 """

@@ -1,6 +1,7 @@
 """How rows of a channel change in a catalogue database, the same way at HQ and on a kiosk.
 
 Every change takes the old rows out of the channel's running sum and counts the new ones in, so the root follows without a scan.
+Source: docs/protocol.md §4.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ class Movement:
 
 def stored_rows(database: Database, table: Table, keys: Sequence[Value]) -> dict[Value, Row]:
     """Return the rows that exist among `keys`, by key."""
-    found: dict[Value, Row] = {}
+    stored: dict[Value, Row] = {}
     columns = ", ".join(table.columns)
     for start in range(0, len(keys), LOOKUP_KEYS):
         some = keys[start : start + LOOKUP_KEYS]
         marks = ", ".join("?" * len(some))
         query = f'select {columns} from "{table.name}" where {table.columns[0]} in ({marks})'
-        found.update((row[0], row) for row in database.execute(query, some))
-    return found
+        stored.update((row[0], row) for row in database.execute(query, some))
+    return stored
 
 
 def insert_rows(database: Database, table: Table, rows: Iterable[Row]) -> None:

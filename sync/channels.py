@@ -1,6 +1,7 @@
 """What a catalogue database holds of each channel: its tables, and the `sync_cursor` (epoch, version, root) they stand at.
 
 Rows and `sync_cursor` change in the same transaction, so the root of what is stored is always the stored root.
+Source: docs/protocol.md §1.
 """
 
 from __future__ import annotations

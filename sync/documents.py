@@ -38,10 +38,10 @@ def without_halves(text: str) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a field is named twice")
-    return found
+    return fields
 
 
 def _refuse_constant(name: str) -> None:

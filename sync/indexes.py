@@ -1,7 +1,7 @@
-"""The index of a channel's log: every blob that leads to where the channel stands, whatever a kiosk comes from.
+"""The index of a channel's log: the blobs by which a kiosk gets to where the channel stands (docs/protocol.md §5).
 
 A segment leads on inside the log; a join leads into it from another log (a trial's, or the one a trial left); a snapshot needs
-nothing. A kiosk whose root is that of a known point needs no bytes at all to change logs.
+nothing held before. A kiosk whose root is that of a known point of the log is at that point, and fetches nothing for it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SnapshotRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All ways to where `channel` stands in the log `epoch`. Segments are in the order of what they lead to."""
+    """The snapshot, segments and joins of `channel` in the log `epoch`; segments are sorted by `last`, then `first`."""
 
     channel: str
     epoch: str

@@ -86,7 +86,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SnapshotPart:
     """Some rows of one channel, out of a snapshot."""
 
     channel: str
@@ -124,18 +124,18 @@ def decode_segment(blob: bytes) -> Segment:
         raise Malformed(f"not a segment: {problem}") from problem
 
 
-def encode_part(part: Part) -> bytes:
+def encode_part(part: SnapshotPart) -> bytes:
     """Return the blob of `part`; the same rows in the same order give the same bytes."""
     tables = [{"table": table, "put": _encode_block(block)} for table, block in part.tables]
     return pack({"format": PART_FORMAT, "channel": part.channel, "tables": tables}, PART_LEVEL)
 
 
-def decode_part(blob: bytes) -> Part:
+def decode_part(blob: bytes) -> SnapshotPart:
     """Read a part. Raises: Malformed, TooLarge."""
     document = unpack(blob, PART_FORMAT)
     try:
         tables = tuple((_text(table["table"]), _decode_block(table["put"])) for table in document["tables"])
-        return Part(_text(document["channel"]), tables)
+        return SnapshotPart(_text(document["channel"]), tables)
     except (KeyError, TypeError, ValueError) as problem:
         raise Malformed(f"not a snapshot part: {problem}") from problem
 

@@ -2,6 +2,7 @@
 
 A manifest names the parts; it is a blob itself, so that a head stays small. A part is as large as a kiosk's memory allows, since
 each costs a fetch: 432,000 values or 2 MB of text, no more than 50,000 rows, and small tables together.
+Format: docs/protocol.md §5.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sync.channels import select_all, tables_of
 from sync.documents import read_json
 from sync.errors import Malformed
 from sync.roots import Row
-from sync.segments import Block, Part, encode_part
+from sync.segments import Block, SnapshotPart, encode_part
 
 FORMAT = "comptoir-snapshot/1"
 PART_ROWS = 50_000
@@ -76,7 +77,7 @@ def write_snapshot(database: Database, channel: str, *, version: int, store: Cal
     rows, filled = 0, 0.0
 
     def write_part() -> None:
-        parts.append(store(encode_part(Part(channel, tuple(waiting)))))
+        parts.append(store(encode_part(SnapshotPart(channel, tuple(waiting)))))
         waiting.clear()
 
     for table in tables_of(channel):
@@ -91,7 +92,7 @@ def write_snapshot(database: Database, channel: str, *, version: int, store: Cal
     return Manifest(channel, version, rows, tuple(parts))
 
 
-def load_part(database: Database, part: Part) -> int:
+def load_part(database: Database, part: SnapshotPart) -> int:
     """Insert the rows of `part` into an empty catalogue and return how many. Raises: Malformed."""
     tables = {table.name: table for table in tables_of(part.channel)}
     rows = 0

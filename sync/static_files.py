@@ -117,10 +117,10 @@ def _is_known(header: str, tag: str) -> bool:
 
 def _range(environ: dict[str, Any], tag: str, length: int) -> tuple[int, int] | None:
     """Return the first and last byte asked for, or None to send everything: no range, one we need not honour, another file."""
-    found = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
-    if found is None or environ.get("HTTP_IF_RANGE", tag) != tag:
+    asked = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
+    if asked is None or environ.get("HTTP_IF_RANGE", tag) != tag:
         return None
-    first, last = found.groups()
+    first, last = asked.groups()
     if first:
         end = min(int(last), length - 1) if last else length - 1
         return None if last and int(last) < int(first) else (int(first), end)

@@ -25,7 +25,7 @@ Read = Callable[[BlobRef], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class BlobChain:
     """How a channel gets to its head: blobs in turn, each leading to the version `goals` names; `rows` counts what they touch."""
 
     blobs: tuple[BlobRef, ...] = ()
@@ -38,13 +38,13 @@ class Way:
         return sum(blob.length for blob in self.blobs)
 
 
-def find_way(channel: str, head: ChannelHead, held: SyncCursor, read: Read) -> Way:
+def find_way(channel: str, head: ChannelHead, held: SyncCursor, read: Read) -> BlobChain:
     """Return how a channel gets from where it is held to its head without a snapshot; an equal root costs no bytes.
 
     Raises: Gap when no chain, equal root or join leads there, or a snapshot is the shorter way (docs/protocol.md §5); Malformed.
     """
     if held.root == head.root:
-        return Way()
+        return BlobChain()
     if held.epoch == head.epoch and (way := _along(head.tail, held.version, head.version)) is not None:
         return way
     index = index_of(channel, head, read)
@@ -56,7 +56,7 @@ def find_way(channel: str, head: ChannelHead, held: SyncCursor, read: Read) -> W
     return way
 
 
-def after_snapshot(channel: str, index: Index, head: ChannelHead) -> Way:
+def after_snapshot(channel: str, index: Index, head: ChannelHead) -> BlobChain:
     """Return how a channel gets from its snapshot to its head. Raises: Gap."""
     way = _along(index.segments, index.snapshot.version, head.version)
     if way is None:
@@ -100,7 +100,7 @@ def chain_of(segments: Iterable[SegmentRef], version: int, goal: int) -> list[Se
     return chain[::-1]
 
 
-def _into(index: Index, head: ChannelHead, held: SyncCursor) -> Way | None:
+def _into(index: Index, head: ChannelHead, held: SyncCursor) -> BlobChain | None:
     """Return how the log of `index` is reached: along it, from a point with an equal root, or by a join from another log."""
     if held.epoch == head.epoch and (way := _along(index.segments, held.version, head.version)) is not None:
         return way
@@ -112,11 +112,11 @@ def _into(index: Index, head: ChannelHead, held: SyncCursor) -> Way | None:
     rest = _along(index.segments, join.lands, head.version) if join is not None else None
     if join is None or rest is None:
         return None
-    return Way((join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)
+    return BlobChain((join.blob, *rest.blobs), (join.lands, *rest.goals), join.rows + rest.rows)
 
 
-def _along(segments: Iterable[SegmentRef], version: int, goal: int) -> Way | None:
+def _along(segments: Iterable[SegmentRef], version: int, goal: int) -> BlobChain | None:
     chain = chain_of(segments, version, goal)
     if chain is None:
         return None
-    return Way(tuple(ref.blob for ref in chain), tuple(ref.last for ref in chain), sum(ref.rows for ref in chain))
+    return BlobChain(tuple(ref.blob for ref in chain), tuple(ref.last for ref in chain), sum(ref.rows for ref in chain))

@@ -29,7 +29,7 @@ from sync.corner.trust import held_reply_key
 from sync.corner.uplink import Pushed, push
 from sync.errors import CornerUnreadable, MetadataExpired, Rejected, SyncError
 from sync.faults import EVENT_SET_ASIDE, NEIGHBOUR_FAILED, REPLACED, REVOKED
-from sync.follower import Moved, Progress, Wanted, follow
+from sync.follower import Moved, Progress, Subscription, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, UPLINK_FILE, hold, wait_for
 
@@ -106,10 +106,10 @@ def run_round(
             return pushed
 
         def bring() -> Moved:
-            wanted = _wanted(ops.read())
+            subscription = _subscription(ops.read())
             check_room(catalog)
             at = trusted_now(ops.read(), now())
-            return follow(catalog, trust, wanted, now=at, progress=progress, keep_blobs=is_shared(ops))
+            return follow(catalog, trust, subscription, now=at, progress=progress, keep_blobs=is_shared(ops))
 
         def fetch() -> Moved | None:
             return _tried(problems, bring)
@@ -168,10 +168,10 @@ def _together(earlier: Pushed | None, later: Pushed | None) -> Pushed | None:
     return replace(later, sent=sent, is_new_corner=is_new_corner)
 
 
-def _wanted(ops: Database) -> Wanted:
+def _subscription(ops: Database) -> Subscription:
     """Return what this kiosk follows. Raises: NotFound before enrolment, CornerUnreadable."""
     try:
-        return Wanted.by(corner(ops))
+        return Subscription.of(corner(ops))
     except NotFound as problem:
         if setting(ops, "corner") is None:
             raise

@@ -1,7 +1,7 @@
 """HQ's private keys on disk, readable by their owner only.
 
 Root keys decide which keys count and may live elsewhere; the online key signs what is published; the reply key signs HQ's answers
-to kiosks. All are Ed25519 in PEM (PKCS #8).
+to kiosks. All are Ed25519 in PEM (PKCS #8, RFC 5958 and RFC 8410).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from sync.segments import Block, Segment, TableChange, encode_segment
 
 SPANS_S = (600, 3_600, 21_600, 86_400)
 RETENTION_S = 14 * 86_400
-"""Below this age a log leads nobody on: a kiosk away for longer takes a snapshot."""
+"""An index names no segment that is older: a kiosk away for longer takes a snapshot."""
 MAX_MERGED_ROWS = 400_000
 
 Change = tuple[str, Any]
@@ -33,9 +33,10 @@ def compact(
     load: Callable[[BlobRef], Segment],
     store: Callable[[bytes], BlobRef],
 ) -> tuple[SegmentRef, ...]:
-    """Return the segments a log names from now on: finished spans merged, what a merged one replaces left out after a while.
+    """Return the segments an index names from now on: finished spans merged, those a merged one covers left out after a while.
 
-    A replaced segment is still named for two spans of the next level, for kiosks that are a little behind.
+    `load` reads a segment's blob, `store` writes one. A covered segment is named for two more spans of the next level, for kiosks
+    that are a little behind (docs/protocol.md §5).
     """
     kept = sorted(segments, key=_order)
     for level, span_s in enumerate(SPANS_S):
@@ -100,7 +101,7 @@ def _merged(
 def _portions(refs: list[SegmentRef]) -> Iterable[list[SegmentRef]]:
     some: list[SegmentRef] = []
     for ref in refs:
-        if some and (sum(each.rows for each in some) + ref.rows > MAX_MERGED_ROWS or ref.first != some[-1].last + 1):
+        if some and (sum(taken.rows for taken in some) + ref.rows > MAX_MERGED_ROWS or ref.first != some[-1].last + 1):
             yield some
             some = []
         some.append(ref)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pos.catalog import CHANNELS, TABLES, Table, create_indexes, refresh
 from pos.db import DatabaseError, Store, write
 from sync.blobs import BlobFolder
 from sync.catalog_files import finish_catalog, install, new_catalog
-from sync.changes import Movement, Touched, stored_rows
+from sync.changes import Touched, stored_rows
 from sync.channels import store_facts
 from sync.errors import SyncError
 from sync.follower import facts_of
@@ -75,12 +75,11 @@ class Place:
 class Published:
     """What was published on HQ's track and, where one is open, on the trial's.
 
-    `changed` names the keys that changed by table; None means that everything is new. `movement` is that of HQ's prices.
+    `changed` and, on the trial's track, `trial_changed` name the keys that changed by table; None means that everything is new.
     """
 
     track: Track
     changed: Touched | None
-    movement: Movement = field(default_factory=Movement)
     trial: Track | None = None
     trial_changed: Touched | None = None
 
@@ -88,11 +87,6 @@ class Published:
     def publication(self) -> int:
         """The number on HQ's track; a trial's is the next one."""
         return self.track.publication
-
-    @property
-    def published_at(self) -> str:
-        """When it was published: UTC text."""
-        return self.track.published_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +228,6 @@ def finish(publisher: Publisher, drafts: Drafts, entry: LogEntry) -> Published:
     return Published(
         track=track,
         changed=own.touched,
-        movement=own.movement,
         trial=trial.track if trial else None,
         trial_changed=trial_draft.touched if trial_draft else None,
     )

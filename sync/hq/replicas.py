@@ -11,7 +11,7 @@ from pos.catalog import publication
 from pos.db import DatabaseError, Store
 from sync.blobs import BlobRef
 from sync.catalog_files import remove_logs
-from sync.follower import Wanted, follow
+from sync.follower import Subscription, follow
 from sync.heads import RINGS, Head, Track, encode_head
 
 
@@ -33,7 +33,7 @@ def bring_replica(replica: Store, track: Track, *, market: str, static: Path, no
         replica.close()
         replica.path.unlink()
         remove_logs(replica.path)
-    follow(replica, source, Wanted(market=market), now=now)
+    follow(replica, source, Subscription(market=market), now=now)
 
 
 @dataclass(frozen=True, slots=True)

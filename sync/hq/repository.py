@@ -1,4 +1,4 @@
-"""HQ's side of trust: a TUF repository of static files, in which every published head is a signed target.
+"""HQ's side of trust: a TUF repository of static files, in which every published head is a signed target (TUF specification 1.0).
 
 Invariants: readers find a whole, consistent set at every moment, since a file is written before what names it and
 `timestamp.json` last; a version is never used for two contents; a root is kept for ever, so that a kiosk can walk from any older
@@ -184,7 +184,7 @@ def status(static: Path, keys: Path, *, now: datetime) -> dict[str, Any]:
     state = _state(static)
     signed: dict[str, Signed] = {Root.type: root}
     if state is not None:
-        signed |= {each.signed.type: each.signed for each in (state.targets, state.snapshot, state.timestamp)}
+        signed |= {metadata.signed.type: metadata.signed for metadata in (state.targets, state.snapshot, state.timestamp)}
     roles = {
         name: {
             "version": signed[name].version if name in signed else None,
@@ -195,8 +195,9 @@ def status(static: Path, keys: Path, *, now: datetime) -> dict[str, Any]:
         }
         for name, role in root.roles.items()
     }
-    here = {signer.public_key.keyid for signer in signers_in(keys / ROOT)}
-    return {"roles": roles, "root_keys_here": sorted(here & set(root.roles[Root.type].keyids)), "reply_keys": _reply_keys(static)}
+    at_hand = {signer.public_key.keyid for signer in signers_in(keys / ROOT)}
+    root_keys_here = sorted(at_hand & set(root.roles[Root.type].keyids))
+    return {"roles": roles, "root_keys_here": root_keys_here, "reply_keys": _reply_keys(static)}
 
 
 def sweep(static: Path, *, now: datetime) -> int:
@@ -207,7 +208,8 @@ def sweep(static: Path, *, now: datetime) -> int:
             return 0
         live = {_target_path(static, info) for info in state.targets.signed.targets.values()}
         live |= {
-            static / "metadata" / f"{each.signed.version}.{each.signed.type}.json" for each in (state.targets, state.snapshot)
+            static / "metadata" / f"{metadata.signed.version}.{metadata.signed.type}.json"
+            for metadata in (state.targets, state.snapshot)
         }
         rows: dict[tuple[Path, str], list[Path]] = {}
         for path in [*(static / "metadata").glob("*.*.json"), *(static / "targets").rglob("*.*.*")]:
@@ -267,13 +269,13 @@ def _targets(state: _State | None) -> dict[str, TargetFile]:
 
 
 def _contents(static: Path, targets: Mapping[str, TargetFile], names: Iterable[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     for name in names:
         with suppress(KeyError, OSError, RepositoryError):
             content = _target_path(static, targets[name]).read_bytes()
             targets[name].verify_length_and_hashes(content)
-            found[name] = content
-    return found
+            contents[name] = content
+    return contents
 
 
 def _announce(
@@ -356,8 +358,8 @@ def _next_version(static: Path, role: str, now: datetime) -> int:
             path = static / "metadata" / "timestamp.json"
             used.append(Metadata[Timestamp].from_bytes(path.read_bytes()).signed.version)
     for path in (static / "metadata").glob(f"*.{role}.json"):
-        if found := _VERSIONED.fullmatch(path.name):
-            used.append(int(found[1]))
+        if versioned := _VERSIONED.fullmatch(path.name):
+            used.append(int(versioned[1]))
     return max(max(used) + 1, int(now.timestamp()))
 
 

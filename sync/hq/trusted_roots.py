@@ -1,6 +1,7 @@
 """The TUF roots of HQ, each a file that stays for ever: which keys count, said by the keys that counted before.
 
 Invariant: a root is signed by enough of its own keys and of the one before it, or it is not written.
+Source: TUF specification §5.3 (how clients walk from root to root) and §6.1 (key management).
 """
 
 from __future__ import annotations
@@ -67,12 +68,12 @@ def make_root_keys(folder: Path, version: int, count: int) -> list[CryptoSigner]
 def keys_at_hand(folder: Path, root: Root) -> list[CryptoSigner]:
     """Return the keys in `folder` that `root` names as its own. Raises: NotEnoughKeys when they are fewer than decide."""
     role = root.roles[Root.type]
-    found = [signer for signer in signers_in(folder) if signer.public_key.keyid in role.keyids]
-    if len(found) < role.threshold:
+    signers = [signer for signer in signers_in(folder) if signer.public_key.keyid in role.keyids]
+    if len(signers) < role.threshold:
         raise NotEnoughKeys(
-            f"{len(found)} of the {role.threshold} root keys needed are in {folder}", found=len(found), needed=role.threshold
+            f"{len(signers)} of the {role.threshold} root keys needed are in {folder}", found=len(signers), needed=role.threshold
         )
-    return found
+    return signers
 
 
 def name_root_keys(root: Root, signers: Iterable[CryptoSigner], threshold: int) -> None:

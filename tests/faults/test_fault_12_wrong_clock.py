@@ -28,7 +28,7 @@ from sync.corner.client import Client
 from sync.corner.enrolment import enrol
 from sync.corner.mirrors import open_trust
 from sync.errors import MetadataExpired
-from sync.follower import Wanted, follow
+from sync.follower import Subscription, follow
 from sync.hq.log import mark_dirty
 from sync.hq.repository import announce, announced
 from tests.faults.conftest import serving_folder
@@ -159,7 +159,7 @@ def test_fault_12_a_wrong_clock_does_not_make_old_files_fresh(marketplace: tuple
     with serving_folder(frozen / "sync") as (url, _):
         trust = open_trust(directory, ops, Client(url), now=lambda: CLOCKS[wrong](now))
         with pytest.raises(MetadataExpired):
-            follow(catalog, trust, Wanted(market="fr"), now=now)
+            follow(catalog, trust, Subscription(market="fr"), now=now)
     assert not catalog.path.exists()
     assert setting(ops.read(), "hq_high_water") is not None
     ops.close()

@@ -12,7 +12,7 @@ import sync.snapshots
 from sync.errors import Malformed
 from sync.heads import encode_head, head_name
 from sync.hq.repository import announce
-from sync.segments import Block, Part, Segment, encode_part, encode_segment
+from sync.segments import Block, Segment, SnapshotPart, encode_part, encode_segment
 from tests.sync.conftest import Hq, Kiosk
 
 
@@ -32,11 +32,11 @@ def segment_with_table(segment: Segment) -> Segment:
     return replace(segment, tables=(*segment.tables, replace(segment.tables[0], table="loyalty")))
 
 
-def part_with_column(part: Part) -> Part:
+def part_with_column(part: SnapshotPart) -> SnapshotPart:
     return replace(part, tables=tuple((name, wider(block)) for name, block in part.tables))
 
 
-def part_with_table(part: Part) -> Part:
+def part_with_table(part: SnapshotPart) -> SnapshotPart:
     return replace(part, tables=(*part.tables, ("loyalty", part.tables[0][1])))
 
 

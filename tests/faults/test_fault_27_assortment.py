@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pos.db import connect
-from sync.follower import Wanted, follow
+from sync.follower import Subscription, follow
 from sync.hq.log import mark_dirty
 from sync.hq.publisher import publish
 from tests.sync.conftest import NOW, Hq, Kiosk, Line, grade, listing, sku
@@ -145,13 +145,13 @@ def test_fault_27_a_corner_that_moves_to_another_market_holds_that_market_alone(
     assert published is not None
     assert published.publication == 1
 
-    moved = follow(follower.catalog, follower.trust, Wanted(market="us"), now=NOW)
+    moved = follow(follower.catalog, follower.trust, Subscription(market="us"), now=NOW)
 
     assert moved.publication == 1
     assert follower.rows() == theirs
     assert follower.is_sound()
     assert follower.catalog.read().execute("select value from catalog_fact where name = 'currency'").fetchone() == ("USD",)
-    follow(fresh.catalog, fresh.trust, Wanted(market="us"), now=NOW)
+    follow(fresh.catalog, fresh.trust, Subscription(market="us"), now=NOW)
     assert shown(follower) == shown(fresh)
 
     follower.follow()

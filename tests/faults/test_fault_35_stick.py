@@ -15,7 +15,7 @@ from sync.channels import sync_cursors
 from sync.corner.folder import Folder
 from sync.corner.trust import Trust
 from sync.errors import SyncError
-from sync.follower import Wanted, follow
+from sync.follower import Subscription, follow
 from sync.hq.bundles import write_bundle
 from tests.faults.conftest import Served
 from tests.faults.corners import Corner
@@ -106,7 +106,7 @@ def test_fault_35_an_edited_stick_is_refused_and_the_right_one_taken(served: Ser
 
     def take(stick: Path) -> int:
         trust = Trust(corner.directory / "trust", corner.ops, [Folder(stick)], now=clock.now)
-        return follow(corner.catalog, trust, Wanted(market="fr"), now=clock.now()).publication
+        return follow(corner.catalog, trust, Subscription(market="fr"), now=clock.now()).publication
 
     with pytest.raises(SyncError):
         take(wrong)

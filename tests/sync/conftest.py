@@ -23,7 +23,7 @@ from sync.channels import damaged_channels
 from sync.corner.client import Client
 from sync.corner.mirrors import open_trust
 from sync.corner.trust import pin_root
-from sync.follower import Moved, Wanted, follow
+from sync.follower import Moved, Subscription, follow
 from sync.heads import Head, decode_head, encode_head, head_name
 from sync.hq.log import mark_dirty, sync_metadata
 from sync.hq.publisher import Place, Published, publish
@@ -202,7 +202,7 @@ class Kiosk:
         self.trust = open_trust(directory, self.ops, self.client, now=lambda: NOW)
 
     def follow(self, ring: str = "stable", corner_id: str = "nantes", **options: Any) -> Moved:
-        wanted = Wanted(market="fr", ring=ring, corner_id=corner_id)
+        wanted = Subscription(market="fr", ring=ring, corner_id=corner_id)
         return follow(self.catalog, self.trust, wanted, now=NOW, **options)
 
     def rows(self) -> dict[str, dict[Any, Row]]:

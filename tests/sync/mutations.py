@@ -24,7 +24,7 @@ MOST_SEEDS = 150
 ROOT_CHECK = """    if root_of(name, state) != segment.post_root:
         raise WrongRoot(f"{name} does not add up after version {segment.last}", channel=name)
 """
-LAST_ROOT_CHECK = """    if root_of(name, state) != there.root:
+LAST_ROOT_CHECK = """    if root_of(name, state) != head.root:
         raise WrongRoot(f"{name} does not add up to the head's root", channel=name)
 """
 

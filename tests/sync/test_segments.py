@@ -13,8 +13,8 @@ from sync.errors import Malformed, TooLarge
 from sync.segments import (
     MAX_TEXT_BYTES,
     Block,
-    Part,
     Segment,
+    SnapshotPart,
     TableChange,
     decode_part,
     decode_segment,
@@ -55,7 +55,7 @@ def test_a_segment_round_trips(segment: Segment) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["sku", "plan"]), blocks()), max_size=3).map(tuple))
 def test_a_part_round_trips(tables: Any) -> None:
-    assert decode_part(encode_part(Part("content", tables))) == Part("content", tables)
+    assert decode_part(encode_part(SnapshotPart("content", tables))) == SnapshotPart("content", tables)
 
 
 @given(st.binary(max_size=200))
@@ -66,7 +66,7 @@ def test_noise_is_refused(noise: bytes) -> None:
 
 @given(st.data())
 def test_a_cut_blob_is_refused(data: st.DataObject) -> None:
-    blob = encode_part(Part("stock", (("stock", Block(("a", "b"), [[1, 2], [3, 4]])),)))
+    blob = encode_part(SnapshotPart("stock", (("stock", Block(("a", "b"), [[1, 2], [3, 4]])),)))
     with pytest.raises(Malformed):
         decode_part(blob[: data.draw(st.integers(0, len(blob) - 1))])
 

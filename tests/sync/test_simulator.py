@@ -17,7 +17,7 @@ from demo.simulator.run import Outcome, run_seed
 from demo.simulator.stand_ins import InlineHashing, standing_in
 from pos import clock
 from sync.hashing import Hashing
-from sync.segments import Block, Part, encode_part
+from sync.segments import Block, SnapshotPart, encode_part
 from tests.amounts import amount
 from tests.sync import mutations
 
@@ -84,7 +84,7 @@ def test_the_stand_in_for_hashing_sums_what_the_process_sums(tmp_path: Path) -> 
     for number in range(3):
         block = Block(("listing_id", "quantity"), [[number * 2, number * 2 + 1], [4, 5]])
         paths.append(tmp_path / str(number))
-        paths[-1].write_bytes(encode_part(Part("stock", (("stock", block),))))
+        paths[-1].write_bytes(encode_part(SnapshotPart("stock", (("stock", block),))))
     sums = []
     for hashing in (Hashing(), InlineHashing()):
         for path in paths:

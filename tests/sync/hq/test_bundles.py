@@ -13,7 +13,7 @@ from pos.errors import NotFound
 from sync.corner.folder import Folder
 from sync.corner.trust import Trust
 from sync.errors import SyncError, TooLarge
-from sync.follower import Moved, Wanted, follow
+from sync.follower import Moved, Subscription, follow
 from sync.hq.bundles import write_bundle
 from sync.static_files import TIMESTAMP
 from tests.sync.conftest import NOW, Hq, Kiosk
@@ -25,7 +25,7 @@ def write(hq: Hq, out: Path) -> tuple[int, int]:
 
 def read(kiosk: Kiosk, bundle: Path) -> Moved:
     trust = Trust(kiosk.directory / "trust", kiosk.ops, [Folder(bundle)], now=lambda: NOW)
-    return follow(kiosk.catalog, trust, Wanted(market="fr"), now=NOW)
+    return follow(kiosk.catalog, trust, Subscription(market="fr"), now=NOW)
 
 
 def test_a_kiosk_with_nothing_gets_everything(hq: Hq, kiosk: Kiosk, tmp_path: Path) -> None:

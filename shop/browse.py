@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -18,15 +19,23 @@ MOST_WORDS = 80
 MOST_PRICE = 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowing:
+    """What a list can be narrowed by."""
+
+    categories: list[dict[str, Any]]
+    brands: list[dict[str, Any]]
+    storages: list[dict[str, Any]]
+    grades: list[dict[str, Any]]
+
+
 @routes.get("/browse")
 def browse() -> Response:
     """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
-    catalog = door.catalog()
     query, parameters, misread = _query()
-    facets = skus.facets(catalog, query.category)
-    shown = _results(query, parameters)
+    narrowing = Narrowing(**skus.facets(door.catalog(), query.category), grades=offers.grades(door.catalog()))
     status = 400 if misread else 200
-    return web.page("shop/browse.html", status=status, facets=facets, grades=offers.grades(catalog), misread=misread, **shown)
+    return web.page("shop/browse.html", status=status, narrowing=narrowing, misread=misread, **_results(query, parameters))
 
 
 @routes.get("/browse/results")
@@ -46,15 +55,12 @@ def more() -> Response:
 
 
 def _results(query: skus.Query, parameters: dict[str, Any]) -> dict[str, Any]:
-    found = skus.browse(door.catalog(), query, limit=PAGE)
     kept = {name: value for name, value in parameters.items() if name not in ("category", "brand", "storage")}
     return {
-        "found": found,
-        "cards": found.cards,
-        "parameters": parameters,
+        "found": skus.browse(door.catalog(), query, limit=PAGE),
         "query": query,
+        "parameters": parameters,
         "and_kept": web.with_query("", **kept).replace("?", "&", 1),
-        "next_query": web.with_query("", **parameters, after=found.after) if found.after else "",
     }
 
 

@@ -6,6 +6,7 @@ opened twice. Every amount comes from `pos.totals`; nothing is stored before som
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +17,12 @@ from sqlite_utils import Database
 from pos import claims, offers, plans, skus, totals
 from pos.acquisitions import ACQUISITIONS, read_acquisition
 from pos.bodies import Acquisition
+from pos.credit import CreditNotice
 from pos.eligibility import Eligibility
-from pos.laws import Laws, laws_on
+from pos.laws import GuaranteeLaw, Laws, WithdrawalLaw, laws_on
 from pos.levies import copy_levy_cents
 from pos.line_rules import Way, credit_of, exit_after_a_year, exits, ways
+from pos.media import Medium
 from pos.months import Span, spans
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
@@ -95,21 +98,60 @@ class Composition:
         return "&".join(parts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a device's page says of it besides its name, whoever sells it."""
+
+    medium: Medium | None
+    specs: list[tuple[str, str]]
+    siblings: list[dict[str, Any]]
+    co2: claims.Co2 | None
+    new_price: claims.NewPrice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """The ladder of a device and the bundle being composed; without an offer, the ladder alone."""
+
+    rungs: list[Rung]
+    wanted: Composition
+    chosen: Rung | None
+    plan: Plan | None = None
+    totals: Totals | None = None
+    spans: tuple[Span, ...] = ()
+    choices: Sequence[PlanChoice] = ()
+    hidden_plans: int = 0
+    has_plans: bool = False
+    acquisitions: Sequence[Acquisition] = ACQUISITIONS
+    options: Sequence[OptionChoice] = ()
+    bars: Sequence[Bar] = ()
+    exits: Sequence[tuple[int, int]] = ()
+    credit: CreditNotice | None = None
+    reduction: claims.Reduction | None = None
+    levy_cents: int | None = None
+    guarantee: GuaranteeLaw | None = None
+    withdrawal: WithdrawalLaw | None = None
+
+    @property
+    def offer(self) -> Offer | None:
+        """The offer of the chosen rung."""
+        return self.chosen.offer if self.chosen else None
+
+
 @routes.get("/sku/<code>")
 def sku(code: str) -> Response:
     """Show a device with its ladder of grades and the bundle being composed."""
     catalog = door.catalog()
     item = skus.sku(catalog, code)
-    return web.page(
-        "shop/skus.html",
-        item=item,
+    family = skus.siblings(catalog, category_id=item["category_id"], brand=item["brand"], model=item["model"])
+    about = About(
         medium=media.shown(item),
         specs=spec_rows(item),
-        siblings=_near(item, skus.siblings(catalog, category_id=item["category_id"], brand=item["brand"], model=item["model"])),
+        siblings=_near(item, family),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=door.today()),
-        **_bundle(catalog, item),
     )
+    return web.page("shop/skus.html", item=item, about=about, bundle=_bundle(catalog, item))
 
 
 @routes.get("/sku/<code>/bundle")
@@ -117,9 +159,9 @@ def bundle(code: str) -> Response:
     """Show the ladder and the bundle alone."""
     catalog = door.catalog()
     item = skus.sku(catalog, code)
-    found = _bundle(catalog, item)
-    response = web.fragment("shop/skus.html", "bundle", item=item, **found)
-    response.headers["HX-Replace-Url"] = f"/sku/{code}?{found['wanted'].query()}"
+    shown = _bundle(catalog, item)
+    response = web.fragment("shop/skus.html", "bundle", item=item, bundle=shown)
+    response.headers["HX-Replace-Url"] = f"/sku/{code}?{shown.wanted.query()}"
     return response
 
 
@@ -133,12 +175,11 @@ def _near(item: dict[str, Any], family: list[dict[str, Any]]) -> list[dict[str, 
     ][:MOST_SIBLINGS]
 
 
-def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
+def _bundle(catalog: Database, item: dict[str, Any]) -> Bundle:
     rungs = offers.ladder(catalog, item["sku_id"])
     wanted, chosen = _wanted(rungs)
-    shared: dict[str, Any] = {"rungs": rungs, "wanted": wanted, "chosen": chosen, "offer": chosen and chosen.offer}
     if chosen is None or chosen.offer is None:
-        return shared
+        return Bundle(rungs=rungs, wanted=wanted, chosen=chosen)
     offer = chosen.offer
     known = tariffs(catalog)
     every = _plans_here(known.plans, item)
@@ -155,25 +196,25 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> dict[str, Any]:
         options=tuple(option.terms for option in picked),
     )
     laws = laws_on(catalog, door.today())
-    return shared | {
-        "wanted": wanted,
-        "plan": plan,
-        "line_totals": totals.line_totals(line),
-        "spans": spans((line,)),
-        "choices": [_choice(each, known, wanted, line, laws) for each in (None, *shown)],
-        "hidden_plans": len(every) - len(shown),
-        "every_plan_query": wanted.query(has_every_plan=True),
-        "has_plans": bool(every),
-        "acquisitions": [(name, wanted.query(acquisition=name)) for name in ACQUISITIONS],
-        "options": [_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
-        "bars": _bars(line, plan, every) if plan else [],
-        "exits": exits(line, laws),
-        "credit": credit_of(line, laws),
-        "reduction": claims.reduction(offer.price_cents, offer.prior_cents),
-        "levy_cents": copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=laws.get("copy_levy")),
-        "guarantee": laws.get("legal_guarantee"),
-        "withdrawal": laws.get("withdrawal"),
-    }
+    return Bundle(
+        rungs=rungs,
+        chosen=chosen,
+        wanted=wanted,
+        plan=plan,
+        totals=totals.line_totals(line),
+        spans=spans((line,)),
+        choices=[_choice(each, known, wanted, line, laws) for each in (None, *shown)],
+        hidden_plans=len(every) - len(shown),
+        has_plans=bool(every),
+        options=[_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
+        bars=_bars(line, plan, every) if plan else [],
+        exits=exits(line, laws),
+        credit=credit_of(line, laws),
+        reduction=claims.reduction(offer.price_cents, offer.prior_cents),
+        levy_cents=copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=laws.get("copy_levy")),
+        guarantee=laws.get("legal_guarantee"),
+        withdrawal=laws.get("withdrawal"),
+    )
 
 
 def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:

@@ -104,7 +104,7 @@ def test_console_screens(context: BrowserContext, shared_system: System, languag
         "log in": goto(f"{console}/login"),
         "wrong password": post(f"{console}/login", 403, at=f"{console}/login", password="wrong"),
     }
-    places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "events")}
+    places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "dead-letters")}
     code = {"code": post(f"{console}/corners/lyon-republique/enrolments", 200, at=f"{console}/")}
     order_url(context, shared_system)
 

@@ -18,7 +18,8 @@ from sqlite_utils import Database
 from kiosk.door import KioskServer
 from pos.db import connect
 
-CARDS = 24
+CARDS = 18
+"""As many as the list of the shop shows (`shop.browse.PAGE`)."""
 ORDERS = {"popular": "shelf.rank", "price": "shelf.from_cents", "-price": "shelf.from_cents desc", "new": "shelf.year desc"}
 PAGE = """<!doctype html>
 <html lang="fr"><head><meta charset="utf-8"><title>Parcourir</title></head><body>

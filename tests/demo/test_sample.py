@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from demo.sample import COLUMNS, SAMPLE, grow_skus, write_feed
+from demo.sample import COLUMNS, write_feed
+from demo.sample_skus import SAMPLE, grow_skus
 
 FILES = {
     "categories.jsonl",

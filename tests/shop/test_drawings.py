@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from demo.sample import read_rows
+from demo.sample_skus import read_rows
 from pos.errors import NotFound
 from shop.drawings import FOLDER, draw, drawing_name, specimens
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from demo.sample import SAMPLE
+from demo.sample_skus import SAMPLE
 from marketplace.db import reading
 from marketplace.feeds.imports import import_feed
 from marketplace.feeds.media_files import MOST_BYTES, judge_files

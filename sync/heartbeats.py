@@ -198,7 +198,7 @@ def _ring(value: Any) -> str:
     return value if value in RINGS else "stable"
 
 
-def _line(value: Any) -> str:
+def _track(value: Any) -> str:
     return _text(value) or ""
 
 
@@ -253,7 +253,7 @@ def _object(value: Any, kinds: Mapping[str, Callable[[Any], Any]]) -> dict[str, 
 _FIELDS: dict[str, Callable[[Any], Any]] = {
     "catalog": _catalog,
     "publication": _whole,
-    "line": _line,
+    "line": _track,
     "jumps": _jumps,
     "failed": _failed,
     "left_out": _left_out,

@@ -23,7 +23,7 @@ from demo.corners import enrol_corners, remove_corners
 from demo.fleet import Load, run_fleet
 from demo.following import Poll
 from demo.herd import Herd, simulate_return
-from demo.kiosks import Kiosk
+from demo.kiosks import LoadKiosk
 from demo.usage import cpu_s, server_processes
 from demo.wire import Tally, Wire
 from pos import clock
@@ -246,7 +246,7 @@ def _uplinks(directory: Path, url: str, rounds: int, slips: int) -> _Uplink:
     (outbox,), book = enrol_corners(directory, "fr", 1, progress=lambda _done, _of: None)
     tally = Tally()
     poll, wire = Poll("fr", is_cold=False), Wire(url, tally)
-    kiosk = Kiosk(outbox.corner_id, poll, wire, outbox=outbox, slips=None, slips_per_s=0, silence_s=0, random=Random(1))
+    kiosk = LoadKiosk(outbox.corner_id, poll, wire, outbox=outbox, slips=None, slips_per_s=0, silence_s=0, random=Random(1))
     kiosk.round(time.monotonic())
     servers = server_processes(url)
     before = cpu_s(servers)

@@ -19,7 +19,7 @@ from bench.measure import Row, family, timed
 from bench.world import MARKETPLACE_PORT, PEER_PORT, process, wait_for
 from demo.corners import Outbox, enrol_corners, remove_corners
 from demo.following import Poll
-from demo.kiosks import Kiosk
+from demo.kiosks import LoadKiosk
 from demo.wire import Tally, Wire
 from marketplace.db import open_engine, reading, rows
 from marketplace.installation import read_installation
@@ -91,7 +91,7 @@ def _killed(directory: Path) -> tuple[int, int, int]:
     return _held(directory) - before, KIOSKS * EVENTS, len(failed)
 
 
-def _kiosks(directory: Path) -> list[tuple[Kiosk, Outbox]]:
+def _kiosks(directory: Path) -> list[tuple[LoadKiosk, Outbox]]:
     """Return kiosks with events to send, recorded beforehand: what is measured is HQ."""
     outboxes, _ = enrol_corners(directory, MARKET, KIOSKS, progress=lambda _done, _of: None)
     made = []
@@ -99,14 +99,14 @@ def _kiosks(directory: Path) -> list[tuple[Kiosk, Outbox]]:
         for _ in range(EVENTS):
             outbox.record("demo_checked", BODY, now=clock.now())
         poll, wire = Poll(MARKET, is_cold=False), Wire(URL, Tally())
-        kiosk = Kiosk(
+        kiosk = LoadKiosk(
             outbox.corner_id, poll, wire, outbox=outbox, slips=None, slips_per_s=0, silence_s=float("inf"), random=Random(1)
         )
         made.append((kiosk, outbox))
     return made
 
 
-def _deliver(kiosk: Kiosk, outbox: Outbox, *, failed: list[SyncError] | None = None) -> None:
+def _deliver(kiosk: LoadKiosk, outbox: Outbox, *, failed: list[SyncError] | None = None) -> None:
     """Send until nothing waits, whatever HQ does meanwhile; `failed` hears of each round that did not go through."""
     while outbox.waiting:
         try:

@@ -20,7 +20,7 @@ from typing import Any
 
 from demo.corners import Outbox, Slips, enrol_corners, name_of
 from demo.following import Poll
-from demo.kiosks import HEARTBEAT_S, Kiosk
+from demo.kiosks import HEARTBEAT_S, LoadKiosk
 from demo.usage import cpu_s, server_processes
 from demo.wire import Kind, Tally, Wire
 from pos.errors import Invalid, Unavailable
@@ -83,7 +83,7 @@ class _Fleet:
         self._late_s: list[float] = []
         self._taken = self._recorded = 0
         self._lock = threading.Lock()
-        self._due: list[tuple[float, int, Kiosk]] = []
+        self._due: list[tuple[float, int, LoadKiosk]] = []
         self._order = itertools.count()
         self._began = self._ended = self._silent_from = self._silent_to = 0.0
         self._away: set[str] = set()
@@ -157,7 +157,7 @@ class _Fleet:
                 pool.submit(self._round, kiosk)
             time.sleep(TICK_S)
 
-    def _round(self, kiosk: Kiosk) -> None:
+    def _round(self, kiosk: LoadKiosk) -> None:
         now = time.monotonic()
         wait_s = None
         taken = recorded = 0
@@ -182,7 +182,7 @@ class _Fleet:
         delay_s = schedule.next_delay_s(kiosk.failures, random=kiosk.random, retry_after_s=wait_s)
         self._put(now + delay_s / self._load.speed, kiosk)
 
-    def _put(self, at: float, kiosk: Kiosk) -> None:
+    def _put(self, at: float, kiosk: LoadKiosk) -> None:
         with self._lock:
             heapq.heappush(self._due, (at, next(self._order), kiosk))
 
@@ -217,7 +217,7 @@ class _Fleet:
         }
 
 
-def _kiosks(load: Load, tally: Tally, progress: Progress) -> list[Kiosk]:
+def _kiosks(load: Load, tally: Tally, progress: Progress) -> list[LoadKiosk]:
     outboxes: list[Outbox] = []
     slips: Slips | None = None
     if load.directory is not None:
@@ -225,7 +225,7 @@ def _kiosks(load: Load, tally: Tally, progress: Progress) -> list[Kiosk]:
             load.directory, load.market, load.kiosks, progress=lambda done, of: progress("enrolling", done, of)
         )
     return [
-        Kiosk(
+        LoadKiosk(
             name_of(number),
             Poll(load.market, is_cold=load.is_cold),
             Wire(load.url, tally),

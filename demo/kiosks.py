@@ -30,7 +30,7 @@ class _Request:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
 
-class Kiosk:
+class LoadKiosk:
     """A simulated kiosk. Without `outbox` and `slips` it is a nameless follower of the static side.
 
     `slips_per_s` and `silence_s` are in the seconds of the monotonic clock that callers pass as `now`.

@@ -25,7 +25,7 @@ _DLE, _ESC, _FS, _GS = 0x10, 0x1B, 0x1C, 0x1D
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PrinterReply:
     """Bytes the printer sends back once everything before has been printed."""
 
     data: bytes
@@ -40,7 +40,7 @@ class Cut:
     errors: tuple[str, ...]
 
 
-Event = Reply | Cut
+Event = PrinterReply | Cut
 
 
 @dataclass(slots=True)
@@ -176,7 +176,7 @@ class Interpreter:
             b"\x1dV": _Command(self._cut, _cut_length),
             b"\x1dv": _Command(self._raster, _raster_length),
             b"\x1da": _Command(_nothing, 1),
-            b"\x1dr": _Command(lambda _: self.events.append(Reply(b"\x00")), 1),
+            b"\x1dr": _Command(lambda _: self.events.append(PrinterReply(b"\x00")), 1),
             b"\x1d(": _Command(self._function, _function_length),
             b"\x1c.": _Command(_nothing),  # leaves the Chinese mode, which this printer never enters
         }
@@ -278,7 +278,7 @@ class Interpreter:
     def _function(self, rest: bytes) -> None:
         name, body = rest[:1], rest[3:]
         if name == b"H" and body[:2] == b"00" and len(body) == 6:
-            self.events.append(Reply(b"\x37\x22" + body[2:] + b"\x00"))
+            self.events.append(PrinterReply(b"\x37\x22" + body[2:] + b"\x00"))
         else:
             self._alarm(f"fonction non simulée : 1D 28 {name.hex().upper()}")
 

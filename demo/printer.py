@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from demo.paper import Cut, Interpreter, Reply
+from demo.paper import Cut, Interpreter, PrinterReply
 from demo.viewer import Viewer
 
 _TICK_S = 0.05
@@ -133,7 +133,7 @@ class VirtualPrinter:
         with self._lock:
             events = self._interpreter.feed(data)
             for event in events:
-                if isinstance(event, Reply):
+                if isinstance(event, PrinterReply):
                     reply(event.data)
             self._papers += [Paper(_png(event.picture), event.text, event.errors) for event in events if isinstance(event, Cut)]
             surplus = max(0, len(self._papers) - _MOST_PAPERS)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.sample_skus import SAMPLE, Row, Sku, grow_skus, read_rows
+from demo.sample_skus import SAMPLE, Row, SampleSku, grow_skus, read_rows
 
 Progress = Callable[[int, int], None]
 
@@ -103,7 +103,7 @@ def write_media(out: Path, sku_ids: Mapping[str, int]) -> None:
 
 
 def write_listings(
-    path: Path, skus: Sequence[Sku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None
+    path: Path, skus: Sequence[SampleSku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None
 ) -> None:
     """Write exactly `wanted` listings, French market first, one row at a time."""
     rng = random.Random(seed)  # noqa: S311  # a reproducible sample world, no secrets
@@ -143,12 +143,12 @@ def deal_in(category_id: str, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["deals_in"] is None or category_id in row["deals_in"]]
 
 
-def room_for(skus: Sequence[Sku], trade: Trade) -> int:
+def room_for(skus: Sequence[SampleSku], trade: Trade) -> int:
     """Return how many listings a market can hold: one a seller, SKU and grade."""
     return sum(len(trade.sellers[sku.row["category_id"]]) * len(GRADES) for sku in skus)
 
 
-def make_listings(rng: random.Random, trade: Trade, skus: Sequence[Sku], *, wanted: int) -> Iterator[tuple[object, ...]]:
+def make_listings(rng: random.Random, trade: Trade, skus: Sequence[SampleSku], *, wanted: int) -> Iterator[tuple[object, ...]]:
     """Yield `wanted` listings, SKU by SKU, in the order of `COLUMNS` after `listing_id`."""
     by_interest = sorted(skus, key=lambda sku: interest(sku, trade))
     stocked = by_interest[: max(wanted // LISTINGS_PER_STOCKED_SKU, len(trade.promised), 1)]
@@ -161,12 +161,12 @@ def make_listings(rng: random.Random, trade: Trade, skus: Sequence[Sku], *, want
             yield describe_listing(rng, trade, sku, seller, grade, on_table=turn < promised)
 
 
-def interest(sku: Sku, trade: Trade) -> tuple[bool, bool, int, int, int]:
+def interest(sku: SampleSku, trade: Trade) -> tuple[bool, bool, int, int, int]:
     """Sort key: what stands on tables, then each model's first SKU, popular models before others; variants last."""
     return (sku.row["sku_id"] not in trade.promised, not sku.genuine, sku.turn, -sku.popularity, sku.row["sku_id"])
 
 
-def share_out(skus: Sequence[Sku], trade: Trade, *, wanted: int) -> list[int]:
+def share_out(skus: Sequence[SampleSku], trade: Trade, *, wanted: int) -> list[int]:
     """Return how many listings each SKU gets: four on a corner's table, the rest by popularity, never more than its room.
 
     `wanted` must fit in the room of all SKUs together.
@@ -205,7 +205,7 @@ def pair_sellers(rng: random.Random, sellers: Sequence[Row], share: int) -> Iter
 
 
 def describe_listing(
-    rng: random.Random, trade: Trade, sku: Sku, seller: Row, grade: int, *, on_table: bool
+    rng: random.Random, trade: Trade, sku: SampleSku, seller: Row, grade: int, *, on_table: bool
 ) -> tuple[object, ...]:
     """Return one listing's facts; what a corner shows on its table is always online and in stock."""
     draw = rng.random

@@ -13,7 +13,7 @@ SAMPLE = Path(__file__).with_name("sample")
 
 
 @dataclass(frozen=True, slots=True)
-class Sku:
+class SampleSku:
     """A SKU of the feed, with what its listings are made from."""
 
     row: Row
@@ -25,12 +25,12 @@ class Sku:
     genuine: bool
 
 
-def grow_skus(wanted: int) -> list[Sku]:
+def grow_skus(wanted: int) -> list[SampleSku]:
     """Return every genuine SKU, then as many market-facing variants as bring the list to `wanted`."""
     categories = read_rows("categories")
     colors = json.loads((SAMPLE / "colors.json").read_text("utf-8"))
     axes = json.loads((SAMPLE / "variants.json").read_text("utf-8"))
-    genuine: list[Sku] = []
+    genuine: list[SampleSku] = []
     rounds: list[list[Row]] = []
     for category in categories:
         for model in json.loads((SAMPLE / "models" / f"{category['category_id']}.json").read_text("utf-8")):
@@ -48,7 +48,7 @@ def grow_skus(wanted: int) -> list[Sku]:
     return skus
 
 
-def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> Iterator[Sku]:
+def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> Iterator[SampleSku]:
     """Yield one SKU for each capacity and colour of a model; colours turn fastest, so the first SKUs differ visibly."""
     storages = model.get("storages") or [None]
     for turn, (step, name) in enumerate(product(range(len(storages)), model["colors"])):
@@ -70,7 +70,7 @@ def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> It
             "new_price": model.get("new_price") if step == 0 else None,
             "words": model.get("words", ""),
         }
-        yield Sku(
+        yield SampleSku(
             row=row,
             good_cents=model["good_cents"] + step * model.get("step_cents", 0),
             popularity=model.get("popularity", 3),
@@ -107,7 +107,7 @@ def combine_variants(model: Row, axes: Sequence[Sequence[Row]]) -> Iterator[Row]
             }
 
 
-def vary_sku(sku: Sku, change: Row, *, sku_id: int) -> Sku:
+def vary_sku(sku: SampleSku, change: Row, *, sku_id: int) -> SampleSku:
     """Return a market-facing variant of a genuine SKU: another keyboard, memory, connection or bundle."""
     row = sku.row | {
         "sku_id": sku_id,
@@ -118,7 +118,7 @@ def vary_sku(sku: Sku, change: Row, *, sku_id: int) -> Sku:
         "new_price": None,
         "words": f"{sku.row['words']} {change['words']}".strip(),
     }
-    return Sku(
+    return SampleSku(
         row=row,
         good_cents=sku.good_cents + change["cents"],
         popularity=sku.popularity,

@@ -179,7 +179,7 @@ def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
     return str(known["password"])
 
 
-class Part:
+class DemoProcess:
     """One process of the demo, its log, and the address that answers once it is up. It ends with us, however we end."""
 
     def __init__(self, name: str, arguments: list[str], log: Path, running: ExitStack) -> None:
@@ -226,16 +226,16 @@ def _begin(mask: frozenset[int]) -> None:
     end_with_parent(signal.SIGTERM)
 
 
-def _start_marketplace(demo: Demo, running: ExitStack) -> Part:
+def _start_marketplace(demo: Demo, running: ExitStack) -> DemoProcess:
     arguments = ["marketplace", "serve", "--dir", str(demo.marketplace), "--host", demo.host, "--port", str(demo.port)]
-    part = Part("marketplace", arguments, demo.directory / "marketplace.log", running)
+    part = DemoProcess("marketplace", arguments, demo.directory / "marketplace.log", running)
     part.wait(f"{demo.url}/readyz")
     return part
 
 
-def _start_kiosk(demo: Demo, running: ExitStack) -> Part:
+def _start_kiosk(demo: Demo, running: ExitStack) -> DemoProcess:
     arguments = ["kiosk", "serve", "--dir", str(demo.kiosk), "--port", str(demo.port + 1)]
-    part = Part("kiosk", arguments, demo.directory / "kiosk.log", running)
+    part = DemoProcess("kiosk", arguments, demo.directory / "kiosk.log", running)
     part.wait(f"http://127.0.0.1:{demo.port + 1}/healthz")
     return part
 

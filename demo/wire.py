@@ -55,7 +55,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireAnswer:
     """A status below 400, its header fields by lower-case name, and its body."""
 
     status: int
@@ -74,11 +74,11 @@ class Wire:
         made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = made(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
 
-    def get(self, kind: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, kind: str, path: str, headers: Mapping[str, str] | None = None) -> WireAnswer:
         """Fetch `path`. Raises: Offline, Rejected."""
         return self._ask(kind, "GET", path, None, {"Accept-Encoding": "identity", **(headers or {})})
 
-    def post(self, kind: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def post(self, kind: str, path: str, body: bytes, headers: Mapping[str, str]) -> WireAnswer:
         """Send `body` to `path`. Raises: Offline, Rejected."""
         return self._ask(kind, "POST", path, body, headers)
 
@@ -86,7 +86,7 @@ class Wire:
         """Hang up."""
         self._connection.close()
 
-    def _ask(self, kind: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, kind: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> WireAnswer:
         start = time.perf_counter()
         try:
             response, content = self._exchange(method, path, body, headers)
@@ -103,7 +103,7 @@ class Wire:
             raise Offline(f"{path}: {response.status}", retry_after_s=_whole(fields.get("retry-after", "")))
         if response.status >= 300 and response.status != 304:
             raise Rejected(f"{path}: {response.status}", status=response.status)
-        return Answer(response.status, fields, content)
+        return WireAnswer(response.status, fields, content)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

@@ -54,7 +54,8 @@ class Rounds:
 
     def run(self, client: Client, **options: Any) -> RoundReport:
         """Run one round now. Raises: Busy, NotFound, DatabaseError."""
-        printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
+        known = print_jobs.known_printer(self.ops.read())
+        printer: dict[str, Any] = dict(known) if known else {"state": "none"}
         with self._fetching():
             return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
 
@@ -62,7 +63,8 @@ class Rounds:
         """Send what waits while we fetch, and tell whether anything did. Raises: SyncError, NotFound, DatabaseError."""
         if not self.is_fetching.is_set():
             return False
-        printer = print_jobs.known_printer(self.ops.read()) or {"state": "none"}
+        known = print_jobs.known_printer(self.ops.read())
+        printer: dict[str, Any] = dict(known) if known else {"state": "none"}
         options: dict[str, Any] = {"software": self.version, "printer": printer, "own_faults": own_faults}
         return send_beside(self.directory, self.catalog, self.ops, client, **options)
 

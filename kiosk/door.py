@@ -61,7 +61,7 @@ class KioskServer(Server):
         """Listen. Raises: OSError where the address cannot be had."""
         super().prepare()
         self._connections.close()
-        self._connections = Door(self, self._limits)
+        self._connections = FrontDoor(self, self._limits)
 
     def serve(self) -> None:
         """Answer until `end`; what is being answered then is left to its threads."""
@@ -77,7 +77,7 @@ class KioskServer(Server):
             time.sleep(0.01)
 
 
-class Head(HTTPRequest):
+class RequestHead(HTTPRequest):
     """A request whose address cannot be one, such as `http://[::1`, is malformed: cheroot would call it our own failure."""
 
     def read_request_line(self) -> bool:
@@ -92,9 +92,9 @@ class Head(HTTPRequest):
 class Guest(HTTPConnection):
     """One connection: what has arrived of its next request, since when, and what cheroot reads and writes it through."""
 
-    RequestHandlerClass = Head
+    RequestHandlerClass = RequestHead
 
-    def __init__(self, door: Door, connected: socket.socket) -> None:
+    def __init__(self, door: FrontDoor, connected: socket.socket) -> None:
         self.door = door
         self.received = bytearray()
         self.since = time.monotonic()
@@ -163,7 +163,7 @@ class AnswerWriter:
             self._slow.release()
 
 
-class Door:
+class FrontDoor:
     """Stands where cheroot has its connection manager: `put` and `can_add_keepalive_connection` are what cheroot asks."""
 
     can_add_keepalive_connection = True

@@ -119,7 +119,7 @@ def _outbox() -> dict[str, Any]:
     return {**state, "set_aside": aside} if aside else state
 
 
-def _printers() -> list[dict[str, Any]]:
+def _printers() -> list[print_jobs.KnownPrinter]:
     try:
         known = print_jobs.known_printer(files.ops())
     except (PosError, DatabaseError):

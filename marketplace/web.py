@@ -103,6 +103,12 @@ def set_up(app: Flask) -> None:
         battery=lambda pct, is_new: words(language(), PAGES).battery(pct, is_new),
         option=lambda terms, quantity, currency: words(language(), PAGES).option(terms, quantity, currency),
         for_how_long=lambda spans, currency: words(language(), PAGES).for_how_long(spans, currency),
+        acquisition=lambda way: words(language(), PAGES).acquisition(way),
+        reason=lambda reason, currency: words(language(), PAGES).reason(reason, currency),
+        nearest=lambda plan: words(language(), PAGES).nearest(plan),
+        credit=lambda credit, currency: words(language(), PAGES).credit(credit, currency),
+        leaving=lambda cents, currency: words(language(), PAGES).leaving(cents, currency),
+        refunded=lambda cents, currency: words(language(), PAGES).refunded(cents, currency),
     )
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES, "in_language": _in_language})
     app.before_request(_limit_body)

@@ -61,7 +61,7 @@ class SummaryFacts(TypedDict):
     sha256: str
 
 
-class Color(TypedDict):
+class ColorBody(TypedDict):
     """A device's colour."""
 
     code: NotRequired[str | None]
@@ -78,7 +78,7 @@ class SkuBody(TypedDict):
     model: str
     storage_gb: int | None
     year: int | None
-    color: NotRequired[Color | None]
+    color: NotRequired[ColorBody | None]
 
 
 class PlanBody(TypedDict):

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pos import left_out, offers, prices, skus
+from pos import left_out, offers, prices, spellings
 from pos.db import connect, write
 
 
@@ -196,4 +196,4 @@ def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: 
         pairs = offers.pairs_of(database, listing_ids) | touched.get(FORMER_PAIRS, set())
         offers.refresh(database, pairs=pairs, sku_ids=touched.get("sku", set()))
     if touched is None or touched.keys() & {"sku", "category"}:
-        skus.index_words(database)
+        spellings.index_words(database)

@@ -71,7 +71,7 @@ def vat_note(vat_margin: bool | int) -> Literal["margin", "regular"]:  # noqa: F
 
 
 def co2_avoided(category_body: Mapping[str, Any]) -> Co2 | None:
-    """Return what a device of this category avoids, where the category carries a sourced figure."""
+    """Return what a device of this category avoids, where the category carries a sourced figure (ADEME 2022, domain.md §5)."""
     figure = category_body.get("co2")
     if not figure or not figure["source"]:
         return None

@@ -17,7 +17,7 @@ MOST_CENTS = 999_999_999
 
 
 def places(currency: str) -> int:
-    """Return how many decimals a currency has: 2 where it is none of ours, as a catalogue published before may have."""
+    """Return how many decimals a currency has (ISO 4217): 2 where it is none of ours, as an earlier catalogue may have."""
     return DECIMALS.get(currency, 2)
 
 

@@ -59,7 +59,8 @@ class PlanLine:
 def check_selection(lines: Sequence[PlanLine], plans: Mapping[int, PlanBody]) -> dict[int, Eligibility]:
     """Return the answer for each line with a plan, by line number; `plans` are the bodies of all that may be chosen.
 
-    Devices beside one plan count together: lines take up its limit in their order. Raises: Invalid, when a body lacks a figure.
+    Devices beside one plan count together: lines take up its limit in their order. What a plan asks for is in its body, as its
+    carrier published it (reference/domain.md §3). Raises: Invalid, when a body lacks a figure.
     """
     answers = {}
     for place, line in enumerate(lines):

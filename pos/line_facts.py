@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from pos import clock, offers, plans, skus
 from pos.acquisitions import ACQUISITIONS
+from pos.bodies import SummaryFacts
 from pos.claims import co2_avoided, vat_note
 from pos.credit import CreditFacts
 from pos.errors import NotFound
@@ -67,14 +68,6 @@ class ListingFacts(TypedDict):
     battery_pct: int | None
     new_battery: bool
     co2: Co2Facts | None
-
-
-class SummaryFacts(TypedDict):
-    """The contract summary of a plan: where it is, and the hash of the version meant."""
-
-    url: str
-    version: str
-    sha256: str
 
 
 class PlanFacts(TypedDict):

@@ -22,7 +22,7 @@ LONGEST_FREE_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class PricedWay:
     """One way to get the same things over the same months: with this plan, and what all of it costs."""
 
     plan: Plan
@@ -86,11 +86,11 @@ def sim_only_beside(chosen: Plan, every: Iterable[Plan]) -> Plan | None:
     return max(free, key=lambda plan: (plan.body["data_gb"], -plan.rank), default=None)
 
 
-def ways(line: Line, plan: Plan, every: Iterable[Plan]) -> list[Way]:
+def ways(line: Line, plan: Plan, every: Iterable[Plan]) -> list[PricedWay]:
     """Return a line with its plan and, where there is one, the same device alone with a SIM-only plan beside it."""
-    found = [Way(plan=plan, line=line, totals=line_totals(line))]
+    found = [PricedWay(plan=plan, line=line, totals=line_totals(line))]
     other = sim_only_beside(plan, every)
     if other is not None and other.plan_id != plan.plan_id:
         terms = other.terms
-        found.append(Way(plan=other, line=replace(line, plan=terms.alone()), totals=device_plus_sim_only(line, terms)))
+        found.append(PricedWay(plan=other, line=replace(line, plan=terms.alone()), totals=device_plus_sim_only(line, terms)))
     return found

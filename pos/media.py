@@ -27,7 +27,7 @@ order by part.rank, part.sku_id, media.rank, media.media_id
 """
 
 
-class Wanted(NamedTuple):
+class WantedBlob(NamedTuple):
     """A blob to have here."""
 
     sha256: str
@@ -82,7 +82,7 @@ def known_blobs(database: Database, sha256s: Iterable[str]) -> set[str]:
     }
 
 
-def wanted_of_table(database: Database, sku_ids: Iterable[int]) -> list[Wanted]:
+def wanted_of_table(database: Database, sku_ids: Iterable[int]) -> list[WantedBlob]:
     """Return what pages show of these SKUs, in their order."""
     rows = database.execute(
         """
@@ -95,15 +95,16 @@ def wanted_of_table(database: Database, sku_ids: Iterable[int]) -> list[Wanted]:
     return [*_shown(rows)]
 
 
-def wanted_of_shelf(database: Database) -> Iterator[Wanted]:
+def wanted_of_shelf(database: Database) -> Iterator[WantedBlob]:
     """Yield the categories' drawings, then what pages show of every SKU on offer, in the order customers meet them."""
     for medium in _read(database, "where category_id is not null and kind = 'drawing' order by rank, media_id", []):
-        yield Wanted(medium.sha256, medium.length)
+        yield WantedBlob(medium.sha256, medium.length)
     after = (-1, -1)
     while batch := database.execute(_SHELF, [*after, _BATCH]).fetchall():
         # Whole batches, so that no read stays open on the catalogue while the network is slow.
-        yield from _shown(row[1:] for row in batch if row[2] is not None)
-        after = batch[-1][:2]
+        yield from _shown((sku_id, kind, sha256, length) for _, sku_id, kind, sha256, length in batch if kind is not None)
+        rank, sku_id, *_ = batch[-1]
+        after = (rank, sku_id)
 
 
 def _drawings(database: Database, column: str, keys: Iterable[Any]) -> list[tuple[Any, str]]:
@@ -117,12 +118,12 @@ def _drawings(database: Database, column: str, keys: Iterable[Any]) -> list[tupl
     ).fetchall()
 
 
-def _shown(rows: Iterable[tuple[Any, ...]]) -> Iterator[Wanted]:
+def _shown(rows: Iterable[tuple[Any, ...]]) -> Iterator[WantedBlob]:
     """Yield of each SKU its first medium, and its first drawing, which is what lists show."""
     for _, media in groupby(rows, key=itemgetter(0)):
-        every = [*media]
-        drawing = next((row for row in every if row[1] == "drawing"), None)
-        yield from (Wanted(row[2], row[3]) for row in every if row is every[0] or row is drawing)
+        blobs = [(kind, WantedBlob(sha256, length)) for _, kind, sha256, length in media]
+        drawing = next((place for place, (kind, _) in enumerate(blobs) if kind == "drawing"), None)
+        yield from (blob for place, (_, blob) in enumerate(blobs) if place in (0, drawing))
 
 
 def _read(database: Database, where: str, values: list[Any]) -> list[Medium]:

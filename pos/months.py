@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 @lru_cache(maxsize=4096)
 def spans(lines: tuple[Line, ...]) -> tuple[Span, ...]:
-    """Return the months of these lines together, over the longest horizon among them."""
+    """Return the months of these lines together, in cents, over the longest horizon among them (`pos.totals`)."""
     return runs(schedule(lines, max((line_totals(line).horizon_months for line in lines), default=0))[1:])
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from sqlite_utils import Database
 
-from pos.bodies import read_body
+from pos.bodies import GradeBody, SellerBody, read_body
 from pos.db import Row, remembered
 from pos.errors import ListingGone
 
@@ -51,6 +51,26 @@ SHELF_ROWS = """
 """
 
 
+class Grade(GradeBody):
+    """A class of looks, with its key and its place: 1 is the plainest."""
+
+    grade_id: int
+    rank: int
+
+
+class Seller(SellerBody):
+    """Who sells, with its quality from 0 to 10,000 (`quality_bp`)."""
+
+    quality_bp: int
+
+
+class RunnerUp(TypedDict):
+    """Whose listing comes next, and how much dearer it is."""
+
+    name: str
+    difference_cents: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A listing we propose. Cents are all in the market's currency; `all_in_cents` is price and shipping together."""
@@ -59,7 +79,7 @@ class Offer:
     sku_id: int
     grade_id: int
     seller_id: int
-    seller: dict[str, Any]
+    seller: Seller
     price_cents: int
     shipping_cents: int
     all_in_cents: int
@@ -70,16 +90,15 @@ class Offer:
     new_battery: bool
     prior_cents: int | None
     quantity: int
-    runners_up: tuple[dict[str, Any], ...] = field(default=())
+    runners_up: tuple[RunnerUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One grade of the ladder with its winning offer, and how many other listings stand behind it."""
+    """One grade of the ladder with its winning offer, None where nobody offers it."""
 
-    grade: dict[str, Any]
+    grade: Grade
     offer: Offer | None
-    others: int
 
 
 def quality_bp(metrics: dict[str, int]) -> int:
@@ -97,10 +116,11 @@ def best_first(price: str) -> str:
 
 
 @remembered
-def grades(database: Database) -> list[dict[str, Any]]:
-    """Return the grades, the plainest first, each as its body with `grade_id` and `rank`."""
+def grades(database: Database) -> list[Grade]:
+    """Return the grades, the plainest first."""
     rows = database.execute("select grade_id, rank, body from shown_grade order by rank")
-    return [{**read_body(body), "grade_id": grade_id, "rank": rank} for grade_id, rank, body in rows]
+    bodies: list[tuple[int, int, GradeBody]] = [(grade_id, rank, read_body(text)) for grade_id, rank, text in rows]
+    return [{**body, "grade_id": grade_id, "rank": rank} for grade_id, rank, body in bodies]
 
 
 @remembered
@@ -111,7 +131,7 @@ def ladder(database: Database, sku_id: int) -> list[Rung]:
     for grade in grades(database):
         candidates = [row for row in rows if row["grade_id"] == grade["grade_id"]]
         offer = _offer(candidates[0], candidates[1:3]) if candidates else None
-        rungs.append(Rung(grade=grade, offer=offer, others=max(0, len(candidates) - 1)))
+        rungs.append(Rung(grade=grade, offer=offer))
     return rungs
 
 
@@ -126,7 +146,8 @@ def offer_of_listing(database: Database, listing_id: int) -> Offer:
     known = database.execute(
         "select sku, grade_id from shown_listing join shown_sku using (sku_id) where listing_id = ?", [listing_id]
     ).fetchone()
-    raise ListingGone(listing_id=listing_id, sku=known[0] if known else None, grade_id=known[1] if known else None)
+    sku, grade_id = known or (None, None)
+    raise ListingGone(listing_id=listing_id, sku=sku, grade_id=grade_id)
 
 
 def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: int = 1) -> Offer | None:
@@ -238,12 +259,13 @@ def _rows(database: Database, where: str, values: list[int]) -> list[Row]:
 
 
 def _offer(row: Row, runners_up: list[Row]) -> Offer:
+    seller: SellerBody = read_body(row["seller_body"])
     return Offer(
         listing_id=row["listing_id"],
         sku_id=row["sku_id"],
         grade_id=row["grade_id"],
         seller_id=row["seller_id"],
-        seller={**read_body(row["seller_body"]), "quality_bp": row["quality_bp"]},
+        seller={**seller, "quality_bp": row["quality_bp"]},
         price_cents=row["price_cents"],
         shipping_cents=row["shipping_cents"],
         all_in_cents=row["all_in_cents"],

@@ -31,7 +31,8 @@ def record(database: Database, kind: str, body: dict[str, Any], *, now: datetime
     Raises: Unrecordable when HQ would not take it, so that the caller's other rows are not written either.
     """
     last = database.execute("select seq, sha256 from outbox order by seq desc limit 1").fetchone()
-    seq, prev = (last[0] + 1, last[1]) if last else (1, CHAIN_START)
+    before, prev = last or (0, CHAIN_START)
+    seq = int(before) + 1
     text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     _check_fit(kind, text)
     database.execute(
@@ -60,8 +61,8 @@ def link(seq: int, kind: str, body: str, prev: str) -> str:
 
 def depth(database: Database, *, acked: int) -> tuple[int, str | None]:
     """Return how many events HQ has not acknowledged, and when the oldest of them was recorded."""
-    row = database.execute("select count(*), min(recorded_at) from outbox where seq > ?", [acked]).fetchone()
-    return row[0], row[1]
+    [(waiting, oldest_at)] = database.execute("select count(*), min(recorded_at) from outbox where seq > ?", [acked])
+    return waiting, oldest_at
 
 
 def _check_fit(kind: str, text: str) -> None:

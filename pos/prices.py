@@ -44,11 +44,11 @@ def settle(database: Database, now: datetime, *, is_verified: bool = False) -> s
     at = {"at": clock.to_text(now if since is None or is_ahead else max(now, since))}
     ended = database.execute(f"{HELD} except select * from ({STARTED})", at).fetchall()
     started = database.execute(f"select * from ({STARTED}) except {HELD}", at).fetchall()
-    database.conn.executemany("delete from price_now where listing_id = ?", ((row[0],) for row in ended))
+    database.conn.executemany("delete from price_now where listing_id = ?", [(listing_id,) for listing_id, *_ in ended])
     database.conn.executemany(
         "insert into price_now (listing_id, starts_at, price_cents, prior_cents) values (?, ?, ?, ?)", started
     )
-    return {row[0] for row in (*ended, *started)}
+    return {listing_id for listing_id, *_ in (*ended, *started)}
 
 
 def in_force_since(database: Database) -> datetime | None:

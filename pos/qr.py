@@ -23,7 +23,7 @@ _LEVELS = {"M": constants.ERROR_CORRECT_M, "Q": constants.ERROR_CORRECT_Q}
 
 
 def matrix(url: str, *, error_correction: ErrorCorrection = "Q") -> Matrix:
-    """Return the modules of `url`, row by row, true where dark, without quiet zone."""
+    """Return the modules of `url`, row by row, true where dark, without quiet zone (ISO/IEC 18004, byte then numeric mode)."""
     code = QRCode(error_correction=_LEVELS[error_correction], border=0)
     prefix, digits = re.fullmatch(r"(.*?)([0-9]*)", url, re.DOTALL | re.ASCII).groups()  # type: ignore[union-attr]
     if prefix:

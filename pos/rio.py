@@ -28,7 +28,10 @@ class Rio:
 
 
 def normalize_rio(text: str) -> str:
-    """Return a typed RIO in capitals without spaces, dots or hyphens, its operator in digits where O was typed for 0."""
+    """Return a typed RIO in capitals without spaces, dots or hyphens, its operator in digits where O was typed for 0.
+
+    Source of the form `OO Q RRRRRR CCC`: ARCEP 2009-0239 art. 10.
+    """
     plain = re.sub(r"[\s.\-]", "", text).upper()
     return plain[:2].replace("O", "0") + plain[2:]
 

@@ -244,17 +244,17 @@ def priced_selection(
     )
     wishes = [
         (
-            row[0],
+            line_no,
             Wish(
-                listing_id=row[1],
-                plan_id=row[2],
-                option_ids=tuple(json.loads(row[3])),
-                quantity=row[4],
-                acquisition=row[5],
-                seen_cents=row[6],
+                listing_id=listing_id,
+                plan_id=plan_id,
+                option_ids=tuple(json.loads(options)),
+                quantity=quantity,
+                acquisition=acquisition,
+                seen_cents=seen_cents,
             ),
         )
-        for row in rows
+        for line_no, listing_id, plan_id, options, quantity, acquisition, seen_cents in rows
     ]
     return price(catalog, selection_id, wishes, now=now, zone=zone)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from sqlite_utils import Database
 
-from pos.bodies import read_body
+from pos import spellings
+from pos.bodies import CategoryBody, ColorBody, Names, read_body
 from pos.db import remembered
 from pos.errors import Invalid, NotFound
 
@@ -24,11 +24,7 @@ SORTS = {
     "new": ("shelf.year", True),
 }
 KEYS = {"sku_search": "rowid", "shelf": "sku_id", "offer": "sku_id"}
-MAX_WORDS = 8
-LONGEST_TEXT = 200
-LONGEST_WORD = 40
 MAX_COMPARED = 4
-FORGIVEN_FROM = 5
 MOST_GATHERED = 1500
 """So many SKUs are gathered and sorted in a millisecond; an index of all of them may be read in vain for ten."""
 
@@ -52,11 +48,92 @@ class Query:
     after: str | None = None
 
 
+class Card(TypedDict):
+    """A SKU in a list: `from_cents` all-in at its lowest, `ranks` of the grades it is offered in."""
+
+    sku_id: int
+    sku: str
+    brand: str
+    model: str
+    storage_gb: int | None
+    category_id: str
+    form: str
+    year: int | None
+    color: ColorBody | None
+    specs: Mapping[str, Any]
+    from_cents: int
+    ranks: list[int]
+
+
+class Sibling(TypedDict):
+    """Another capacity or colour of a model, on offer."""
+
+    sku_id: int
+    sku: str
+    storage_gb: int | None
+    color: ColorBody | None
+    from_cents: int
+
+
+class CategoryChoice(TypedDict):
+    """A kind of device to narrow a list to."""
+
+    category_id: str
+    form: str
+    name: Names
+
+
+class BrandChoice(TypedDict):
+    """A brand to narrow a list to."""
+
+    brand: str
+
+
+class StorageChoice(TypedDict):
+    """A capacity to narrow a list to."""
+
+    storage_gb: int
+
+
+class Facets(TypedDict):
+    """What a query can be narrowed to."""
+
+    categories: list[CategoryChoice]
+    brands: list[BrandChoice]
+    storages: list[StorageChoice]
+
+
+class Category(CategoryBody):
+    """A kind of device, with its key."""
+
+    category_id: str
+
+
+class Sku(TypedDict):
+    """Everything known of a SKU. `from_cents` and `grades` (a bit for each rank) are None where nobody offers it."""
+
+    sku_id: int
+    sku: str
+    category_id: str
+    brand: str
+    model: str
+    storage_gb: int | None
+    year: int | None
+    color: ColorBody | None
+    specs: Mapping[str, Any]
+    updates_until: int | None
+    new_price: Mapping[str, Any] | None
+    category: Category
+    form: str
+    from_cents: int | None
+    grades: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A page of cards, the key of the next page, and the words understood instead where a typo was forgiven."""
 
-    cards: list[dict[str, Any]]
+    cards: list[Card]
     after: str | None
     corrected: str | None
 
@@ -66,7 +143,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     """Return a page of SKUs on offer, each at its lowest price, or at the lowest of the grade asked for. Raises: BadQuery."""
     if query.sort not in SORTS:
         raise BadQuery(field="sort")
-    match, corrected = _match(database, query.q)
+    match, corrected = spellings.match(database, query.q)
     is_few = match is None and query.grade_id is not None and _is_few(database, query)
     found, values = _found(query, match, is_few=is_few)
     down = "desc" if SORTS[query.sort][1] else ""
@@ -91,9 +168,9 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
 
 
 @remembered
-def facets(database: Database, category_id: str | None) -> dict[str, list[dict[str, Any]]]:
+def facets(database: Database, category_id: str | None) -> Facets:
     """Return what a query can be narrowed to: `categories`, the chosen one first, and the `brands` and `storages` in it."""
-    categories = [
+    categories: list[CategoryChoice] = [
         {"category_id": each_id, "form": (body := read_body(text))["form"], "name": body["name"]}
         for each_id, text in database.execute("select category_id, body from shown_category order by rank, category_id")
     ]
@@ -110,18 +187,18 @@ def facets(database: Database, category_id: str | None) -> dict[str, list[dict[s
     }
 
 
-def sku(database: Database, code: str) -> dict[str, Any]:
+def sku(database: Database, code: str) -> Sku:
     """Return everything known of a SKU, its `category` included. Raises: NotFound."""
     return _whole(database, "sku.sku = ?", code)
 
 
-def sku_by_id(database: Database, sku_id: int) -> dict[str, Any]:
+def sku_by_id(database: Database, sku_id: int) -> Sku:
     """Return what `sku` returns, by id. Raises: NotFound."""
     return _whole(database, "sku.sku_id = ?", sku_id)
 
 
 @remembered
-def siblings(database: Database, *, category_id: str, brand: str, model: str) -> list[dict[str, Any]]:
+def siblings(database: Database, *, category_id: str, brand: str, model: str) -> list[Sibling]:
     """Return the SKUs of a model on offer (capacity, colour), by capacity."""
     rows = database.execute(
         """
@@ -139,7 +216,7 @@ def siblings(database: Database, *, category_id: str, brand: str, model: str) ->
     ]
 
 
-def compare(database: Database, codes: list[str]) -> list[dict[str, Any]]:
+def compare(database: Database, codes: list[str]) -> list[Sku]:
     """Return up to four SKUs side by side, in the order asked, each with `from_cents`. Raises: NotFound."""
     return [sku(database, code) for code in dict.fromkeys(codes[:MAX_COMPARED])]
 
@@ -148,101 +225,6 @@ def title(item: Mapping[str, Any]) -> str:
     """Return a SKU's name, the brand said once: `Apple iPhone 13`, `Dyson V11`."""
     brand, model = item["brand"], item["model"]
     return str(model) if model.casefold().startswith(brand.casefold()) else f"{brand} {model}"
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text as search sees them: no case, no accents, no punctuation."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return re.findall(r"[a-z0-9]+", plain)
-
-
-def index_words(database: Database) -> None:
-    """Index every SKU's words and the spellings that lead to them; runs inside the caller's transaction."""
-    database.execute("delete from sku_search")
-    names = {
-        category_id: " ".join(json.loads(body)["name"].values())
-        for category_id, body in database.execute("select category_id, body from shown_category")
-    }
-    rows = database.execute("select sku_id, category_id, brand, model, storage_gb, body from shown_sku")
-    database.conn.executemany("insert into sku_search (rowid, words) values (?, ?)", (_words_row(row, names) for row in rows))
-    database.execute("delete from spelling")
-    vocabulary = list(database.execute("select term, doc from sku_word"))
-    database.conn.executemany(
-        "insert into spelling (stem, word, skus) values (?, ?, ?)",
-        ((stem, word, skus) for word, skus in vocabulary for stem in _spellings(word)),
-    )
-
-
-def _words_row(row: tuple[Any, ...], category_names: dict[str, str]) -> tuple[int, str]:
-    sku_id, category_id, brand, model, storage_gb, body = row
-    facts = json.loads(body)
-    color = " ".join((facts.get("color") or {}).get("name", {}).values())
-    text = f"{brand} {model} {_storage_words(storage_gb)} {color} {category_names.get(category_id, '')} {facts.get('words', '')}"
-    return sku_id, " ".join(words_of(text))
-
-
-def _storage_words(storage_gb: int | None) -> str:
-    """Return a capacity as people write it: `128 Go`, `128GB`, and `1 To` for 1,000 or 1,024."""
-    if not storage_gb:
-        return ""
-    words = f"{storage_gb} go gb {storage_gb}go {storage_gb}gb"
-    for unit in (1000, 1024):
-        if storage_gb % unit == 0:
-            words += f" {storage_gb // unit} to tb {storage_gb // unit}to {storage_gb // unit}tb"
-    return words
-
-
-def _match(database: Database, text: str) -> tuple[str | None, str | None]:
-    """Return the full-text expression for `text`, None when nothing is asked, and the words it was corrected to after a typo.
-
-    A text without a single word we know how to read (`*`, another script) is `""`: it matches nothing.
-    """
-    words = [word[:LONGEST_WORD] for word in words_of(text[:LONGEST_TEXT])[:MAX_WORDS]]
-    if not words:
-        return ("" if text.strip() else None), None
-    understood = [_understood(database, word) for word in words]
-    corrected = " ".join(understood) if understood != words else None
-    return " ".join(f'"{word}"*' for word in understood), corrected
-
-
-def _understood(database: Database, word: str) -> str:
-    """Return `word`, or where nothing begins with it the word of five letters or more that is one slip of the finger away.
-
-    Of several, the one that more SKUs carry.
-    """
-    if len(word) < FORGIVEN_FROM - 1:
-        return word
-    begins = "select 1 from spelling where stem >= :word and stem < :word || '{' and word = stem limit 1"
-    if database.execute(begins, {"word": word}).fetchone():
-        return word
-    candidates = database.execute(
-        "select distinct word, skus from spelling where stem in (select value from json_each(?))", [json.dumps([*_stems(word)])]
-    )
-    near = [(-skus, other) for other, skus in candidates if len(other) >= FORGIVEN_FROM and _one_slip_apart(word, other)]
-    return min(near)[1] if near else word
-
-
-def _spellings(word: str) -> set[str]:
-    """Return what leads to an indexed word: itself and, where a slip is forgiven, each form of it with one letter left out."""
-    return set(_stems(word)) if len(word) >= FORGIVEN_FROM else {word}
-
-
-def _stems(word: str) -> Iterator[str]:
-    """Yield the word and each form of it with one letter left out: two words one slip apart share one of these."""
-    yield word
-    for place in range(len(word)):
-        yield word[:place] + word[place + 1 :]
-
-
-def _one_slip_apart(left: str, right: str) -> bool:
-    """Tell whether one letter added, dropped, replaced or swapped with its neighbour turns `left` into `right`."""
-    if len(left) > len(right):
-        left, right = right, left
-    start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), len(left))
-    if len(left) < len(right):
-        return left[start:] == right[start + 1 :]
-    swapped = right[start + 1 : start + 2] + right[start : start + 1] + right[start + 2 :]
-    return left[start + 1 :] == right[start + 1 :] or left[start:] == swapped
 
 
 def _is_few(database: Database, query: Query) -> bool:
@@ -321,7 +303,7 @@ def _after(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _card(row: tuple[Any, ...]) -> dict[str, Any]:
+def _card(row: tuple[Any, ...]) -> Card:
     sku_id, code, brand, model, storage_gb, category_id, year, color, specs, from_cents, grade_bits, form, _ = row
     return {
         "sku_id": sku_id,
@@ -340,7 +322,7 @@ def _card(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 @remembered
-def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
+def _whole(database: Database, where: str, value: object) -> Sku:
     row = database.execute(
         f"""
         select sku.sku_id, sku.sku, sku.category_id, sku.brand, sku.model, sku.storage_gb, sku.year, sku.body,
@@ -354,9 +336,22 @@ def _whole(database: Database, where: str, value: object) -> dict[str, Any]:
     ).fetchone()
     if row is None:
         raise NotFound(sku=str(value))
-    names = ("sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year")
-    category = {**read_body(row[8]), "category_id": row[2]}
-    facts = json.loads(row[7])
-    on_offer = {"category": category, "form": category["form"], "from_cents": row[9], "grades": row[10]}
-    absent: dict[str, Any] = {"color": None, "specs": {}, "updates_until": None, "new_price": None}
-    return {**absent, **facts, **dict(zip(names, row, strict=False)), **on_offer}
+    sku_id, code, category_id, brand, model, storage_gb, year, body, category_body, from_cents, grades = row
+    kind: CategoryBody = read_body(category_body)
+    category: Category = {**kind, "category_id": category_id}
+    item = {
+        **{"color": None, "specs": {}, "updates_until": None, "new_price": None},
+        **json.loads(body),
+        "sku_id": sku_id,
+        "sku": code,
+        "category_id": category_id,
+        "brand": brand,
+        "model": model,
+        "storage_gb": storage_gb,
+        "year": year,
+        "category": category,
+        "form": category["form"],
+        "from_cents": from_cents,
+        "grades": grades,
+    }
+    return cast(Sku, item)

@@ -140,11 +140,10 @@ def _issue(
     priced = priced_selection(ops.execute, catalog, selection_id, now=now, zone=zone_of(ops))
     _check_seen(priced, seen)
     fingerprint = _fingerprint(ops, priced)
-    known = ops.execute(
+    for (number,) in ops.execute(
         "select number from slip where selection_id = ? and fingerprint = ?", [selection_id, fingerprint]
-    ).fetchone()
-    if known:
-        return slip(ops, known[0])
+    ).fetchall():
+        return slip(ops, number)
     if most_a_minute is not None:
         _check_pace(ops, most_a_minute, now=now)
     corner = corner_of(ops)
@@ -213,9 +212,10 @@ def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: da
         raise SlipAlreadyVoided(number=number, **dict(zip(names, void, strict=True)))
     if reason not in REASONS:
         raise Invalid("not a reason to void", field="reason")
+    key_id, counter = found
     row = {"number": number, "clerk_id": clerk_id, "reason": reason, "voided_at": clock.to_text(now)}
     ops.table("slip_void").insert(row)
-    outbox.record(ops, "slip_voided", {**row, "key_id": found[0], "counter": found[1]}, now=now)
+    outbox.record(ops, "slip_voided", {**row, "key_id": key_id, "counter": counter}, now=now)
 
 
 def _one(found: list[Slip], number: str) -> Slip:
@@ -276,7 +276,8 @@ def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     last = ops.execute("select counter, issued_at from slip where key_id = ? order by counter desc limit 1", [key_id]).fetchone()
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
-    return last[0] or 0, last[1]
+    counter, issued_at = last
+    return counter or 0, issued_at
 
 
 def _token(facts: SlipFacts, device: Device, counter: int, issued: datetime, *, clock_quality: int) -> Token:
@@ -323,17 +324,30 @@ def _slips(ops: Database, where: str, values: Sequence[str]) -> list[Slip]:
         """,
         list(values),
     )
-    return [
-        Slip(
-            key_id=row[0],
-            counter=row[1],
-            number=row[2],
-            selection_id=row[3],
-            token=row[4],
-            facts=json.loads(row[5]),
-            issued_at=row[6],
-            valid_until=row[7],
-            void={"clerk_id": row[8], "reason": row[9], "voided_at": row[10]} if row[8] else None,
-        )
-        for row in rows
-    ]
+    return [_slip(*row) for row in rows]
+
+
+def _slip(
+    key_id: str,
+    counter: int,
+    number: str,
+    selection_id: str,
+    token: bytes,
+    facts: str,
+    issued_at: str,
+    valid_until: str,
+    clerk_id: str | None,
+    reason: str,
+    voided_at: str,
+) -> Slip:
+    return Slip(
+        key_id=key_id,
+        counter=counter,
+        number=number,
+        selection_id=selection_id,
+        token=token,
+        facts=json.loads(facts),
+        issued_at=issued_at,
+        valid_until=valid_until,
+        void={"clerk_id": clerk_id, "reason": reason, "voided_at": voided_at} if clerk_id else None,
+    )

@@ -34,10 +34,11 @@ class Throttle:
     def wait(self, execute: Execute, name: str, *, now: datetime) -> timedelta:
         """Return how long every further try is refused."""
         found = execute(f"select failures, last_at from {self.table} where {self.key} = :name", {"name": name}).fetchone()
-        if found is None or found[0] < self.free_tries:
+        failures, last_at = found or (0, "")
+        if failures < self.free_tries:
             return NO_WAIT
-        wait = min(self.longest_wait, self.first_wait * (1 << min(found[0] - self.free_tries, 10)))
-        elapsed = now - clock.from_text(found[1])
+        wait = min(self.longest_wait, self.first_wait * (1 << min(failures - self.free_tries, 10)))
+        elapsed = now - clock.from_text(last_at)
         # A failure that lies ahead was noted by a clock since set back: it must not lock anybody out until then.
         return max(NO_WAIT, wait - elapsed) if elapsed >= NO_WAIT else NO_WAIT
 

@@ -83,12 +83,12 @@ class Token:
 
 
 def key_id(public_key: bytes) -> bytes:
-    """Return the 4-byte id of a raw 32-byte Ed25519 public key."""
+    """Return the 4-byte id of a raw 32-byte Ed25519 public key: the first bytes of its SHA-256 (docs/protocol.md)."""
     return hashlib.sha256(public_key).digest()[:4]
 
 
 def encode(token: Token, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the signed token.
+    """Return the signed token: `docs/protocol.md` has it byte by byte, signed as RFC 8032 has Ed25519 over `DOMAIN` and the body.
 
     Raises: MangledToken when a field is out of range, TooManyLines when its address would be longer than readers accept.
     """
@@ -99,7 +99,7 @@ def encode(token: Token, private_key: Ed25519PrivateKey) -> bytes:
 
 
 def verify(data: bytes, public_key: bytes) -> bool:
-    """Tell whether `data` was signed by the holder of the raw `public_key`."""
+    """Tell whether `data` was signed by the holder of the raw 32-byte `public_key` (RFC 8032)."""
     body, signature = data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:]
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, DOMAIN + body)
@@ -123,7 +123,7 @@ def decode(data: bytes) -> Token:
 
 
 def to_digits(data: bytes) -> str:
-    """Return the token as one decimal number, the form it has in a slip's URL."""
+    """Return the token as one decimal number, the form it has in a slip's URL (reference/printing.md §2.2)."""
     return str(int.from_bytes(data, "big"))
 
 

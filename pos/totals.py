@@ -198,14 +198,14 @@ class Totals(Figures):
 
 
 def device_price_cents(line: Line) -> int:
-    """Return the price of one unit of the device after the plan's discount, 0 without a device."""
+    """Return the price of one unit of the device after the plan's discount, in cents, 0 without a device."""
     if line.device_cents is None:
         return 0
     return line.device_cents - (line.plan.discount_on(line.device_cents) if line.plan else 0)
 
 
 def line_totals(line: Line) -> Totals:
-    """Return what one line costs, all its units together."""
+    """Return what one line costs, all its units together. Source: reference/domain.md §3, with its test vectors."""
     return _totals_over(line, _horizon(line))
 
 

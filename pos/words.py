@@ -1,18 +1,21 @@
-"""How a fact of a selection is said, once for screen, paper and marketplace: same facts, same figures, in every language.
+"""How a fact of a line or a selection is said, once for screen, paper and marketplace, in every language.
 
 French stands here; other languages in `<pages>/words/<language>.po`. Nothing is priced here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from babel.support import NullTranslations
 
-from pos.languages import money, translations
+from pos.credit import CreditFacts
+from pos.eligibility import Reason
+from pos.languages import money, short_money, text_of, translations
+from pos.line_facts import LineFacts
 from pos.months import Span
 
 
@@ -22,6 +25,83 @@ class Words:
 
     language: str
     sentences: NullTranslations
+    money: Callable[[int, str, str], str] = money
+    """How an amount is written: cents, currency, language; paper lacks the signs of some currencies."""
+
+    def names(self, line: LineFacts) -> list[str]:
+        """Return what is in a line: its device, its plan, its options; the first of them names it, the others go with it."""
+        device = [line["listing"]["title"]] if line["listing"] else []
+        others = [*([line["plan"]] if line["plan"] else []), *line["options"]]
+        return [*device, *(text_of(other["name"], self.language) for other in others)]
+
+    def acquisition(self, way: str | None) -> str:
+        """Say how the number of a plan comes, as whoever chose it says it; what nobody said is to be asked."""
+        _ = self.sentences.gettext
+        known = {"new": _("Nouveau numéro"), "port": _("Je garde mon numéro"), "renewal": _("Déjà client")}
+        return known.get(way or "", _("numéro à préciser"))
+
+    def reason(self, reason: Reason, currency: str) -> str:
+        """Say why a plan is not open to a situation, or what it does not bring there."""
+        _, data = self.sentences.gettext, reason.data
+        match reason.code:
+            case "no_device_discount":
+                return _("Pas de remise sur l’appareil avec ce forfait.")
+            case "device_below_minimum":
+                least = short_money(data["min_device_cents"], currency, self.language)
+                return _("Ce forfait demande un appareil à partir de %(least)s.") % {"least": least}
+            case "acquisition_not_offered":
+                return _("Ce forfait n’est pas proposé dans votre situation.")
+            case _other:
+                most = {"most": data["max_devices"]}
+                return _("Appareils avec ce forfait, toute la sélection comprise : %(most)s au plus.") % most
+
+    def nearest(self, plan: Mapping[str, str]) -> str:
+        """Name the nearest plan that would do, by its name in each language."""
+        return self.sentences.gettext("Le plus proche qui convient : %(plan)s.") % {"plan": text_of(plan, self.language)}
+
+    def credit(self, credit: CreditFacts, currency: str) -> str:
+        """Say the figures of one unit's credit: what L312-6 wants said beside every instalment."""
+        part, last = credit["instalment_cents"], credit["last_instalment_cents"]
+        sentence = self.sentences.ngettext(
+            "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualité de %(part)s et une dernière de %(last)s. "
+            "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+            "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualités de %(part)s et une dernière de %(last)s. "
+            "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+            credit["months"] - 1,
+        )
+        if part == last:
+            sentence = self.sentences.ngettext(
+                "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualité de %(part)s. "
+                "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+                "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualités de %(part)s. "
+                "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+                credit["months"],
+            )
+        amounts = {
+            "cash": credit["cash_price_cents"],
+            "deposit": credit["deposit_cents"],
+            "part": part,
+            "last": last,
+            "credit": credit["credit_cents"],
+            "due": credit["total_due_cents"],
+        }
+        written = {name: self.money(cents, currency, self.language) for name, cents in amounts.items()}
+        return sentence % {**written, "n": credit["months"] - (part != last)}
+
+    def levy(self, cents: int, currency: str) -> str:
+        """Say how much of a price is the private copy levy (L311-1 CPI)."""
+        amount = {"amount": self.money(cents, currency, self.language)}
+        return self.sentences.gettext("Dont rémunération pour copie privée : %(amount)s.") % amount
+
+    def leaving(self, cents: int, currency: str) -> str:
+        """Say what leaving a plan after a year would cost (L224-28)."""
+        amount = {"amount": self.money(cents, currency, self.language)}
+        return self.sentences.gettext("partir après 12 mois coûterait %(amount)s") % amount
+
+    def refunded(self, total_cents: int, currency: str) -> str:
+        """Say what the total is once the refund that must be asked for has come."""
+        total = {"total": self.money(total_cents, currency, self.language)}
+        return self.sentences.gettext("Après remboursement sur demande : %(total)s") % total
 
     def each_month(self, spans: Sequence[Span], currency: str) -> str:
         """Say what is due month by month: `14,99 € pendant 12 mois, puis 24,99 € pendant 12 mois`; nothing where nothing is."""
@@ -32,7 +112,7 @@ class Words:
         first = self.sentences.ngettext("%(amount)s pendant %(n)s mois", "%(amount)s pendant %(n)s mois", months)
         if not later:
             first = self.sentences.ngettext("%(amount)s, un seul mois", "%(amount)s chaque mois, pendant %(n)s mois", months)
-        return first % {"amount": money(cents, currency, self.language), "n": months} + self._later(later, currency)
+        return first % {"amount": self.money(cents, currency, self.language), "n": months} + self._later(later, currency)
 
     def for_how_long(self, spans: Sequence[Span], currency: str) -> str:
         """Say how long the first month's amount lasts and what follows; nothing where it never changes."""
@@ -46,8 +126,8 @@ class Words:
         """Say what an option costs for so many units; what costs nothing is included."""
         _ = self.sentences.gettext
         once, monthly = terms["one_off_cents"] * quantity, terms["monthly_cents"] * quantity
-        amounts = [money(once, currency, self.language)] if once else []
-        amounts += [_("%(amount)s par mois") % {"amount": money(monthly, currency, self.language)}] if monthly else []
+        amounts = [self.money(once, currency, self.language)] if once else []
+        amounts += [_("%(amount)s par mois") % {"amount": self.money(monthly, currency, self.language)}] if monthly else []
         return " + ".join(amounts) or _("inclus")
 
     def battery(self, pct: int | None, is_new: int) -> str:
@@ -59,7 +139,7 @@ class Words:
     def _later(self, spans: Sequence[Span], currency: str) -> str:
         then = (
             self.sentences.ngettext(", puis %(amount)s pendant %(n)s mois", ", puis %(amount)s pendant %(n)s mois", months)
-            % {"amount": money(cents, currency, self.language), "n": months}
+            % {"amount": self.money(cents, currency, self.language), "n": months}
             for months, cents in spans
         )
         return "".join(then)

@@ -23,10 +23,10 @@ MOST_PRICE = 20
 class Narrowing:
     """What a list can be narrowed by."""
 
-    categories: list[dict[str, Any]]
-    brands: list[dict[str, Any]]
-    storages: list[dict[str, Any]]
-    grades: list[dict[str, Any]]
+    categories: list[skus.CategoryChoice]
+    brands: list[skus.BrandChoice]
+    storages: list[skus.StorageChoice]
+    grades: list[offers.Grade]
 
 
 @routes.get("/browse")

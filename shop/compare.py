@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from pos import skus
+from pos.skus import Sku
 from shop import door, web
 from shop.specs import LABELS, facts_of, label, spec_value
 
@@ -22,7 +23,7 @@ def compare() -> Response:
     return web.page("shop/compare.html", items=items, rows=_rows(items))
 
 
-def _rows(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _rows(items: list[Sku]) -> list[dict[str, Any]]:
     """Return one row for each specification somebody knows; rows whose values differ come first."""
     facts = [facts_of(item) for item in items]
     keys = dict.fromkeys(key for item in items for key in item["category"].get("compare") or LABELS if key in LABELS)

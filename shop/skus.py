@@ -16,16 +16,17 @@ from sqlite_utils import Database
 
 from pos import claims, offers, plans, skus, totals
 from pos.acquisitions import ACQUISITIONS, read_acquisition
-from pos.bodies import Acquisition
-from pos.credit import CreditNotice
+from pos.bodies import Acquisition, ColorBody
+from pos.credit import CreditFacts
 from pos.eligibility import Eligibility
 from pos.laws import GuaranteeLaw, Laws, WithdrawalLaw, laws_on
 from pos.levies import copy_levy_cents
-from pos.line_rules import Way, credit_of, exit_after_a_year, exits, ways
+from pos.line_rules import PricedWay, credit_of, exit_after_a_year, exits, ways
 from pos.media import Medium
 from pos.months import Span, spans
 from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
+from pos.skus import Sibling, Sku
 from pos.totals import Line, PlanTerms, Totals
 from shop import door, media, web
 from shop.specs import spec_rows
@@ -104,7 +105,7 @@ class About:
 
     medium: Medium | None
     specs: list[tuple[str, str]]
-    siblings: list[dict[str, Any]]
+    siblings: list[Sibling]
     co2: claims.Co2 | None
     new_price: claims.NewPrice | None
 
@@ -126,7 +127,7 @@ class Bundle:
     options: Sequence[OptionChoice] = ()
     bars: Sequence[Bar] = ()
     exits: Sequence[tuple[int, int]] = ()
-    credit: CreditNotice | None = None
+    credit: CreditFacts | None = None
     reduction: claims.Reduction | None = None
     levy_cents: int | None = None
     guarantee: GuaranteeLaw | None = None
@@ -165,17 +166,21 @@ def bundle(code: str) -> Response:
     return response
 
 
-def _near(item: dict[str, Any], family: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _near(item: Sku, family: list[Sibling]) -> list[Sibling]:
     """Return this SKU, the other colours of its capacity and the other capacities of its colour."""
-    color = (item["color"] or {}).get("code")
+    color = _color_code(item["color"])
     return [
         each
         for each in family
-        if each["storage_gb"] == item["storage_gb"] or (each["color"] or {}).get("code") == color or each["sku"] == item["sku"]
+        if each["storage_gb"] == item["storage_gb"] or _color_code(each["color"]) == color or each["sku"] == item["sku"]
     ][:MOST_SIBLINGS]
 
 
-def _bundle(catalog: Database, item: dict[str, Any]) -> Bundle:
+def _color_code(color: ColorBody | None) -> str | None:
+    return color.get("code") if color else None
+
+
+def _bundle(catalog: Database, item: Sku) -> Bundle:
     rungs = offers.ladder(catalog, item["sku_id"])
     wanted, chosen = _wanted(rungs)
     if chosen is None or chosen.offer is None:
@@ -209,7 +214,7 @@ def _bundle(catalog: Database, item: dict[str, Any]) -> Bundle:
         options=[_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
         bars=_bars(line, plan, every) if plan else [],
         exits=exits(line, laws),
-        credit=credit_of(line, laws),
+        credit=credit.to_facts() if (credit := credit_of(line, laws)) else None,
         reduction=claims.reduction(offer.price_cents, offer.prior_cents),
         levy_cents=copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=laws.get("copy_levy")),
         guarantee=laws.get("legal_guarantee"),
@@ -236,7 +241,7 @@ def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:
     return wanted, chosen
 
 
-def _plans_here(every: list[Plan], item: dict[str, Any]) -> list[Plan]:
+def _plans_here(every: list[Plan], item: Sku) -> list[Plan]:
     """Return the plans of this corner's partner, where the device can use one."""
     specs = item.get("specs") or {}
     if item["form"] not in CONNECTED_FORMS and not specs.get("sim") and not specs.get("network"):
@@ -303,7 +308,7 @@ def _bars(line: Line, plan: Plan, every: list[Plan]) -> list[Bar]:
     return [_bar(way, most) for way in found]
 
 
-def _bar(way: Way, most: int) -> Bar:
+def _bar(way: PricedWay, most: int) -> Bar:
     parts = totals.parts(way.line, way.totals)
     device, plan, options = (part * 100 // most if most else 0 for part in parts)
     return Bar(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from demo.simulator import trials, upkeep
 from demo.simulator.business import change, reprice
 from demo.simulator.disk import Crash
-from demo.simulator.kiosk import DEAD, Kiosk
+from demo.simulator.kiosk import DEAD, SimulatedKiosk
 from demo.simulator.network import KINDS, Weather
 from demo.simulator.restores import edit_row, restore_hq, restore_records, spoil_catalog
 
@@ -77,7 +77,7 @@ def night(world: World) -> None:
     read_through(world, _kiosk(world))
 
 
-def read_through(world: World, kiosk: Kiosk) -> bool:
+def read_through(world: World, kiosk: SimulatedKiosk) -> bool:
     """Let a kiosk read its catalogue through; return whether something was wrong, which only rot and hands can do."""
     wrong = world.at_kiosk(kiosk, "rescan", kiosk.rescan)
     if wrong:
@@ -92,7 +92,7 @@ def weather(world: World) -> None:
     set_weather(world, _kiosk(world))
 
 
-def set_weather(world: World, kiosk: Kiosk) -> None:
+def set_weather(world: World, kiosk: SimulatedKiosk) -> None:
     """Draw how a link is from now on."""
     kinds = KINDS if world.random.random() < 0.5 else tuple(world.random.sample(KINDS, 2))
     kiosk.link.weather = Weather(world.random.choice((0.0, 0.1, 0.3, 0.3, 1.0)), kinds)
@@ -274,7 +274,7 @@ def draw(world: World, table: tuple[tuple[int, Action], ...]) -> Action:
     return action
 
 
-def _kiosk(world: World) -> Kiosk:
+def _kiosk(world: World) -> SimulatedKiosk:
     return world.random.choice(world.kiosks)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.simulator.business import MARKET
-from demo.simulator.kiosk import Kiosk, Position
+from demo.simulator.kiosk import Position, SimulatedKiosk
 from marketplace.publishing.publications import current_rows
 from pos import outbox
 from pos.catalog import CHANNELS, TABLES
@@ -22,13 +22,13 @@ from sync.hq.log import OWN_TRACK, held_rows
 from sync.messages import corner_sha256
 
 if TYPE_CHECKING:
-    from demo.simulator.world import Paper, World
+    from demo.simulator.world import HeldSlip, World
 
 
 Key = tuple[str, int]
 
 
-def after_step(world: World, kiosk: Kiosk) -> None:
+def after_step(world: World, kiosk: SimulatedKiosk) -> None:
     """A kiosk that once had a catalogue can read it, and stands no lower than before.
 
     Raises: Violation.
@@ -49,7 +49,7 @@ def after_step(world: World, kiosk: Kiosk) -> None:
     world.ledger.seen.setdefault(kiosk.name, []).append(position)
 
 
-def after_restart(world: World, kiosk: Kiosk) -> None:
+def after_restart(world: World, kiosk: SimulatedKiosk) -> None:
     """Whatever the crash: every slip handed over is on record, and the catalogue is one the kiosk held before.
 
     Raises: Violation.
@@ -167,7 +167,7 @@ def _replica_problems(world: World, path: Path, held_by: str | None) -> Iterator
         replica.close()
 
 
-def _catalog_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
+def _catalog_problems(world: World, kiosk: SimulatedKiosk) -> Iterator[str]:
     """A kiosk stands where the track of its ring and share stands."""
     track = world.hq.heads()[world.hq.ring(kiosk.name)].track_for(kiosk.name)
     database = kiosk.catalog.read()
@@ -181,7 +181,7 @@ def _catalog_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
         yield f"{kiosk.name}: catalog.db is damaged"
 
 
-def _stream_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
+def _stream_problems(world: World, kiosk: SimulatedKiosk) -> Iterator[str]:
     """The chain is whole, HQ holds exactly it, and nothing of it waits."""
     columns = "seq, kind, body, sha256, prev"
     events = kiosk.ops.read().execute(f"select {columns} from outbox order by seq").fetchall()
@@ -203,7 +203,7 @@ def _stream_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
         yield f"{kiosk.name} has not heard of its new corner document"
 
 
-def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
+def _slip_problems(world: World, kiosk: SimulatedKiosk) -> Iterator[str]:
     """Every slip is at HQ once: those of the present records as slips, those lost with older records at least as addresses."""
     at_hq = {
         (each["key_id"], each["counter"]): each for each in world.hq.rows("select * from slip where corner_id = :c", c=kiosk.name)
@@ -236,7 +236,7 @@ def _slip_problems(world: World, kiosk: Kiosk) -> Iterator[str]:
 
 
 def _paper_problems(
-    world: World, kiosk: Kiosk, papers: list[Paper], known: Mapping[Key, Slip], withdrawn: Set[Key]
+    world: World, kiosk: SimulatedKiosk, papers: list[HeldSlip], known: Mapping[Key, Slip], withdrawn: Set[Key]
 ) -> Iterator[str]:
     """What customers hold is on record and opens; a slip of a withdrawn key does not, unless it was ordered before."""
     for paper in papers:
@@ -246,18 +246,18 @@ def _paper_problems(
             yield f"{kiosk.name}: the address of slip {paper.slip.number} does not open"
 
 
-def _is_reckonable(world: World, kiosk: Kiosk, slip: Slip) -> bool:
+def _is_reckonable(world: World, kiosk: SimulatedKiosk, slip: Slip) -> bool:
     """Tell whether HQ can know the prices of a slip's moment: its history is whole, and the kiosk knew the time."""
     is_known = not world.ledger.has_hq_forgotten and kiosk.name not in world.ledger.edited
     return is_known and (slip.key_id, slip.counter) in world.ledger.dated
 
 
-def _is_of_lost_records(world: World, kiosk: Kiosk, key: tuple[str, int]) -> bool:
+def _is_of_lost_records(world: World, kiosk: SimulatedKiosk, key: tuple[str, int]) -> bool:
     """Tell whether a slip may have been made by a process that ended before it handed it over, on records since replaced."""
     return (kiosk.name, *key) in world.ledger.unheld
 
 
-def _reasons(world: World, kiosk: Kiosk) -> Any:
+def _reasons(world: World, kiosk: SimulatedKiosk) -> Any:
     found = world.hq.rows("select seq, kind, reason from inbox where corner_id = :c and state = 'dead'", c=kiosk.name)
     return [tuple(each.values()) for each in found]
 

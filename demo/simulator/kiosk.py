@@ -42,7 +42,7 @@ class Position:
     channels: dict[str, tuple[str, int, str]]
 
 
-class Kiosk:
+class SimulatedKiosk:
     """One device. `offset` is how wrong its clock is; `rotten` is the inode of a catalogue in which bytes were spoilt."""
 
     def __init__(self, machine: Machine, link: Link) -> None:

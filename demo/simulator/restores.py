@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from demo.simulator.disk import Files
-from demo.simulator.kiosk import Kiosk
+from demo.simulator.kiosk import SimulatedKiosk
 from pos.db import connect, write
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def restore_hq(world: World, backup: Backup, how: str) -> None:
     world.ledger.has_hq_branched |= how == "everything"
 
 
-def restore_records(world: World, kiosk: Kiosk, name: str) -> None:
+def restore_records(world: World, kiosk: SimulatedKiosk, name: str) -> None:
     """Put a copy of a kiosk's records in their place; what they held since is lost, whoever holds it on paper."""
     before = {(key, slip.digits) for key, slip in kiosk.slips().items()}
     copy = kiosk.machine.files()
@@ -43,7 +43,7 @@ def restore_records(world: World, kiosk: Kiosk, name: str) -> None:
             paper.is_lost = True
 
 
-def spoil_catalog(world: World, kiosk: Kiosk, *, is_deleted: bool) -> None:
+def spoil_catalog(world: World, kiosk: SimulatedKiosk, *, is_deleted: bool) -> None:
     """Delete a kiosk's catalogue while nothing runs, or let some of its bytes rot."""
     files = kiosk.machine.files()
     if "catalog.db" not in files:
@@ -62,7 +62,7 @@ def spoil_catalog(world: World, kiosk: Kiosk, *, is_deleted: bool) -> None:
     world.say(f"{kiosk.name} catalogue {'is deleted' if is_deleted else 'rots'}")
 
 
-def edit_row(world: World, kiosk: Kiosk) -> int | None:
+def edit_row(world: World, kiosk: SimulatedKiosk) -> int | None:
     """Change a price in a kiosk's catalogue behind its back, as rot or a helpful hand may, and return the listing."""
     if "catalog.db" not in kiosk.machine.files() or kiosk.is_rotten():
         return None

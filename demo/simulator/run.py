@@ -15,7 +15,7 @@ from random import Random
 
 from demo.simulator import faults, invariants, upkeep
 from demo.simulator.disk import clear
-from demo.simulator.kiosk import Kiosk
+from demo.simulator.kiosk import SimulatedKiosk
 from demo.simulator.network import Weather
 from demo.simulator.stand_ins import standing_in
 from demo.simulator.template import scratch, template
@@ -32,7 +32,7 @@ PASSES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class History:
     """How a seed went: its history, the history's hash, and what was violated, if anything."""
 
     seed: int
@@ -41,7 +41,7 @@ class Outcome:
     violation: str | None
 
 
-def run_seed(seed: int, *, steps: int = STEPS) -> Outcome:
+def run_seed(seed: int, *, steps: int = STEPS) -> History:
     """Run one seed from the template to rest."""
     made = template()
     root = scratch()
@@ -67,10 +67,10 @@ def run_seed(seed: int, *, steps: int = STEPS) -> Outcome:
                 world.close()
     finally:
         clear(root)
-    return Outcome(seed, world.hash(), tuple(world.trace), violation)
+    return History(seed, world.hash(), tuple(world.trace), violation)
 
 
-def run_seeds(seeds: Iterable[int], *, steps: int = STEPS, jobs: int = 1) -> Iterator[Outcome]:
+def run_seeds(seeds: Iterable[int], *, steps: int = STEPS, jobs: int = 1) -> Iterator[History]:
     """Run many seeds, in `jobs` processes, and yield their outcomes in order."""
     if jobs == 1:
         yield from (run_seed(seed, steps=steps) for seed in seeds)
@@ -162,7 +162,7 @@ def _look_around(world: World) -> None:
         _look(world, kiosk)
 
 
-def _look(world: World, kiosk: Kiosk) -> None:
+def _look(world: World, kiosk: SimulatedKiosk) -> None:
     invariants.after_step(world, kiosk)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from demo.sample import write_feed
 from demo.simulator.disk import Files, Machine, clear, copy_files
 from demo.simulator.hq import URL, Hq
-from demo.simulator.kiosk import Kiosk
+from demo.simulator.kiosk import SimulatedKiosk
 from demo.simulator.network import Link
 from demo.simulator.stand_ins import standing_in
 from marketplace.feeds.imports import import_feed
@@ -81,7 +81,7 @@ def _make(root: Path) -> Template:
 def _enrolled(machine: Machine, hq: Hq, *, has_catalog: bool) -> Files:
     machine.directory.mkdir(parents=True)
     link = Link(Random(0), hq.answer, meanwhile=lambda: None, pass_time=lambda _: None, later=[])
-    kiosk = Kiosk(machine, link)
+    kiosk = SimulatedKiosk(machine, link)
     kiosk.open()
     kiosk.enrol(hq.start_enrolment(machine.name))
     if has_catalog:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError as CentralOperationalError
 from demo.simulator import invariants
 from demo.simulator.disk import Crash, Files, Machine
 from demo.simulator.hq import Hq
-from demo.simulator.kiosk import DEAD, Kiosk, Position
+from demo.simulator.kiosk import DEAD, Position, SimulatedKiosk
 from demo.simulator.network import Answer, Link
 from demo.simulator.template import START, Template
 from pos import clock
@@ -45,7 +45,7 @@ class Violation(BaseException):
 
 
 @dataclass(slots=True)
-class Paper:
+class HeldSlip:
     """A slip in a customer's hands. `is_lost`: the records it stood in were replaced by an older copy."""
 
     corner_id: str
@@ -70,7 +70,7 @@ class Backup:
 class Ledger:
     """What happened for good, whatever machines remember of it."""
 
-    papers: list[Paper] = field(default_factory=list)
+    papers: list[HeldSlip] = field(default_factory=list)
     dated: set[tuple[str, int]] = field(default_factory=set)
     weeks: int = 0
     claims: list[tuple[tuple[str, int], str]] = field(default_factory=list)
@@ -105,7 +105,7 @@ class World:
             kiosk.machine.start(template.kiosks[kiosk.name])
         self.backups = [Backup(template.hq, 0)]
 
-    def _kiosk(self, name: str, root: Path) -> Kiosk:
+    def _kiosk(self, name: str, root: Path) -> SimulatedKiosk:
         machine = Machine(name, root / name, Random(self.random.getrandbits(64)))
         link = Link(
             self.random,
@@ -114,7 +114,7 @@ class World:
             pass_time=self.pass_time,
             later=self.later,
         )
-        kiosk = Kiosk(machine, link)
+        kiosk = SimulatedKiosk(machine, link)
         return kiosk
 
     @property
@@ -158,7 +158,7 @@ class World:
 
     # Who does what
 
-    def at_kiosk(self, kiosk: Kiosk, what: str, act: Callable[[], T]) -> T | None:
+    def at_kiosk(self, kiosk: SimulatedKiosk, what: str, act: Callable[[], T]) -> T | None:
         """Let something happen at a kiosk; None when it was refused or the process died of it."""
         return self._does(kiosk.machine, f"{kiosk.name} {what}", act)
 
@@ -235,7 +235,7 @@ class World:
                 raise self.fail(f"hq answered {request.path_url} with {problem!r} {_place_of(problem)}") from problem
             return 500, {}, b""
 
-    def _meanwhile(self, kiosk: Kiosk) -> None:
+    def _meanwhile(self, kiosk: SimulatedKiosk) -> None:
         """Let a page be read and others act while a kiosk waits for HQ; the kiosk may also end here."""
         kiosk.machine.operate(writes=False)
         if self.random.random() < LOOKS:
@@ -245,7 +245,7 @@ class World:
 
     # What kiosks do
 
-    def round(self, kiosk: Kiosk) -> RoundReport | None:
+    def round(self, kiosk: SimulatedKiosk) -> RoundReport | None:
         """Let a kiosk do one round."""
         is_second = kiosk.machine in self.running
         report = self.at_kiosk(kiosk, "round", lambda: kiosk.round(is_called=kiosk.name not in self.ledger.positions))
@@ -258,16 +258,16 @@ class World:
             self.say(f"{kiosk.name} round {_words(report)}{' met ' + ', '.join(told) if told else ''}")
         return report
 
-    def take_slip(self, kiosk: Kiosk) -> None:
+    def take_slip(self, kiosk: SimulatedKiosk) -> None:
         """Let a customer take a slip away."""
         slip = self.at_kiosk(kiosk, "slip", lambda: kiosk.issue(self.random))
         if slip is not None:
-            self.ledger.papers.append(Paper(kiosk.name, slip))
+            self.ledger.papers.append(HeldSlip(kiosk.name, slip))
             if timedelta() <= self.time - clock.from_text(slip.issued_at) < WELL_DATED:
                 self.ledger.dated.add((slip.key_id, slip.counter))
             self.say(f"{kiosk.name} slip {slip.number} of {slip.key_id} from publication {slip.facts['publication']}")
 
-    def enrol(self, kiosk: Kiosk) -> bool:
+    def enrol(self, kiosk: SimulatedKiosk) -> bool:
         """Let an operator enrol a kiosk again; the same code is tried a few times. Returns whether it worked."""
         must_confirm = self.random.random() < 0.3
         code = self.at_hq("code", lambda: self.hq.start_enrolment(kiosk.name, must_confirm=must_confirm))

@@ -1,4 +1,4 @@
-"""Printing a slip: a job is on disk as `sending` before its first byte, and ends as what is known, never as what is hoped.
+"""Printing a slip: a job is on disk as `sending` before its first byte; its end state is only what the printer confirmed.
 
 A failed print printed nothing and may be tried again; an uncertain one asks a person. The slip itself is never touched.
 """
@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 from sqlite_utils import Database
 
@@ -31,6 +31,27 @@ class PrinterBusy(Conflict):
     """A print of this slip is already under way."""
 
 
+class KnownPrinter(TypedDict):
+    """A printer: its `host:port`, its state as the last print told it, and how many jobs are in hand."""
+
+    name: str
+    state: str
+    queue: int
+
+
+class PrintJob(TypedDict):
+    """A print of a slip: copy 0 is the original; times are UTC texts."""
+
+    number: str
+    job_id: int
+    copy_no: int
+    state: str
+    reason: str
+    requested_by: str
+    requested_at: str
+    ended_at: str | None
+
+
 def printer(ops: Database) -> printers.Printer:
     """Return this corner's printer. Raises: PrinterOffline when none is set."""
     address = setting(ops, "printer")
@@ -39,8 +60,8 @@ def printer(ops: Database) -> printers.Printer:
     return printers.Printer(address["host"], address["port"])
 
 
-def known_printer(ops: Database) -> dict[str, Any] | None:
-    """Return the printer's name, its state as the last print told it, and how many jobs are in hand; None when none is set.
+def known_printer(ops: Database) -> KnownPrinter | None:
+    """Return what is known of the corner's printer without asking it; None when none is set.
 
     Asking the printer itself would make whoever asks wait for it.
     """
@@ -50,31 +71,26 @@ def known_printer(ops: Database) -> dict[str, Any] | None:
     last = ops.execute("select state, reason from print_job order by job_id desc limit 1").fetchone()
     queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
     state = "unknown"
-    if last and last[0] in ("confirmed", "failed"):
-        state = "ok" if last[0] == "confirmed" else "offline" if last[1] == "unreachable" else "fault"
+    for ended, reason in [last] if last else []:
+        if ended in ("confirmed", "failed"):
+            state = "ok" if ended == "confirmed" else "offline" if reason == "unreachable" else "fault"
     return {"name": f"{target.host}:{target.port}", "state": state, "queue": queue}
 
 
-def last_job(ops: Database, number: str) -> dict[str, Any] | None:
+def last_job(ops: Database, number: str) -> PrintJob | None:
     """Return a slip's latest print job, or None when nobody asked for paper."""
     return last_jobs(ops, [number]).get(number)
 
 
-def last_jobs(ops: Database, numbers: list[str]) -> dict[str, dict[str, Any]]:
+def last_jobs(ops: Database, numbers: list[str]) -> dict[str, PrintJob]:
     """Return the latest print job of each of these slips that has one, by slip number."""
-    names = ("number", "job_id", "copy_no", "state", "reason", "requested_at", "ended_at")
-    rows = ops.execute(
-        f"select {', '.join(names)} from print_job where number in (select value from json_each(?)) order by number, copy_no",
-        [json.dumps(numbers)],
-    )
-    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+    jobs = _jobs(ops, "where number in (select value from json_each(?)) order by number, copy_no", json.dumps(numbers))
+    return {job["number"]: job for job in jobs}
 
 
-def jobs_of_slip(ops: Database, number: str) -> list[dict[str, Any]]:
+def jobs_of_slip(ops: Database, number: str) -> list[PrintJob]:
     """Return the print jobs of a slip, copy by copy."""
-    names = ("copy_no", "state", "requested_by", "requested_at")
-    rows = ops.execute(f"select {', '.join(names)} from print_job where number = ? order by copy_no", [number])
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return _jobs(ops, "where number = ? order by copy_no", number)
 
 
 def request_print(kiosk: files.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
@@ -166,3 +182,22 @@ def _end_job(ops: Database, job_id: int, number: str, copy_no: int, outcome: pri
         [outcome.state, outcome.reason, clock.to_text(now), job_id],
     )
     outbox.record(ops, "slip_printed", {"number": number, "copy_no": copy_no, "state": outcome.state}, now=now)
+
+
+def _jobs(ops: Database, where: str, value: str) -> list[PrintJob]:
+    rows = ops.execute(
+        f"select number, job_id, copy_no, state, reason, requested_by, requested_at, ended_at from print_job {where}", [value]
+    )
+    return [
+        {
+            "number": number,
+            "job_id": job_id,
+            "copy_no": copy_no,
+            "state": state,
+            "reason": reason,
+            "requested_by": requested_by,
+            "requested_at": requested_at,
+            "ended_at": ended_at,
+        }
+        for number, job_id, copy_no, state, reason, requested_by, requested_at, ended_at in rows
+    ]

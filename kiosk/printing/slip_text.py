@@ -6,7 +6,7 @@ Every amount is a frozen fact of the slip or a product of one with its quantity;
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import templates
@@ -91,7 +91,7 @@ class _Writer:
         self.facts = facts
         self.language = language
         self.words = sentences_of("kiosk", language)
-        self.said = words(language, templates.PATH)
+        self.said = replace(words(language, templates.PATH), money=_printed_money)
 
     def head(self, copy_no: int) -> Iterator[Block]:
         """Say where, what this is and is not, which slip, until when."""
@@ -141,9 +141,7 @@ class _Writer:
             months = self._months(totals["horizon_months"])
             yield self._total(_("Total sur %(months)s") % {"months": months}, totals["total_cents"])
         if totals["refund_cents"]:
-            refund = self._money(totals["refund_cents"])
-            after = self._money(totals["total_after_refund_cents"])
-            yield Text(_("Après remboursement de %(amount)s") % {"amount": refund}, after)
+            yield Text(_("Après remboursement sur demande"), self._money(totals["total_after_refund_cents"]))
         if totals["instalments"]:
             months = self.said.each_month(runs(totals["instalments"]), self.facts["currency"])
             yield Text(_("Dont pour l’appareil : %(months)s.") % {"months": months})
@@ -234,7 +232,7 @@ class _Writer:
         else:
             yield _("Prix TTC, TVA comprise.")
         if listing["copy_levy_cents"]:
-            yield _("Dont rémunération pour copie privée : %(amount)s.") % {"amount": self._money(listing["copy_levy_cents"])}
+            yield self.said.levy(listing["copy_levy_cents"], self.facts["currency"])
         if co2 := listing["co2"]:
             yield _("Environ %(kg)s kg de CO2e évités sur %(years)s ans par rapport au neuf (source : %(source)s).") % {
                 "kg": number(kilograms(co2["grams"]), self.language),
@@ -251,7 +249,7 @@ class _Writer:
         yield Text(f"{'+  ' if line['listing'] else ''}{text_of(plan['name'], self.language)}", amount, is_bold=True)
         if how_long := self.said.for_how_long(months, self.facts["currency"]):
             yield Text(how_long, is_detail=True)
-        yield Text(f"{self._acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", is_detail=True)
+        yield Text(f"{self.said.acquisition(plan['acquisition'])} · {self._commitment(terms.commitment_months)}", is_detail=True)
         if line["listing"] and (discount := terms.discount_on(line["listing"]["all_in_cents"])):
             yield Text(_("Avantage sur l’appareil"), self._money(-discount * quantity), is_detail=True)
         if terms.activation_cents:
@@ -322,10 +320,6 @@ class _Writer:
             "here": listing["battery_pct"],
         }
 
-    def _acquisition(self, acquisition: str) -> str:
-        _ = self.words.gettext
-        return {"new": _("Nouveau numéro"), "port": _("Numéro conservé"), "renewal": _("Renouvellement")}[acquisition]
-
     def _commitment(self, months: int) -> str:
         _ = self.words.gettext
         return _("Engagement %(months)s") % {"months": self._months(months)} if months else _("Sans engagement")
@@ -339,8 +333,7 @@ class _Writer:
         return Text(label, self._money(cents), is_bold=True, is_total=True)
 
     def _money(self, cents: int) -> str:
-        text = money(cents, self.facts["currency"], self.language)
-        return money_by_code(cents, self.facts["currency"], self.language) if UNPRINTED & set(text) else text
+        return _printed_money(cents, self.facts["currency"], self.language)
 
     def _monthly(self, cents: int) -> str:
         return self.words.gettext("%(amount)s/mois") % {"amount": self._money(cents)}
@@ -353,6 +346,11 @@ class _Writer:
 
     def _moment(self, text: str) -> str:
         return _together(moment(text, self.language, self.facts["corner"]["time_zone"]))
+
+
+def _printed_money(cents: int, currency: str, language: str) -> str:
+    text = money(cents, currency, language)
+    return money_by_code(cents, currency, language) if UNPRINTED & set(text) else text
 
 
 def _together(text: str) -> str:

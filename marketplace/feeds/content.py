@@ -45,8 +45,8 @@ class Content:
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: list[MediaFile] = field(default_factory=list)
 
-    def columns(self, file: str) -> dict[Any, tuple[Any, ...]]:
-        """Return a file's rows as the columns of its table, in the order of `marketplace.tables`."""
+    def columns(self, file: str) -> dict[Any, Row]:
+        """Return a file's rows by key as the rows of its table (`marketplace.tables`)."""
         return {key: COLUMNS[file](row) for key, row in self.rows[file].items()}
 
 
@@ -239,27 +239,32 @@ JUDGES = {
     "corners": _judge_corner,
 }
 
-COLUMNS: dict[str, Callable[[Row], tuple[Any, ...]]] = {
-    "laws": lambda row: (
-        *(row["law_id"], row["market"], row["kind"], row["valid_from"], row["valid_to"]),
-        compact({**row["body"], "source": row["source"]}),
-    ),
-    "partners": lambda row: (row["partner_id"], row["market"], compact(row)),
-    "grades": lambda row: (row["grade_id"], row["rank"], compact(row)),
-    "categories": lambda row: (row["category_id"], row["rank"], compact(row)),
-    "sellers": lambda row: (
-        *(row["seller_id"], quality_bp(row["metrics"]), int(row["status"] != "active")),
-        compact(row),
-    ),
-    "skus": lambda row: (
-        *(row["sku_id"], row["sku"], row["category_id"], row["brand"], row["model"], row["storage_gb"], row["year"]),
-        compact(row),
-    ),
-    "media": lambda row: (
-        *(row["media_id"], row.get("sku_id"), row.get("category_id"), row["kind"], row["rank"], row["sha256"], row["length"]),
-        compact({name: row[name] for name in ("type", "width", "height", "alt", "credit")}),
-    ),
-    "plans": lambda row: (row["plan_id"], row["market"], row["partner_id"], row["rank"], compact(row)),
-    "options": lambda row: (row["option_id"], row["market"], row["rank"], compact(row)),
-    "corners": lambda row: (row["corner_id"], row["corner_no"], row["market"], compact(row)),
+MEDIUM_BODY = ("type", "width", "height", "alt", "credit")
+COLUMNS: dict[str, Callable[[Row], Row]] = {
+    "laws": lambda row: {
+        **{name: row[name] for name in ("law_id", "market", "kind", "valid_from", "valid_to")},
+        "body": compact({**row["body"], "source": row["source"]}),
+    },
+    "partners": lambda row: _whole(row, "partner_id", "market"),
+    "grades": lambda row: _whole(row, "grade_id", "rank"),
+    "categories": lambda row: _whole(row, "category_id", "rank"),
+    "sellers": lambda row: {
+        **_whole(row, "seller_id"),
+        "quality_bp": quality_bp(row["metrics"]),
+        "suspended": int(row["status"] != "active"),
+    },
+    "skus": lambda row: _whole(row, "sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year"),
+    "media": lambda row: {
+        **{name: row.get(name) for name in ("media_id", "sku_id", "category_id", "kind", "rank", "sha256", "length")},
+        "body": compact({name: row[name] for name in MEDIUM_BODY}),
+    },
+    "plans": lambda row: _whole(row, "plan_id", "market", "partner_id", "rank"),
+    "options": lambda row: _whole(row, "option_id", "market", "rank"),
+    "corners": lambda row: _whole(row, "corner_id", "corner_no", "market"),
 }
+"""How the rows of each file become rows of its table."""
+
+
+def _whole(row: Row, *names: str) -> Row:
+    """Return a table's row: these columns, and all that was sent as its body."""
+    return {**{name: row[name] for name in names}, "body": compact(row)}

@@ -20,19 +20,8 @@ from sqlalchemy import select as select_rows
 from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import new_id, reading, rows, run_tx
-from marketplace.feeds.content import Content, read_content
-from marketplace.feeds.listings import (
-    COLUMNS,
-    FILE,
-    MARKET_AT,
-    PRICE_AT,
-    PRIOR_AT,
-    QUANTITY_AT,
-    STATE_AT,
-    JudgedSupply,
-    Supply,
-    read_supply,
-)
+from marketplace.feeds.content import Content, Row, read_content
+from marketplace.feeds.listings import FILE, JudgedSupply, Supply, read_supply
 from marketplace.feeds.media_files import store_files
 from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.feeds.problems import FeedRefused, Problems
@@ -46,7 +35,6 @@ from pos.currencies import decimal
 
 BATCH = 5000
 PUBLISHED = frozenset(table.name for table in TABLES)
-LISTING_AT, COMMENT_AT = COLUMNS.index("listing_id"), COLUMNS.index("comment")
 CONTENT_TABLES = {
     "laws": tables.law,
     "partners": tables.partner,
@@ -142,7 +130,7 @@ def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Prog
             announced.meet(batch)
             supply.add(batch)
             # A listing that is not on sale announces nothing, and has no history to be held against.
-            reduced += [(line, row) for line, row in batch if row[PRIOR_AT] is not None and row[STATE_AT] == "online"]
+            reduced += [(line, row) for line, row in batch if row.prior_cents is not None and row.is_online]
             if not is_first:
                 _judge_owners(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
@@ -156,21 +144,21 @@ def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
     problems = Problems()
     active = {key for key, seller in judged.content.rows["sellers"].items() if seller["status"] == "active"}
     on_sale = {
-        row[LISTING_AT]: row[MARKET_AT]
+        row.listing_id: row.market
         for batch in (() if _is_empty(connection) else judged.supply.batches())
         for row in batch
-        if row[STATE_AT] == "online" and row[QUANTITY_AT] and row[0] in active
+        if row.is_online and row.quantity and row.seller_id in active
     }
     judge_withdrawals(connection, judged.content, on_sale, problems)
     problems.refuse_any()
 
 
 def _judge_owners(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
-    known = _known(connection, [row for _, row in batch], "seller_id, listing_id")
-    owners = {listing_id: seller_id for seller_id, listing_id in known}
+    owners = {stored.listing_id: stored.seller_id for stored in _stored_supply(connection, [row for _, row in batch])}
     for line, row in batch:
-        if owners.get(row[1], row[0]) != row[0]:
-            problems.add(FILE, line, "listing_id", f"belongs to seller {owners[row[1]]}")
+        owner = owners.get(row.listing_id, row.seller_id)
+        if owner != row.seller_id:
+            problems.add(FILE, line, "listing_id", f"belongs to seller {owner}")
 
 
 def _judge_reductions(
@@ -180,14 +168,14 @@ def _judge_reductions(
     now = clock.now()
     since = clock.to_text(now - timedelta(days=PRIOR_DAYS))
     markets = with_past(connection, currencies)
-    reduced = [(line, row) for line, row in reduced if row[MARKET_AT] in markets]
+    reduced = [(line, row) for line, row in reduced if row.market in markets]
     past = published_prices(connection, {Goods.of(row) for _, row in reduced}, since=since, until=clock.to_text(now))
     for line, row in reduced:
         prices = past.get(Goods.of(row))
         if prices is None:
             problems.add(FILE, line, "prior_price", NO_HISTORY)
-        elif not prices.justify(price_cents=row[PRICE_AT], prior_cents=row[PRIOR_AT]):
-            lowest = decimal(prices.lowest_cents, currencies[row[MARKET_AT]])
+        elif row.prior_cents is not None and not prices.justify(price_cents=row.price_cents, prior_cents=row.prior_cents):
+            lowest = decimal(prices.lowest_cents, currencies[row.market])
             reason = f"above {lowest}, the lowest price published in {PRIOR_DAYS} days (L112-1-1)"
             problems.add(FILE, line, "prior_price", reason)
 
@@ -217,25 +205,24 @@ def _store_markets(connection: Connection, content: Content) -> None:
 
 
 def _store_content(
-    connection: Connection, table: Table, wanted: dict[Any, tuple[Any, ...]], markets: list[str], imported: Imported, marks: Marks
+    connection: Connection, table: Table, wanted: dict[Any, Row], markets: list[str], imported: Imported, marks: Marks
 ) -> None:
     """Bring one content table to what the feed says: insert, update, delete, and mark what is published."""
-    names = [column.name for column in table.columns]
-    present = {row[0]: tuple(row) for row in connection.execute(select_rows(table))}
+    key_name = table.columns[0].name
+    present = {row[key_name]: dict(row) for row in connection.execute(select_rows(table)).mappings()}
     put = [key for key, row in wanted.items() if present.get(key) != row]
     gone = [key for key in present if key not in wanted]
     if put:
-        connection.execute(_upsert(table), [dict(zip(names, wanted[key], strict=True)) for key in put])
+        connection.execute(_upsert(table), [wanted[key] for key in put])
     if gone:
-        connection.execute(text(f"delete from {table.name} where {names[0]} = :key"), [{"key": key} for key in gone])
+        connection.execute(text(f"delete from {table.name} where {key_name} = :key"), [{"key": key} for key in gone])
     added = sum(key not in present for key in put)
     imported.count(table.name, added=added, changed=len(put) - added, removed=len(gone))
     if table.name not in PUBLISHED:
         return
-    at = names.index("market") if "market" in names else None
     for key in [*put, *gone]:
         versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
-        for market in markets if at is None else {row[at] for row in versions}:
+        for market in {row["market"] for row in versions} if "market" in table.columns else markets:
             marks.add(market, table.name, key)
 
 
@@ -252,15 +239,13 @@ def _store_supply(connection: Connection, supply: JudgedSupply, imported: Import
     is_first = _is_empty(connection)
     upsert = _upsert(tables.listing, skip=("reserved",))
     for batch in supply.batches():
-        columns = ", ".join(COLUMNS)
-        found = () if is_first else _known(connection, batch, columns)
-        stored: dict[int, Supply] = {each[1]: each for each in found}
-        changed = [row for row in batch if stored.get(row[1]) != row]
+        stored = {} if is_first else {row.listing_id: row for row in _stored_supply(connection, batch)}
+        changed = [row for row in batch if stored.get(row.listing_id) != row]
         if changed:
-            connection.execute(upsert, [{**dict(zip(COLUMNS, row, strict=True)), "reserved": 0} for row in changed])
+            connection.execute(upsert, [{**row._asdict(), "reserved": 0} for row in changed])
         for row in changed:
-            _mark_supply(marks, stored.get(row[1]), row)
-        added = sum(row[1] not in stored for row in changed)
+            _mark_supply(marks, stored.get(row.listing_id), row)
+        added = sum(row.listing_id not in stored for row in changed)
         imported.count("listing", added=added, changed=len(changed) - added, removed=0)
         imported.listings += len(batch)
         progress("stored", imported.listings)
@@ -268,30 +253,32 @@ def _store_supply(connection: Connection, supply: JudgedSupply, imported: Import
 
 def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
     """Mark price and stock rows apart: they travel in channels of their own. An offline listing is not published at all."""
-    was_online, is_online = before is not None and before[STATE_AT] == "online", after[STATE_AT] == "online"
-    for market in {after[MARKET_AT]} if before is None else {before[MARKET_AT], after[MARKET_AT]}:
-        if was_online != is_online or (is_online and before is not None and before[:COMMENT_AT] != after[:COMMENT_AT]):
-            marks.add(market, "listing", after[1])
-        if was_online != is_online or (is_online and before is not None and before[QUANTITY_AT] != after[QUANTITY_AT]):
-            marks.add(market, "stock", after[1])
+    was_online = before is not None and before.is_online
+    for market in {after.market} if before is None else {before.market, after.market}:
+        if was_online != after.is_online or (after.is_online and before is not None and not before.is_published_as(after)):
+            marks.add(market, "listing", after.listing_id)
+        if was_online != after.is_online or (after.is_online and before is not None and before.quantity != after.quantity):
+            marks.add(market, "stock", after.listing_id)
 
 
 def _withdraw_others(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks) -> None:
-    present = connection.execute(text("select seller_id, listing_id, market, state from listing where state <> 'withdrawn'"))
-    gone = [tuple(row) for row in present if row[1] not in supply.lines]
+    present = rows(connection, "select seller_id, listing_id, market, state from listing where state <> 'withdrawn'")
+    gone = [listing for listing in present if listing["listing_id"] not in supply.lines]
     withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
     for batch in _batches(gone, BATCH):
-        connection.execute(withdraw, [{"seller_id": row[0], "listing_id": row[1]} for row in batch])
-    for _, listing_id, market, state in gone:
-        if state == "online":
-            marks.add(market, "listing", listing_id)
-            marks.add(market, "stock", listing_id)
+        connection.execute(withdraw, batch)
+    for listing in gone:
+        if listing["state"] == "online":
+            marks.add(listing["market"], "listing", listing["listing_id"])
+            marks.add(listing["market"], "stock", listing["listing_id"])
     imported.count("listing", added=0, changed=0, removed=len(gone))
 
 
-def _known(connection: Connection, batch: list[Supply], columns: str) -> list[Supply]:
-    query = text(f"select {columns} from listing where listing_id in :ids").bindparams(bindparam("ids", expanding=True))
-    return [tuple(row) for row in connection.execute(query, {"ids": [row[1] for row in batch]})]
+def _stored_supply(connection: Connection, batch: list[Supply]) -> list[Supply]:
+    """Return what is stored of the listings of these ids, whoever sells them."""
+    query = text(f"select {', '.join(Supply._fields)} from listing where listing_id in :ids")
+    found = connection.execute(query.bindparams(bindparam("ids", expanding=True)), {"ids": [row.listing_id for row in batch]})
+    return [Supply(*row) for row in found]
 
 
 def _is_empty(connection: Connection) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from marketplace.feeds.content import Content, wrong_words
+from marketplace.feeds.content import Content, Row, wrong_words
 from marketplace.feeds.problems import NotInOrder, Problems
 from marketplace.feeds.text_files import read_table
 from pos.currencies import MOST_CENTS, places
@@ -32,28 +32,35 @@ NOT_AN_AMOUNT = {
 WHOLE = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 DIGITS = re.compile(r"[1-9]\d{10,}", re.ASCII)
 
-COLUMNS = (
-    "seller_id",
-    "listing_id",
-    "market",
-    "sku_id",
-    "grade_id",
-    "price_cents",
-    "shipping_cents",
-    "delivery_days",
-    "warranty_months",
-    "vat_margin",
-    "battery_pct",
-    "new_battery",
-    "prior_cents",
-    "comment",
-    "state",
-    "quantity",
-)
-"""The columns of a yielded row, as in `marketplace.tables.listing` without `reserved`."""
-MARKET_AT, STATE_AT, QUANTITY_AT = COLUMNS.index("market"), COLUMNS.index("state"), COLUMNS.index("quantity")
-PRICE_AT, PRIOR_AT = COLUMNS.index("price_cents"), COLUMNS.index("prior_cents")
-Supply = tuple[Any, ...]
+
+class Supply(NamedTuple):
+    """A listing as judged: the columns of `marketplace.tables` but `reserved`. `state` is "online" or "offline"."""
+
+    seller_id: int
+    listing_id: int
+    market: str
+    sku_id: int
+    grade_id: int
+    price_cents: int
+    shipping_cents: int
+    delivery_days: int
+    warranty_months: int
+    vat_margin: int
+    battery_pct: int | None
+    new_battery: int
+    prior_cents: int | None
+    comment: str
+    state: str
+    quantity: int
+
+    @property
+    def is_online(self) -> bool:
+        """Tell whether it is on sale, and so published."""
+        return self.state == "online"
+
+    def is_published_as(self, other: Supply) -> bool:
+        """Tell whether both say the same in the channel of prices: comments stay at HQ, and quantities travel apart."""
+        return self._replace(comment="", state="", quantity=0) == other._replace(comment="", state="", quantity=0)
 
 
 @dataclass(slots=True)
@@ -72,7 +79,7 @@ class JudgedSupply:
         """Yield the rows as they were added, from the first on, however often they are asked for."""
         self._aside.seek(0)
         for batch in self._aside:
-            yield [tuple(row) for row in json.loads(batch)]
+            yield [Supply(*row) for row in json.loads(batch)]
 
 
 def whole(text: str, least: int, most: int) -> int:
@@ -181,7 +188,7 @@ class _Judge:
     """What a row is held against. `lines` remembers the line of every listing id."""
 
     content: Content
-    grades: dict[str, tuple[int, int]]
+    grades: dict[str, Row]
     problems: Problems
     lines: dict[int, int]
 
@@ -194,7 +201,7 @@ def read_supply(directory: Path, content: Content, lines: dict[int, int], proble
 
     Raises: FeedRefused when there are too many problems to go on.
     """
-    grades = {grade["code"]: (grade["grade_id"], grade["battery_min_pct"]) for grade in content.rows["grades"].values()}
+    grades = {grade["code"]: grade for grade in content.rows["grades"].values()}
     judge = _Judge(content=content, grades=grades, problems=problems, lines=lines)
     for line, record in read_table(directory / FILE, HEADER, problems):
         values = _read_fields(record, line, judge)
@@ -248,26 +255,26 @@ def _judge_condition(values: dict[str, Any], line: int, judge: _Judge) -> None:
     grade = judge.grades.get(values["grade"])
     if grade is None:
         judge.add(line, "grade", f"unknown grade {values['grade']:.60}")
-    elif values["battery_pct"] is not None and values["battery_pct"] < grade[1]:
-        judge.add(line, "battery_pct", f"{values['battery_pct']} % is under the floor of {values['grade']}, {grade[1]} %")
+    elif values["battery_pct"] is not None and values["battery_pct"] < (floor := grade["battery_min_pct"]):
+        judge.add(line, "battery_pct", f"{values['battery_pct']} % is under the floor of {values['grade']}, {floor} %")
 
 
 def _columns(values: dict[str, Any], judge: _Judge) -> Supply:
-    return (
-        values["seller_id"],
-        values["listing_id"],
-        values["market"],
-        values["sku_id"],
-        judge.grades[values["grade"]][0],
-        values["price"],
-        values["shipping_price"],
-        values["delivery_days"],
-        values["warranty_months"],
-        values["vat_type"],
-        values["battery_pct"],
-        values["new_battery"],
-        values["prior_price"],
-        values["comment"],
-        values["state"],
-        values["quantity"],
+    return Supply(
+        seller_id=values["seller_id"],
+        listing_id=values["listing_id"],
+        market=values["market"],
+        sku_id=values["sku_id"],
+        grade_id=judge.grades[values["grade"]]["grade_id"],
+        price_cents=values["price"],
+        shipping_cents=values["shipping_price"],
+        delivery_days=values["delivery_days"],
+        warranty_months=values["warranty_months"],
+        vat_margin=values["vat_type"],
+        battery_pct=values["battery_pct"],
+        new_battery=values["new_battery"],
+        prior_cents=values["prior_price"],
+        comment=values["comment"],
+        state=values["state"],
+        quantity=values["quantity"],
     )

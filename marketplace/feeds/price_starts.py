@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, text
 
 from marketplace import tables
 from marketplace.db import rows
-from marketplace.feeds.listings import MARKET_AT, NOT_AN_AMOUNT, PRICE_AT, PRIOR_AT, Supply, amount, one_of, whole
+from marketplace.feeds.listings import NOT_AN_AMOUNT, Supply, amount, one_of, whole
 from marketplace.feeds.problems import NotInOrder, Problems
 from marketplace.feeds.reductions import NO_HISTORY, PRIOR_DAYS, Goods, PublishedPrices, published_prices, with_past
 from marketplace.feeds.text_files import read_table
@@ -28,7 +28,18 @@ from pos.shapes import MOST_ID
 FILE = "prices.csv"
 SHIPPED_AHEAD = timedelta(hours=72)
 """How long before its start a price is with the kiosks, unless it is urgent (DESIGN §7)."""
-Row = tuple[Any, ...]
+
+
+class KeptStart(TypedDict):
+    """An announced price as HQ keeps it: a row of `price_start`."""
+
+    seller_id: int
+    price_start_id: str
+    market: str
+    listing_id: int
+    starts_at: str
+    price_cents: int
+    prior_cents: int | None
 
 
 def moment(text: str) -> str:
@@ -40,10 +51,10 @@ def moment(text: str) -> str:
 
 def above_zero(text: str) -> tuple[int, int]:
     """Read a price in minor units, and its decimals: only its listing tells the currency. Raises: NotInOrder."""
-    found = amount(text)
-    if found[0] == 0:
+    cents, decimals = amount(text)
+    if cents == 0:
         raise NotInOrder("a price is above zero")
-    return found
+    return cents, decimals
 
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -80,13 +91,13 @@ class Announced:
 
     starts: dict[int, list[PriceStart]] = field(default_factory=dict)
     listings: dict[int, Supply] = field(default_factory=dict)
-    kept: list[Row] = field(default_factory=list)
+    kept: list[KeptStart] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def meet(self, batch: Iterable[tuple[int, Supply]]) -> None:
         """Remember those rows of `listings.csv` that prices are announced for."""
         if self.starts:
-            self.listings.update((row[1], row) for _, row in batch if row[1] in self.starts)
+            self.listings.update((row.listing_id, row) for _, row in batch if row.listing_id in self.starts)
 
 
 def read_price_starts(directory: Path, problems: Problems) -> Announced:
@@ -121,8 +132,8 @@ def judge_price_starts(
         if listing is None:
             problems.add(FILE, starts[0].line, "listing_id", f"no listing {listing_id} in listings.csv")
             continue
-        currency = currencies[listing[MARKET_AT]]
-        prices = [(clock.to_text(now), listing[PRICE_AT], listing[PRIOR_AT])]
+        currency = currencies[listing.market]
+        prices = [(clock.to_text(now), listing.price_cents, listing.prior_cents)]
         for start in sorted(starts, key=lambda each: each.starts_at):
             _judge_decimals(start, currency, problems)
             if start.starts_at <= clock.to_text(now):
@@ -130,19 +141,27 @@ def judge_price_starts(
                 continue
             _judge_lead(start, known, problems, now)
             before = past.get((start.starts_at, listing_id))
-            if start.prior_cents is not None and before is None and listing[MARKET_AT] in markets:
+            if start.prior_cents is not None and before is None and listing.market in markets:
                 problems.add(FILE, start.line, "prior_price", NO_HISTORY)
             else:
                 _judge_reduction(start, prices, before, currency, problems)
             prices.append((start.starts_at, start.price_cents, start.prior_cents))
-            key = (listing[0], start.price_start_id, listing[MARKET_AT])
-            announced.kept.append((*key, listing_id, start.starts_at, start.price_cents, start.prior_cents))
+            announced.kept.append(
+                {
+                    "seller_id": listing.seller_id,
+                    "price_start_id": start.price_start_id,
+                    "market": listing.market,
+                    "listing_id": listing_id,
+                    "starts_at": start.starts_at,
+                    "price_cents": start.price_cents,
+                    "prior_cents": start.prior_cents,
+                }
+            )
 
 
 def store_price_starts(connection: Connection, announced: Announced, marks: Marks) -> tuple[int, int, int]:
     """Bring HQ's announced prices to what the feed says; return how many were added, changed and removed."""
-    names = [column.name for column in tables.price_start.columns]
-    wanted = {row[1]: dict(zip(names, row, strict=True)) for row in announced.kept}
+    wanted = {each["price_start_id"]: each for each in announced.kept}
     present = {each["price_start_id"]: each for each in _stored(connection)}
     gone = [each for key, each in present.items() if wanted.get(key) != each]
     put = [each for key, each in wanted.items() if present.get(key) != each]
@@ -187,10 +206,10 @@ def _judge_decimals(start: PriceStart, currency: str, problems: Problems) -> Non
 
 def _judge_started(start: PriceStart, listing: Supply, currency: str, announced: Announced, problems: Problems) -> None:
     """A price that has started is an ordinary price: the line is left out where `listings.csv` says the same."""
-    if start.price_cents == listing[PRICE_AT]:
+    if start.price_cents == listing.price_cents:
         announced.notes.append(f"{FILE}:{start.line}: started already, and is the listing's price: left out")
     else:
-        problems.add(FILE, start.line, "starts_at", f"past, and listings.csv says {decimal(listing[PRICE_AT], currency)}")
+        problems.add(FILE, start.line, "starts_at", f"past, and listings.csv says {decimal(listing.price_cents, currency)}")
 
 
 def _judge_lead(start: PriceStart, known: Mapping[str, tuple[int, int | None]], problems: Problems, now: datetime) -> None:
@@ -245,5 +264,6 @@ def _period_start(start: PriceStart) -> str:
     return clock.to_text(clock.from_text(start.starts_at) - timedelta(days=PRIOR_DAYS))
 
 
-def _stored(connection: Connection) -> list[dict[str, Any]]:
-    return rows(connection, f"select {', '.join(column.name for column in tables.price_start.columns)} from price_start")
+def _stored(connection: Connection) -> list[KeptStart]:
+    found: Any = rows(connection, f"select {', '.join(column.name for column in tables.price_start.columns)} from price_start")
+    return found  # type: ignore[no-any-return]  # the columns of the table are those of the type

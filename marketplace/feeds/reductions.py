@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
+from marketplace.feeds.listings import Supply
 from marketplace.publishing.terms import recorded_publication
 
 PRIOR_DAYS = 30
@@ -29,10 +30,9 @@ class Goods(NamedTuple):
     grade_id: int
 
     @classmethod
-    def of(cls, row: tuple[Any, ...]) -> Goods:
-        """Return the goods of a row of `marketplace.feeds.listings`, whose first columns name them."""
-        seller_id, _, market, sku_id, grade_id = row[:5]
-        return cls(seller_id, market, sku_id, grade_id)
+    def of(cls, listing: Supply) -> Goods:
+        """Return the goods that a listing offers."""
+        return cls(listing.seller_id, listing.market, listing.sku_id, listing.grade_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

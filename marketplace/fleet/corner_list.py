@@ -45,14 +45,14 @@ SORTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class NewestOfRing:
     """The newest publication of a market and ring, and the newest that everybody had time to fetch."""
 
     publication: int
     due: int
 
 
-Heads = dict[tuple[str, str], Head]
+Heads = dict[tuple[str, str], NewestOfRing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def heads(connection: Connection, now: datetime) -> Heads:
         """,
         late=clock.to_text(now - timedelta(seconds=LATE_S)),
     )
-    return {(each["market"], ring): Head(each["publication"], each["due"]) for each in found for ring in RINGS}
+    return {(each["market"], ring): NewestOfRing(each["publication"], each["due"]) for each in found for ring in RINGS}
 
 
 def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dict[str, Any]], bool]:

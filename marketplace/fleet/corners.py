@@ -90,12 +90,6 @@ def set_ring(engine: Engine, corner_id: str, ring: str) -> None:
     run_tx(engine, work)
 
 
-def ring_of(connection: Connection, corner_id: str) -> str:
-    """Return the ring HQ has put a corner in."""
-    found = row(connection, "select ring from corner_ring where corner_id = :corner_id", corner_id=corner_id)
-    return str(found["ring"]) if found else DEFAULT_RING
-
-
 def rings(connection: Connection, market: str) -> dict[str, int]:
     """Return how many corners of a market stand in each ring."""
     found = rows(

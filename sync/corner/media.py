@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from pos.files import read_file
-from pos.media import MOST_BYTES, Medium, Wanted, known_blobs, medium_by_sha256, wanted_of_shelf, wanted_of_table
+from pos.media import MOST_BYTES, Medium, WantedBlob, known_blobs, medium_by_sha256, wanted_of_shelf, wanted_of_table
 from sync.blobs import BlobRef, BlobSource
 from sync.errors import Offline, SyncError
 
@@ -184,7 +184,7 @@ class MediaStore:
                     break
         return fetched
 
-    def _wanted(self, catalog: Database, on_table: list[Wanted]) -> Iterator[tuple[Wanted, bool]]:
+    def _wanted(self, catalog: Database, on_table: list[WantedBlob]) -> Iterator[tuple[WantedBlob, bool]]:
         """Yield blobs in the order they are wanted, and whether each is dear enough to push out others."""
         with self._lock:
             asked = list(self._asked)
@@ -193,11 +193,11 @@ class MediaStore:
             if medium is None or self.has(sha256):
                 self._forget(sha256)
             else:
-                yield Wanted(sha256, medium.length), True
+                yield WantedBlob(sha256, medium.length), True
         yield from ((wanted, True) for wanted in on_table)
         yield from ((wanted, False) for wanted in wanted_of_shelf(catalog))
 
-    def _is_due(self, wanted: Wanted, shelf: _Shelf, now: datetime) -> bool:
+    def _is_due(self, wanted: WantedBlob, shelf: _Shelf, now: datetime) -> bool:
         if wanted.length > MOST_BYTES:
             return False
         if wanted.sha256 in shelf.sizes:
@@ -210,7 +210,7 @@ class MediaStore:
         failure = self._failures.get(wanted.sha256)
         return failure is None or now >= failure.not_before
 
-    def _bring(self, source: BlobSource, wanted: Wanted, shelf: _Shelf, fetched: Fetched, now: datetime) -> None:
+    def _bring(self, source: BlobSource, wanted: WantedBlob, shelf: _Shelf, fetched: Fetched, now: datetime) -> None:
         try:
             source.blob(BlobRef.read({"sha256": wanted.sha256, "length": wanted.length}), self._directory / wanted.sha256)
         except Offline:

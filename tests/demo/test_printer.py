@@ -14,7 +14,7 @@ import zxingcpp
 from PIL import Image, ImageChops
 
 from demo.glyphs import SCALE
-from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, Cut, Event, Interpreter, Reply, pictures
+from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, Cut, Event, Interpreter, PrinterReply, pictures
 from demo.printer import Faults, VirtualPrinter
 from kiosk.printing import paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url
@@ -177,8 +177,8 @@ class TestPaper:
     def test_answers_come_in_the_order_of_printing(self) -> None:
         events = Interpreter().feed(b"a\n" + CUT + b"\x1d(H\x06\x0000A1B2\x1dr\x01")
 
-        assert [type(event) for event in events] == [Cut, Reply, Reply]
-        assert [event.data for event in events if isinstance(event, Reply)] == [b"\x37\x22A1B2\x00", b"\x00"]
+        assert [type(event) for event in events] == [Cut, PrinterReply, PrinterReply]
+        assert [event.data for event in events if isinstance(event, PrinterReply)] == [b"\x37\x22A1B2\x00", b"\x00"]
 
     @pytest.mark.parametrize("paper_mm", [80, 58])
     def test_a_slip_can_be_read_from_its_picture(self, paper_mm: int) -> None:

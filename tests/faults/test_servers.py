@@ -89,7 +89,7 @@ def test_a_kiosk_is_gone_while_a_printer_says_nothing_and_guests_hold_on(directo
 
 
 def test_a_kiosk_whose_server_fails_ends_with_the_reason_in_its_log(directory: Path) -> None:
-    failing = "import sys, comptoir, kiosk.door; kiosk.door.Door._admit = lambda door: 1 / 0; comptoir.main()"
+    failing = "import sys, comptoir, kiosk.door; kiosk.door.FrontDoor._admit = lambda door: 1 / 0; comptoir.main()"
     port = free_port()
     command = [sys.executable, "-c", failing, "kiosk", "serve", "--dir", str(directory), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -37,7 +37,7 @@ def test_why_this_offer_is_said_with_both_guarantees(client: FlaskClient) -> Non
     assert "Garantie légale de conformité : 2 ans" in page
     assert "Garantie commerciale du vendeur : 24 mois" in page
     assert "TVA sur la marge, non récupérable." in page
-    assert "Dont rémunération copie privée : 10,08\u00a0€" in page
+    assert "Dont rémunération pour copie privée : 10,08\u00a0€" in page
 
 
 def test_a_plan_brings_its_discount_and_its_cost(client: FlaskClient) -> None:
@@ -52,7 +52,7 @@ def test_instalments_bring_the_credit_disclosure(client: FlaskClient) -> None:
     page = client.get(f"{PHONE}?grade=GOOD&plan={world.ETALE_200}").text
 
     assert "Un crédit vous engage et doit être remboursé." in page
-    assert "Apport 49,00\u00a0€, puis 35 mensualités de 8,89\u00a0€, la dernière de 8,85\u00a0€" in page
+    assert "acompte 49,00\u00a0€, puis 35 mensualités de 8,89\u00a0€ et une dernière de 8,85\u00a0€" in page
     assert "puis " in page
     assert "80\u00a0€ remboursés sur demande" in page
 

@@ -15,7 +15,7 @@ from typing import Any
 import marketplace.events.inbox
 import sync.follower
 import sync.hq.publisher
-from demo.simulator.run import Outcome, run_seed
+from demo.simulator.run import History, run_seed
 from demo.simulator.stand_ins import swapped
 from demo.simulator.template import template
 from sync.blobs import BlobFolder, BlobRef, ref_of
@@ -94,6 +94,6 @@ def rewritten(module: ModuleType, function: str, old: str, new: str) -> Iterator
         setattr(module, function, original)
 
 
-def first_failure(*, seeds: int = MOST_SEEDS) -> Outcome | None:
+def first_failure(*, seeds: int = MOST_SEEDS) -> History | None:
     """Run seeds until one shows a violation; None when none does."""
     return next((outcome for outcome in map(run_seed, range(seeds)) if outcome.violation), None)

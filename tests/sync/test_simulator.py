@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from demo.fleet_commands import fleet_command
-from demo.simulator.run import Outcome, run_seed
+from demo.simulator.run import History, run_seed
 from demo.simulator.stand_ins import InlineHashing, standing_in
 from pos import clock
 from sync.hashing import Hashing
@@ -28,7 +28,7 @@ STEPS = 5
 
 
 @cache
-def first_failure(mutation: mutations.Mutation) -> Outcome | None:
+def first_failure(mutation: mutations.Mutation) -> History | None:
     """Return the first history that shows a planted bug."""
     with mutation():
         return mutations.first_failure()

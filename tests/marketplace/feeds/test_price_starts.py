@@ -18,7 +18,7 @@ from marketplace.feeds.imports import Imported, import_feed
 from marketplace.feeds.price_starts import HEADER
 from marketplace.feeds.reductions import Goods, published_prices
 from marketplace.installation import replica_path, sync_path
-from marketplace.orders.repricing import Priced, price_wish
+from marketplace.orders.repricing import PricedWish, price_wish
 from marketplace.publishing.prices import start_due_prices
 from pos import clock, offers, prices
 from pos.db import connect, write
@@ -72,7 +72,7 @@ def announced(hq: Hq) -> list[tuple[Any, ...]]:
     return [tuple(each.values()) for each in found]
 
 
-def priced(hq: Hq, *, publication: int | None, at: datetime) -> Priced:
+def priced(hq: Hq, *, publication: int | None, at: datetime) -> PricedWish:
     with reading(hq.engine) as connection:
         wish = TokenLine(listing_id=11, one_off_cents=0, monthly_cents=0)
         found = price_wish(connection, wish, market="fr", publication=publication, at=clock.to_text(at))

@@ -292,7 +292,7 @@ def test_a_plan_closed_since_is_not_ordered_in_that_way(hq: Hq) -> None:
 
     refused = hq.claim(digits, acquisition_1="new")
     assert refused.status_code == 422
-    assert "Il n’est pas proposé ainsi aujourd’hui." in words(refused)
+    assert "Ce forfait n’est pas proposé dans votre situation." in words(refused)
     assert hq.rows("select * from claim") == []
     assert hq.claim(digits, acquisition_1="renewal").status_code == 303
 

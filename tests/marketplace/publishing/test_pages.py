@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from marketplace.db import reading
-from marketplace.fleet.corners import ring_of
 from marketplace.installation import sync_path
 from marketplace.publishing.publications import publish_market
 from sync.hq.log import open_trial
@@ -149,8 +148,7 @@ def test_the_ring_of_a_corner_is_changed_on_its_page(console: Hq) -> None:
     answer = console.client.post("/console/trials/rings/nantes-crebillon", data={"ring": "canary"})
     assert (answer.status_code, answer.location) == (303, "/console/corners/nantes-crebillon")
     assert 'value="canary" selected' in console.client.get("/console/corners/nantes-crebillon").text
-    with reading(console.engine) as connection:
-        assert ring_of(connection, "nantes-crebillon") == "canary"
+    assert console.rows("select ring from corner_ring where corner_id = 'nantes-crebillon'") == [{"ring": "canary"}]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Invariant: nothing is deleted and no body is changed; only how an event is judge
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -19,13 +20,21 @@ Key = dict[str, Any]
 WHERE = "corner_id = :corner_id and key_id = :key_id and stream = :stream and seq = :seq"
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """The newest dead letters, those closed after them; and how many events wait, are dead, and are closed, by state."""
+
+    events: list[dict[str, Any]]
+    counts: dict[str, int]
+
+
 class NotDead(Conflict):
     """The event is not, or no longer, among the dead letters; nothing was changed."""
 
 
-def dead_letters(connection: Connection) -> dict[str, Any]:
-    """Return the newest dead letters, those closed after them, and how many events of each state there are."""
-    letters = rows(
+def dead_letters(connection: Connection) -> DeadLetters:
+    """Return the newest dead letters, closed ones too, and how many there are."""
+    events = rows(
         connection,
         """
         select corner_id, key_id, stream, seq, kind, received_at, state, reason, note from inbox
@@ -35,8 +44,7 @@ def dead_letters(connection: Connection) -> dict[str, Any]:
         most=MOST_ROWS,
     )
     counted = rows(connection, "select state, count(*) as n from inbox where state <> 'judged' group by state")
-    counts = {"new": 0, "dead": 0, "set_aside": 0} | {each["state"]: each["n"] for each in counted}
-    return {"letters": letters, "counts": counts}
+    return DeadLetters(events, {"new": 0, "dead": 0, "set_aside": 0} | {each["state"]: each["n"] for each in counted})
 
 
 def dead_letter(connection: Connection, key: Key) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -17,12 +18,25 @@ pages = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 ONE = "/<corner_id>/<key_id>/<stream>/<int:seq>"
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterPage:
+    """One dead letter, and its key: corner, key of the device, stream and number."""
+
+    key: dict[str, Any]
+    event: dict[str, Any]
+
+    @property
+    def body(self) -> str:
+        """The body with its fields under each other, or as it came where it is no JSON."""
+        return _laid_out(self.event["body"])
+
+
 @pages.get("")
 def listing() -> str:
     """Show the dead letters, then the closed ones."""
     with reading(marketplace().engine) as connection:
-        found = dead_letters.dead_letters(connection)
-    return render_template("marketplace/events/dead_letters.html", **found)
+        page = dead_letters.dead_letters(connection)
+    return render_template("marketplace/events/dead_letters.html", page=page)
 
 
 @pages.post("/retries")
@@ -37,8 +51,8 @@ def retries() -> Response:
 def dead_letter(**key: Any) -> str:
     """Show one dead letter, body and all."""
     with reading(marketplace().engine) as connection:
-        found = dead_letters.dead_letter(connection, key)
-    return render_template("marketplace/events/dead_letter.html", letter=found, body=_laid_out(found["body"]), key=key)
+        event = dead_letters.dead_letter(connection, key)
+    return render_template("marketplace/events/dead_letter.html", page=DeadLetterPage(key, event))
 
 
 @pages.post(f"{ONE}/retry")
@@ -57,7 +71,6 @@ def note(**key: Any) -> Response:
 
 
 def _laid_out(body: str) -> str:
-    """Return a body with its fields under each other, or as it came where it is no JSON."""
     try:
         return without_halves(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
     except (ValueError, RecursionError):

@@ -29,6 +29,9 @@ PAGES = Path(templates.__path__[0])
 ROOT = Path(__file__).parents[2]
 PARTS = ("shop", "kiosk", "marketplace")
 GETTEXT = ("_", "gettext", "ngettext")
+SHORT_LINES = ("marketplace",)
+"""The parts whose templates hold no line longer than `LONGEST_LINE`, and whose pages get at most `MOST_VALUES` values."""
+LONGEST_LINE, MOST_VALUES = 140, 6
 # Refusals nobody meets on a page: what speaks to programs says the code alone, a command says it in full on its terminal.
 OFF_SCREEN = {
     "pos_error": "the root of all refusals, never raised itself",
@@ -102,6 +105,20 @@ def test_every_page_named_by_a_route_exists(part: str) -> None:
     assert named
     missing = [(where, name) for where, name in named if not (PAGES / str(name)).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", [path for part in SHORT_LINES for path in pages(part)], ids=lambda path: path.name)
+def test_no_line_of_a_template_is_too_long_to_read(path: Path) -> None:
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    assert [(number, len(line)) for number, line in lines if len(line) > LONGEST_LINE] == []
+
+
+@pytest.mark.parametrize("part", SHORT_LINES)
+def test_a_page_is_handed_few_values(part: str) -> None:
+    handed = [(where, call.keywords) for name in ("page", "render_template") for where, call in calls(part, name)]
+    assert handed
+    # `**values` may be any number: nobody sees at the call what the page gets.
+    assert [where for where, values in handed if len(values) > MOST_VALUES or any(value.arg is None for value in values)] == []
 
 
 @pytest.mark.parametrize("path", every_page(), ids=lambda path: path.relative_to(PAGES).as_posix())

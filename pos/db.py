@@ -23,8 +23,8 @@ Row = sqlite3.Row
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST_REMEMBERED = 400
-"""Answers a reader keeps: pages of cards are the largest, ten kilobytes each."""
+MOST_REMEMBERED = 96
+"""Answers that each thread's reader keeps, the latest asked for: a page of cards takes fifteen kilobytes."""
 SCHEMA_ACTIONS = frozenset(
     {
         sqlite3.SQLITE_CREATE_TABLE,
@@ -141,9 +141,9 @@ class Reader(Database):
         self._version = 0
 
     def answers(self) -> dict[Hashable, Any]:
-        """Return what is remembered; nothing once another connection has committed, or once it is too much."""
+        """Return what is remembered, the latest asked for last; nothing once another connection has committed."""
         (version,) = self.conn.execute("pragma data_version").fetchone()
-        if version != self._version or len(self._answers) >= MOST_REMEMBERED:
+        if version != self._version:
             self._answers.clear()
             self._version = version
         return self._answers
@@ -161,9 +161,10 @@ def remembered(read: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
             return read(database, *args, **kwargs)
         answers = database.answers()
         asked = (read, args, *kwargs.items())
-        if asked not in answers:
-            answers[asked] = read(database, *args, **kwargs)
-        told: T = answers[asked]
+        told: T = answers.pop(asked) if asked in answers else read(database, *args, **kwargs)
+        answers[asked] = told
+        if len(answers) > MOST_REMEMBERED:
+            del answers[next(iter(answers))]
         return told
 
     return answer

@@ -6,7 +6,10 @@ import hashlib
 import json
 import re
 import unicodedata
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+from pos.corners import CornerDocument
 
 UP_FORMAT = "comptoir-up/1"
 UP_PATH = "/sync/v1/up"
@@ -35,7 +38,7 @@ class CornerNews(TypedDict):
     """A corner document and the hash that names it."""
 
     sha256: str
-    document: dict[str, Any]
+    document: CornerDocument
 
 
 class UplinkReply(TypedDict):
@@ -73,7 +76,7 @@ def fingerprint_of(public_key: bytes, *, root: str, code: str, stream: str) -> s
     return " ".join(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
 
 
-def corner_sha256(document: dict[str, Any]) -> str:
+def corner_sha256(document: Mapping[str, object]) -> str:
     """Return what names a version of a corner document: SHA-256 of it as compact JSON with sorted names."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -34,6 +34,7 @@ from marketplace.publishing.publications import publish_market
 from marketplace.running import housekeeping
 from marketplace.web import Marketplace
 from pos import clock
+from pos.corners import CornerDocument
 from sync.blobs import BlobFolder, BlobRef
 from sync.errors import SyncError
 from sync.heads import Head, Track, decode_head, read_track
@@ -152,7 +153,7 @@ class Hq:
         """Return the corners of the fleet."""
         return [each["corner_id"] for each in self.rows("select corner_id from corner order by corner_no")]
 
-    def corner_document(self, corner_id: str) -> dict[str, Any]:
+    def corner_document(self, corner_id: str) -> CornerDocument:
         """Return what a corner is told about itself."""
         with reading(self.engine) as connection:
             return corner_document(connection, corner_id, slip_prefix=f"{URL}/k/")

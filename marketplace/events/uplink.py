@@ -24,6 +24,7 @@ from marketplace.fleet.revocations import Revoked, check_admitted, sender
 from marketplace.installation import keys_path, sync_path
 from marketplace.web import Marketplace, marketplace
 from pos import clock
+from pos.corners import CornerDocument
 from pos.errors import Invalid, NotFound
 from sync.documents import read_json
 from sync.errors import Malformed, Untrusted
@@ -83,7 +84,7 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace, device: dict[str, Any], corner: dict[str, Any] | None, *, now: datetime) -> Response:
+def _up(here: Marketplace, device: dict[str, Any], corner: CornerDocument | None, *, now: datetime) -> Response:
     message = _message(Uplink)
     if (message.corner_id, message.stream) != (device["corner_id"], device["stream"]):
         raise Untrusted("corner_id or stream is not this key's")
@@ -131,7 +132,7 @@ def _read_key(path: Path, _version: object) -> Ed25519PrivateKey:
     return read_key(path)
 
 
-def _corner(connection: Connection, corner_id: str) -> dict[str, Any] | None:
+def _corner(connection: Connection, corner_id: str) -> CornerDocument | None:
     """Return a corner's document, or None for one that left the feed: its kiosk may still deliver what it has."""
     try:
         return corner_document(connection, corner_id, slip_prefix=f"{marketplace().public_url}/k/")

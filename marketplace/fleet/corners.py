@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import Any
+from typing import cast
 
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, row, rows, run_tx
+from pos.corners import CornerDocument
 from pos.errors import NotFound
 from sync.heads import RINGS
 
@@ -17,7 +18,7 @@ DEFAULT_RING = RINGS[-1]
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> dict[str, Any]:
+def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str) -> CornerDocument:
     """Return the private document of a corner: its row, its partner's, its market's currency and taxes, where slips lead.
 
     Raises: NotFound.
@@ -37,7 +38,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
     corner, market = json.loads(found["corner"]), json.loads(found["market"])
     partner = row(connection, "select body from partner where partner_id = :partner_id", partner_id=corner["partner_id"])
-    return {
+    document = {
         **corner,
         "ring": found["ring"] or DEFAULT_RING,
         "partner": json.loads(partner["body"]) if partner else {},
@@ -45,6 +46,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
         "tax_included": market["tax_included"],
         "slip_prefix": slip_prefix,
     }
+    return cast(CornerDocument, document)
 
 
 def corner_called(connection: Connection, text: str) -> str:

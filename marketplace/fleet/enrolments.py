@@ -27,6 +27,7 @@ from marketplace.fleet import standings
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.revocations import highest_counter
 from pos import clock
+from pos.corners import CornerDocument
 from pos.errors import Conflict, Invalid, NotFound, PosError, Refused
 from pos.throttle import Throttle, whole_seconds
 from pos.tokens import CROCKFORD, key_id
@@ -65,7 +66,7 @@ class KeyTaken(Conflict):
 class Enrolment:
     """What a device needs to know of itself: its corner document, its key's id, its event stream, its first slip counter."""
 
-    corner: dict[str, Any]
+    corner: CornerDocument
     key_id: str
     stream: str
     first_counter: int

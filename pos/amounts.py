@@ -51,13 +51,13 @@ def read_amount(text: str, *, currency: str, language: str) -> int:
         found := re.fullmatch(rf"([0-9]+){re.escape(get_decimal_symbol(LOCALES[language]))}([0-9]{{3}})", figures)
     ):
         return int(found[1] + found[2])
-    found = _FIGURES.fullmatch(figures)
-    if found is None or found["sign"] == found["group"] is not None or len(found["part"] or "") > width:
+    amount = _FIGURES.fullmatch(figures)
+    if amount is None or amount["sign"] == amount["group"] is not None or len(amount["part"] or "") > width:
         raise Invalid("not an amount")
-    whole = re.sub(r"\D", "", found["whole"])
+    whole = re.sub(r"\D", "", amount["whole"])
     if len(whole) > _MOST_DIGITS:
         raise Invalid("not an amount")
-    return int(whole + (found["part"] or "").ljust(width, "0"))
+    return int(whole + (amount["part"] or "").ljust(width, "0"))
 
 
 def _plain(text: str) -> str:

@@ -106,10 +106,10 @@ def check_plan(
         if other_id == plan_id or body["partner_id"] != plan_body["partner_id"]:
             continue
         taken = devices + beside.get(other_id, 0)
-        found = _reasons(body, device_cents=device_cents, devices=taken, acquisition=acquisition)
-        if not found or (_holds(found) and not is_eligible):
+        against = _reasons(body, device_cents=device_cents, devices=taken, acquisition=acquisition)
+        if not against or (_holds(against) and not is_eligible):
             difference = body["monthly_cents"] - plan_body["monthly_cents"]
-            candidates.append((bool(found), difference < 0, abs(difference), body["rank"], other_id, difference))
+            candidates.append((bool(against), difference < 0, abs(difference), body["rank"], other_id, difference))
     nearest = min(candidates, default=None)
     fix = Fix(plan_id=nearest[4], monthly_difference_cents=nearest[5]) if nearest else None
     return Eligibility(is_eligible=is_eligible, reasons=reasons, fix=fix)

@@ -107,8 +107,8 @@ def judge(database: Database, touched: Mapping[str, set[Any]] | None, *, now: da
 def left_out(database: Database) -> LeftOut:
     """Return what is left out of this catalogue."""
     rows, since = database.execute("select count(*), min(since) from left_out").fetchone()
-    found = database.execute("select name, key, reason from left_out order by since, name, key limit ?", [MOST_EXAMPLES])
-    return LeftOut(rows=rows, since=since, examples=tuple(f"{name} {key}: {reason}" for name, key, reason in found))
+    oldest = database.execute("select name, key, reason from left_out order by since, name, key limit ?", [MOST_EXAMPLES])
+    return LeftOut(rows=rows, since=since, examples=tuple(f"{name} {key}: {reason}" for name, key, reason in oldest))
 
 
 def _wrong(database: Database, name: str, some: str, given: dict[str, str]) -> Iterator[tuple[Any, str]]:

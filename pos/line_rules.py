@@ -88,9 +88,9 @@ def sim_only_beside(chosen: Plan, every: Iterable[Plan]) -> Plan | None:
 
 def ways(line: Line, plan: Plan, every: Iterable[Plan]) -> list[PricedWay]:
     """Return a line with its plan and, where there is one, the same device alone with a SIM-only plan beside it."""
-    found = [PricedWay(plan=plan, line=line, totals=line_totals(line))]
+    both = [PricedWay(plan=plan, line=line, totals=line_totals(line))]
     other = sim_only_beside(plan, every)
     if other is not None and other.plan_id != plan.plan_id:
         terms = other.terms
-        found.append(PricedWay(plan=other, line=replace(line, plan=terms.alone()), totals=device_plus_sim_only(line, terms)))
-    return found
+        both.append(PricedWay(plan=other, line=replace(line, plan=terms.alone()), totals=device_plus_sim_only(line, terms)))
+    return both

@@ -203,8 +203,8 @@ def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: da
     Raises: SlipNotFound, Invalid, SlipAlreadyVoided.
     """
     # Its facts are not read: a slip that changed on the disk can be voided, too.
-    found = ops.execute("select key_id, counter from slip where number = ?", [number]).fetchone()
-    if found is None:
+    issued = ops.execute("select key_id, counter from slip where number = ?", [number]).fetchone()
+    if issued is None:
         raise SlipNotFound(number=number)
     names = ("clerk_id", "reason", "voided_at")
     void = ops.execute(f"select {', '.join(names)} from slip_void where number = ?", [number]).fetchone()
@@ -212,7 +212,7 @@ def void_slip(ops: Database, number: str, *, clerk_id: str, reason: str, now: da
         raise SlipAlreadyVoided(number=number, **dict(zip(names, void, strict=True)))
     if reason not in REASONS:
         raise Invalid("not a reason to void", field="reason")
-    key_id, counter = found
+    key_id, counter = issued
     row = {"number": number, "clerk_id": clerk_id, "reason": reason, "voided_at": clock.to_text(now)}
     ops.table("slip_void").insert(row)
     outbox.record(ops, "slip_voided", {**row, "key_id": key_id, "counter": counter}, now=now)

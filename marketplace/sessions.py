@@ -1,7 +1,7 @@
-"""Who is at work in the console: the password opens a session, which HQ knows and can end at any time.
+"""The console's sessions: the password opens one, and HQ can end it at any time.
 
-A session is kept as its token's hash, so a copied database opens no console. Wrong passwords are counted by where they come from,
-and a browser that was let in before counts for itself: nobody can lock HQ out from elsewhere.
+A session is stored as its token's hash, so a copied database opens no console. Wrong passwords are counted by their source, and a
+browser that logged in before is a source of its own: nobody elsewhere can lock HQ out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Counts of what this node's processes did since it was started: requests of the fleet by result, their durations, bytes served.
 
-Each worker process counts in a small file of its own, mapped into memory; whoever is asked sums the files of all. So a scrape
-that meets one worker tells of every one, and a worker that died still counts. `serve` takes the files away before it starts.
+Each worker process counts in a small file of its own, mapped into memory, and sums the files of all when it is asked. So a scrape
+answered by one worker covers every one, and what a dead worker counted stays. `serve` deletes the files before it starts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Tallies:
 
 
 def forget(directory: Path) -> None:
-    """Take away the counts of an earlier run: a counter that begins again at nothing is understood as such."""
+    """Delete the counts of an earlier run: Prometheus treats a restart at zero as a reset."""
     for path in (directory / FOLDER).glob("*.counts"):
         path.unlink(missing_ok=True)
 

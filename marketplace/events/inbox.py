@@ -2,7 +2,7 @@
 
 Judging goes on beside the requests (`marketplace.running.judging`): neither a slow nor a poisonous event delays an answer.
 Invariants: an event is stored once for ever by (corner, key, stream, seq); the same seq with another hash is a cloned disk and
-quarantines its stream; an event nobody can make sense of is set aside as dead and never holds up the next.
+quarantines its stream; an event that cannot be judged becomes a dead letter and never holds up the next.
 """
 
 from __future__ import annotations
@@ -93,10 +93,10 @@ def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *,
 
 
 def judge(engine: Engine) -> int:
-    """Act on every stored event that nobody judged yet, a few in a transaction; return how many were judged.
+    """Judge every stored event that is new, a few in a transaction; return how many were judged.
 
-    A failure of the database leaves the events for the next call, and the others are gone on with; any other failure sets that
-    event aside as dead.
+    A failure of the database leaves those events for the next call and goes on with the others; any other failure marks the
+    event as dead.
     """
     done = 0
     after: Event | None = dict.fromkeys(KEY, "") | {"seq": 0}
@@ -135,10 +135,7 @@ def _judged(engine: Engine, some: list[Event]) -> bool:
 
 
 def _judge_some(connection: Connection, some: list[Event]) -> None:
-    """Judge each event that changes something behind its own savepoint, so that one that fails takes nothing else along.
-
-    All are marked with what became of them.
-    """
+    """Judge events and store each one's verdict; each that may change something has a savepoint, so a failure undoes it alone."""
     verdicts = []
     for event in some:
         state, reason = "judged", ""
@@ -150,7 +147,7 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
         except Exception as problem:
             # What a refusal means stands in the letter; of a failure nobody foresaw the way there is wanted too.
             traceback = None if isinstance(problem, PosError) else problem
-            logger.warning("event %s of %s set aside: %r", event["seq"], event["corner_id"], problem, exc_info=traceback)
+            logger.warning("event %s of %s is a dead letter: %r", event["seq"], event["corner_id"], problem, exc_info=traceback)
             state, reason = "dead", without_halves(f"{type(problem).__name__}: {problem}")[:500]
         verdicts.append({**{name: event[name] for name in KEY}, "state": state, "reason": reason})
     connection.execute(
@@ -224,7 +221,7 @@ def _advance(connection: Connection, device: dict[str, Any], acked: int) -> int:
 
 
 def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> None:
-    """Believe this device no more; what is kept is when that began."""
+    """Quarantine a device: nothing more is taken from it. The time of the first quarantine is kept."""
     changed(
         connection,
         """
@@ -238,10 +235,10 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
 
 
 def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, events: int, now: datetime) -> int | None:
-    """Keep what a device says of itself and return the seq acknowledged so far; None for one that is not believed any more.
+    """Store a device's heartbeat and return the seq acknowledged so far; None for a device in quarantine.
 
-    The highest counter it ever said comes next is kept: an old heartbeat sent again takes nothing back, and one that the device
-    cannot have come to, with the `events` it brings, says nothing.
+    `next_counter` only grows: an old heartbeat sent again changes nothing, nor does a counter that the device cannot have
+    reached with the `events` it brings.
     """
     found = row(
         connection,

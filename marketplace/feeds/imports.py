@@ -27,7 +27,7 @@ from marketplace.feeds.price_starts import Announced, judge_price_starts, read_p
 from marketplace.feeds.problems import FeedRefused, Problems
 from marketplace.feeds.reductions import NO_HISTORY, PRIOR_DAYS, Goods, published_prices, with_past
 from marketplace.feeds.withdrawals import judge_withdrawals
-from marketplace.fleet.standings import line_up
+from marketplace.fleet.standings import match_corners_to_feed
 from marketplace.publishing.marks import Marks
 from pos import clock
 from pos.catalog import TABLES
@@ -187,7 +187,7 @@ def _apply(connection: Connection, judged: Judged, fresh: set[str], progress: Pr
     for file, table in CONTENT_TABLES.items():
         _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
     _mark_restored(content, fresh, marks)
-    line_up(connection)
+    match_corners_to_feed(connection)
     _store_supply(connection, judged.supply, imported, marks, progress)
     _withdraw_others(connection, judged.supply, imported, marks)
     added, changed, removed = store_price_starts(connection, judged.announced, marks)

@@ -1,4 +1,4 @@
-"""The fleet as HQ sees it: every corner's state, sorted and filtered by the database. Counted as a whole: `fleet_picture`.
+"""The fleet as HQ sees it: every corner's state, sorted and filtered by the database (as one picture: `picture`).
 
 A state is the worst that holds of a corner: quarantined, silent, fault, behind, never seen, ok. It is judged when it is read,
 against the clock and the newest publication of the corner's market and ring. Each page is a few queries however many corners.
@@ -22,7 +22,7 @@ from pos.errors import NotFound
 from sync.faults import Severity
 from sync.heads import RINGS
 
-SILENT_S = 900
+UNHEARD_S = 900
 """A kiosk is heard every ten minutes when nothing happens, so after fifteen it is not."""
 LATE_S = 600
 """A publication is news for ten minutes; who lacks it after that is behind."""
@@ -121,7 +121,7 @@ def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dic
 
 
 def choices(connection: Connection) -> dict[str, list[str]]:
-    """Return what there is to filter by: markets, printer states, software versions."""
+    """Return the markets and software versions there are to filter by."""
     return {
         "market": [each["market"] for each in rows(connection, "select market from market order by market")],
         "software": [each for each in distinct(connection, "software") if each],
@@ -257,7 +257,7 @@ def line_case(results: Iterable[int]) -> str:
 
 def _state_sql(known: Heads, now: datetime) -> tuple[str, dict[str, Any]]:
     """Return the expression of any corner's state as its place in `STATES`, and the values that it binds."""
-    values: dict[str, Any] = {"silent": clock.to_text(now - timedelta(seconds=SILENT_S))}
+    values: dict[str, Any] = {"silent": clock.to_text(now - timedelta(seconds=UNHEARD_S))}
     due = []
     for number, ((market, ring), head) in enumerate(known.items()):
         values |= {f"m{number}": market, f"r{number}": ring, f"due{number}": head.due}

@@ -155,7 +155,7 @@ def _without(ranges: Iterable[Range], numbers: list[int]) -> Iterable[Range]:
 
 
 def _unjudged(connection: Connection, corner_id: str) -> set[tuple[str, int]]:
-    """Return (key, counter) of the slips whose events have arrived but made no slip: not judged yet, or set aside."""
+    """Return (key, counter) of the slips whose events have arrived but made no slip: not judged yet, or dead letters."""
     found = rows(
         connection,
         """

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from marketplace.db import row, rows
-from marketplace.fleet.corner_list import SILENT_S, STATES, distinct, heads, line_case
+from marketplace.fleet.corner_list import STATES, UNHEARD_S, distinct, heads, line_case
 from marketplace.fleet.standings import BLOCK_NUMBERS
 from pos import clock
 from sync.heads import RINGS
@@ -97,7 +97,7 @@ def tally(connection: Connection, now: datetime) -> list[tuple[str, str, dict[st
 def _lines(connection: Connection, now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield each market and ring, with what the state of a corner there is judged by."""
     known = heads(connection, now)
-    silent = clock.to_text(now - timedelta(seconds=SILENT_S))
+    silent = clock.to_text(now - timedelta(seconds=UNHEARD_S))
     for market in distinct(connection, "market"):
         for ring in RINGS:
             due = known[market, ring].due if (market, ring) in known else 0

@@ -29,17 +29,16 @@ QUARANTINED = 4
 """Above every `Severity`: nothing of what this corner sends is taken."""
 
 
-def line_up(connection: Connection) -> None:
+def match_corners_to_feed(connection: Connection) -> None:
     """Give every corner of the feed its row, and take away the rows of corners that left it."""
-    known = rows(connection, "select corner_id, corner_no, block, market, name, folded from standing")
-    stored = {each["corner_id"]: each for each in known}
+    kept = rows(connection, "select corner_id, corner_no, block, market, name, folded from standing")
+    stored = {standing["corner_id"]: standing for standing in kept}
     corners = rows(connection, "select corner_id, corner_no, market, body from corner")
-    wanted = [_identity(each) for each in corners]
-    put = [each for each in wanted if stored.get(each["corner_id"]) != each]
-    gone = [{"corner_id": name} for name in stored.keys() - {each["corner_id"] for each in wanted}]
-    if put:
-        connection.execute(text(_PUT), put)
-    if gone:
+    wanted = {corner["corner_id"]: _identity(corner) for corner in corners}
+    changed_rows = [identity for corner_id, identity in wanted.items() if stored.get(corner_id) != identity]
+    if changed_rows:
+        connection.execute(text(_PUT), changed_rows)
+    if gone := [{"corner_id": corner_id} for corner_id in stored.keys() - wanted.keys()]:
         connection.execute(text("delete from standing where corner_id = :corner_id"), gone)
 
 

@@ -1,6 +1,6 @@
-"""What HQ does without being asked: signs anew what nears its expiry, halts failing trials, sweeps what nobody can ask for.
+"""HQ's upkeep: renew signatures near their expiry, halt failing trials, delete files that no kiosk can ask for any more.
 
-Each part stands for itself: one that fails is logged and tried again, and holds up none of the others.
+Each part runs by itself: one that fails is logged and tried again, and does not keep the others from running.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _tried(name: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Exception:
-        # Nobody waits for the answer here: what failed is logged, and its turn comes again.
+        # No request waits for this: the failure is logged, and the next round tries again.
         logger.exception("%s comes later", name)
 
 

@@ -1,6 +1,6 @@
-"""The thread that judges stored events and keeps house beside the requests, one however many workers serve a marketplace.
+"""The thread that judges stored events and does HQ's upkeep beside the requests: one, however many workers serve a marketplace.
 
-Invariant: whoever holds the directory's lock file judges; the lock goes with its process, and another worker takes over.
+Invariant: only the worker that holds the directory's lock file judges; the lock ends with its process, and another takes over.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Judging:
             except Busy:
                 time.sleep(TAKE_OVER_S)
             except Exception:
-                # Whatever it was, the events are still there; the reason stands in the log and the next look comes.
+                # The events are still stored: the next round judges them.
                 logger.exception("judging goes on in a moment")
                 time.sleep(TAKE_OVER_S)
 

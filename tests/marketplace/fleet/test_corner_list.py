@@ -12,7 +12,7 @@ from marketplace.fleet import corner_list, picture
 from marketplace.fleet.corner_list import PAGE_ROWS, View
 from marketplace.fleet.corners import set_ring
 from marketplace.fleet.picture import MOST_CELLS
-from marketplace.fleet.standings import BLOCK_NUMBERS, fold, line_up
+from marketplace.fleet.standings import BLOCK_NUMBERS, fold, match_corners_to_feed
 from pos import clock
 from tests.marketplace.hq import Hq, words
 
@@ -57,7 +57,7 @@ def add_corners(hq: Hq, count: int) -> None:
             body = json.dumps({"name": f"Rue {number}", "city": "Lyon", "partner_id": ""})
             insert = "insert into corner (corner_id, corner_no, market, body) values (:id, :number, 'fr', :body)"
             changed(connection, insert, id=f"rue-{number:04d}", number=1000 + number, body=body)
-        line_up(connection)
+        match_corners_to_feed(connection)
 
     run_tx(hq.engine, work)
 
@@ -66,7 +66,7 @@ def test_every_corner_of_the_feed_has_its_row_and_loses_it_with_the_feed(hq: Hq)
     assert [stand(hq, name)["seen_at"] for name in (NANTES, PARIS)] == ["", ""]
     assert (stand(hq)["key_id"], stand(hq, PARIS)["key_id"]) == (hq.key_id, None)
     run_tx(hq.engine, lambda connection: changed(connection, "delete from corner where corner_id = :name", name=PARIS))
-    run_tx(hq.engine, line_up)
+    run_tx(hq.engine, match_corners_to_feed)
     assert hq.rows("select corner_id from standing") == [{"corner_id": NANTES}]
 
 

@@ -26,7 +26,7 @@ HEARTBEAT: dict[str, Any] = {
     "faults": {"offline": AT}, "clock": {"wall": AT, "up_s": 1, "boot": "b", "known": True}, "corner_sha256": "c",
     "disk_free": 1, "media_bytes": 1,
 }  # fmt: skip
-CONSOLE = ("", "slips", "orders", "sellers", "fleet", "trials/", "devices/", "events", "gaps", "corners/nantes-crebillon")
+CONSOLE = ("", "slips", "orders", "sellers", "fleet", "trials/", "devices/", "dead-letters", "gaps", "corners/nantes-crebillon")
 
 
 def mutated(value: Any, chance: Random) -> Any:

@@ -6,11 +6,9 @@ import re
 import unicodedata
 from functools import cache
 
-from babel.numbers import get_currency_symbol, get_decimal_symbol
-
 from pos.currencies import DECIMALS, places
 from pos.errors import Invalid
-from pos.languages import LOCALES
+from pos.locales import LOCALES
 
 _WORDS = (
     "euro",
@@ -47,9 +45,7 @@ def read_amount(text: str, *, currency: str, language: str) -> int:
     if spelled is None or not {_word(spelled["before"]), _word(spelled["after"])} <= _currencies():
         raise Invalid("not an amount")
     width, figures = places(currency), spelled["figures"]
-    if width == 3 and (
-        found := re.fullmatch(rf"([0-9]+){re.escape(get_decimal_symbol(LOCALES[language]))}([0-9]{{3}})", figures)
-    ):
+    if width == 3 and (found := re.fullmatch(rf"([0-9]+){re.escape(LOCALES[language].decimal)}([0-9]{{3}})", figures)):
         return int(found[1] + found[2])
     amount = _FIGURES.fullmatch(figures)
     if amount is None or amount["sign"] == amount["group"] is not None or len(amount["part"] or "") > width:
@@ -74,5 +70,5 @@ def _word(text: str) -> str:
 @cache
 def _currencies() -> frozenset[str]:
     """Return what may stand before or after the figures: nothing, or a name or sign of a currency in any of our languages."""
-    signs = {get_currency_symbol(code, locale) for code in DECIMALS for locale in LOCALES.values()}
+    signs = {sign for locale in LOCALES.values() for sign in locale.signs.values()}
     return frozenset({"", *(_word(_plain(word)) for word in (*_WORDS, *DECIMALS, *signs, *"€$£¥"))})

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from gettext import NullTranslations
 from pathlib import Path
-
-from babel.support import NullTranslations
 
 from pos.credit import CreditFacts
 from pos.eligibility import Reason

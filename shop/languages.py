@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from gettext import NullTranslations
 from typing import Any
 
-from babel.support import NullTranslations
 from flask.templating import Environment
 from jinja2.ext import Extension
 from markupsafe import Markup

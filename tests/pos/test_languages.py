@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pos import languages
+from pos import languages, locales
 
 PO = """
 msgid ""
@@ -120,7 +120,7 @@ def test_a_capacity_is_said_as_people_say_it() -> None:
 
 
 def test_every_language_has_a_locale() -> None:
-    assert set(languages.LANGUAGES) == set(languages.LOCALES)
+    assert set(languages.LANGUAGES) == set(locales.LOCALES)
 
 
 def plain(text: str) -> str:

@@ -35,7 +35,7 @@ from pos.selections import add_line, start_selection
 from pos.slip_facts import SlipFacts
 from pos.slips import Device, issue_slip
 from pos.tokens import Token
-from sync.messages import corner_sha256
+from sync.messages import OutboxEvent, corner_sha256
 
 PREFIX = "load-"
 FIRST_NUMBER = 900_000
@@ -58,15 +58,15 @@ class Outbox:
     acked: int
     last: str
     slips: int
-    waiting: list[dict[str, Any]]
+    waiting: list[OutboxEvent]
 
     def record(self, kind: str, body: dict[str, Any], *, now: datetime) -> None:
         """Append an event to the chain, as `pos.outbox.record` does on a kiosk."""
         self.seq += 1
         text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         link = outbox.link(self.seq, kind, text, self.last)
-        event = {"seq": self.seq, "kind": kind, "body": text, "sha256": link, "prev": self.last}
-        self.waiting.append({**event, "recorded_at": clock.to_text(now)})
+        at = clock.to_text(now)
+        self.waiting.append({"seq": self.seq, "kind": kind, "body": text, "sha256": link, "prev": self.last, "recorded_at": at})
         self.last = link
 
     def accept(self, ack: int) -> int:

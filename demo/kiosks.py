@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -12,7 +13,8 @@ from demo.following import Poll
 from demo.wire import Wire
 from pos import clock
 from sync.errors import Malformed
-from sync.messages import MAX_EVENTS, UP_FORMAT, UP_PATH
+from sync.heartbeats import Heartbeat, read_heartbeat
+from sync.messages import MAX_EVENTS, UP_FORMAT, UP_PATH, OutboxEvent, UplinkRequest
 from sync.signatures import signer
 
 HEARTBEAT_S = 600.0
@@ -106,24 +108,16 @@ class LoadKiosk:
             if not some or not outbox.waiting:
                 return taken
 
-    def _send(self, kind: str, outbox: Outbox, events: list[dict[str, Any]]) -> int:
+    def _send(self, kind: str, outbox: Outbox, events: list[OutboxEvent]) -> int:
         """Send one batch and return HQ's `ack`."""
-        document = {
+        document: UplinkRequest = {
             "format": UP_FORMAT,
             "corner_id": outbox.corner_id,
             "key_id": outbox.key_id,
             "stream": outbox.stream,
             "from_seq": outbox.acked + 1,
             "events": events,
-            "heartbeat": {
-                "catalog": self._poll.standing(),
-                "publication": self._poll.publication,
-                "software": SOFTWARE,
-                "printer": {"state": "unknown"},
-                "pending": len(outbox.waiting) - len(events),
-                "corner_sha256": outbox.corner_sha256,
-                "faults": {},
-            },
+            "heartbeat": self._heartbeat(outbox, pending=len(outbox.waiting) - len(events)),
         }
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         request = _Request("POST", self._wire.base_url + UP_PATH, body)
@@ -133,3 +127,18 @@ class LoadKiosk:
             return int(json.loads(answer.body)["ack"])
         except (ValueError, KeyError, TypeError) as problem:
             raise Malformed("the answer carries no ack") from problem
+
+    def _heartbeat(self, outbox: Outbox, *, pending: int) -> Heartbeat:
+        """Return what a kiosk says to which nothing happens; only its clock moves on."""
+        return read_heartbeat(
+            {
+                "catalog": self._poll.standing(),
+                "publication": self._poll.publication,
+                "software": SOFTWARE,
+                "printer": {"state": "unknown"},
+                "pending": pending,
+                "faults": {},
+                "clock": {"wall": clock.to_text(clock.now()), "up_s": int(time.monotonic()), "known": True},
+                "corner_sha256": outbox.corner_sha256,
+            }
+        )

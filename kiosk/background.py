@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from types import MappingProxyType
 
 from kiosk import files, prices
 from kiosk.printing import print_jobs
@@ -27,8 +27,9 @@ from sync.catalog_files import drop_damaged
 from sync.corner import schedule
 from sync.corner.client import Client
 from sync.corner.media import BUDGET_BYTES, Fetched, MediaStore
-from sync.corner.rounds import RoundReport, run_round, send_beside
+from sync.corner.rounds import KioskSide, RoundReport, run_round, send_beside
 from sync.errors import Busy
+from sync.follower import Progress
 from sync.locks import LOCK_FILE, hold
 
 LOG = logging.getLogger("kiosk.sync")
@@ -52,21 +53,23 @@ class Rounds:
     version: str
     is_fetching: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, client: Client, **options: Any) -> RoundReport:
-        """Run one round now. Raises: Busy, NotFound, DatabaseError."""
-        known = print_jobs.known_printer(self.ops.read())
-        printer: dict[str, Any] = dict(known) if known else {"state": "none"}
+    def run(
+        self,
+        client: Client,
+        *,
+        own_faults: Mapping[str, str] = MappingProxyType({}),
+        is_brief: bool = False,
+        progress: Progress | None = None,
+    ) -> RoundReport:
+        """Run one round now, as `run_round` does. Raises: Busy, NotFound, DatabaseError."""
         with self._fetching():
-            return run_round(self.directory, self.catalog, self.ops, client, software=self.version, printer=printer, **options)
+            return run_round(self._side(client, own_faults), is_brief=is_brief, progress=progress)
 
     def send_beside(self, client: Client, own_faults: dict[str, str]) -> bool:
         """Send what waits while we fetch, and tell whether anything did. Raises: SyncError, NotFound, DatabaseError."""
         if not self.is_fetching.is_set():
             return False
-        known = print_jobs.known_printer(self.ops.read())
-        printer: dict[str, Any] = dict(known) if known else {"state": "none"}
-        options: dict[str, Any] = {"software": self.version, "printer": printer, "own_faults": own_faults}
-        return send_beside(self.directory, self.catalog, self.ops, client, **options)
+        return send_beside(self._side(client, own_faults))
 
     def fetch_media(self, client: Client) -> Fetched:
         """Fetch a little of what is wanted most; for after a round that went well. Raises: Busy, Offline, OSError."""
@@ -81,6 +84,18 @@ class Rounds:
                 budget_bytes=BUDGET_BYTES if budget_bytes is None else budget_bytes,
                 now=clock.now(),
             )
+
+    def _side(self, client: Client, own_faults: Mapping[str, str]) -> KioskSide:
+        return KioskSide(
+            directory=self.directory,
+            catalog=self.catalog,
+            ops=self.ops,
+            client=client,
+            software=self.version,
+            printer=print_jobs.known_printer(self.ops.read()) or {"state": "none"},
+            own_faults=own_faults,
+            now=clock.now,
+        )
 
     @contextmanager
     def _fetching(self) -> Iterator[None]:
@@ -190,7 +205,7 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
     pace.failures = pace.failures + 1 if report.problems else 0
     pace.retry_after_s = report.retry_after_s
     kiosk.faults.pop("sync_failed", None)
-    tend(rounds.ops)
+    clean_up(rounds.ops)
     if keep_reserve(rounds.directory):
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
@@ -223,15 +238,15 @@ def _fetch_media(rounds: Rounds, kiosk: files.Kiosk, client: Client) -> None:
 
 def _first_delay_s(rounds: Rounds) -> float:
     try:
-        here = corner(rounds.ops.read())
+        own_corner = corner(rounds.ops.read())
         rounds.catalog.read().execute("select 1 from shelf limit 1").fetchone()
     except (PosError, DatabaseError, OSError):
         return 0.0
-    return schedule.first_delay_s(here.corner_id)
+    return schedule.first_delay_s(own_corner.corner_id)
 
 
-def tend(ops: Store) -> None:
-    """Forget selections left behind by screens that never said goodbye, and copy the records once a day."""
+def clean_up(ops: Store) -> None:
+    """Delete idle selections; back up ops.db once a day."""
     with ops.write() as database:
         now = clock.now()
         wipe_idle_selections(

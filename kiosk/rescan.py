@@ -31,9 +31,9 @@ KEPT_TIMES = 8
 
 
 def start_rescans(kiosk: files.Kiosk, *, call: threading.Event) -> None:
-    """Start looking at the hour in the background; what is found damaged sets `call`, so that a round comes at once."""
+    """Start the nightly reading in the background; damage sets `call`, so that a round comes at once."""
     if kiosk.ops is not None:
-        threading.Thread(target=_look_at_times, args=(kiosk, call), name="rescan", daemon=True).start()
+        threading.Thread(target=_watch, args=(kiosk, call), name="rescan", daemon=True).start()
 
 
 def rescan(kiosk: files.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> list[str]:
@@ -43,7 +43,7 @@ def rescan(kiosk: files.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> li
     """
     try:
         wrong = wrong_channels(kiosk.catalog, pause=pause)
-        found, rebuilt = sorted(wrong), [name for name in wrong if _may_rebuild(ops, name, now)]
+        damaged, rebuilt = sorted(wrong), [name for name in wrong if _may_rebuild(ops, name, now)]
         if rebuilt:
             with hold(kiosk.directory / LOCK_FILE):
                 mark_wrong(kiosk.catalog, {name: wrong[name] for name in rebuilt}, now=now)
@@ -51,20 +51,20 @@ def rescan(kiosk: files.Kiosk, ops: Store, *, pause: Pause, now: datetime) -> li
         return []
     except DatabaseError as problem:
         LOG.warning("catalog.db cannot be read through: %s", problem)
-        found, rebuilt = [FILE], _set_aside(kiosk, ops, now)
+        damaged, rebuilt = [FILE], _set_aside(kiosk, ops, now)
     _record(ops, rebuilt, now=now)
     if wrong_records := altered(ops.read()):
         LOG.error("not recorded as made: %s", ", ".join(wrong_records))
         kiosk.faults.setdefault(SlipAltered().code, clock.to_text(now))
-    if found:
-        LOG.warning("rows differ from HQ's in %s; fetched anew: %s", ", ".join(found), ", ".join(rebuilt) or "not yet")
+    if damaged:
+        LOG.warning("rows differ from HQ's in %s; fetched anew: %s", ", ".join(damaged), ", ".join(rebuilt) or "not yet")
         kiosk.faults.setdefault("catalog_damaged", clock.to_text(now))
     else:
         kiosk.faults.pop("catalog_damaged", None)
-    return found
+    return damaged
 
 
-def _look_at_times(kiosk: files.Kiosk, call: threading.Event) -> None:
+def _watch(kiosk: files.Kiosk, call: threading.Event) -> None:
     wait = threading.Event()
     while not wait.wait(LOOK_EVERY_S):
         ops = kiosk.ops

@@ -32,7 +32,7 @@ def read_object(content: bytes) -> dict[str, Any]:
     return document
 
 
-def without_halves(text: str) -> str:
+def storable_text(text: str) -> str:
     """Return a text as it can be stored: PostgreSQL's text holds no NUL, and no encoding half a surrogate pair."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 

@@ -10,11 +10,11 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlite_utils import Database
 
@@ -25,7 +25,7 @@ from pos.left_out import MOST_EXAMPLES, LeftOut, left_out
 from pos.ops import setting
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
-from sync.documents import without_halves
+from sync.documents import storable_text
 from sync.faults import severity
 from sync.heads import RINGS
 
@@ -42,7 +42,77 @@ FAILED = "failed_line"
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
-Heartbeat = dict[str, Any]
+
+class ToldChannel(TypedDict):
+    """What is held of a channel; the epoch and the root are cut to what tells them apart."""
+
+    epoch: str | None
+    version: int | None
+    root: str | None
+
+
+class ToldJumps(TypedDict):
+    """Of the prices the last changes moved, how many more than doubled or halved."""
+
+    line: str | None
+    publication: int | None
+    changed: int | None
+    jumped: int | None
+
+
+class ToldFailure(TypedDict):
+    """The line and publication that could not be taken in, and why."""
+
+    line: str | None
+    publication: int | None
+    code: str | None
+
+
+class ToldLeftOut(TypedDict):
+    """How many published rows no page can show, and some of them as `table key: reason`."""
+
+    rows: int | None
+    examples: list[str]
+
+
+class ToldPrinter(TypedDict):
+    """The printer as the last print told it; `state` is `ok`, `fault`, `offline`, `unknown` or `none`."""
+
+    name: str | None
+    state: str | None
+    queue: int | None
+
+
+class ToldClock(TypedDict):
+    """The kiosk's own time, seconds since the machine started, which start that was, whether HQ's time was ever heard."""
+
+    wall: str | None
+    up_s: int | None
+    boot: str | None
+    known: bool | None
+
+
+class Heartbeat(TypedDict):
+    """What a kiosk says of itself (docs/protocol.md §9); None is what it did not say, or not in the form it should have."""
+
+    catalog: dict[str, ToldChannel]
+    publication: int | None
+    line: str
+    jumps: ToldJumps | None
+    failed: ToldFailure | None
+    left_out: ToldLeftOut | None
+    ring: str
+    software: str | None
+    sqlite: str | None
+    printer: ToldPrinter | None
+    pending: int | None
+    oldest_at: str | None
+    next_counter: int | None
+    faults: dict[str, str | None]
+    clock: ToldClock | None
+    corner_sha256: str | None
+    disk_free: int | None
+    media_bytes: int | None
 
 
 def heartbeat_of(
@@ -50,42 +120,41 @@ def heartbeat_of(
     ops: Store,
     *,
     software: str,
-    printer: dict[str, Any],
+    printer: Mapping[str, object],
     own_faults: Mapping[str, str] = MappingProxyType({}),
     now: datetime,
 ) -> Heartbeat:
     """Return what HQ is told about this kiosk with every message, cut to what HQ keeps of it.
-
-    Epochs and roots are cut to what tells them apart.
 
     `own_faults` are those of the running app (code and since when), beside what rounds have met.
     """
     database = ops.read()
     pending, oldest_at = outbox.depth(database, acked=setting(database, "acked") or 0)
     unfit = _unfit(catalog)
-    said = {
-        **_held(catalog),
-        "left_out": {"rows": unfit.rows, "examples": list(unfit.examples)} if unfit.rows else None,
-        "failed": setting(database, FAILED),
-        "ring": (setting(database, "corner") or {}).get("ring", "stable"),
-        "software": software,
-        "sqlite": sqlite3.sqlite_version,
-        "printer": printer,
-        "pending": pending,
-        "oldest_at": oldest_at,
-        "next_counter": next_counter(database, setting(database, "key_id") or ""),
-        "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {}), **unfit.fault}),
-        "clock": {
-            "wall": clock.to_text(now),
-            "up_s": int(time.monotonic()),
-            "boot": _boot_id(),
-            "known": setting(database, "hq_time") is not None,
-        },
-        "corner_sha256": setting(database, "corner_sha256"),
-        "disk_free": shutil.disk_usage(ops.path.parent).free,
-        "media_bytes": _bytes_in(ops.path.parent / "media"),
-    }
-    return {name: _cut(value) for name, value in said.items()}
+    return read_heartbeat(
+        {
+            **_held(catalog),
+            "left_out": {"rows": unfit.rows, "examples": list(unfit.examples)},
+            "failed": setting(database, FAILED),
+            "ring": (setting(database, "corner") or {}).get("ring", "stable"),
+            "software": software,
+            "sqlite": sqlite3.sqlite_version,
+            "printer": dict(printer),
+            "pending": pending,
+            "oldest_at": oldest_at,
+            "next_counter": next_counter(database, setting(database, "key_id") or ""),
+            "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {}), **unfit.fault}),
+            "clock": {
+                "wall": clock.to_text(now),
+                "up_s": int(time.monotonic()),
+                "boot": _boot_id(),
+                "known": setting(database, "hq_time") is not None,
+            },
+            "corner_sha256": setting(database, "corner_sha256"),
+            "disk_free": shutil.disk_usage(ops.path.parent).free,
+            "media_bytes": _bytes_in(ops.path.parent / "media"),
+        }
+    )
 
 
 def state_of(heartbeat: Heartbeat) -> str:
@@ -93,11 +162,15 @@ def state_of(heartbeat: Heartbeat) -> str:
 
     What moves with every publication or minute is left out, or each of them would bring a message from every kiosk.
     """
-    printer = heartbeat["printer"] or {}
+    printer = heartbeat["printer"]
     told = {
-        **{name: heartbeat[name] for name in ("line", "failed", "ring", "software", "corner_sha256")},
+        "line": heartbeat["line"],
+        "failed": heartbeat["failed"],
+        "ring": heartbeat["ring"],
+        "software": heartbeat["software"],
+        "corner_sha256": heartbeat["corner_sha256"],
         "jumps": heartbeat["jumps"] if heartbeat["line"] else None,
-        "printer": [printer.get("name"), printer.get("state")],
+        "printer": [printer["name"], printer["state"]] if printer else None,
         "faults": sorted(heartbeat["faults"]),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -116,10 +189,30 @@ def read_heartbeat(said: Any) -> Heartbeat:
 
     Never raises: a kiosk that talks nonsense about itself still has slips to deliver.
     """
-    if not isinstance(said, dict):
-        said = {}
-    read = {name: kind(said.get(name)) for name, kind in _FIELDS.items()}
-    return read if len(json.dumps(read, ensure_ascii=False).encode()) <= MOST_BYTES else {**read, "catalog": {}, "faults": {}}
+    fields = _object(said) or {}
+    heartbeat: Heartbeat = {
+        "catalog": _catalog(fields.get("catalog")),
+        "publication": _whole(fields.get("publication")),
+        "line": _text(fields.get("line")) or "",
+        "jumps": _jumps(fields.get("jumps")),
+        "failed": _failed(fields.get("failed")),
+        "left_out": _left_out(fields.get("left_out")),
+        "ring": _ring(fields.get("ring")),
+        "software": _text(fields.get("software")),
+        "sqlite": _text(fields.get("sqlite")),
+        "printer": _printer(fields.get("printer")),
+        "pending": _whole(fields.get("pending")),
+        "oldest_at": _moment(fields.get("oldest_at")),
+        "next_counter": _whole(fields.get("next_counter")),
+        "faults": _faults(fields.get("faults")),
+        "clock": _clock(fields.get("clock")),
+        "corner_sha256": _text(fields.get("corner_sha256")),
+        "disk_free": _whole(fields.get("disk_free")),
+        "media_bytes": _whole(fields.get("media_bytes")),
+    }
+    if len(json.dumps(heartbeat, ensure_ascii=False).encode()) > MOST_BYTES:
+        heartbeat["catalog"], heartbeat["faults"] = {}, {}
+    return heartbeat
 
 
 def _weightiest(faults: Mapping[str, str]) -> dict[str, str]:
@@ -127,14 +220,7 @@ def _weightiest(faults: Mapping[str, str]) -> dict[str, str]:
     return {code: faults[code] for code in sorted(faults, key=severity, reverse=True)[:MOST_FAULTS]}
 
 
-def _cut(said: Any) -> Any:
-    """Return what is said with every text as short as HQ keeps it."""
-    if isinstance(said, dict):
-        return {name: _cut(value) for name, value in said.items()}
-    return _text(said) if isinstance(said, str) else said
-
-
-def _held(catalog: Store) -> Heartbeat:
+def _held(catalog: Store) -> dict[str, object]:
     """Return what is held of the catalogue; a missing or damaged one is told as one that holds nothing."""
     try:
         database = catalog.read()
@@ -156,7 +242,7 @@ def _unfit(catalog: Store) -> LeftOut:
         return LeftOut(rows=0, since=None, examples=())
 
 
-def _shown(held: SyncCursor) -> dict[str, Any]:
+def _shown(held: SyncCursor) -> ToldChannel:
     return {"epoch": held.epoch[:EPOCH_SHOWN], "version": held.version, "root": held.root[:ROOT_SHOWN]}
 
 
@@ -186,7 +272,7 @@ def _text(value: Any) -> str | None:
     """Return a text of one line that can be stored; what no screen shows, a line's end included, is a space."""
     if not isinstance(value, str):
         return None
-    return "".join(letter if letter.isprintable() else " " for letter in without_halves(value[:LONGEST_TEXT]))
+    return "".join(letter if letter.isprintable() else " " for letter in storable_text(value[:LONGEST_TEXT]))
 
 
 def _moment(value: Any) -> str | None:
@@ -198,75 +284,62 @@ def _ring(value: Any) -> str:
     return value if value in RINGS else "stable"
 
 
-def _track(value: Any) -> str:
-    return _text(value) or ""
+def _catalog(value: Any) -> dict[str, ToldChannel]:
+    held = _object(value) or {}
+    return {name: _channel(channel) for name in CHANNELS if (channel := _object(held.get(name))) is not None}
 
 
-def _catalog(value: Any) -> dict[str, Any]:
-    held = value if isinstance(value, dict) else {}
-    kinds = {"epoch": _text, "version": _whole, "root": _text}
-    return {name: _object(held[name], kinds) for name in CHANNELS if isinstance(held.get(name), dict)}
+def _channel(said: dict[str, Any]) -> ToldChannel:
+    return {"epoch": _text(said.get("epoch")), "version": _whole(said.get("version")), "root": _text(said.get("root"))}
 
 
 def _faults(value: Any) -> dict[str, str | None]:
-    said = value if isinstance(value, dict) else {}
+    said = _object(value) or {}
     known = [code for code in said if isinstance(code, str) and CODE.fullmatch(code)]
     return {code: _moment(said[code]) for code in known[:MOST_FAULTS]}
 
 
-def _clock(value: Any) -> dict[str, Any] | None:
-    return _object(value, {"wall": _moment, "up_s": _whole, "boot": _text, "known": _truth})
-
-
-def _printer(value: Any) -> dict[str, Any] | None:
-    return _object(value, {"name": _text, "state": _text, "queue": _whole})
-
-
-def _jumps(value: Any) -> dict[str, Any] | None:
-    return _object(value, {"line": _text, "publication": _whole, "changed": _whole, "jumped": _whole})
-
-
-def _failed(value: Any) -> dict[str, Any] | None:
-    return _object(value, {"line": _text, "publication": _whole, "code": _text})
-
-
-def _left_out(value: Any) -> dict[str, Any] | None:
-    said = _object(value, {"rows": _whole, "examples": _examples})
-    return said if said and said["rows"] else None
-
-
-def _examples(value: Any) -> list[str]:
-    said = [_text(each) for each in value[:MOST_EXAMPLES]] if isinstance(value, list) else []
-    return [text for text in said if text]
-
-
-def _truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _object(value: Any, kinds: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
+def _clock(value: Any) -> ToldClock | None:
+    if (said := _object(value)) is None:
         return None
-    return {name: kind(value.get(name)) for name, kind in kinds.items()}
+    known = said.get("known")
+    return {
+        "wall": _moment(said.get("wall")),
+        "up_s": _whole(said.get("up_s")),
+        "boot": _text(said.get("boot")),
+        "known": known if isinstance(known, bool) else None,
+    }
 
 
-_FIELDS: dict[str, Callable[[Any], Any]] = {
-    "catalog": _catalog,
-    "publication": _whole,
-    "line": _track,
-    "jumps": _jumps,
-    "failed": _failed,
-    "left_out": _left_out,
-    "ring": _ring,
-    "software": _text,
-    "sqlite": _text,
-    "printer": _printer,
-    "pending": _whole,
-    "oldest_at": _moment,
-    "next_counter": _whole,
-    "faults": _faults,
-    "clock": _clock,
-    "corner_sha256": _text,
-    "disk_free": _whole,
-    "media_bytes": _whole,
-}
+def _printer(value: Any) -> ToldPrinter | None:
+    if (said := _object(value)) is None:
+        return None
+    return {"name": _text(said.get("name")), "state": _text(said.get("state")), "queue": _whole(said.get("queue"))}
+
+
+def _jumps(value: Any) -> ToldJumps | None:
+    if (said := _object(value)) is None:
+        return None
+    return {
+        "line": _text(said.get("line")),
+        "publication": _whole(said.get("publication")),
+        "changed": _whole(said.get("changed")),
+        "jumped": _whole(said.get("jumped")),
+    }
+
+
+def _failed(value: Any) -> ToldFailure | None:
+    if (said := _object(value)) is None:
+        return None
+    return {"line": _text(said.get("line")), "publication": _whole(said.get("publication")), "code": _text(said.get("code"))}
+
+
+def _left_out(value: Any) -> ToldLeftOut | None:
+    said = _object(value) or {}
+    rows, examples = _whole(said.get("rows")), said.get("examples")
+    texts = [_text(example) for example in examples[:MOST_EXAMPLES]] if isinstance(examples, list) else []
+    return {"rows": rows, "examples": [text for text in texts if text]} if rows else None
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None

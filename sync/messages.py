@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from pos.corners import CornerDocument
+from sync.heartbeats import Heartbeat
 
 UP_FORMAT = "comptoir-up/1"
 UP_PATH = "/sync/v1/up"
@@ -32,6 +33,18 @@ class OutboxEvent(TypedDict):
     sha256: str
     prev: str
     recorded_at: str
+
+
+class UplinkRequest(TypedDict):
+    """What a kiosk sends: the events from `from_seq` on that HQ has not acknowledged, and how it stands."""
+
+    format: str
+    corner_id: str
+    key_id: str
+    stream: str
+    from_seq: int
+    events: list[OutboxEvent]
+    heartbeat: Heartbeat
 
 
 class CornerNews(TypedDict):

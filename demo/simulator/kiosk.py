@@ -13,7 +13,7 @@ from demo.simulator.disk import Files, Machine
 from demo.simulator.hq import URL
 from demo.simulator.network import Link, LinkSession
 from kiosk import files, prices
-from kiosk.background import Rounds, mend, tend
+from kiosk.background import Rounds, clean_up, mend
 from kiosk.rescan import rescan
 from pos import clock, selections, slips
 from pos.catalog import publication
@@ -93,10 +93,10 @@ class SimulatedKiosk:
         """Do one round as the kiosk's own thread does."""
         if is_called or not self._is_checked:
             self._is_checked = mend(self._rounds)
-        report = self._rounds.run(self._client, is_brief=True, now=clock.now)
+        report = self._rounds.run(self._client, is_brief=True)
         if report.pushed is not None and self.setting("hq_offset_s") is not None:
             prices.catch_up(self.catalog, prices.trusted_now(self.ops), is_verified=True)
-        tend(self.ops)
+        clean_up(self.ops)
         return report
 
     def rescan(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -88,7 +88,7 @@ class Client:
         sync_directory(into.parent)
 
     def post(
-        self, path: str, document: dict[str, Any], *, signer: Signer | None = None, judge: Judge | None = None
+        self, path: str, document: Mapping[str, object], *, signer: Signer | None = None, judge: Judge | None = None
     ) -> dict[str, Any]:
         """Send a JSON document and return the answer's, once `judge` has found nothing wrong with it.
 

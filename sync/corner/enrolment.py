@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos import clock
-from pos.corners import read_corner, store_corner
+from pos.corners import CornerDocument, read_corner, store_corner
 from pos.db import Store
 from pos.errors import Invalid
 from pos.ops import store_setting
@@ -48,7 +48,7 @@ def enrol(
     show: Show = lambda _fingerprint: None,
     wait: bool = True,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
+) -> CornerDocument:
     """Spend the one-time `code` and store what HQ answers; return the corner document.
 
     Every enrolment makes a new key and a new stream, and the catalogue is fetched anew; the records stay. Until HQ has answered,
@@ -140,13 +140,13 @@ def _confirmed(
 
 def _store(
     directory: Path, ops: Store, client: Client, answer: dict[str, Any], public_key: bytes, now: datetime
-) -> dict[str, Any]:
+) -> CornerDocument:
     """Become the corner's: what HQ said is committed before the new key takes the old one's place."""
     document = _checked(answer, key_id(public_key).hex())
     with ops.write() as database:
         for name in ("corner_sha256", "key_id", "stream", "first_counter"):
             store_setting(database, name, answer[name])
-        store_corner(database, document)
+        store_corner(database, answer["corner"])
         store_setting(database, "marketplace_url", client.base_url)
         store_setting(database, "acked", 0)
         store_setting(database, "sync_faults", {})
@@ -176,10 +176,10 @@ def _key_at(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _checked(answer: dict[str, Any], own_key_id: str) -> dict[str, Any]:
+def _checked(answer: dict[str, Any], own_key_id: str) -> CornerDocument:
     try:
-        document: dict[str, Any] = answer["corner"]
-        read_corner(document)
+        document: CornerDocument = answer["corner"]
+        read_corner(answer["corner"])
         texts = [answer[name] for name in ("corner_sha256", "key_id", "stream", "root", "time")]
         first_counter = answer["first_counter"]
         clock.from_text(answer["time"])

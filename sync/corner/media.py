@@ -72,14 +72,14 @@ class _Shelf:
     def victims(self, length: int, *, spared: set[str]) -> list[str] | None:
         """Return what must go for `length` bytes more: unnamed files first, then the longest not shown; None if it cannot be."""
         over = self.bytes + length - self.budget_bytes
-        found = []
+        victims = []
         for name in sorted(self.sizes, key=lambda name: (_blob(name) in self.named, self.shown[name], name)):
             if over <= 0:
                 break
             if _blob(name) not in spared:
-                found.append(name)
+                victims.append(name)
                 over -= self.sizes[name]
-        return found if over <= 0 else None
+        return victims if over <= 0 else None
 
 
 class MediaStore:
@@ -98,8 +98,8 @@ class MediaStore:
         """Tell whether the blob is here and right: its bytes are hashed once for as long as the file does not change."""
         path = self._directory / sha256
         try:
-            found = path.stat()
-            state = (found.st_ino, found.st_size, found.st_ctime_ns)
+            file = path.stat()
+            state = (file.st_ino, file.st_size, file.st_ctime_ns)
             if self._checked.get(sha256) == state:
                 return True
             is_right = hashlib.sha256(read_file(path, most_bytes=MOST_BYTES)).hexdigest() == sha256
@@ -121,15 +121,15 @@ class MediaStore:
     def first_here(self, media: Iterable[Medium]) -> Medium | None:
         """Return the first of `media` that is here; those before it, which would be better, are asked for."""
         missing: list[str] = []
-        here = None
+        held = None
         for medium in media:
             if self.has(medium.sha256):
-                here = medium
+                held = medium
                 break
             missing.append(medium.sha256)
         for sha256 in reversed(missing):
             self.ask(sha256)
-        return here
+        return held
 
     def ask(self, sha256: str) -> None:
         """Put a blob that a page missed before all others in the next round."""
@@ -173,19 +173,19 @@ class MediaStore:
         if self._free_bytes(self._directory) < LEAST_FREE_BYTES:
             fetched.is_paused = True
             return fetched
-        for wanted, is_dear in self._wanted(catalog, on_table):
+        for wanted, may_push_out in self._wanted(catalog, on_table):
             if fetched.bytes >= ROUND_BYTES or fetched.refused >= MOST_TRIES_A_ROUND:
                 break
             if self._is_due(wanted, shelf, now):
                 needed = wanted.length - shelf.sizes.get(wanted.sha256 + PART, 0)
-                if self._make_room(shelf, needed, spared=shelf.table if is_dear else shelf.named):
+                if self._make_room(shelf, needed, spared=shelf.table if may_push_out else shelf.named):
                     self._bring(source, wanted, shelf, fetched, now)
-                elif not is_dear:
+                elif not may_push_out:
                     break
         return fetched
 
     def _wanted(self, catalog: Database, on_table: list[WantedBlob]) -> Iterator[tuple[WantedBlob, bool]]:
-        """Yield blobs in the order they are wanted, and whether each is dear enough to push out others."""
+        """Yield blobs in the order they are wanted, and whether each may push out what was not shown for longest."""
         with self._lock:
             asked = list(self._asked)
         for sha256 in reversed(asked):
@@ -248,8 +248,8 @@ class MediaStore:
         with suppress(OSError), os.scandir(self._directory) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    found = entry.stat(follow_symlinks=False)
-                    shelf.sizes[entry.name], shelf.shown[entry.name] = found.st_size, found.st_mtime
+                    file = entry.stat(follow_symlinks=False)
+                    shelf.sizes[entry.name], shelf.shown[entry.name] = file.st_size, file.st_mtime
         return shelf
 
     def _note_shown(self, shelf: _Shelf) -> None:

@@ -1,8 +1,8 @@
-"""What a kiosk believes: heads and HQ's reply keys, verified down from the root it was given at enrolment.
+"""What a kiosk trusts: heads and HQ's reply keys, verified from the root it was given at enrolment (TUF specification §5).
 
-Invariants: nothing older than what was believed before is ever believed, not even after the directory was lost; a root that
-replaced another stays; what has run out by trusted time is not installed. The directory `K/trust/` can be rebuilt at any time:
-the newest root and the highest timestamp stand in ops.db.
+Invariants: nothing older than what was trusted before is ever trusted, not even after the directory was lost; a root that
+replaced another stays; metadata that expired by trusted time is not installed. The directory `K/trust/` can be rebuilt at any
+time: the newest root and the highest timestamp stand in ops.db.
 """
 
 from __future__ import annotations
@@ -119,18 +119,18 @@ class Trust:
 
     def _look(self, at: datetime) -> Updater:
         """Ask every source in turn: a neighbour alone could hold back news, or the root that takes a stolen key away."""
-        found: Updater | None = None
+        updater: Updater | None = None
         problem: SyncError | None = None
         for source in self._usable():
             try:
-                found = self._look_at(source, at)
+                updater = self._look_at(source, at)
             except SyncError as met:
                 LOG.warning("%s: %s: %s", source.base_url, met.code, met.detail)
                 problem = met
                 self._leave_out(source)
-        if found is None:
+        if updater is None:
             raise problem or Untrusted("no source is left")
-        return found
+        return updater
 
     def _look_at(self, source: FileSource, at: datetime) -> Updater:
         offered = source.timestamp()
@@ -138,7 +138,7 @@ class Trust:
         if offered == held:
             # Nothing new, as long as what is held is whole and has not run out.
             with suppress(SyncError):
-                return self._refresh(_Held(held), at)
+                return self._refresh(_HeldMetadata(held), at)
         return self._refresh(_Fetcher(source, offered), at)
 
     def _refresh(self, fetcher: FetcherInterface, at: datetime) -> Updater:
@@ -151,7 +151,7 @@ class Trust:
             updater.refresh()
         except (RepositoryError, DownloadError) as problem:
             raise translated(problem) from problem
-        self._settle(updater)
+        self._store_verified(updater)
         return updater
 
     def _updater(self, fetcher: FetcherInterface, pinned: bytes) -> Updater:
@@ -164,8 +164,8 @@ class Trust:
             self._directory.mkdir(parents=True)
             return Updater(str(self._directory), "metadata", fetcher=fetcher, bootstrap=pinned)
 
-    def _settle(self, updater: Updater) -> None:
-        """Keep what was verified where a lost directory cannot take it away, and refuse what that rules out."""
+    def _store_verified(self, updater: Updater) -> None:
+        """Store in ops.db what was verified, since the directory may be lost. Raises: Stale for less than was seen before."""
         trusted = trusted_set(updater)
         era, version = key_era(trusted.root), trusted.timestamp.version
         highest = setting(self._ops.read(), HIGHEST) or {}
@@ -246,7 +246,7 @@ def held_reply_key(ops: Database, key_id: str) -> bytes | None:
 
 
 def pin_root(ops: Database, root: str) -> None:
-    """Believe in `root` alone from now on, and forget what was believed before; needs an open `write`.
+    """Trust `root` alone from now on, and forget what was trusted before; runs inside the caller's `write`.
 
     Raises: Malformed for what is no root, Untrusted for one that is not signed by its own keys.
     """
@@ -271,7 +271,7 @@ def key_era(root: Root) -> str:
 def set_reference_time(updater: Updater, at: datetime) -> None:
     """Make `at` the time by which expiries are judged.
 
-    python-tuf reads the wall clock and offers no way to say another time, and a shop's clock cannot be believed.
+    python-tuf reads the wall clock and offers no way to say another time, and a shop's clock may be wrong by years.
     """
     trusted_set(updater).reference_time = at
 
@@ -295,7 +295,7 @@ def translated(problem: Exception) -> SyncError:
 
 
 class _Fetcher(FetcherInterface):
-    """Metadata from a source, whose timestamp was read already."""
+    """Metadata from a source; its timestamp was read before."""
 
     def __init__(self, source: FileSource, timestamp: bytes) -> None:
         self._source = source
@@ -313,8 +313,8 @@ class _Fetcher(FetcherInterface):
             raise DownloadHTTPError(f"{url}: 404", 404) from problem
 
 
-class _Held(FetcherInterface):
-    """No source at all: what is held must do, with the timestamp that was seen to be unchanged."""
+class _HeldMetadata(FetcherInterface):
+    """Metadata from the directory alone, for a timestamp that a source has just offered unchanged."""
 
     def __init__(self, timestamp: bytes) -> None:
         self._timestamp = timestamp

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,8 @@ from pos.tokens import EPOCH, key_id
 from pos.trusted_time import learn_time
 from sync.corner.client import Client
 from sync.errors import Malformed, Rejected, Untrusted
-from sync.messages import MAX_EVENTS, SET_ASIDE_FIELD, UP_FORMAT, UP_PATH, corner_sha256
+from sync.heartbeats import Heartbeat
+from sync.messages import MAX_EVENTS, SET_ASIDE_FIELD, UP_FORMAT, UP_PATH, OutboxEvent, UplinkRequest, corner_sha256
 from sync.signatures import signer, verify_reply
 
 MAX_BATCH_BYTES = 2**20
@@ -40,7 +41,7 @@ FARTHEST = timedelta(minutes=2**24 - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What one push achieved. `hq_time` is HQ's clock as text; `is_new_corner` says the corner document changed.
+    """What one push achieved; `is_new_corner` says the corner document changed.
 
     `replaced_at` is when another device took this one's place at HQ; None for the corner's device of today.
     """
@@ -48,7 +49,6 @@ class Pushed:
     sent: int
     acked: int
     pending: int
-    hq_time: str
     is_new_corner: bool
     replaced_at: str | None = None
 
@@ -59,7 +59,7 @@ def push(
     *,
     key: Ed25519PrivateKey,
     reply_key: Callable[[str], bytes | None],
-    heartbeat: dict[str, Any],
+    heartbeat: Heartbeat,
     now: datetime,
 ) -> Pushed:
     """Send what HQ has not acknowledged, in as many batches as it takes; with nothing to send, the heartbeat alone.
@@ -70,7 +70,7 @@ def push(
     """
     sent, most = 0, MAX_EVENTS
     is_new_corner = has_fallen = False
-    stubs = {seq: said["reason"] for seq, said in outbox.set_aside(ops.read()).items()}
+    stubs = {seq: event["reason"] for seq, event in outbox.set_aside(ops.read()).items()}
     while True:
         acked = setting(ops.read(), "acked") or 0
         batch = _batch(ops.read(), acked, key, heartbeat, stubs, most=most)
@@ -94,22 +94,21 @@ def push(
                 sent=sent,
                 acked=ack,
                 pending=pending,
-                hq_time=answer["time"],
                 is_new_corner=is_new_corner,
                 replaced_at=answer["replaced_at"] if clock.is_text(answer.get("replaced_at")) else None,
             )
         has_fallen = has_fallen or ack < acked
 
 
-def stub_of(event: dict[str, Any], reason: str) -> dict[str, Any]:
+def stub_of(event: OutboxEvent, reason: str) -> OutboxEvent:
     """Return an event with its place in the chain, and in the body only why it stays at the kiosk and which slip it is of."""
-    said = json.loads(event["body"])
-    names = {name: said[name] for name in NAMES_OF_SLIP if name in said}
+    whole = json.loads(event["body"])
+    names = {name: whole[name] for name in NAMES_OF_SLIP if name in whole}
     body = {SET_ASIDE_FIELD: reason, "bytes": len(event["body"].encode()), **names}
     return {**event, "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"))}
 
 
-def _fewer(events: list[dict[str, Any]], refusal: Rejected, stubs: dict[int, str]) -> int:
+def _fewer(events: list[OutboxEvent], refusal: Rejected, stubs: dict[int, str]) -> int:
     """Return how many events to send next where HQ refused these: half of them, or the one alone as a stub.
 
     Raises: the refusal where it is not about the events, or comes for a stub as well.
@@ -123,24 +122,20 @@ def _fewer(events: list[dict[str, Any]], refusal: Rejected, stubs: dict[int, str
 
 def _is_about_events(refusal: Rejected) -> bool:
     """Tell whether fewer events may pass: they are too many bytes for somebody on the way, or HQ itself calls them malformed."""
-    said = refusal.data
-    return said["status"] == 413 or (said["code"] == "malformed_events" and bool(said["is_signed"]))
+    answer = refusal.data
+    return answer["status"] == 413 or (answer["code"] == "malformed_events" and bool(answer["is_signed"]))
 
 
 def _batch(
-    ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: dict[str, Any], stubs: dict[int, str], *, most: int
-) -> dict[str, Any]:
+    ops: Database, acked: int, key: Ed25519PrivateKey, heartbeat: Heartbeat, stubs: dict[int, str], *, most: int
+) -> UplinkRequest:
     """Return the next request; `stubs` gains the events that can go no other way."""
-    columns = ("seq", "kind", "body", "sha256", "prev", "recorded_at")
-    query = f"select {', '.join(columns)} from outbox where seq > ? order by seq limit ?"
-    events: list[dict[str, Any]] = []
+    events: list[OutboxEvent] = []
     size = 0
-    for row in ops.execute(query, [acked, most]):
-        event = dict(zip(columns, row, strict=True))
-        if _size(event) > MAX_BATCH_BYTES:
-            stubs.setdefault(event["seq"], TOO_LARGE)
-        if event["seq"] in stubs:
-            event = stub_of(event, stubs[event["seq"]])
+    for waiting in _waiting(ops, acked, most=most):
+        if _size(waiting) > MAX_BATCH_BYTES:
+            stubs.setdefault(waiting["seq"], TOO_LARGE)
+        event = stub_of(waiting, stubs[waiting["seq"]]) if waiting["seq"] in stubs else waiting
         size += _size(event)
         if events and size > MAX_BATCH_BYTES:
             break
@@ -157,7 +152,13 @@ def _batch(
     }
 
 
-def _size(event: dict[str, Any]) -> int:
+def _waiting(ops: Database, acked: int, *, most: int) -> Iterator[OutboxEvent]:
+    query = "select seq, kind, body, sha256, prev, recorded_at from outbox where seq > ? order by seq limit ?"
+    for seq, kind, body, sha256, prev, recorded_at in ops.execute(query, [acked, most]):
+        yield {"seq": seq, "kind": kind, "body": body, "sha256": sha256, "prev": prev, "recorded_at": recorded_at}
+
+
+def _size(event: OutboxEvent) -> int:
     """Return the bytes of an event on the way: its body travels as a JSON string, character for character as it was hashed."""
     return len(json.dumps(event, ensure_ascii=False).encode())
 

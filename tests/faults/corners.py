@@ -13,7 +13,7 @@ from pos import clock, outbox
 from pos.db import Store
 from pos.ops import open_ops, setting
 from sync.corner.client import Client
-from sync.corner.rounds import RoundReport, run_round
+from sync.corner.rounds import KioskSide, RoundReport, run_round
 from tests.faults.conftest import Served, versions
 from tests.sync.conftest import rows_of
 
@@ -39,7 +39,16 @@ class Corner:
 
     def round(self) -> RoundReport:
         """Run one round."""
-        return run_round(self.directory, self.catalog, self.ops, self.client, software="0.1.0", printer={"state": "none"})
+        side = KioskSide(
+            directory=self.directory,
+            catalog=self.catalog,
+            ops=self.ops,
+            client=self.client,
+            software="0.1.0",
+            printer={"state": "none"},
+            now=clock.now,
+        )
+        return run_round(side)
 
     def make_slips(self, *listings: int) -> list[str]:
         """Issue a slip for each listing as the screens do, and return their numbers."""

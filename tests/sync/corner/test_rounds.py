@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pos import outbox
 from pos.errors import NotFound
 from pos.ops import setting, store_setting
-from sync.corner.rounds import RoundReport, run_round
+from sync.corner.rounds import KioskSide, RoundReport, run_round
 from sync.errors import Busy
 from sync.heartbeats import read_heartbeat
 from sync.hq.keys import REPLY, read_key
@@ -43,17 +43,20 @@ class Corner:
         with self.ops.write() as database:
             outbox.record(database, "demo_checked", {"position": "A1"}, now=NOW)
 
-    def round(self, *, printer: dict[str, Any] | None = None, **options: Any) -> RoundReport:
-        return run_round(
-            self.kiosk.directory,
-            self.kiosk.catalog,
-            self.ops,
-            self.kiosk.client,
+    def round(
+        self, *, printer: dict[str, Any] | None = None, own_faults: dict[str, str] | None = None, **options: Any
+    ) -> RoundReport:
+        side = KioskSide(
+            directory=self.kiosk.directory,
+            catalog=self.kiosk.catalog,
+            ops=self.ops,
+            client=self.kiosk.client,
             software="0.1.0",
             printer=printer or {"state": "unknown"},
+            own_faults=own_faults or {},
             now=lambda: NOW + self.off,
-            **options,
         )
+        return run_round(side, **options)
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_a_round_brings_both_sides_to_agree(hq: Hq, corner: Corner, line: Line) 
         "jumps": None,
         "ring": "stable",
         "software": "0.1.0",
-        "printer": {"state": "unknown"},
+        "printer": {"name": None, "state": "unknown", "queue": None},
         "pending": 0,
         "oldest_at": None,
         "next_counter": 1,

@@ -35,6 +35,7 @@ RETRY_AFTER_S = 5
 SPEED = 60.0
 KIOSKS = 60
 MINUTES = 0.5
+HOUR_MINUTES = 1.0
 PUBLISHING_SPEED = 6.0
 DAY_S = 86_400.0
 UPLINKS = ((300, 0), (150, 1), (15, 75))
@@ -77,11 +78,11 @@ class Inputs:
 
 
 def quiet_fleet(directory: Path | None, url: str, *, origin: str | None = None) -> dict[str, Any]:
-    """Run a small, fast fleet for half a minute: half an hour of sixty kiosks."""
+    """Run a small, fast fleet for a minute: an hour of sixty kiosks, each one's first heartbeat written for the history."""
     load = Load(
         kiosks=KIOSKS,
         url=url,
-        minutes=MINUTES,
+        minutes=HOUR_MINUTES,
         directory=directory,
         market="fr",
         slips_per_hour=0.0,

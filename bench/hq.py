@@ -16,7 +16,7 @@ from pos import clock, outbox
 from pos.db import Store, connect, write
 from pos.ops import open_ops
 from sync.corner.client import Client
-from sync.corner.rounds import run_round
+from sync.corner.rounds import KioskSide, run_round
 from sync.corner.schedule import POLL_S
 
 KIOSKS = 500
@@ -41,15 +41,15 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
             f"{KIOSKS} kiosks polling every {POLL_S:.0f} s, a heartbeat each 10 min",
             f"{100 * share:.1f} % of a core",
             "≤ 5 %",
-            f"the next row · {KIOSKS} / {HOUR_S:,} s",
+            f"the next row without a cache · {KIOSKS} / {HOUR_S:,} s",
             share <= 0.05,
         ),
         Row(
-            "HQ's CPU for one kiosk and hour when nothing changes, polls and a heartbeat each 10 min",
-            f"{whole.origin_s:.3f} s",
+            "HQ's CPU for one kiosk and hour when nothing changes, behind nginx as a cache: polls and a heartbeat each 10 min",
+            f"{whole.cached_s:.3f} s",
             "≤ 0.05 s",
-            f"behind nginx as a cache: {whole.cached_s:.3f} s",
-            whole.origin_s <= 0.05,
+            f"without a cache: {whole.origin_s:.3f} s",
+            whole.cached_s <= 0.05,
         ),
         Row(
             "… its polls alone, behind nginx as a cache",
@@ -73,12 +73,18 @@ class _Round:
 
     def __init__(self, directory: Path) -> None:
         self.ops = open_ops(directory / "ops.db")
-        self._directory = directory
-        self._catalog = Store(directory / "catalog.db", durable=False)
-        self._client = Client(f"http://127.0.0.1:{MARKETPLACE_PORT}")
+        self._side = KioskSide(
+            directory=directory,
+            catalog=Store(directory / "catalog.db", durable=False),
+            ops=self.ops,
+            client=Client(f"http://127.0.0.1:{MARKETPLACE_PORT}"),
+            software="bench",
+            printer={"state": "unknown"},
+            now=clock.now,
+        )
 
     def run(self) -> None:
-        report = run_round(self._directory, self._catalog, self.ops, self._client, software="bench", printer={"state": "unknown"})
+        report = run_round(self._side)
         assert not report.problems, report.problems
 
 

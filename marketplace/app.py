@@ -16,7 +16,7 @@ from flask import Flask
 from marketplace import console, tallies, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import reading
-from marketplace.events import uplink
+from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, open_database, read_installation, sync_path
 from marketplace.orders import pages
@@ -79,6 +79,7 @@ def create_app(
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
         enrolment_room=Bulkhead(inside=1, waiting=1),
     )
+    app.extensions[heartbeats.EXTENSION] = heartbeats.QuietHeartbeats(engine)
     app.before_request(partial(web.refuse_strange_host, trusted_hosts or []))
     web.set_up(app)
     tallies.watch(app, counts)
@@ -95,6 +96,7 @@ def front_from_environment() -> Front:
     app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts, trusted_proxies=proxies)
     served = web.marketplace_of(app)
     Judging(served.engine, served.directory, served.news).start()
+    heartbeats.quiet_heartbeats_of(app).start()
     return Front(app)
 
 

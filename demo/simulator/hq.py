@@ -23,6 +23,7 @@ from demo.simulator.stand_ins import swapped
 from marketplace.app import UPLINKS, UPLINKS_WAITING, create_app
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import database_url, open_engine, reading, rows
+from marketplace.events.heartbeats import EXTENSION, QuietHeartbeats
 from marketplace.events.inbox import judge
 from marketplace.fleet import enrolments
 from marketplace.fleet.corners import corner_document, set_ring
@@ -59,6 +60,7 @@ class Hq:
         self._known: dict[str, dict[str, int]] = {}
         self._complete: tuple[bytes, dict[str, int]] | None = None
         self.engine: Engine
+        self.heartbeats: QuietHeartbeats
 
     def open(self) -> None:
         """Start as a new process on the machine's directory."""
@@ -66,6 +68,7 @@ class Hq:
         place = {"database": database_url(directory), "public_url": URL}
         (directory / FILE).write_text(json.dumps(place), encoding="utf-8")
         self.engine = _engine_at(place["database"])
+        self.heartbeats = QuietHeartbeats(self.engine)
 
     def close(self) -> None:
         """End the process."""
@@ -114,7 +117,8 @@ class Hq:
         return {each["key_id"]: each["from_counter"] for each in self.rows("select key_id, from_counter from revocation")}
 
     def judge(self) -> int:
-        """Judge what waits, as the thread beside the requests does; return how many events."""
+        """Write and judge what waits, as the threads beside the requests do; return how many events were judged."""
+        self.heartbeats.write()
         return judge(self.engine)
 
     def keep_house(self) -> None:
@@ -228,6 +232,7 @@ class Hq:
         """Return the app with its files in front, made once a process: a new start gives it another place to work on."""
         directory = self.machine.directory
         app = _made_app(directory)
+        app.extensions[EXTENSION] = self.heartbeats
         served: Marketplace = app.extensions["marketplace"]
         if served.directory != directory:
             app.extensions["marketplace"] = Marketplace(

@@ -49,10 +49,10 @@ def dead_letters(connection: Connection) -> DeadLetters:
 
 def dead_letter(connection: Connection, key: Key) -> dict[str, Any]:
     """Return one dead letter, closed or not, body and all. Raises: NotFound."""
-    found = row(connection, f"select * from inbox where {WHERE} and state in ('dead', 'set_aside')", **key)
-    if found is None:
+    letter = row(connection, f"select * from inbox where {WHERE} and state in ('dead', 'set_aside')", **key)
+    if letter is None:
         raise NotFound("no dead letter stands here")
-    return found
+    return letter
 
 
 def retry(engine: Engine, key: Key) -> None:

@@ -22,7 +22,7 @@ from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.events.messages import BODIES, SentEvent, Stub, read
 from marketplace.events.quotas import PAUSE_S, TooManyEvents, spend
 from marketplace.fleet import standings
-from marketplace.fleet.revocations import ROOM, highest_possible, revocation
+from marketplace.fleet.revocations import ROOM, Sender, highest_possible, revocation
 from marketplace.orders.repricing import price_wish
 from marketplace.orders.slips import issued_at
 from pos import clock, tokens
@@ -31,8 +31,8 @@ from pos.outbox import CHAIN_START, link
 from pos.selections import check_token
 from pos.slip_facts import VALIDITY_HOURS
 from pos.totals import Line, Totals, selection_totals
-from sync.documents import read_json, without_halves
-from sync.heartbeats import Heartbeat, read_heartbeat
+from sync.documents import read_json, storable_text
+from sync.heartbeats import Heartbeat
 from sync.messages import SET_ASIDE_FIELD
 
 JUDGED_AT_ONCE = 500
@@ -41,6 +41,7 @@ KEY = ("corner_id", "key_id", "stream", "seq")
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
+"""A row of the inbox."""
 
 
 class MalformedEvents(Invalid):
@@ -55,32 +56,33 @@ class StreamForked(Conflict):
     """This stream told two stories under one number: a disk was cloned or restored. The device must be enrolled again."""
 
 
-def read_events(events: list[Any]) -> list[Event]:
+def read_events(events: list[Any]) -> list[SentEvent]:
     """Return the events of a batch, bodies as the very text that was hashed. Raises: MalformedEvents."""
     try:
-        return [read(SentEvent, event).model_dump() for event in events]
+        return [read(SentEvent, event) for event in events]
     except Invalid as problem:
         raise MalformedEvents(problem.detail) from problem
 
 
-def store_events(engine: Engine, device: dict[str, Any], events: list[Event], *, heartbeat: dict[str, Any], now: datetime) -> int:
+def store_events(engine: Engine, device: Sender, events: list[SentEvent], *, heartbeat: Heartbeat, now: datetime) -> int:
     """Store what is new, note what the device says of itself, and return the highest seq up to which nothing is missing.
 
     Events over the key's quota stay with the kiosk; its heartbeat counts all the same.
     Raises: StreamForked, after committing the quarantine, TooManyEvents.
     """
-    said = read_heartbeat(heartbeat)
 
     def work(connection: Connection) -> tuple[int, bool] | None:
-        acked = None if _is_fork(connection, device, events) else _note(connection, device, said, events=len(events), now=now)
+        acked = (
+            None if _is_fork(connection, device, events) else _note(connection, device, heartbeat, events=len(events), now=now)
+        )
         if acked is None:
             _quarantine(connection, device, clock.to_text(now))
             return None
-        is_within = spend(connection, device, [event for event in events if event["seq"] > acked], now=now)
+        is_within = spend(connection, device, [event for event in events if event.seq > acked], now=now)
         if events and is_within:
             _insert(connection, device, events, clock.to_text(now))
             acked = _advance(connection, device, acked)
-        standings.note(connection, device, said, now=now)
+        standings.note(connection, device, heartbeat, now=now)
         return acked, is_within
 
     done = run_tx(engine, work)
@@ -148,7 +150,7 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
             # What a refusal means stands in the letter; of a failure nobody foresaw the way there is wanted too.
             traceback = None if isinstance(problem, PosError) else problem
             logger.warning("event %s of %s is a dead letter: %r", event["seq"], event["corner_id"], problem, exc_info=traceback)
-            state, reason = "dead", without_halves(f"{type(problem).__name__}: {problem}")[:500]
+            state, reason = "dead", storable_text(f"{type(problem).__name__}: {problem}")[:500]
         verdicts.append({**{name: event[name] for name in KEY}, "state": state, "reason": reason})
     connection.execute(
         text(
@@ -161,11 +163,11 @@ def _judge_some(connection: Connection, some: list[Event]) -> None:
     )
 
 
-def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]) -> bool:
+def _is_fork(connection: Connection, device: Sender, events: list[SentEvent]) -> bool:
     """Tell whether an event contradicts the one stored under its seq, or the one its `prev` speaks of."""
     if not events:
         return False
-    first, last = min(event["seq"] for event in events), max(event["seq"] for event in events)
+    first, last = min(event.seq for event in events), max(event.seq for event in events)
     found = rows(
         connection,
         """
@@ -177,16 +179,16 @@ def _is_fork(connection: Connection, device: dict[str, Any], events: list[Event]
         first=first - 1,
         last=last,
     )
-    known = {0: CHAIN_START} | {each["seq"]: each["sha256"] for each in found}
-    for event in sorted(events, key=lambda each: each["seq"]):
-        if known.setdefault(event["seq"], event["sha256"]) != event["sha256"]:
+    known = {0: CHAIN_START} | {stored["seq"]: stored["sha256"] for stored in found}
+    for event in sorted(events, key=lambda event: event.seq):
+        if known.setdefault(event.seq, event.sha256) != event.sha256:
             return True
-        if known.get(event["seq"] - 1, event["prev"]) != event["prev"]:
+        if known.get(event.seq - 1, event.prev) != event.prev:
             return True
     return False
 
 
-def _insert(connection: Connection, device: dict[str, Any], events: list[Event], now: str) -> None:
+def _insert(connection: Connection, device: Sender, events: list[SentEvent], now: str) -> None:
     owner = {**_key(device), "stream": device["stream"], "received_at": now, "state": "new", "reason": "", "note": ""}
     columns = [column.name for column in tables.inbox.columns]
     connection.execute(
@@ -194,11 +196,11 @@ def _insert(connection: Connection, device: dict[str, Any], events: list[Event],
             f"insert into inbox ({', '.join(columns)}) values ({', '.join(f':{name}' for name in columns)}) "
             "on conflict (corner_id, key_id, stream, seq) do nothing"
         ),
-        [{**event, **owner, "recorded_at": event["recorded_at"] or now} for event in events],
+        [{**event.model_dump(), **owner, "recorded_at": event.recorded_at or now} for event in events],
     )
 
 
-def _advance(connection: Connection, device: dict[str, Any], acked: int) -> int:
+def _advance(connection: Connection, device: Sender, acked: int) -> int:
     """Store and return the highest seq up to which nothing is missing; `acked` is what it was."""
     found = rows(
         connection,
@@ -220,7 +222,7 @@ def _advance(connection: Connection, device: dict[str, Any], acked: int) -> int:
     return acked
 
 
-def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> None:
+def _quarantine(connection: Connection, device: Sender, now: str) -> None:
     """Quarantine a device: nothing more is taken from it. The time of the first quarantine is kept."""
     changed(
         connection,
@@ -234,13 +236,13 @@ def _quarantine(connection: Connection, device: dict[str, Any], now: str) -> Non
     standings.quarantine(connection, device)
 
 
-def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, events: int, now: datetime) -> int | None:
+def _note(connection: Connection, device: Sender, heartbeat: Heartbeat, *, events: int, now: datetime) -> int | None:
     """Store a device's heartbeat and return the seq acknowledged so far; None for a device in quarantine.
 
     `next_counter` only grows: an old heartbeat sent again changes nothing, nor does a counter that the device cannot have
     reached with the `events` it brings.
     """
-    found = row(
+    device_row = row(
         connection,
         """
         update device
@@ -258,7 +260,7 @@ def _note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, 
         counter=heartbeat["next_counter"],
         unheard=events + ROOM,
     )
-    return None if found is None else int(found["acked"])
+    return None if device_row is None else int(device_row["acked"])
 
 
 def _judge(connection: Connection, event: Event) -> None:
@@ -325,14 +327,14 @@ def _difference(
     connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any], *, received_at: str
 ) -> str | None:
     """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
-    said = Totals.from_facts(facts["totals"])
+    printed = Totals.from_facts(facts["totals"])
     summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
     at = clock.to_text(issued_at(connection, token, market, now=clock.from_text(received_at)))
     priced = [price_wish(connection, wish, market=market, publication=token.publication, at=at) for wish in token.lines]
     ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
-    if said == summed == ours:
+    if printed == summed == ours:
         return None
-    return json.dumps({"said": said.to_facts(), "summed": summed.to_facts(), "ours": ours.to_facts() if ours else None})
+    return json.dumps({"said": printed.to_facts(), "summed": summed.to_facts(), "ours": ours.to_facts() if ours else None})
 
 
 def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> None:
@@ -363,5 +365,5 @@ def _insert_once(connection: Connection, table: str, values: dict[str, Any]) -> 
     )
 
 
-def _key(device: dict[str, Any]) -> dict[str, Any]:
+def _key(device: Sender) -> dict[str, Any]:
     return {"corner_id": device["corner_id"], "key_id": device["key_id"]}

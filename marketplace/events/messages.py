@@ -16,7 +16,7 @@ from pos import clock
 from pos.errors import Invalid
 from pos.shapes import Sha256, reasons
 from pos.tokens import MAX_LINES, MAX_NUMBER
-from sync.documents import without_halves
+from sync.documents import storable_text
 from sync.messages import MAX_EVENTS
 
 MOST_SEQ = 2**53
@@ -25,9 +25,9 @@ LONGEST_KIND = 40
 S = TypeVar("S", bound=BaseModel)
 
 
-def _storable(value: Any) -> Any:
-    """An event's own text is for its judge: here it only has to be such that it can be stored."""
-    return without_halves(value) if isinstance(value, str) else value
+def _mended(value: Any) -> Any:
+    """Return an event's text such that it can be stored: what it says is for its judge."""
+    return storable_text(value) if isinstance(value, str) else value
 
 
 def _moment(value: str) -> str:
@@ -37,7 +37,7 @@ def _moment(value: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern="^[^\\x00]*$")]
-Hashed = Annotated[str, BeforeValidator(_storable)]
+Hashed = Annotated[str, BeforeValidator(_mended)]
 KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}$")]
 Counter = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Whole = Annotated[int, Field(ge=0, le=MAX_NUMBER)]

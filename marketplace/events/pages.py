@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from marketplace.db import reading
 from marketplace.events import dead_letters
 from marketplace.web import marketplace, see_other
-from sync.documents import without_halves
+from sync.documents import storable_text
 
 pages = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 ONE = "/<corner_id>/<key_id>/<stream>/<int:seq>"
@@ -72,6 +72,6 @@ def note(**key: Any) -> Response:
 
 def _laid_out(body: str) -> str:
     try:
-        return without_halves(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
+        return storable_text(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
     except (ValueError, RecursionError):
         return body

@@ -6,11 +6,12 @@ Invariant: a batch is counted when it is stored; one that goes beyond the quota 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
 from marketplace.db import changed, row
+from marketplace.events.messages import SentEvent
+from marketplace.fleet.revocations import Sender
 from pos import clock
 from pos.errors import PosError
 
@@ -28,13 +29,13 @@ class TooManyEvents(PosError):
     status = 429
 
 
-def spend(connection: Connection, device: dict[str, Any], events: list[dict[str, Any]], *, now: datetime) -> bool:
+def spend(connection: Connection, device: Sender, events: list[SentEvent], *, now: datetime) -> bool:
     """Count new `events` towards the quota of the device's key and tell whether it allows them; if not, nothing is counted."""
     if not events:
         return True
     key = {"corner_id": device["corner_id"], "key_id": device["key_id"]}
     hour, oldest = clock.to_text(now)[:13], clock.to_text(now - DAY)[:13]
-    size = sum(len(event["body"].encode()) for event in events)
+    size = sum(len(event.body.encode()) for event in events)
     used = row(
         connection,
         """

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import Connection
 
 from marketplace.db import reading
+from marketplace.events.heartbeats import quiet_heartbeats_of
 from marketplace.events.inbox import MalformedEvents, StreamForked, read_events, store_events
 from marketplace.events.messages import EnrolmentRequest, Message, Uplink, read
 from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import WaitingDevice, enrol_device
-from marketplace.fleet.revocations import Revoked, check_admitted, sender
+from marketplace.fleet.revocations import Revoked, Sender, check_admitted, sender
 from marketplace.installation import keys_path, sync_path
 from marketplace.web import Marketplace, marketplace
 from pos import clock
@@ -28,6 +29,7 @@ from pos.corners import CornerDocument
 from pos.errors import Invalid, NotFound
 from sync.documents import read_json
 from sync.errors import Malformed, Untrusted
+from sync.heartbeats import read_heartbeat
 from sync.hq.keys import REPLY, read_key
 from sync.hq.trusted_roots import newest_root
 from sync.messages import CornerNews, UplinkReply, corner_sha256, uplink_reply
@@ -41,34 +43,34 @@ sync = Blueprint("sync", __name__, url_prefix="/sync/v1")
 @sync.post("/enrolments")
 def enrolments() -> tuple[Response, int]:
     """Turn a one-time code and a public key into an enrolled device, or one that HQ has yet to confirm."""
-    here = marketplace()
-    with here.enrolment_room.admitted():
-        return _enrol(here)
+    hq = marketplace()
+    with hq.enrolment_room.admitted():
+        return _enrol(hq)
 
 
 @sync.post("/up")
 def up() -> Response:
     """Store a batch of events and answer what is held; what they mean is judged later, elsewhere."""
-    here = marketplace()
-    with here.uplink_room.admitted():
+    hq = marketplace()
+    with hq.uplink_room.admitted():
         now = clock.now()
-        with reading(here.engine) as connection:
+        with reading(hq.engine) as connection:
             device = _signed_device(connection)
             corner = _corner(connection, device["corner_id"])
         try:
             check_admitted(device, now=now)
-            return _up(here, device, corner, now=now)
+            return _up(hq, device, corner, now=now)
         except (Revoked, StreamForked, MalformedEvents) as refusal:
             # A kiosk issues no more slips at this word, or keeps an event back, so it must be able to tell that it is ours.
             answer = {"code": refusal.code, "detail": refusal.detail, "status": refusal.status}
             return _signed(answer, status=refusal.status, now=now)
 
 
-def _enrol(here: Marketplace) -> tuple[Response, int]:
+def _enrol(hq: Marketplace) -> tuple[Response, int]:
     asked = _message(EnrolmentRequest)
-    prefix = f"{here.public_url}/k/"
-    root = newest_root(sync_path(here.directory))
-    enrolled = enrol_device(here.engine, asked.code, asked.public_key, slip_prefix=prefix, now=clock.now(), root=root)
+    prefix = f"{hq.public_url}/k/"
+    root = newest_root(sync_path(hq.directory))
+    enrolled = enrol_device(hq.engine, asked.code, asked.public_key, slip_prefix=prefix, now=clock.now(), root=root)
     if isinstance(enrolled, WaitingDevice):
         told = {"state": "waiting", "root": root, "key_id": enrolled.key_id, "stream": enrolled.stream}
         return jsonify({**told, "expires_at": enrolled.expires_at, "time": clock.to_text(clock.now())}), 202
@@ -84,30 +86,33 @@ def _enrol(here: Marketplace) -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-def _up(here: Marketplace, device: dict[str, Any], corner: CornerDocument | None, *, now: datetime) -> Response:
+def _up(hq: Marketplace, device: Sender, corner: CornerDocument | None, *, now: datetime) -> Response:
     message = _message(Uplink)
     if (message.corner_id, message.stream) != (device["corner_id"], device["stream"]):
         raise Untrusted("corner_id or stream is not this key's")
-    heartbeat = message.heartbeat if isinstance(message.heartbeat, dict) else {}
+    heartbeat = read_heartbeat(message.heartbeat)
     events = read_events(message.events)
-    acked = store_events(here.engine, device, events, heartbeat=heartbeat, now=now)
+    if not events and corner is not None and quiet_heartbeats_of(current_app).take(device, heartbeat, now=now):
+        acked = int(device["acked"])
+    else:
+        acked = store_events(hq.engine, device, events, heartbeat=heartbeat, now=now)
     if events:
-        here.news.set()
+        hq.news.set()
     if corner is None:
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
     sha256 = corner_sha256(corner)
-    newer: CornerNews | None = {"sha256": sha256, "document": corner} if heartbeat.get("corner_sha256") != sha256 else None
+    newer: CornerNews | None = {"sha256": sha256, "document": corner} if heartbeat["corner_sha256"] != sha256 else None
     return _signed(uplink_reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
 
 
 def _signed(document: UplinkReply | dict[str, Any], *, now: datetime, status: int = 200) -> Response:
     """Return the answer, signed for this request alone."""
-    here = marketplace()
+    hq = marketplace()
     response = jsonify(document)
     response.status_code = status
     response.headers.update(
         sign_reply(
-            _reply_key(keys_path(here.directory) / REPLY),
+            _reply_key(keys_path(hq.directory) / REPLY),
             status=response.status_code,
             headers=dict(response.headers.items()),
             body=response.get_data(),
@@ -121,10 +126,10 @@ def _signed(document: UplinkReply | dict[str, Any], *, now: datetime, status: in
 def _reply_key(path: Path) -> Ed25519PrivateKey:
     """Return the key HQ answers with, read anew when the file is another. Raises: NotFound, Invalid."""
     try:
-        found = path.stat()
+        file = path.stat()
     except FileNotFoundError:
         return read_key(path)
-    return _read_key(path, (found.st_ino, found.st_mtime_ns))
+    return _read_key(path, (file.st_ino, file.st_mtime_ns))
 
 
 @lru_cache(maxsize=1)
@@ -148,17 +153,17 @@ def _message(shape: type[S]) -> S:
         raise MalformedEvents(problem.detail) from problem
 
 
-def _signed_device(connection: Connection) -> dict[str, Any]:
+def _signed_device(connection: Connection) -> Sender:
     """Return the device whose key signed this request. Raises: Untrusted."""
-    found: dict[str, dict[str, Any]] = {}
+    devices: dict[str, Sender] = {}
 
     def public_key(key_id: str) -> bytes | None:
         device = sender(connection, key_id)
         if device is None:
             return None
-        found[key_id] = device
+        devices[key_id] = device
         return bytes(device["public_key"])
 
     headers = {name.lower(): value for name, value in request.headers.items()}
     key_id = verify(request.method, request.url, headers, request.get_data(cache=True), public_key=public_key)
-    return found[key_id]
+    return devices[key_id]

@@ -17,7 +17,7 @@ from marketplace.bodies import compact
 from marketplace.feeds.media_files import MediaFile, judge_files
 from marketplace.feeds.problems import NotInOrder, Problems
 from marketplace.feeds.shapes import FEED_ROWS, FeedHeader
-from marketplace.feeds.text_files import MOST_ROWS_BYTES, read_json, read_lines
+from marketplace.feeds.text_files import MOST_ROWS_BYTES, read_lines, read_row_object
 from pos.claims import forbidden_words
 from pos.errors import Invalid
 from pos.offers import quality_bp
@@ -91,7 +91,7 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
     lines = [text for _, text in read_lines(directory / HEADER_FILE, problems, most_bytes=MOST_HEADER_BYTES)]
     problems.refuse_any()
     try:
-        header = read_json("\n".join(lines))
+        header = read_row_object("\n".join(lines))
     except NotInOrder as problem:
         problems.add(HEADER_FILE, 1, "file", str(problem))
         problems.refuse_any()
@@ -115,7 +115,7 @@ def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple
         return
     for line, text in read_lines(path, problems, most_bytes=MOST_ROWS_BYTES):
         try:
-            row = read_json(text)
+            row = read_row_object(text)
         except NotInOrder as problem:
             problems.add(path.name, line, "line", str(problem))
             continue

@@ -92,7 +92,7 @@ def read_table(path: Path, header: list[str], problems: Problems) -> Iterator[tu
             problems.add(path.name, line, "line", str(problem))
 
 
-def read_json(text: str) -> dict[str, Any]:
+def read_row_object(text: str) -> dict[str, Any]:
     """Return the JSON object `text`, every number in it whole and no name twice in one object. Raises: NotInOrder."""
     if not text.strip():
         raise NotInOrder("empty, where a JSON object belongs")

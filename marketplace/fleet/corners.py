@@ -46,7 +46,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
         "tax_included": market["tax_included"],
         "slip_prefix": slip_prefix,
     }
-    return cast(CornerDocument, document)
+    return cast("CornerDocument", document)
 
 
 def corner_called(connection: Connection, text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, Engine
 
@@ -20,6 +20,24 @@ DELIVERS_DAYS = 90
 MOST_COUNTER = 2**40
 ROOM = 100_000
 """So many slips a kiosk may have issued that HQ has no event of: years of a busy corner without a line."""
+
+
+class Sender(TypedDict):
+    """A device as its row has it, and when it was withdrawn; `heartbeat` is JSON of a `sync.heartbeats.Heartbeat`."""
+
+    corner_id: str
+    key_id: str
+    public_key: bytes
+    stream: str
+    enrolled_at: str
+    first_counter: int
+    next_counter: int | None
+    acked: int
+    superseded_at: str | None
+    quarantined_at: str | None
+    seen_at: str | None
+    heartbeat: str | None
+    revoked_at: str | None
 
 
 class Revoked(PosError):
@@ -67,9 +85,9 @@ def revocation(connection: Connection, corner_id: str, key_id: str) -> dict[str,
     )
 
 
-def sender(connection: Connection, key_id: str) -> dict[str, Any] | None:
+def sender(connection: Connection, key_id: str) -> Sender | None:
     """Return the device of a key, and as `revoked_at` whether it was withdrawn; None for an unknown key."""
-    return row(
+    found = row(
         connection,
         """
         select device.*, revocation.revoked_at
@@ -79,9 +97,10 @@ def sender(connection: Connection, key_id: str) -> dict[str, Any] | None:
         """,
         key_id=key_id,
     )
+    return cast("Sender | None", found)
 
 
-def check_admitted(device: dict[str, Any], *, now: datetime) -> None:
+def check_admitted(device: Sender, *, now: datetime) -> None:
     """Let a `sender` deliver that is neither revoked nor replaced for long. Raises: Revoked."""
     if device["revoked_at"] is not None:
         raise Revoked("this kiosk's key was withdrawn at HQ: enrol it again", key_id=device["key_id"])

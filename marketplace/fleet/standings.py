@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from marketplace.db import changed, row, rows
+from marketplace.fleet.revocations import Sender
 from pos import clock
 from sync.faults import Severity, severity
 from sync.heartbeats import Heartbeat
@@ -56,7 +57,7 @@ def enrol(connection: Connection, corner_id: str, *, key_id: str, now: str) -> N
     )
 
 
-def quarantine(connection: Connection, device: dict[str, Any]) -> None:
+def quarantine(connection: Connection, device: Sender) -> None:
     """Note that nothing more is taken from the corner's device."""
     changed(
         connection,
@@ -67,7 +68,7 @@ def quarantine(connection: Connection, device: dict[str, Any]) -> None:
     )
 
 
-def note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *, now: datetime) -> None:
+def note(connection: Connection, device: Sender, heartbeat: Heartbeat, *, now: datetime) -> None:
     """Write how the device's corner stands, and the history when the state changed or the hour is another.
 
     A device that was replaced says nothing about its corner any more.
@@ -90,9 +91,9 @@ def note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *
         "catalog_at": _published_at(connection, before, heartbeat),
         "pending": heartbeat["pending"] or 0,
         "oldest_at": heartbeat["oldest_at"] if heartbeat["pending"] else None,
-        "printer": (heartbeat["printer"] or {}).get("state") or UNKNOWN,
+        "printer": _printer(heartbeat),
         "software": heartbeat["software"] or UNKNOWN,
-        "clock_s": _clock_s(heartbeat, now),
+        "clock_s": clock_s(heartbeat, now),
         "trouble": max((severity(code) for code in faults), default=Severity.NONE),
         "faults": json.dumps(faults, separators=(",", ":")) if faults else "",
         "state": state,
@@ -101,6 +102,24 @@ def note(connection: Connection, device: dict[str, Any], heartbeat: Heartbeat, *
     changed(connection, _NOTE, **values)
     if is_told:
         _remember(connection, device, at, state)
+
+
+def seen_faults(heartbeat: Heartbeat, now: datetime) -> set[str]:
+    """Return the codes of what HQ itself sees wrong in a heartbeat that arrived `now` (docs/protocol.md §9)."""
+    printer = PRINTER_FAULTS.get(_printer(heartbeat))
+    offset_s, free = clock_s(heartbeat, now), heartbeat["disk_free"]
+    seen = {printer} if printer is not None else set()
+    if offset_s is not None and abs(offset_s) > WRONG_CLOCK_S:
+        seen.add("clock_wrong")
+    if free is not None and free < LEAST_FREE_BYTES:
+        seen.add("disk_low")
+    return seen
+
+
+def clock_s(heartbeat: Heartbeat, now: datetime) -> int | None:
+    """Return how far HQ's clock is ahead of the kiosk's, in seconds; the way up is part of it."""
+    wall = heartbeat["clock"]["wall"] if heartbeat["clock"] else None
+    return int((now - clock.from_text(wall)).total_seconds()) if wall else None
 
 
 def fold(words: str) -> str:
@@ -123,26 +142,16 @@ def _identity(corner: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _printer(heartbeat: Heartbeat) -> str:
+    return (heartbeat["printer"]["state"] if heartbeat["printer"] else None) or UNKNOWN
+
+
 def _faults(heartbeat: Heartbeat, before: dict[str, str | None], now: datetime) -> dict[str, str | None]:
     """Return what the kiosk says is wrong and what HQ sees is, each with when it began."""
     faults = dict(heartbeat["faults"])
-    printer = PRINTER_FAULTS.get((heartbeat["printer"] or {}).get("state") or "")
-    offset_s, free = _clock_s(heartbeat, now), heartbeat["disk_free"]
-    seen = {
-        printer: printer is not None,
-        "clock_wrong": offset_s is not None and abs(offset_s) > WRONG_CLOCK_S,
-        "disk_low": free is not None and free < LEAST_FREE_BYTES,
-    }
-    for code, holds in seen.items():
-        if holds and code is not None:
-            faults.setdefault(code, before.get(code) or clock.to_text(now))
+    for code in seen_faults(heartbeat, now):
+        faults.setdefault(code, before.get(code) or clock.to_text(now))
     return dict(sorted(faults.items()))
-
-
-def _clock_s(heartbeat: Heartbeat, now: datetime) -> int | None:
-    """Return how far HQ's clock is ahead of the kiosk's, in seconds; the way up is part of it."""
-    wall = (heartbeat["clock"] or {}).get("wall")
-    return int((now - clock.from_text(wall)).total_seconds()) if wall else None
 
 
 def _state(heartbeat: Heartbeat, faults: dict[str, str | None]) -> str:
@@ -152,7 +161,7 @@ def _state(heartbeat: Heartbeat, faults: dict[str, str | None]) -> str:
         "line": heartbeat["line"],
         "ring": heartbeat["ring"],
         "software": heartbeat["software"] or UNKNOWN,
-        "printer": (heartbeat["printer"] or {}).get("state") or UNKNOWN,
+        "printer": _printer(heartbeat),
         "faults": sorted(faults),
         "waits": bool(heartbeat["pending"]),
     }
@@ -173,7 +182,7 @@ def _published_at(connection: Connection, before: dict[str, Any], heartbeat: Hea
     return str(found["published_at"]) if found else UNKNOWN
 
 
-def _remember(connection: Connection, device: dict[str, Any], at: str, state: str) -> None:
+def _remember(connection: Connection, device: Sender, at: str, state: str) -> None:
     """Write to the corner's history, at most a row a minute, and sweep what is too old of it."""
     owner = {"corner_id": device["corner_id"], "key_id": device["key_id"]}
     changed(

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from marketplace.app import create_app
 from marketplace.db import changed, open_engine, reading, rows, run_tx
+from marketplace.events.heartbeats import quiet_heartbeats_of
 from marketplace.events.inbox import judge
 from marketplace.feeds.imports import Imported, import_feed
 from marketplace.fleet.corners import corner_document
@@ -131,7 +132,7 @@ class Hq:
         return event
 
     def up(self, *events: dict[str, Any], heartbeat: dict[str, Any] | None = None, **changes: Any) -> TestResponse:
-        """Send events, signed as the kiosk signs them, and let HQ judge them as its thread would."""
+        """Send events, signed as the kiosk signs them, and let HQ judge and write what waits, as its threads would."""
         document = {
             "format": UP_FORMAT,
             "corner_id": "nantes-crebillon",
@@ -143,6 +144,7 @@ class Hq:
         }
         answer = self.post_signed({**document, **changes})
         judge(self.engine)
+        quiet_heartbeats_of(self.app).write()
         return answer
 
     def post_signed(self, document: dict[str, Any], *, spoil: bool = False) -> TestResponse:

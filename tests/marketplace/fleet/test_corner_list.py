@@ -113,6 +113,7 @@ def test_the_history_keeps_changes_and_not_repetitions(hq: Hq) -> None:
         ["wrong_root"],
     ]
     set_standing(hq, told_at=ago(hours=1))
+    hq.write("update device set seen_at = :at", at=ago(hours=1))
     run_tx(
         hq.engine,
         lambda connection: changed(

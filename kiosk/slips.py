@@ -35,7 +35,9 @@ def issue_slip(selection_id: str) -> Response:
     kiosk = files.kiosk()
     files.corner()
     now = prices.trusted_now(kiosk.ops)
-    prices.catch_up(kiosk.catalog, now)
+    with kiosk.turns.given_up():
+        # A round may hold the catalogue's writer for seconds.
+        prices.catch_up(kiosk.catalog, now)
     try:
         device = slips.load_device(kiosk.directory)
     except NotFound as problem:
@@ -96,14 +98,14 @@ def printer_state() -> printers.PrinterState | None:
         target = print_jobs.printer(files.ops())
     except PrinterOffline:
         return None
-    printing = files.kiosk().printing
-    if not printing.acquire(blocking=False):
-        return printers.PrinterState("unknown", ("printing",))
-    try:
-        with files.kiosk().turns.given_up():
+    kiosk = files.kiosk()
+    with kiosk.turns.given_up():
+        if not kiosk.printing.acquire(blocking=False):
+            return printers.PrinterState("unknown", ("printing",))
+        try:
             return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
-    finally:
-        printing.release()
+        finally:
+            kiosk.printing.release()
 
 
 def _slip_of_visit(number: str) -> Slip:

@@ -7,10 +7,12 @@ of the pages a second that one did. The others wait their turn; whoever waits fo
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shop.web import ARRIVED
 from sync.static_files import App, StartResponse
 
 AT_ONCE = 2
@@ -28,6 +30,7 @@ class Turns:
         """Return the app behind these turns."""
 
         def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+            environ[ARRIVED] = time.perf_counter()
             with self._places:
                 self._own.has_turn = True
                 try:
@@ -43,8 +46,10 @@ class Turns:
         if not getattr(self._own, "has_turn", False):
             yield
             return
+        self._own.has_turn = False
         self._places.release()
         try:
             yield
         finally:
             self._places.acquire()
+            self._own.has_turn = True

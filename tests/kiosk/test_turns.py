@@ -64,6 +64,21 @@ def test_whoever_waits_for_a_printer_lets_the_others_go_on() -> None:
     assert list(answer({"prints": False}, None)) == [b"done"]
 
 
+def test_a_turn_given_up_twice_is_given_up_once() -> None:
+    turns = Turns()
+
+    def app(environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
+        if environ["depth"]:
+            with turns.given_up(), turns.given_up():
+                return answer({"depth": environ["depth"] - 1}, None)
+        return [b"done"]
+
+    answer = turns.before(app)
+    assert list(answer({"depth": 2}, None)) == [b"done"]
+    free = [turns._places.acquire(blocking=False) for _ in range(AT_ONCE + 1)]
+    assert free == [True] * AT_ONCE + [False]
+
+
 def test_a_failure_gives_its_turn_back() -> None:
     turns = Turns()
 

@@ -9,7 +9,18 @@ import pytest
 from sqlite_utils import Database
 
 from pos import catalog, selections, slips
-from pos.db import DatabaseError, IntegrityError, OperationalError, Store, connect, freeze_schema, remembered, snapshot, write
+from pos.db import (
+    MOST_REMEMBERED,
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    Store,
+    connect,
+    freeze_schema,
+    remembered,
+    snapshot,
+    write,
+)
 from pos.errors import DiskFull
 from tests.world import GOOD, IPHONE_13, NOW, Kiosk
 
@@ -311,6 +322,48 @@ def test_a_slip_quotes_one_publication_even_while_the_next_arrives(kiosk: Kiosk)
 
     assert arrived.is_set()
     assert (slip.facts["publication"], slip.facts["lines"][0]["listing"]["all_in_cents"]) == (7, 36900)
+
+
+def test_an_answer_begun_before_a_commit_is_not_remembered_after_it(tmp_path: Path) -> None:
+    connect(tmp_path / "a.db", durable=False).execute("create table thing (number integer primary key)")
+    store = Store(tmp_path / "a.db", durable=False)
+    commits = [1]
+
+    @remembered
+    def inner(database: Database) -> int:
+        return int(database.execute("select count(*) from thing").fetchone()[0])
+
+    @remembered
+    def outer(database: Database) -> int:
+        count = int(database.execute("select count(*) from thing").fetchone()[0])
+        while commits:
+            with store.write() as writer:
+                writer.execute("insert into thing values (?)", [commits.pop()])
+        inner(database)
+        return count
+
+    assert [outer(store.read()), outer(store.read()), inner(store.read())] == [0, 1, 1]
+    store.close()
+
+
+def test_a_reader_forgets_what_was_asked_for_longest_ago(tmp_path: Path) -> None:
+    connect(tmp_path / "a.db", durable=False).execute("create table thing (number integer primary key)")
+    store = Store(tmp_path / "a.db", durable=False)
+    asked: list[int] = []
+
+    @remembered
+    def echo(_database: Database, number: int) -> int:
+        asked.append(number)
+        return number
+
+    for number in range(MOST_REMEMBERED):
+        echo(store.read(), number)
+    echo(store.read(), 0)
+    echo(store.read(), MOST_REMEMBERED)
+    asked.clear()
+    assert [echo(store.read(), number) for number in (0, 2, 1)] == [0, 2, 1]
+    assert asked == [1]
+    store.close()
 
 
 def test_a_reader_remembers_until_somebody_commits(tmp_path: Path) -> None:

@@ -92,15 +92,15 @@ class Browser:
 
         Raises: AssertionError when one does not answer 200.
         """
-        here, there = [], []
+        seen_ms, server_ms = [], []
         for path in paths:
             start = time.perf_counter()
             status, headers, _ = self.get(path)
-            here.append((time.perf_counter() - start) * 1000)
+            seen_ms.append((time.perf_counter() - start) * 1000)
             assert status == 200, (path, status)
             if "server-timing" in headers:
-                there.append(float(headers["server-timing"].rpartition("=")[2]))
-        return here, there
+                server_ms.append(float(headers["server-timing"].rpartition("=")[2]))
+        return seen_ms, server_ms
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self._connection.request(method, path, body, headers)
@@ -151,10 +151,10 @@ def _own_kb(process_id: int) -> int:
 
 def family(process_id: int) -> list[int]:
     """Return a process and its descendants, each after its parent."""
-    found = [process_id]
-    for parent in found:
+    processes = [process_id]
+    for parent in processes:
         try:
-            found += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+            processes += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
         except OSError:
             continue
-    return found
+    return processes

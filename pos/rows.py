@@ -354,9 +354,9 @@ def wrong_in_row(table: str, columns: Sequence[str], row: Sequence[Any]) -> str:
 def wrong_in(shape: type[Shape], value: Any) -> Iterator[tuple[str, str]]:
     """Yield the field and the reason of everything in `value` that is not of this shape; a law is judged by its kind too."""
     try:
-        found = shape.model_validate(value)
+        judged = shape.model_validate(value)
     except ValidationError as problem:
         yield from reasons(problem)
         return
-    if isinstance(found, LawRow) and found.kind in LAW_BODIES:
-        yield from ((f"body.{field}", reason) for field, reason in wrong_in(LAW_BODIES[found.kind], found.body))
+    if isinstance(judged, LawRow) and judged.kind in LAW_BODIES:
+        yield from ((f"body.{field}", reason) for field, reason in wrong_in(LAW_BODIES[judged.kind], judged.body))

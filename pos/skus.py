@@ -145,7 +145,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
         raise BadQuery(field="sort")
     match, corrected = spellings.match(database, query.q)
     is_few = match is None and query.grade_id is not None and _is_few(database, query)
-    found, values = _found(query, match, is_few=is_few)
+    cards_query, values = _found(query, match, is_few=is_few)
     down = "desc" if SORTS[query.sort][1] else ""
     rows = list(
         database.execute(
@@ -153,7 +153,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
             select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year,
               sku.body -> '$.color', sku.body -> '$.specs', found.from_cents, shelf.grades, category.body ->> '$.form',
               found.place
-            from ({found} limit {limit + 1}) as found
+            from ({cards_query} limit {limit + 1}) as found
             cross join shelf on shelf.sku_id = found.sku_id
             cross join shown_sku as sku on sku.sku_id = found.sku_id
             cross join shown_category as category on category.category_id = shelf.category_id

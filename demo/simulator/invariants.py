@@ -128,10 +128,10 @@ def _publication_problems(world: World) -> Iterator[str]:
     tracks = world.hq.tracks()
     for before, after in pairwise(tracks):
         for name in CHANNELS:
-            here, there = before.channels[name], after.channels[name]
-            is_next = there.version == here.version + 1 or (there.version, there.root) == (here.version, here.root)
-            if here.epoch == there.epoch and not is_next:
-                yield f"{name} {here.version} is followed by {there.version} in publication {after.publication}"
+            first, second = before.channels[name], after.channels[name]
+            is_next = second.version == first.version + 1 or (second.version, second.root) == (first.version, first.root)
+            if first.epoch == second.epoch and not is_next:
+                yield f"{name} {first.version} is followed by {second.version} in publication {after.publication}"
     trial, heads = world.hq.trial(), world.hq.heads()
     for ring in RINGS:
         head = heads[ring]

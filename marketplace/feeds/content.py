@@ -128,11 +128,11 @@ def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple
 
 def _wrong_fields(shape: type[Shape], row: Row) -> dict[str, str]:
     """Return what is wrong with a row by its field; the place within it, where there is one, leads the reason."""
-    found: dict[str, list[str]] = {}
+    reasons_by_column: dict[str, list[str]] = {}
     for place, reason in wrong_in(shape, row):
         column, _, part = place.partition(".")
-        found.setdefault(column, []).append(f"{part}: {reason}" if part else reason)
-    return {column: "; ".join(reasons[:MOST_REASONS]) for column, reasons in found.items()}
+        reasons_by_column.setdefault(column, []).append(f"{part}: {reason}" if part else reason)
+    return {column: "; ".join(reasons[:MOST_REASONS]) for column, reasons in reasons_by_column.items()}
 
 
 def _keyed(name: str, lines: Mapping[int, Row], problems: Problems) -> dict[Any, Row]:

@@ -48,7 +48,7 @@ class MediaFile:
 def judge_files(directory: Path, lines: dict[int, dict[str, Any]], problems: Problems) -> dict[int, MediaFile]:
     """Return the file of each row of `media.jsonl`, by its line; what is wrong goes to `problems`."""
     judged: dict[tuple[str, str], MediaFile | str] = {}
-    found = {}
+    files = {}
     for line, row in lines.items():
         wish = (row["file"], row["kind"])
         if wish not in judged:
@@ -59,8 +59,8 @@ def judge_files(directory: Path, lines: dict[int, dict[str, Any]], problems: Pro
         elif row.get("sha256") not in (None, file.sha256):
             problems.add(FILE, line, "sha256", f"{row['file']} is {file.sha256}")
         else:
-            found[line] = file
-    return found
+            files[line] = file
+    return files
 
 
 def store_files(files: Iterable[MediaFile], static: Path, problems: Problems) -> set[str]:

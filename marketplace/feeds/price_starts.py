@@ -252,12 +252,12 @@ def _past_of(connection: Connection, announced: Announced, now: datetime) -> dic
     for start in (start for starts in announced.starts.values() for start in starts):
         if start.prior_cents is not None and start.listing_id in announced.listings:
             asked.setdefault(start.starts_at, []).append(start)
-    found: dict[tuple[str, int], PublishedPrices] = {}
+    past_of_start: dict[tuple[str, int], PublishedPrices] = {}
     for starts_at, starts in asked.items():
         goods = {start.listing_id: Goods.of(announced.listings[start.listing_id]) for start in starts}
         past = published_prices(connection, goods.values(), since=_period_start(starts[0]), until=clock.to_text(now))
-        found.update({(starts_at, listing_id): past[of] for listing_id, of in goods.items() if of in past})
-    return found
+        past_of_start.update({(starts_at, listing_id): past[of] for listing_id, of in goods.items() if of in past})
+    return past_of_start
 
 
 def _period_start(start: PriceStart) -> str:

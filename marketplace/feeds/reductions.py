@@ -74,15 +74,15 @@ def published_prices(connection: Connection, wanted: Iterable[Goods], *, since: 
     asked: dict[tuple[int, str], set[Goods]] = {}
     for goods in wanted:
         asked.setdefault((goods.seller_id, goods.market), set()).add(goods)
-    found: dict[Goods, PublishedPrices] = {}
+    published: dict[Goods, PublishedPrices] = {}
     for some in asked.values():
         for goods, listings in _history(connection, some, until).items():
             periods = [period for steps in listings.values() if (period := _period(steps, since))]
             if periods:
                 running = tuple((period[-1].price_cents, period[-1].prior_cents) for period in periods)
                 lowest = min(step.price_cents for period in periods for step in period)
-                found[goods] = PublishedPrices(running=running, lowest_cents=lowest)
-    return found
+                published[goods] = PublishedPrices(running=running, lowest_cents=lowest)
+    return published
 
 
 def _history(connection: Connection, wanted: set[Goods], until: str) -> dict[Goods, dict[int, list[_Step]]]:
@@ -91,18 +91,18 @@ def _history(connection: Connection, wanted: set[Goods], until: str) -> dict[Goo
     about = {"seller_id": some.seller_id, "market": some.market, "until": until, "skus": [goods.sku_id for goods in wanted]}
     history: dict[Goods, dict[int, list[_Step]]] = {goods: {} for goods in wanted}
     current: dict[int, Goods] = {}
-    for each in connection.execute(_HISTORY, about):
-        before = current.get(each.listing_id)
-        if each.sku_id is not None:
-            current[each.listing_id] = Goods(some.seller_id, some.market, each.sku_id, each.grade_id)
-        goods = current.get(each.listing_id)
+    for past in connection.execute(_HISTORY, about):
+        before = current.get(past.listing_id)
+        if past.sku_id is not None:
+            current[past.listing_id] = Goods(some.seller_id, some.market, past.sku_id, past.grade_id)
+        goods = current.get(past.listing_id)
         if before in history and before != goods:
             # The listing offers something else from here on.
-            gone = _Step(each.at, each.price_cents, each.prior_cents, 1)
-            history[before].setdefault(each.listing_id, []).append(gone)
+            gone = _Step(past.at, past.price_cents, past.prior_cents, 1)
+            history[before].setdefault(past.listing_id, []).append(gone)
         if goods in history:
-            step = _Step(each.at, each.price_cents, each.prior_cents, each.withdrawn)
-            history[goods].setdefault(each.listing_id, []).append(step)
+            step = _Step(past.at, past.price_cents, past.prior_cents, past.withdrawn)
+            history[goods].setdefault(past.listing_id, []).append(step)
     return history
 
 

@@ -97,16 +97,16 @@ def read_row_object(text: str) -> dict[str, Any]:
     if not text.strip():
         raise NotInOrder("empty, where a JSON object belongs")
     try:
-        found = json.loads(
+        document = json.loads(
             text, parse_float=_no_decimals, parse_constant=_no_decimals, parse_int=_whole, object_pairs_hook=_distinct
         )
     except NotInOrder:
         raise
     except (ValueError, RecursionError) as problem:
         raise NotInOrder(f"no JSON: {problem}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise NotInOrder("not a JSON object")
-    return found
+    return document
 
 
 def _no_decimals(value: str) -> Any:
@@ -121,11 +121,11 @@ def _whole(value: str) -> int:
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's members: a name that stands twice would hide what it said first."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         raise NotInOrder(f"{next(name for name in names if names.count(name) > 1):.60} stands twice in one object")
-    return found
+    return fields
 
 
 def _other_encoding(raw: bytes) -> str:

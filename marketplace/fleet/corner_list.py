@@ -105,7 +105,7 @@ def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dic
         wheres.append(f"({column}, corner_id) {'>' if way == 'asc' else '<'} (:after, :after_id)")
         values["after"], values["after_id"] = view.after
     where = f"where {' and '.join(wheres)}" if wheres else ""
-    found = rows(
+    listed = rows(
         connection,
         f"""
         select *, {state} as state_no, {_GIVEN_RING} from standing {where}
@@ -113,11 +113,11 @@ def corners(connection: Connection, view: View, now: datetime) -> tuple[list[dic
         """,
         **values,
     )
-    page = found[:PAGE_ROWS]
+    page = listed[:PAGE_ROWS]
     missed: dict[tuple[str, int], str | None] = {}
-    for each in page:
-        _complete(connection, each, known, missed)
-    return page, len(found) > PAGE_ROWS
+    for corner in page:
+        _complete(connection, corner, known, missed)
+    return page, len(listed) > PAGE_ROWS
 
 
 def choices(connection: Connection) -> dict[str, list[str]]:
@@ -139,11 +139,11 @@ def corner(connection: Connection, corner_id: str, now: datetime) -> dict[str, A
     known = heads(connection, now)
     state, values = _state_sql(known, now)
     query = f"select *, {state} as state_no, {_GIVEN_RING} from standing where corner_id = :corner_id"
-    found = row(connection, query, corner_id=corner_id, **values)
-    if found is None:
+    shown = row(connection, query, corner_id=corner_id, **values)
+    if shown is None:
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
-    _complete(connection, found, known, {})
-    return found
+    _complete(connection, shown, known, {})
+    return shown
 
 
 def devices(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
@@ -231,16 +231,16 @@ def staleness(connection: Connection, now: datetime) -> list[dict[str, Any]]:
 
 def distinct(connection: Connection, column: str) -> list[str]:
     """Return the few values of an indexed column, each found from the one before instead of reading all rows."""
-    found: list[str] = []
+    values: list[str] = []
     query = f"select min({column}) as value from standing where {column} > :last"
     last = ""
-    while len(found) < PAGE_ROWS:
-        each = row(connection, query, last=last)
-        if each is None or each["value"] is None:
+    while len(values) < PAGE_ROWS:
+        least = row(connection, query, last=last)
+        if least is None or least["value"] is None:
             break
-        last = str(each["value"])
-        found.append(last)
-    return found
+        last = str(least["value"])
+        values.append(last)
+    return values
 
 
 def line_case(results: Iterable[int]) -> str:
@@ -302,15 +302,15 @@ def _literal(words: str) -> str:
     return words
 
 
-def _complete(connection: Connection, each: dict[str, Any], known: Heads, missed: dict[tuple[str, int], str | None]) -> None:
-    each["state"] = STATES[each["state_no"]]
-    each["faults"] = json.loads(each["faults"] or "{}")
-    each["given_ring"] = each["given_ring"] or DEFAULT_RING
-    each["behind"] = _behind(each, known) if each["seen_at"] else None
-    key = (each["market"], each["publication"])
-    if each["behind"] and key not in missed:
+def _complete(connection: Connection, corner: dict[str, Any], known: Heads, missed: dict[tuple[str, int], str | None]) -> None:
+    corner["state"] = STATES[corner["state_no"]]
+    corner["faults"] = json.loads(corner["faults"] or "{}")
+    corner["given_ring"] = corner["given_ring"] or DEFAULT_RING
+    corner["behind"] = _behind(corner, known) if corner["seen_at"] else None
+    key = (corner["market"], corner["publication"])
+    if corner["behind"] and key not in missed:
         missed[key] = _missed_at(connection, *key)
-    each["missed_at"] = missed.get(key) if each["behind"] else None
+    corner["missed_at"] = missed.get(key) if corner["behind"] else None
 
 
 def _behind(each: dict[str, Any], known: Heads) -> int:

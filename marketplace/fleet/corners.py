@@ -23,7 +23,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
 
     Raises: NotFound.
     """
-    found = row(
+    stored = row(
         connection,
         """
         select corner.body as corner, market.body as market, corner_ring.ring
@@ -34,13 +34,13 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
         """,
         corner_id=corner_id,
     )
-    if found is None:
+    if stored is None:
         raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
-    corner, market = json.loads(found["corner"]), json.loads(found["market"])
+    corner, market = json.loads(stored["corner"]), json.loads(stored["market"])
     partner = row(connection, "select body from partner where partner_id = :partner_id", partner_id=corner["partner_id"])
     document = {
         **corner,
-        "ring": found["ring"] or DEFAULT_RING,
+        "ring": stored["ring"] or DEFAULT_RING,
         "partner": json.loads(partner["body"]) if partner else {},
         "currency": market["currency"],
         "tax_included": market["tax_included"],

@@ -136,16 +136,16 @@ def confirm_device(engine: Engine, wanted_id: str, *, now: datetime) -> dict[str
     """
 
     def work(connection: Connection) -> dict[str, Any]:
-        found = _decide(connection, wanted_id, "confirmed", now)
+        request = _decide(connection, wanted_id, "confirmed", now)
         changed(
             connection,
             "update enrolment_code set expires_at = :until where corner_id = :corner_id and selector = :selector",
             until=clock.to_text(now + timedelta(minutes=VALID_MINUTES)),
-            corner_id=found["corner_id"],
-            selector=found["selector"],
+            corner_id=request["corner_id"],
+            selector=request["selector"],
         )
-        _admit(connection, found, clock.to_text(now))
-        return found
+        _admit(connection, request, clock.to_text(now))
+        return request
 
     return run_tx(engine, work)
 
@@ -200,7 +200,7 @@ def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> di
     Once too many tries were wrong, a wrong one learns nothing more than that it has to wait; a right one goes through.
     """
     text = clock.to_text(now)
-    found = row(
+    known_code = row(
         connection,
         """
         select * from enrolment_code
@@ -211,7 +211,7 @@ def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> di
         now=text,
         most=MOST_TRIES,
     )
-    if found is not None and hmac.compare_digest(found["secret_sha256"], _hash(plain[SELECTOR:])):
+    if known_code is not None and hmac.compare_digest(known_code["secret_sha256"], _hash(plain[SELECTOR:])):
         changed(
             connection,
             """
@@ -220,16 +220,16 @@ def _use_code(connection: Connection, plain: str, key: str, now: datetime) -> di
             """,
             now=text,
             key=key,
-            corner_id=found["corner_id"],
-            selector=found["selector"],
+            corner_id=known_code["corner_id"],
+            selector=known_code["selector"],
         )
-        return found
-    if found is not None:
+        return known_code
+    if known_code is not None:
         changed(
             connection,
             "update enrolment_code set tries = tries + 1 where corner_id = :corner_id and selector = :selector",
-            corner_id=found["corner_id"],
-            selector=found["selector"],
+            corner_id=known_code["corner_id"],
+            selector=known_code["selector"],
         )
     misses = Throttle(
         table="console_failure", key="name", free_tries=MOST_MISSES, first_wait=FIRST_PAUSE, longest_wait=LONGEST_PAUSE

@@ -36,7 +36,7 @@ def gaps(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
         corner_id=corner_id,
     )
     arrived = _unjudged(connection, corner_id) if devices else set()
-    found = []
+    gaps_by_key = []
     for device in devices:
         key_id = device["key_id"]
         slips = _missing_slips(connection, device, {counter for key, counter in arrived if key == key_id})
@@ -44,8 +44,8 @@ def gaps(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
         if slips or events:
             pending = json.loads(device["heartbeat"] or "{}").get("pending")
             said = {"seen_at": device["seen_at"], "pending": pending if type(pending) is int else None}
-            found.append({"key_id": key_id, "slips": slips, "events": events, **said})
-    return found
+            gaps_by_key.append({"key_id": key_id, "slips": slips, "events": events, **said})
+    return gaps_by_key
 
 
 def all_gaps(connection: Connection) -> list[dict[str, Any]]:
@@ -69,12 +69,12 @@ def all_gaps(connection: Connection) -> list[dict[str, Any]]:
         order by corner.corner_no
         """,
     )
-    found: list[dict[str, Any]] = []
-    for each in suspects:
-        if len(found) < MOST_CORNERS and (missing := gaps(connection, each["corner_id"])):
-            name = json.loads(each["body"])["name"]
-            found.append({"corner_id": each["corner_id"], "corner_no": each["corner_no"], "name": name, "gaps": missing})
-    return found
+    lacking: list[dict[str, Any]] = []
+    for suspect in suspects:
+        if len(lacking) < MOST_CORNERS and (missing := gaps(connection, suspect["corner_id"])):
+            name = json.loads(suspect["body"])["name"]
+            lacking.append({"corner_id": suspect["corner_id"], "corner_no": suspect["corner_no"], "name": name, "gaps": missing})
+    return lacking
 
 
 def spans(ranges: Iterable[Range]) -> str:

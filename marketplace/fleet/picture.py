@@ -113,22 +113,22 @@ def _single_cells(connection: Connection, values: dict[str, Any]) -> Iterable[Ce
         """,
         **values,
     )
-    for each in found:
-        counts = tuple(int(place == each["state"]) for place in range(len(STATES)))
-        number = each["corner_no"]
-        yield Cell(first_no=number, last_no=number, corner_id=each["corner_id"], name=each["name"], counts=counts)
+    for corner in found:
+        counts = tuple(int(place == corner["state"]) for place in range(len(STATES)))
+        number = corner["corner_no"]
+        yield Cell(first_no=number, last_no=number, corner_id=corner["corner_id"], name=corner["name"], counts=counts)
 
 
 def _blocks(connection: Connection, values: dict[str, Any], least: int) -> Iterable[Cell]:
     """Yield blocks of at least `least` corners with consecutive numbers; `least` is at most `MOST_IN_A_CELL`."""
-    found = rows(connection, f"{_PACKED} group by block order by block", **values)
+    blocks = rows(connection, f"{_PACKED} group by block order by block", **values)
     first_no, corners, packed = None, 0, 0
-    for at, each in enumerate(found, start=1):
-        first_no = each["block"] * BLOCK_NUMBERS if first_no is None else first_no
-        corners += each["corners"]
-        packed += each["packed"]
-        if corners >= least or at == len(found):
+    for at, block in enumerate(blocks, start=1):
+        first_no = block["block"] * BLOCK_NUMBERS if first_no is None else first_no
+        corners += block["corners"]
+        packed += block["packed"]
+        if corners >= least or at == len(blocks):
             counts = tuple(packed >> BITS * place & MASK for place in range(len(STATES)))
-            last_no = (each["block"] + 1) * BLOCK_NUMBERS - 1
+            last_no = (block["block"] + 1) * BLOCK_NUMBERS - 1
             yield Cell(first_no=first_no, last_no=last_no, corner_id="", name="", counts=counts)
             first_no, corners, packed = None, 0, 0

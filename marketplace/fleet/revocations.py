@@ -153,7 +153,7 @@ def devices(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
 
     A superseded one carries `delivers_until`.
     """
-    found = rows(
+    known = rows(
         connection,
         """
         select device.corner_id, device.key_id, device.enrolled_at, device.seen_at, device.superseded_at, device.quarantined_at,
@@ -165,12 +165,12 @@ def devices(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
         order by corner.corner_no, device.enrolled_at desc, device.key_id
         """,
     )
-    for each in found:
-        each["body"] = json.loads(each["body"])
-        until = clock.from_text(each["superseded_at"]) + timedelta(days=DELIVERS_DAYS) if each["superseded_at"] else None
-        each["delivers_until"] = clock.to_text(until) if until else None
-        each["state"] = _state(each, until, now)
-    return found
+    for device in known:
+        device["body"] = json.loads(device["body"])
+        until = clock.from_text(device["superseded_at"]) + timedelta(days=DELIVERS_DAYS) if device["superseded_at"] else None
+        device["delivers_until"] = clock.to_text(until) if until else None
+        device["state"] = _state(device, until, now)
+    return known
 
 
 def _state(device: dict[str, Any], until: datetime | None, now: datetime) -> str:

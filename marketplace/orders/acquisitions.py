@@ -36,11 +36,11 @@ def _field(line_no: int) -> str:
     return f"acquisition_{line_no}"
 
 
-def _judge(reading: Reading, found: Mapping[int, Acquisition | None]) -> None:
+def _judge(reading: Reading, asked: Mapping[int, Acquisition | None]) -> None:
     plans = dict(reading.plans)
     lines = []
     for line in reading.lines:
-        if line.line_no not in found or line.chosen is None or line.chosen.plan is None:
+        if line.line_no not in asked or line.chosen is None or line.chosen.plan is None:
             continue
         plans.setdefault(line.wish.plan_id, line.chosen.plan)
         offered = reading.offered[line.line_no]
@@ -50,7 +50,7 @@ def _judge(reading: Reading, found: Mapping[int, Acquisition | None]) -> None:
                 plan_id=line.wish.plan_id,
                 device_cents=line.chosen.line.device_cents,
                 quantity=line.wish.quantity,
-                acquisition=found[line.line_no] or offered[0],
+                acquisition=asked[line.line_no] or offered[0],
             )
         )
     for line_no, answer in check_selection(lines, plans).items():

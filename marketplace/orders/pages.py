@@ -84,12 +84,12 @@ def home() -> str:
 def slip(digits: str) -> Response | str | tuple[str, int]:
     """Show a slip; a slip that was ordered leads to its order."""
     with reading(marketplace().engine) as connection:
-        found = read_slip(connection, digits, now=clock.now())
-    if not isinstance(found, Reading):
-        return _no_slip(found)
-    if found.order_id is not None:
-        return see_other("slips.order_page", order_id=found.order_id)
-    return _slip_page(found, {}, {}, None)
+        read = read_slip(connection, digits, now=clock.now())
+    if not isinstance(read, Reading):
+        return _no_slip(read)
+    if read.order_id is not None:
+        return see_other("slips.order_page", order_id=read.order_id)
+    return _slip_page(read, {}, {}, None)
 
 
 @pages.post("/k/<digits>/claim")
@@ -124,11 +124,11 @@ def order_page(order_id: str) -> str:
     return render_template("marketplace/orders/order.html", page=page)
 
 
-def _no_slip(found: Waiting | Withdrawn) -> tuple[str, int]:
+def _no_slip(unread: Waiting | Withdrawn) -> tuple[str, int]:
     """Say that the slip's device is not known yet, or that it was withdrawn before it made this slip."""
-    if isinstance(found, Withdrawn):
-        return render_template("marketplace/orders/withdrawn.html", slip=found), 410
-    return render_template("marketplace/orders/waiting.html", slip=found), 202
+    if isinstance(unread, Withdrawn):
+        return render_template("marketplace/orders/withdrawn.html", slip=unread), 410
+    return render_template("marketplace/orders/waiting.html", slip=unread), 202
 
 
 def _again(
@@ -136,10 +136,10 @@ def _again(
 ) -> tuple[str, int]:
     """Show the slip again with what was typed kept, and why nothing was ordered if somebody tried."""
     with reading(marketplace().engine) as connection:
-        found = read_slip(connection, digits, now=clock.now(), replace=replace)
-    if not isinstance(found, Reading):
-        return _no_slip(found)
-    text = _slip_page(found, form, fields, problem)
+        shown = read_slip(connection, digits, now=clock.now(), replace=replace)
+    if not isinstance(shown, Reading):
+        return _no_slip(shown)
+    text = _slip_page(shown, form, fields, problem)
     return text, 200 if problem is None else 409 if isinstance(problem, Conflict) else 422
 
 

@@ -228,11 +228,11 @@ def _body(connection: Connection, table: str, key: int, moment: _Moment) -> Any:
 
 def _listing(connection: Connection, listing_id: int, moment: _Moment) -> ListingTerms | None:
     """Return a listing at the price in force, with the names a person needs: model, grade, seller."""
-    found = _terms(connection, "listing", listing_id, moment)
-    if found is None:
+    listing = _terms(connection, "listing", listing_id, moment)
+    if listing is None:
         return None
     newest = NEWEST if moment.publication is None else moment.publication
-    terms = price_in_force(connection, found, market=moment.market, publication=newest, at=moment.at)
+    terms = price_in_force(connection, listing, market=moment.market, publication=newest, at=moment.at)
     names = row(
         connection,
         """

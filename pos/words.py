@@ -63,17 +63,17 @@ class Words:
         part, last = credit["instalment_cents"], credit["last_instalment_cents"]
         sentence = self.sentences.ngettext(
             "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualité de %(part)s et une dernière de %(last)s. "
-            "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+            "Montant total du crédit : %(credit)s, TAEG fixe de 0 %%. Montant total dû : %(due)s.",
             "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualités de %(part)s et une dernière de %(last)s. "
-            "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+            "Montant total du crédit : %(credit)s, TAEG fixe de 0 %%. Montant total dû : %(due)s.",
             credit["months"] - 1,
         )
         if part == last:
             sentence = self.sentences.ngettext(
                 "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualité de %(part)s. "
-                "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+                "Montant total du crédit : %(credit)s, TAEG fixe de 0 %%. Montant total dû : %(due)s.",
                 "Prix comptant %(cash)s, acompte %(deposit)s, puis %(n)s mensualités de %(part)s. "
-                "Crédit de %(credit)s au TAEG fixe de 0 %%. Montant total dû : %(due)s.",
+                "Montant total du crédit : %(credit)s, TAEG fixe de 0 %%. Montant total dû : %(due)s.",
                 credit["months"],
             )
         amounts = {

@@ -52,9 +52,9 @@ def test_a_credit_is_said_with_every_figure_the_law_wants() -> None:
     assert even is not None
     assert said(french.credit(uneven.to_facts(), "EUR")) == (
         "Prix comptant 369,00 €, acompte 49,00 €, puis 35 mensualités de 8,89 € et une dernière de 8,85 €. "
-        "Crédit de 320,00 € au TAEG fixe de 0 %. Montant total dû : 320,00 €."
+        "Montant total du crédit : 320,00 €, TAEG fixe de 0 %. Montant total dû : 320,00 €."
     )
-    assert "puis 36 mensualités de 10,00 €. Crédit" in said(french.credit(even.to_facts(), "EUR"))
+    assert "puis 36 mensualités de 10,00 €. Montant total du crédit" in said(french.credit(even.to_facts(), "EUR"))
 
 
 def test_what_goes_with_a_price_is_said_once_for_all_pages() -> None:

@@ -23,7 +23,9 @@ def test_an_order_of_then_is_shown_as_it_was_agreed(hq: Hq) -> None:
         assert text in page.replace('<span class="times">', "").replace("</span>", "")
     for text in ("partir après 12 mois coûterait 64,97 €", "Après remboursement sur demande : 2 500,04 €"):
         assert text in page
-    assert "puis 35 mensualités de 8,89 € et une dernière de 8,85 €. Crédit de 320,00 € au TAEG fixe de 0 %." in page
+    assert (
+        "puis 35 mensualités de 8,89 € et une dernière de 8,85 €. Montant total du crédit : 320,00 €, TAEG fixe de 0 %." in page
+    )
 
 
 def test_an_order_of_today_has_the_keys_of_then(hq: Hq) -> None:

@@ -77,8 +77,8 @@ def _cards(catalog: Database, asked: dict[str, str]) -> list[dict[str, Any]]:
         "brand": "shelf.brand = :brand",
         "storage": "shelf.storage_gb = :storage",
         "max": "shelf.from_cents <= 100 * :max",
-        "grade": """exists (select 1 from offer join grade using (grade_id)
-          where offer.sku_id = shelf.sku_id and grade.body ->> 'code' = :grade)""",
+        "grade": """exists (select 1 from offer where offer.sku_id = shelf.sku_id
+          and grade_id = (select grade_id from grade where body ->> 'code' = :grade))""",
     }
     wanted = " and ".join(text for name, text in conditions.items() if name in asked)
     rows = catalog.execute(

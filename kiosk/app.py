@@ -15,8 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, request
-from flask_htmx import HTMX
+from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
 import templates
@@ -29,20 +28,19 @@ from kiosk.rescan import start_rescans
 from pos import clock
 from pos.catalog import upgrade_catalog
 from pos.db import DatabaseError, OperationalError, Store
-from pos.errors import CatalogMissing, DiskFull, NotFound, PosError, RecordsBusy, RecordsDamaged, Unavailable
+from pos.errors import CatalogMissing, DiskFull, PosError, RecordsBusy, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem, records_problem, state_of
 from pos.ops import keep_reserve, open_kept_ops, release_reserve
 from pos.slip_proofs import SlipAltered
-from shop import browse, compare, media, plans, selections, skus, web
-from shop.languages import Pages, page_environments
+from shop import problems, web
+from shop.app import set_up
+from shop.problems import WayOn
 from sync.corner.media import MediaStore
 from sync.corner.mirrors import MIRROR, is_shared
-from sync.incoming import PlainRequest, Whole, page_above, refuse_many_fields
 from sync.static_files import StaticFiles
 
 LOG = logging.getLogger("kiosk")
 LARGEST_FORM_BYTES = 16 * 1024
-HTTP_CODES = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 REFRESH_S = 4
 LEAST_FREE_BYTES = 256 * 1024
 PASSING = (RecordsBusy, DiskFull)
@@ -55,43 +53,19 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
 
     `hosts` are answered besides this machine's own names.
     """
-    pages = Path(templates.__file__).parent
     kiosk = _open_kiosk(directory)
-    app = Flask("kiosk", template_folder=str(pages), static_folder=None)
+    app = Flask("kiosk", template_folder=str(templates.PATH), static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
         MAX_FORM_PARTS=60,
         SESSION_COOKIE_NAME="none",
     )
-    app.jinja_environment = Pages
-    app.request_class = PlainRequest
-    app.url_map.converters["int"] = Whole
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.auto_reload = False
-    HTMX(app)
-    app.jinja_env.globals["frame"] = "kiosk/base.html"
-    app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings)
-    app.context_processor(web.shared_context)
-    app.context_processor(lambda: {"corner": files.corner_or_none()})
-    assets_version, assets = web.load_assets(pages / "static")
-    app.extensions.update(
-        {
-            "comptoir": kiosk,
-            "shop": visits.door_of(kiosk),
-            "comptoir-languages": page_environments(app.jinja_env, "kiosk", web.filters_of),
-            "comptoir-assets": assets,
-            "comptoir-assets-version": assets_version,
-        }
-    )
-    app.before_request(web.start_clock)
+    app.extensions["comptoir"] = kiosk
+    set_up(app, visits.door_of(kiosk), refused=("foreign", "untold"))
     app.before_request(_watch_records)
-    app.before_request(visits.settle)
-    app.before_request(refuse_many_fields)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
-    app.before_request(web.refuse_foreign)
-    app.after_request(web.add_headers)
-    app.add_url_rule("/static/<version>/<path:name>", "static", web.send_asset)
-    for part in (home, browse, skus, media, compare, plans, selections, slips, status, sessions, today, counter_slips, table):
+    app.context_processor(lambda: {"corner": files.corner_or_none()})
+    for part in (home, slips, status, sessions, today, counter_slips, table):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)
@@ -222,16 +196,7 @@ def _makes_room(kiosk: files.Kiosk, problem: Exception) -> bool:
 
 
 def _http_problem(problem: HTTPException) -> Response:
-    if problem.code in (301, 302, 303, 307, 308):
-        return Response(status=problem.code, headers=dict(problem.get_headers()))
-    status = problem.code or 500
-    if status == 405 and request.method in ("GET", "HEAD"):
-        above = page_above(current_app.create_url_adapter(request), request.path)  # type: ignore[arg-type]  # a request has one
-        return web.see_other(web.with_query(above or "/home", **request.args.to_dict(flat=False)))
-    answer = _answer(HTTP_CODES.get(status, "invalid" if status < 500 else "unexpected"), status, problem.description or "", {})
-    if allowed := problem.get_response().headers.get("Allow"):
-        answer.headers["Allow"] = allowed
-    return answer
+    return web.http_problem(problem, home="/home", answer=partial(_answer, data={}))
 
 
 def _file_problem(problem: DatabaseError) -> Response:
@@ -268,25 +233,10 @@ def _unexpected(problem: Exception) -> Response:
 
 
 def _answer(code: str, status: int, detail: str, data: dict[str, Any]) -> Response:
-    """Say a problem once: as JSON to programs, as a page to people; a fragment's problem takes the whole page's place."""
-    wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
-    if request.path.endswith(".json") or (wants_json and request.accept_mimetypes["text/html"] == 0):
-        return web.as_json({"code": code, "detail": detail, "status": status}, status)
-    way_on = _way_on(code, data)
-    response = web.page("kiosk/errors.html", status=status, code=code, status_code=status, data=data, **way_on)
+    """Say a problem, and what lets the person go on."""
+    way_on = WayOn() if web.wants_json() else problems.way_on(code, data)
+    response = web.problem_answer(code, status, detail, template="kiosk/errors.html", data=data, way_on=way_on)
     if code == "catalog_missing":
         response.headers["Retry-After"] = str(REFRESH_S)
         current_app.extensions["comptoir-rounds"].set()
-    if "HX-Request" in request.headers:
-        response.headers.update({"HX-Retarget": "body", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"})
     return response
-
-
-def _way_on(code: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what lets the person go on with one tap: the offer as it is now, and the form that takes it."""
-    if code in ("price_changed", "listing_gone", "not_eligible"):
-        try:
-            return selections.way_on(data)
-        except (PosError, DatabaseError, NotFound):
-            LOG.info("no way on from %s", code)
-    return {"offer": None, "retry": None, "fix": None}

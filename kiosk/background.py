@@ -23,6 +23,7 @@ from pos.db import DatabaseError, Store
 from pos.errors import PosError
 from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
+from shop.prices import catch_up
 from sync.catalog_files import drop_damaged
 from sync.corner import schedule
 from sync.corner.client import Client
@@ -200,7 +201,7 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
     report = rounds.run(client, own_faults=dict(kiosk.faults), is_brief=True)
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
-        prices.catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
+        catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
     kiosk.price_news.set()
     pace.failures = pace.failures + 1 if report.problems else 0
     pace.retry_after_s = report.retry_after_s

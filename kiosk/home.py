@@ -17,7 +17,7 @@ from pos.corners import Corner
 from pos.errors import Invalid
 from pos.ops import setting
 from pos.selections import wipe_selection, wipe_selections_of_slips
-from shop import web
+from shop import forms, web
 from shop.door import visitor
 
 routes = Blueprint("home", __name__)
@@ -55,7 +55,7 @@ def language() -> Response:
     wished = request.form.get("language", "")
     if wished not in visitor().spoken:
         raise Invalid("not a language of this corner", field="language")
-    return _with_cookie(web.see_other(web.local_path(request.form.get("next"))), web.LANGUAGE_COOKIE, wished)
+    return _with_cookie(web.see_other(forms.local_path(request.form.get("next"))), web.LANGUAGE_COOKIE, wished)
 
 
 @routes.post("/view")
@@ -65,7 +65,7 @@ def view() -> Response:
     if wished not in web.VIEWS:
         raise Invalid("not a view", field="flip")
     now = {name for name in request.cookies.get(web.VIEW_COOKIE, "").split(".") if name in web.VIEWS} ^ {wished}
-    return _with_cookie(web.see_other(web.local_path(request.form.get("next"))), web.VIEW_COOKIE, ".".join(sorted(now)))
+    return _with_cookie(web.see_other(forms.local_path(request.form.get("next"))), web.VIEW_COOKIE, ".".join(sorted(now)))
 
 
 @routes.post("/leave")

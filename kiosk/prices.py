@@ -10,9 +10,9 @@ import threading
 from datetime import datetime
 
 from kiosk import files
-from pos import clock, prices, trusted_time
-from pos.db import DatabaseError, Store
-from pos.errors import DiskFull
+from pos import clock, trusted_time
+from pos.db import Store
+from shop.prices import catch_up
 
 LOG = logging.getLogger("kiosk.prices")
 LONGEST_SLEEP_S = 60.0
@@ -22,28 +22,6 @@ SHORTEST_SLEEP_S = 1.0
 def trusted_now(ops: Store | None) -> datetime:
     """Return the time by which prices start; the wall clock's where there are no records."""
     return clock.now() if ops is None else trusted_time.trusted_now(ops.read(), clock.now())
-
-
-def catch_up(catalog: Store, now: datetime, *, is_verified: bool = False) -> datetime | None:
-    """Put in force what has started by `now` and return when the next price starts; writes only where there is something to do.
-
-    `is_verified` time takes back what a clock far ahead of it started (see `pos.prices.activate`). A catalogue that is missing
-    or cannot be written is left to the rounds that mend it: pages then go on with the prices they have.
-    """
-    try:
-        database = catalog.read()
-        since, due = prices.in_force_since(database), prices.next_start(database)
-        if (due is not None and due <= now) or (is_verified and since is not None and since > now):
-            with catalog.write() as writer:
-                moved = prices.activate(writer, now, is_verified=is_verified)
-                due = prices.next_start(writer)
-            LOG.info("%d announced price(s) brought to %s", moved, clock.to_text(now))
-    except FileNotFoundError:
-        return None
-    except (DatabaseError, DiskFull) as problem:
-        LOG.warning("announced prices could not be brought up to date: %s", problem)
-        return None
-    return due
 
 
 def start_watch(kiosk: files.Kiosk, *, call: threading.Event) -> None:

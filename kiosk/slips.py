@@ -17,6 +17,7 @@ from pos.ops import setting
 from pos.slips import Slip
 from shop import web
 from shop.door import visitor
+from shop.prices import catch_up
 from sync.faults import REVOKED
 
 routes = Blueprint("slips", __name__)
@@ -37,7 +38,7 @@ def issue_slip(selection_id: str) -> Response:
     now = prices.trusted_now(kiosk.ops)
     with kiosk.turns.given_up():
         # A round may hold the catalogue's writer for seconds.
-        prices.catch_up(kiosk.catalog, now)
+        catch_up(kiosk.catalog, now)
     try:
         device = slips.load_device(kiosk.directory)
     except NotFound as problem:

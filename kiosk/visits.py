@@ -5,30 +5,44 @@ What a visitor chose lives in cookies that leaving clears; their selection is de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from flask import g, request
+from flask import request
 
 from kiosk import files
 from pos import clock, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
+from pos.throttle import Execute
 from shop import web
-from shop.door import Door, Execute, Visitor
+from shop.door import Door, Visitor
+
+T = TypeVar("T")
 
 
 def door_of(kiosk: files.Kiosk) -> Door:
     """Return the door of a kiosk: its own catalogue, and selections in its records."""
-    return Door(catalog=files.catalog, pictures=kiosk.media, reading=_reading, writing=_writing)
+    return Door(
+        part="kiosk",
+        frame="kiosk/base.html",
+        ending="kiosk/ending.html",
+        visitor=visitor,
+        catalog=files.catalog,
+        pictures=kiosk.media,
+        read=_read,
+        write=_write,
+        market=lambda: "",
+    )
 
 
-def settle() -> None:
-    """Work out the language and market of this request from its cookies, within what the corner speaks."""
+def visitor() -> Visitor:
+    """Return who stands here: the language and market of this request from its cookies, within what the corner speaks."""
     corner = files.corner_or_none()
     spoken = tuple(code for code in (corner.languages if corner else ("fr", "en")) if code in languages.LANGUAGES) or ("fr",)
     wished = request.cookies.get(web.LANGUAGE_COOKIE)
-    g.visitor = Visitor(
+    return Visitor(
         language=wished if wished in spoken else spoken[0],
         spoken=spoken,
         currency=corner.currency if corner else _market_currency(),
@@ -39,14 +53,13 @@ def settle() -> None:
 
 
 @contextmanager
-def _reading() -> Iterator[Execute]:
+def _read() -> Iterator[Execute]:
     yield files.ops().execute
 
 
-@contextmanager
-def _writing() -> Iterator[Execute]:
+def _write(work: Callable[[Execute], T]) -> T:
     with files.ops_store().write() as ops:
-        yield ops.execute
+        return work(ops.execute)
 
 
 def _market_currency() -> str:

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from marketplace import console, tallies, web
+import templates
+from marketplace import console, home, tallies, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import reading
+from marketplace.door import Markets
 from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, open_database, read_installation, sync_path
@@ -24,7 +26,7 @@ from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
-from sync.incoming import PlainRequest, Whole
+from shop.web import refuse_strange_host
 from sync.processes import end_with_parent
 from sync.static_files import StaticFiles
 
@@ -51,10 +53,8 @@ def create_app(
     """
     installation = read_installation(directory)
     engine = open_database(directory)
-    app = Flask("marketplace", static_folder=web.PAGES / "static", template_folder=web.PAGES)
+    app = Flask("marketplace", static_folder=None, template_folder=templates.PATH)
     address = (public_url or installation.public_url).rstrip("/")
-    app.request_class = PlainRequest
-    app.url_map.converters["int"] = Whole
     with reading(engine) as connection:
         secret = setting(connection, "secret_key")
     app.config.update(
@@ -66,7 +66,6 @@ def create_app(
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=urlsplit(address).scheme == "https",
-        SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     counts = tallies.Tallies(directory)
     app.extensions["marketplace"] = web.Marketplace(
@@ -80,10 +79,10 @@ def create_app(
         enrolment_room=Bulkhead(inside=1, waiting=1),
     )
     app.extensions[heartbeats.EXTENSION] = heartbeats.QuietHeartbeats(engine)
-    app.before_request(partial(web.refuse_strange_host, trusted_hosts or []))
-    web.set_up(app)
+    app.before_request(partial(refuse_strange_host, trusted_hosts or []))
+    web.set_up(app, Markets(engine, directory))
     tallies.watch(app, counts)
-    for part in (pages.pages, uplink.sync, console.console, status.status):
+    for part in (home.routes, pages.pages, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
     app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app

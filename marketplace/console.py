@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template, request, session
+from flask import Blueprint, request, session
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -21,9 +21,10 @@ from marketplace.orders.console import orders, slips
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.sellers import pages as seller_pages
-from marketplace.web import SAFE, cause, marketplace, see_other, source
+from marketplace.web import marketplace, see_other, source
 from pos import clock
 from pos.origins import ForeignOrigin
+from shop.web import SAFE_METHODS, cause, render_template
 
 OPEN_PAGES = frozenset({"console.login", "console.log_in"})
 TOKEN, BROWSER = "token", "browser"
@@ -67,7 +68,7 @@ def ask_for_password() -> Response | None:
     """Redirect to the log-in page whoever has no session of the last hours. Raises: ForeignOrigin."""
     if request.endpoint in OPEN_PAGES:
         return None
-    if request.method not in SAFE and cause() != "own":
+    if request.method not in SAFE_METHODS and cause() != "own":
         raise ForeignOrigin("the request does not say which page it comes from")
     with reading(marketplace().engine) as connection:
         if sessions.is_open(connection, session.get(TOKEN, ""), now=clock.now()):

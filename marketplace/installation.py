@@ -49,6 +49,11 @@ def sync_path(directory: Path) -> Path:
     return directory / "sync"
 
 
+def blobs_path(directory: Path) -> Path:
+    """Return the folder of the blobs: segments, snapshots and media, each under its SHA-256."""
+    return sync_path(directory) / "b"
+
+
 def keys_path(directory: Path) -> Path:
     """Return the folder of HQ's private keys."""
     return directory / "keys"

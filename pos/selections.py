@@ -27,6 +27,7 @@ from pos.tokens import MAX_LINES, MangledToken, Token
 from pos.totals import Line, Totals, line_totals, selection_totals
 
 MOST_UNITS = 9
+MARKET_END = "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +69,24 @@ class Priced:
         return bool(self.lines) and all(line.state != "gone" and line.is_eligible for line in self.lines)
 
 
-def start_selection(execute: Execute, *, now: datetime) -> str:
-    """Make an empty selection and return its id; runs inside the caller's transaction."""
-    selection_id = secrets.token_urlsafe(12)
+def start_selection(execute: Execute, *, now: datetime, market: str = "") -> str:
+    """Make an empty selection and return its id; runs inside the caller's transaction.
+
+    The id is its access: 128 bits of chance, after the `market` it is of where several are served.
+    """
+    selection_id = f"{market}{MARKET_END}{secrets.token_hex(16)}" if market else secrets.token_urlsafe(16)
     at = clock.to_text(now)
     execute(
         "insert into selection (selection_id, created_at, touched_at) values (:selection_id, :at, :at)",
         {"selection_id": selection_id, "at": at},
     )
     return selection_id
+
+
+def market_of(selection_id: str) -> str:
+    """Return the market a selection is of, "" where its id names none."""
+    market, end, _ = selection_id.rpartition(MARKET_END)
+    return market if end else ""
 
 
 def add_line(execute: Execute, catalog: Database, selection_id: str, *, wish: Wish, now: datetime) -> int:
@@ -163,6 +173,12 @@ def wipe_selections_of_slips(execute: Execute) -> None:
     execute("delete from selection where selection_id in (select selection_id from slip)", {})
 
 
+def wipe_old_selections(execute: Execute, *, before: datetime) -> int:
+    """Forget every selection nobody touched since `before` and return how many; inside the caller's transaction, idempotent."""
+    forgotten = execute("delete from selection where touched_at < :before", {"before": clock.to_text(before)})
+    return int(forgotten.rowcount)
+
+
 def wipe_idle_selections(
     execute: Execute, *, before: datetime, issued_before: datetime, ahead_of: datetime | None = None
 ) -> None:
@@ -207,9 +223,7 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
 
     Whether its plan is open depends on the whole selection (`Priced`). Raises: Invalid, NotFound, ListingGone, PriceChanged.
     """
-    is_something = wish.listing_id is not None or wish.plan_id is not None or bool(wish.option_ids)
-    if not _is_line(wish.quantity, is_something=is_something) or wish.acquisition not in ACQUISITIONS:
-        raise Invalid("a line needs a listing, a plan or an option, a quantity from 1 to 9 and a known acquisition")
+    check_form(wish)
     offer = _offer_for(catalog, wish)
     if offer and wish.seen_cents is not None and wish.seen_cents != offer.all_in_cents:
         raise PriceChanged(was_cents=wish.seen_cents, now_cents=offer.all_in_cents, listing_id=offer.listing_id)
@@ -220,6 +234,13 @@ def check_wish(catalog: Database, wish: Wish) -> Wish:
     if ids != tuple(sorted(set(wish.option_ids))):
         raise NotFound(option_ids=sorted(set(wish.option_ids) - set(ids)))
     return replace(wish, option_ids=ids, seen_cents=offer.all_in_cents if offer else None)
+
+
+def check_form(wish: Wish) -> None:
+    """Hold a wish to what any line is, whatever the catalogue says. Raises: Invalid."""
+    is_something = wish.listing_id is not None or wish.plan_id is not None or bool(wish.option_ids)
+    if not _is_line(wish.quantity, is_something=is_something) or wish.acquisition not in ACQUISITIONS:
+        raise Invalid("a line needs a listing, a plan or an option, a quantity from 1 to 9 and a known acquisition")
 
 
 def check_token(token: Token) -> None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from pos import offers, skus
 from pos.amounts import read_amount
 from pos.errors import Invalid
-from shop import door, web
+from shop import door, forms, web
 
 routes = Blueprint("browse", __name__)
 
@@ -43,7 +43,7 @@ def results() -> Response:
     """Show the list alone, while somebody types, and what is said beside the prices."""
     query, parameters, misread = _query()
     response = web.fragment("shop/browse.html", "results", misread=misread, beside=True, **_results(query, parameters))
-    response.headers["HX-Replace-Url"] = web.with_query("/browse", **parameters)
+    response.headers["HX-Replace-Url"] = forms.with_query("/browse", **parameters)
     return response
 
 
@@ -60,7 +60,7 @@ def _results(query: skus.Query, parameters: dict[str, Any]) -> dict[str, Any]:
         "found": skus.browse(door.catalog(), query, limit=PAGE),
         "query": query,
         "parameters": parameters,
-        "and_kept": web.with_query("", **kept).replace("?", "&", 1),
+        "and_kept": forms.with_query("", **kept).replace("?", "&", 1),
     }
 
 
@@ -79,7 +79,7 @@ def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
         grade_id=_grade_id(grade),
         min_cents=prices["min"],
         max_cents=prices["max"],
-        storage_gb=web.number_in(asked, "storage"),
+        storage_gb=forms.number_in(asked, "storage"),
         sort=sort,
         after=asked.get("after") or None,
     )

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from pos import skus
 from pos.skus import Sku
-from shop import door, web
+from shop import door, forms, web
 from shop.specs import LABELS, facts_of, label, spec_value
 
 routes = Blueprint("compare", __name__)
@@ -19,7 +19,7 @@ def compare() -> Response:
     """Show the devices named `sku` in the address side by side."""
     items = skus.compare(door.catalog(), request.args.getlist("sku"))
     if len(items) < 2:
-        return web.see_other(web.with_query("/browse", s=request.args.get("s")))
+        return web.see_other(forms.with_query("/browse", s=request.args.get("s")))
     return web.page("shop/compare.html", items=items, rows=_rows(items))
 
 

@@ -9,16 +9,23 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from flask import current_app, g
 from sqlite_utils import Database
 
 from pos import clock
 from pos.media import Medium
+from pos.throttle import Execute
 
-Execute = Callable[[str, dict[str, Any]], Any]
-"""Runs one statement with named values where selections are kept, and returns what has `fetchone` and `rowcount`."""
+T = TypeVar("T")
+
+
+class Write(Protocol):
+    """Runs work on the selections in one transaction, perhaps again, and returns its answer."""
+
+    def __call__(self, work: Callable[[Execute], T]) -> T:
+        """Run `work`."""
 
 
 class Pictures(Protocol):
@@ -57,16 +64,23 @@ class Visitor:
 
 @dataclass(slots=True, kw_only=True)
 class Door:
-    """What an app gives the shop: a reader of the visitor's catalogue (raises CatalogMissing, CatalogUnreadable), its pictures,
-    and where selections are kept, to read and to write in one transaction.
+    """What an app gives the shop.
 
+    `part` names its templates, `frame` what its pages stand in, `ending` what a selection ends with. `catalog` lends a reader of
+    the visitor's catalogue and raises CatalogMissing, CatalogUnreadable. Selections are kept where `read` and `write` lead, each
+    in one transaction; what is written may run again. `market` begins a selection's id where several markets are served.
     `tariffs` remembers the plans of each market's publication.
     """
 
+    part: str
+    frame: str
+    ending: str
+    visitor: Callable[[], Visitor]
     catalog: Callable[[], Database]
     pictures: Pictures
-    reading: Callable[[], AbstractContextManager[Execute]]
-    writing: Callable[[], AbstractContextManager[Execute]]
+    read: Callable[[], AbstractContextManager[Execute]]
+    write: Write
+    market: Callable[[], str]
     tariffs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +99,9 @@ def catalog() -> Database:
 
 
 def visitor() -> Visitor:
-    """Return who asks."""
+    """Return who asks, found out once a request."""
+    if "visitor" not in g:
+        g.visitor = current().visitor()
     known: Visitor = g.visitor
     return known
 

@@ -5,6 +5,7 @@ French stands in the templates as `_("…")`; a page in English comes from the s
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -67,8 +68,9 @@ def _translated(translations: NullTranslations) -> type[Extension]:
     """
 
     def translate(match: re.Match[str]) -> str:
-        text = translations.gettext("".join(piece[1:-1] for piece in re.findall(TEXT, match[1]))).replace('"', '\\"')
-        return f'_("{text}",' if match[2] == "," else f'"{text.replace("%%", "%")}"'
+        text = translations.gettext("".join(json.loads(piece) for piece in re.findall(TEXT, match[1])))
+        written = json.dumps(text if match[2] == "," else text.replace("%%", "%"), ensure_ascii=False)
+        return f"_({written}," if match[2] == "," else written
 
     class Translated(Extension):
         """Translates a template before it is compiled."""
@@ -84,11 +86,11 @@ def _filled(sentence: str, **values: Any) -> Markup:
     return Markup(sentence) % values  # noqa: S704 - a sentence of the templates, never what somebody typed
 
 
-def _counted(translations: NullTranslations, language: str) -> Callable[[str, str, int], Markup]:
+def _counted(translations: NullTranslations, language: str) -> Callable[..., Markup]:
     """Return what says `num` things. French, the language of the sources, says "0 bon": its plural begins at two."""
 
-    def counted(one: str, many: str, num: int) -> Markup:
-        first = one if num < 2 else many
-        return _filled(first if language == "fr" else translations.ngettext(one, many, num), num=num)
+    def counted(one: str, many: str, count: int, **values: Any) -> Markup:
+        first = one if count < 2 else many
+        return _filled(first if language == "fr" else translations.ngettext(one, many, count), **{"num": count, **values})
 
     return counted

@@ -15,7 +15,7 @@ from flask import Blueprint, Response
 from pos import clock, media, skus
 from pos.errors import NotFound
 from pos.media import Medium
-from shop import door, web
+from shop import assets, door, web
 from shop.drawings import draw, drawing_name
 
 routes = Blueprint("media", __name__)
@@ -36,7 +36,7 @@ def medium(sha256: str) -> Response:
         door.current().pictures.ask(sha256)
         return web.see_other(_own_drawing(medium))
     short = gzip.compress(content, mtime=0) if medium.kind == "drawing" else None
-    response = web.keep(content, short, medium.type)
+    response = assets.keep(content, short, medium.type)
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
@@ -45,7 +45,7 @@ def medium(sha256: str) -> Response:
 def drawing(name: str) -> Response:
     """Send a drawing of our own, to be kept for good under its name."""
     body = draw(name).encode()
-    return web.keep(body, web.compressed(body), "image/svg+xml")
+    return assets.keep(body, assets.compressed(body), "image/svg+xml")
 
 
 def shown(item: Mapping[str, Any]) -> Medium | None:

@@ -14,7 +14,7 @@ from pos.line_rules import exit_after_a_year
 from pos.months import Span, spans
 from pos.plans import Plan
 from pos.totals import Line, Totals, line_totals
-from shop import door, web
+from shop import door, forms, web
 from shop.tariffs import tariffs
 
 routes = Blueprint("plans", __name__)
@@ -43,7 +43,7 @@ def plans() -> Response:
         for line in (Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=()),)
         if acquisition in plan.body["acquisitions"] and partner_id in (None, plan.partner_id)
     ]
-    situations = [(name, web.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in ACQUISITIONS]
+    situations = [(name, forms.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in ACQUISITIONS]
     return web.page("shop/plans.html", rows=rows, acquisition=acquisition, situations=situations)
 
 

@@ -5,46 +5,81 @@ Writes answer 303 to the selection's page. What changed between page and tap is 
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 from sqlite_utils import Database
 
-from pos import clock, offers, plans, selections, skus, totals
-from pos.errors import Invalid, ListingGone, NotFound
+from pos import clock, plans, selections, skus, totals
+from pos.acquisitions import ACQUISITIONS
+from pos.errors import Invalid, TooManyLines
 from pos.line_facts import Wish
-from pos.months import runs
-from pos.offers import Offer
+from pos.months import Span, runs
+from pos.plans import Plan
 from pos.selections import Priced
-from shop import door, web
+from pos.skus import Sku
+from pos.throttle import Execute
+from pos.tokens import MAX_LINES
+from shop import door, forms, web
 
 routes = Blueprint("selections", __name__)
 
 CHART_HEIGHT = 100
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionPage:
+    """A selection at today's prices, its months as columns of a chart, devices and plans by id.
+
+    `described` holds the lines of a selection that only its address describes.
+    """
+
+    priced: Priced
+    months: list[dict[str, int]]
+    devices: dict[int, Sku]
+    plans: dict[int, Plan]
+    described: list[str]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Monthly amounts and how long each lasts."""
+        return runs(month["cents"] for month in self.months)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Tell whether the months differ, which a picture shows at a glance."""
+        return len({month["cents"] for month in self.months}) > 1
+
+
 @routes.post("/selections")
 def start_selection() -> Response:
-    """Start a selection, with a first line when the form holds one."""
-    now = clock.now()
+    """Start a selection, with a first line when the form holds one, or with the lines `l` of one that was described."""
+    now, market = clock.now(), door.current().market()
     wish = _wish()
-    with door.current().writing() as execute:
-        selection_id = selections.start_selection(execute, now=now)
-        if wish is not None:
+    wishes = [*_described(request.form.getlist("l")), *([wish] if wish is not None else [])]
+
+    def start(execute: Execute) -> str:
+        selection_id = selections.start_selection(execute, now=now, market=market)
+        for wish in wishes:
             selections.add_line(execute, door.catalog(), selection_id, wish=wish, now=now)
-    return web.see_other(f"/selections/{selection_id}")
+        return selection_id
+
+    return web.see_other(f"/selections/{door.current().write(start)}")
+
+
+@routes.get("/selections/new")
+def new_selection() -> Response:
+    """Show the selection that the address describes, and store nothing: `l` for each line, as `read_line` reads it."""
+    wishes = list(enumerate(_described(request.args.getlist("l")), start=1))
+    catalog = door.catalog()
+    priced = selections.price(catalog, "", wishes, now=clock.now(), zone=door.visitor().time_zone)
+    return _page(priced, described=request.args.getlist("l"))
 
 
 @routes.get("/selections/<selection_id>")
 def selection(selection_id: str) -> Response:
     """Show a selection at today's prices."""
-    catalog = door.catalog()
-    priced = _priced(catalog, selection_id)
-    months = _months(priced)
-    said = runs(each["cents"] for each in months)
-    return web.page(
-        "shop/selections.html", priced=priced, months=months, spans=said, is_uneven=_is_uneven(months), **_texts(priced)
-    )
+    return _page(priced_now(door.catalog(), selection_id), described=[])
 
 
 @routes.post("/selections/<selection_id>/lines")
@@ -53,8 +88,7 @@ def add_line(selection_id: str) -> Response:
     wish = _wish()
     if wish is None:
         raise Invalid("a line needs a listing, a plan or an option")
-    with door.current().writing() as execute:
-        selections.add_line(execute, door.catalog(), selection_id, wish=wish, now=clock.now())
+    door.current().write(lambda execute: selections.add_line(execute, door.catalog(), selection_id, wish=wish, now=clock.now()))
     return web.see_other(f"/selections/{selection_id}")
 
 
@@ -62,116 +96,79 @@ def add_line(selection_id: str) -> Response:
 @routes.post("/selections/<selection_id>/lines/<int:line_no>/removal")
 def remove_line(selection_id: str, line_no: int) -> Response:
     """Take a line away; the POST is for forms, which know no DELETE."""
-    with door.current().writing() as execute:
-        selections.remove_line(execute, selection_id, line_no, now=clock.now())
+    door.current().write(lambda execute: selections.remove_line(execute, selection_id, line_no, now=clock.now()))
     return web.see_other(f"/selections/{selection_id}")
 
 
 @routes.post("/selections/<selection_id>/lines/<int:line_no>/acceptance")
 def accept_line(selection_id: str, line_no: int) -> Response:
     """Take today's price, or the offer that stands in, for a line that changed."""
-    with door.current().writing() as execute:
-        selections.accept_line(execute, door.catalog(), selection_id, line_no, now=clock.now())
+    door.current().write(lambda execute: selections.accept_line(execute, door.catalog(), selection_id, line_no, now=clock.now()))
     return web.see_other(f"/selections/{selection_id}")
 
 
-def _priced(catalog: Database, selection_id: str) -> Priced:
+def _page(priced: Priced, *, described: list[str]) -> Response:
+    catalog = door.catalog()
+    ids = {offer.sku_id for line in priced.lines if (offer := line.offer or line.instead)}
+    page = SelectionPage(
+        priced=priced,
+        months=_months(priced),
+        devices={sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids},
+        plans={plan.plan_id: plan for plan in plans.plans(catalog)},
+        described=described,
+    )
+    return web.page("shop/selections.html", page=page)
+
+
+def priced_now(catalog: Database, selection_id: str) -> Priced:
     """Return a selection at today's prices. Raises: NotFound."""
-    with door.current().reading() as execute:
+    with door.current().read() as execute:
         zone = door.visitor().time_zone
         return selections.priced_selection(execute, catalog, selection_id, now=clock.now(), zone=zone)
 
 
-def way_on(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what an error page offers instead: today's offer and the form that takes it, or the nearest plan.
+def _described(texts: list[str]) -> list[Wish]:
+    """Return the lines of an address. Raises: Invalid, TooManyLines."""
+    if len(texts) > MAX_LINES:
+        raise TooManyLines(most=MAX_LINES)
+    return [read_line(text) for text in texts]
 
-    Raises: NotFound, ListingGone when there is nothing to offer.
+
+def read_line(text: str) -> Wish:
+    """Read a line as an address describes it: `listing.plan.quantity.acquisition.options`, what is not there left empty.
+
+    Options are joined by `-`: `101.2.1.new.3-4`, `.2.1.port.`. Raises: Invalid.
     """
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("seen", "listing", "plan")]
-    catalog = door.catalog()
-    if data.get("line_no") is not None and request.view_args:
-        return _way_on_with(request.view_args["selection_id"], data)
-    offer = _offer_now(data)
-    plan_id = request.form.get("plan")
-    fix = data.get("fix")
-    if fix is not None:
-        plan_id = str(fix.plan_id)
-    fields += [("listing", str(offer.listing_id)), ("seen", str(offer.all_in_cents))] if offer else []
-    fields += [("plan", plan_id)] if plan_id else []
-    return {
-        **_shown(offer),
-        "retry": {"action": request.path, "fields": fields} if offer or fix else None,
-        "fix": plans.plan(catalog, fix.plan_id) if fix else None,
-    }
-
-
-def _way_on_with(selection_id: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what is offered when a line was found changed or closed before its slip: today's price, what stands in, a plan."""
-    where, line_no, fix = f"/selections/{selection_id}", data["line_no"], data.get("fix")
-    if "reasons" in data:
-        nearest = plans.plan(door.catalog(), fix.plan_id) if fix else None
-        return {**_shown(None), "retry": None, "fix": nearest, "selection_url": where}
-    priced = _priced(door.catalog(), selection_id)
-    offer = next((line.offer or line.instead for line in priced.lines if line.line_no == line_no), None)
-    retry = {"action": f"{where}/lines/{line_no}/acceptance", "fields": []} if offer else None
-    return {**_shown(offer), "retry": retry, "fix": None, "selection_url": where}
-
-
-def _shown(offer: Offer | None) -> dict[str, Any]:
-    """Return an offer with the device and grade a page shows beside it."""
-    catalog = door.catalog()
-    item = skus.sku_by_id(catalog, offer.sku_id) if offer else None
-    grade = next((each for each in offers.grades(catalog) if offer and each["grade_id"] == offer.grade_id), None)
-    return {"offer": offer, "item": item, "grade": grade}
-
-
-def _offer_now(data: dict[str, Any]) -> Offer | None:
-    """Return the offer of the listing asked for as it is now, or the one that wins its grade since it is gone."""
-    catalog = door.catalog()
-    listing_id = web.number_in(request.form, "listing")
-    if data.get("sku") and data.get("grade_id"):
-        return offers.winning_offer(catalog, skus.sku(catalog, data["sku"])["sku_id"], data["grade_id"])
-    if listing_id is None or data.get("left") is not None:
-        return None
-    try:
-        return offers.offer_of_listing(catalog, listing_id)
-    except (ListingGone, NotFound):
-        return None
+    parts = text.split(".")
+    if len(parts) != 5 or parts[3] not in ACQUISITIONS:
+        raise Invalid("a line is listing.plan.quantity.acquisition.options", field="l")
+    listing, plan, quantity = (forms.whole(part, "l") if part else None for part in parts[:3])
+    options = tuple(forms.whole(part, "l") for part in parts[4].split("-")) if parts[4] else ()
+    wish = Wish(
+        listing_id=listing,
+        plan_id=plan,
+        option_ids=options,
+        quantity=1 if quantity is None else quantity,
+        acquisition=parts[3],
+    )
+    selections.check_form(wish)
+    return wish
 
 
 def _wish() -> Wish | None:
     """Read a line from the form: `listing`, `plan`, `option` (repeated), `qty`, `acquisition`, `seen`. Raises: Invalid."""
     form = request.form
-    quantity = web.number_in(form, "qty")
+    quantity = forms.number_in(form, "qty")
     wish = Wish(
-        listing_id=web.number_in(form, "listing"),
-        plan_id=web.number_in(form, "plan"),
-        option_ids=tuple(web.whole(text, "option") for text in form.getlist("option")),
+        listing_id=forms.number_in(form, "listing"),
+        plan_id=forms.number_in(form, "plan"),
+        option_ids=tuple(forms.whole(text, "option") for text in form.getlist("option")),
         quantity=1 if quantity is None else quantity,
         acquisition=form.get("acquisition", "new"),
-        seen_cents=web.number_in(form, "seen"),
+        seen_cents=forms.number_in(form, "seen"),
     )
     is_empty = wish.listing_id is None and wish.plan_id is None and not wish.option_ids
     return None if is_empty else wish
-
-
-def _texts(priced: Priced) -> dict[str, Any]:
-    """Return what the page shows beside the lines: devices by SKU, grades and plans."""
-    catalog = door.catalog()
-    ids = {line.offer.sku_id for line in priced.lines if line.offer} | {
-        line.instead.sku_id for line in priced.lines if line.instead
-    }
-    grades = {grade["grade_id"]: grade for grade in offers.grades(catalog)}
-    return {
-        "devices": {sku_id: skus.sku_by_id(catalog, sku_id) for sku_id in ids},
-        "grades": grades,
-        "plans": {plan.plan_id: plan for plan in plans.plans(catalog)},
-    }
-
-
-def _is_uneven(months: list[dict[str, int]]) -> bool:
-    """Tell whether the months differ, which a picture shows at a glance."""
-    return len({each["cents"] for each in months}) > 1
 
 
 def _months(priced: Priced) -> list[dict[str, int]]:

@@ -28,7 +28,7 @@ from pos.offers import Offer, Rung
 from pos.plans import Option, Plan
 from pos.skus import Sibling, Sku
 from pos.totals import Line, PlanTerms, Totals
-from shop import door, media, web
+from shop import door, forms, media, web
 from shop.specs import spec_rows
 from shop.tariffs import Tariffs, tariffs
 
@@ -232,8 +232,8 @@ def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:
     acquisition = read_acquisition(asked.get("acquisition")) or ACQUISITIONS[0]
     wanted = Composition(
         grade=chosen.grade["code"] if chosen else "",
-        plan_id=web.number_in(asked, "plan"),
-        option_ids=tuple(web.whole(text, "option") for text in asked.getlist("option")[:MOST_OPTIONS] if text.isdecimal()),
+        plan_id=forms.number_in(asked, "plan"),
+        option_ids=tuple(forms.whole(text, "option") for text in asked.getlist("option")[:MOST_OPTIONS] if text.isdecimal()),
         acquisition=acquisition,
         has_every_plan=asked.get("plans") == "all",
         selection_id=asked.get("s", "")[:32],

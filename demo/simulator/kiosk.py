@@ -22,6 +22,7 @@ from pos.errors import CatalogMissing, KioskRevoked
 from pos.line_facts import Wish
 from pos.ops import open_ops, setting
 from pos.slips import Slip
+from shop.prices import catch_up
 from sync.channels import sync_cursors
 from sync.corner.client import Client
 from sync.corner.enrolment import enrol
@@ -95,7 +96,7 @@ class SimulatedKiosk:
             self._is_checked = mend(self._rounds)
         report = self._rounds.run(self._client, is_brief=True)
         if report.pushed is not None and self.setting("hq_offset_s") is not None:
-            prices.catch_up(self.catalog, prices.trusted_now(self.ops), is_verified=True)
+            catch_up(self.catalog, prices.trusted_now(self.ops), is_verified=True)
         clean_up(self.ops)
         return report
 
@@ -113,7 +114,7 @@ class SimulatedKiosk:
             plan_id=random.choice(plans) if random.random() < 0.3 or not listings else None,
         )
         now = prices.trusted_now(self.ops)
-        prices.catch_up(self.catalog, now)
+        catch_up(self.catalog, now)
         device = slips.load_device(self.machine.directory)
         if REVOKED in (self.setting("sync_faults") or {}):
             raise KioskRevoked("this kiosk was withdrawn at HQ")

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, request
 from kiosk import files
 from pos import clerks, clock
 from pos.errors import WrongPin
-from shop import web
+from shop import forms, web
 
 routes = Blueprint("counter_sessions", __name__, url_prefix="/counter")
 
@@ -26,7 +26,7 @@ def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
         token, now = request.cookies.get(COOKIE, ""), clock.now()
         clerk = clerks.clerk_of_session(files.ops(), files.corner(), token, now=now) if token else None
         if clerk is None:
-            return web.see_other(web.with_query("/counter/session", next=request.path if request.method == "GET" else None))
+            return web.see_other(forms.with_query("/counter/session", next=request.path if request.method == "GET" else None))
         if request.method not in web.SAFE_METHODS:
             with files.ops_store().write() as ops:
                 clerks.keep_session(ops, token, now=now)
@@ -48,7 +48,7 @@ def login_page() -> Response:
 def log_in() -> Response:
     """Open a clerk's session."""
     clerk_id, pin = request.form.get("clerk", ""), "".join(request.form.get("pin", "").split())
-    onward = web.local_path(request.form.get("next"))
+    onward = forms.local_path(request.form.get("next"))
     try:
         token = clerks.log_in(files.ops_store(), files.corner(), clerk_id, pin, now=clock.now())
     except WrongPin as problem:

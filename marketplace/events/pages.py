@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading
 from marketplace.events import dead_letters
 from marketplace.web import marketplace, see_other
+from shop.web import render_template
 from sync.documents import storable_text
 
 pages = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")

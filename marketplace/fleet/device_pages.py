@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading
@@ -13,6 +13,7 @@ from marketplace.fleet import enrolments, revocations
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.errors import Invalid
+from shop.web import render_template
 
 pages = Blueprint("devices", __name__, url_prefix="/devices")
 

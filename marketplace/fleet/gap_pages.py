@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 
 from marketplace.db import reading
 from marketplace.fleet.gaps import all_gaps, spans
 from marketplace.web import marketplace
+from shop.web import render_template
 
 pages = Blueprint("gaps", __name__, url_prefix="/gaps")
 

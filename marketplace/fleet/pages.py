@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
 from marketplace.db import reading
 from marketplace.fleet import corner_list, picture
@@ -20,6 +20,7 @@ from marketplace.fleet.standings import KEPT
 from marketplace.fleet.views import PRINTERS, Asked, link, read_asked
 from marketplace.web import marketplace
 from pos import clock
+from shop.web import render_template
 from sync.faults import FAULTS, Severity, severity
 from sync.heads import RINGS
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 from sqlalchemy import Connection
 
 from marketplace.db import reading, rows
 from marketplace.web import marketplace
+from shop.web import render_template
 
 MOST_ROWS = 200
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading
@@ -27,6 +27,7 @@ from marketplace.orders.slips import Reading, Waiting, Withdrawn, read_slip
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.errors import Conflict, NotEligible, NotFound, PosError, SlipAlreadyVoided, SlipWithdrawn
+from shop.web import render_template
 
 pages = Blueprint("slips", __name__)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -72,12 +73,6 @@ class OrderPage:
     order: Order
     name: str
     email: str
-
-
-@pages.get("/")
-def home() -> str:
-    """Tell a visitor who came without a slip where slips come from."""
-    return render_template("marketplace/home.html")
 
 
 @pages.get("/k/<digits>")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from sqlalchemy import Connection, Engine
 from werkzeug.wrappers import Response
 
@@ -31,6 +31,7 @@ from marketplace.publishing.trials import (
 )
 from marketplace.web import marketplace, see_other
 from pos.errors import Invalid, NotFound
+from shop.web import render_template
 from sync.heads import RINGS, WHOLE_BP
 from sync.hq.log import EndedTrial, ended_trials
 from sync.hq.trials import reached

@@ -1,4 +1,4 @@
-"""HQ's upkeep: renew signatures near their expiry, halt failing trials, delete files that no kiosk can ask for any more.
+"""HQ's upkeep: renew signatures near their expiry, halt failing trials, start prices, delete what nobody can ask for any more.
 
 Each part runs by itself: one that fails is logged and tried again, and does not keep the others from running.
 """
@@ -12,16 +12,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import reading, run_tx
-from marketplace.installation import keys_path, sync_path
+from marketplace.db import execute_on, reading, run_tx
+from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
 from marketplace.settings import setting, store_setting
 from pos import clock
+from pos.db import Store
+from pos.selections import wipe_old_selections
+from shop.prices import catch_up
 from sync.hq.repository import is_renewal_due, renew
 
 SWEPT_AT = "swept_at"
 SWEEP_EVERY = timedelta(days=1)
+SELECTIONS_KEPT = timedelta(days=30)
+"""How long after the last touch; DESIGN §6."""
 logger = logging.getLogger(__name__)
 
 
@@ -30,6 +35,7 @@ def keep_house(engine: Engine, directory: Path) -> None:
     now = clock.now()
     _tried("renewing", lambda: _renew(directory, now))
     _tried("halting", lambda: halt_failing(engine, directory))
+    _tried("starting prices", lambda: _start_prices(directory, now))
     _tried("sweeping", lambda: _sweep(engine, directory, now))
 
 
@@ -46,6 +52,16 @@ def _renew(directory: Path, now: datetime) -> None:
         renew(sync_path(directory), keys_path(directory), now=now)
 
 
+def _start_prices(directory: Path, now: datetime) -> None:
+    """Put announced prices in force in the published catalogues, as each kiosk does in its own."""
+    for replica in replica_paths(directory):
+        store = Store(replica, durable=False)
+        try:
+            catch_up(store, now)
+        finally:
+            store.close()
+
+
 def _sweep(engine: Engine, directory: Path, now: datetime) -> None:
     with reading(engine) as connection:
         swept_at = setting(connection, SWEPT_AT)
@@ -55,6 +71,8 @@ def _sweep(engine: Engine, directory: Path, now: datetime) -> None:
     logger.info("swept %d files, %d bytes", files, size)
 
     def work(connection: Connection) -> None:
+        forgotten = wipe_old_selections(execute_on(connection), before=now - SELECTIONS_KEPT)
+        logger.info("forgot %d selections", forgotten)
         store_setting(connection, SWEPT_AT, clock.to_text(now))
 
     run_tx(engine, work)

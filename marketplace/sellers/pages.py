@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 from sqlalchemy import Connection
 
 from marketplace.bodies import fit_body
 from marketplace.db import reading, rows
 from marketplace.feeds.shapes import FEED_ROWS
 from marketplace.web import marketplace
+from shop.web import render_template
 
 pages = Blueprint("sellers", __name__, url_prefix="/sellers")
 

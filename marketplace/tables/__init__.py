@@ -23,6 +23,7 @@ from marketplace.tables.fleet import corner, corner_ring, device, device_request
 from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, setting
+from marketplace.tables.selections import selection, selection_line
 
 __all__ = [
     "OWNER_KEYS",
@@ -54,6 +55,8 @@ __all__ = [
     "price_start",
     "price_start_terms",
     "revocation",
+    "selection",
+    "selection_line",
     "seller",
     "sent",
     "setting",

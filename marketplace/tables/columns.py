@@ -6,9 +6,9 @@ every shard holds whole, are exempt. No sequences, no triggers, money BIGINT.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, Text
 
-OWNER_KEYS = ("corner_id", "seller_id", "customer_id")
+OWNER_KEYS = ("corner_id", "seller_id", "customer_id", "selection_id")
 
 NAMING = {
     "ck": "%(constraint_name)s",
@@ -20,7 +20,7 @@ NAMING = {
 metadata = MetaData(naming_convention=NAMING)
 Whole = BigInteger().with_variant(Integer, "sqlite")  # STRICT tables know INTEGER, not BIGINT; both hold 64 bits.
 
-Part = Column[object] | Column[str] | Column[int] | Column[bytes] | CheckConstraint | Index
+Part = Column[object] | Column[str] | Column[int] | Column[bytes] | CheckConstraint | ForeignKeyConstraint | Index
 
 
 def owned(name: str, *parts: Part) -> Table:

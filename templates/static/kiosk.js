@@ -1,18 +1,12 @@
-// The little that pages cannot do alone: count down and wipe when nobody is there, read aloud, keys on the glass, say a failed request.
+// The little that a kiosk's pages cannot do alone: count down and wipe when nobody is there, read aloud, keys on the glass.
 (() => {
   "use strict";
   const root = document.documentElement;
   const WARN_S = 20;
   const SILENCE_MS = 4000;
   const LONGEST_SPEECH_MS = 300000;
-  root.classList.add("scripted");
 
-  const trouble = (text) => {
-    const box = document.getElementById("trouble");
-    box.textContent = text || box.dataset.text;
-    box.hidden = false;
-    setTimeout(() => { box.hidden = true; }, 6000);
-  };
+  const { trouble } = window.shop;
 
   // Read aloud, where the browser has a voice; voices may come late.
   const speech = window.speechSynthesis;
@@ -103,29 +97,6 @@
   });
   addEventListener("pagehide", () => { if (speech) speech.cancel(); });
 
-  // A fragment takes the place of what had the focus: it goes on to what is new of the kind that `data-next` names, else to what now
-  // stands there, else to the page's beginning.
-  let left = null;
-  addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const from = document.activeElement;
-    left = null;
-    if (!detail.target.contains(from)) return;
-    const next = from.closest("[data-next]")?.dataset.next;
-    const there = next ? [...document.querySelectorAll(next)] : [];
-    const isBefore = (each) => each !== from && from.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_PRECEDING;
-    left = { next, ids: new Set(there.map((each) => each.id)), place: there.filter(isBefore).length };
-  });
-  addEventListener("htmx:afterSettle", () => {
-    ready();
-    if (!left || document.activeElement !== document.body) return;
-    const { next, ids, place } = left;
-    const here = next ? [...document.querySelectorAll(next)] : [];
-    const fresh = here.find((each) => each.id && !ids.has(each.id));
-    (fresh || here[Math.min(place, here.length - 1)] || document.getElementById("main")).focus();
-    left = null;
-  });
-
-  // A fragment that did not come is said, never swallowed.
-  for (const kind of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) addEventListener(kind, () => trouble());
+  addEventListener("htmx:afterSettle", ready);
   ready();
 })();

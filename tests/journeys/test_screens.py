@@ -97,6 +97,11 @@ def test_marketplace_screens(context: BrowserContext, shared_system: System, lan
 
 
 @pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
+def test_the_shop_at_home(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
+    assert problems(visitor(context, language), home_screens(context, shared_system), themes) == []
+
+
+@pytest.mark.parametrize(("language", "themes"), LANGUAGES.items())
 def test_console_screens(context: BrowserContext, shared_system: System, language: str, themes: tuple[Theme, ...]) -> None:
     page = visitor(context, language)
     console = f"{shared_system.marketplace_url}/console"
@@ -202,6 +207,32 @@ def marketplace_screens(context: BrowserContext, system: System) -> dict[str, Wa
         "line gone": goto(base + made_up(digits, device.private_key, lines=(gone_line(system),), counter=50_000)),
         "order": goto(order_url(context, system)),
         "nothing here": goto(f"{system.marketplace_url}/orders/none", 404),
+    }
+
+
+def home_screens(context: BrowserContext, system: System) -> dict[str, Way]:
+    """The shop's second door: what a customer finds on their own screen, refusals too."""
+    shop = system.marketplace_url
+    phones = re.findall(r'href="/sku/([^"?]+)', get(context, f"{shop}/browse?category=phones&min=400&market=fr"))[:4]
+    bundle = f"{shop}/sku/{phones[0]}?plan={PLAN_WITH_CREDIT}&option=1&plans=all"
+    listing = listing_at(context, bundle)
+    chosen = {"listing": listing, "plan": PLAN_WITH_CREDIT, "option": 1}
+    selection = context.request.post(f"{shop}/selections", form=chosen, max_redirects=0).headers["location"]
+    compared = "&".join(f"sku={each}" for each in phones)
+    return {
+        "home": goto(f"{shop}/home"),
+        "every filter": goto(f"{shop}/browse?category=phones&brand=Apple&storage=128&grade=GOOD&min=100&max=900&sort=price"),
+        "no result": goto(f"{shop}/browse?q=zzzzzz"),
+        "compare four": goto(f"{shop}/compare?{compared}"),
+        "device with everything": goto(bundle),
+        "device without a plan": goto(f"{shop}/sku/{first_sku(context, system, 'vacuums')}"),
+        "plans alone": goto(f"{shop}/plans?acquisition=port"),
+        "selection": goto(f"{shop}{selection}"),
+        "described selection": goto(f"{shop}/selections/new?l={listing}.{PLAN_WITH_CREDIT}.1.new.1"),
+        "empty selection": goto(f"{shop}/selections/new"),
+        "nothing here": goto(f"{shop}/sku/NO-SUCH-DEVICE", 404),
+        "not understood": goto(f"{shop}/browse?min=much", 400),
+        "price changed": post(f"{shop}/selections", 409, at=f"{shop}/home", listing=listing, seen=100),
     }
 
 

@@ -10,6 +10,7 @@ from kiosk import prices
 from kiosk.app import create_app
 from pos import clock
 from pos.ops import store_setting
+from shop.prices import catch_up
 from tests import world
 from tests.shop.test_selections import GOOD_13, seen, start
 
@@ -65,7 +66,7 @@ def test_the_watch_sleeps_until_the_next_start_a_minute_at_most(kiosk: world.Kio
         (STARTS_AT - timedelta(seconds=1), 1.0),
         (STARTS_AT, 60.0),
     ):
-        assert prices.sleep_s(prices.catch_up(kiosk.catalog, now), now) == expected
+        assert prices.sleep_s(catch_up(kiosk.catalog, now), now) == expected
     assert kiosk.catalog.read().execute("select starts_at from price_now").fetchall() == [(clock.to_text(STARTS_AT),)]
 
 
@@ -73,8 +74,8 @@ def test_nothing_is_written_while_nothing_starts(kiosk: world.Kiosk) -> None:
     writer = kiosk.catalog._current_writer()
     before = writer.conn.total_changes
     for minutes in (0, 1, 2):
-        assert prices.catch_up(kiosk.catalog, world.NOW + timedelta(minutes=minutes)) == STARTS_AT
-        prices.catch_up(kiosk.catalog, world.NOW, is_verified=True)
+        assert catch_up(kiosk.catalog, world.NOW + timedelta(minutes=minutes)) == STARTS_AT
+        catch_up(kiosk.catalog, world.NOW, is_verified=True)
     assert writer.conn.total_changes == before
 
 
@@ -82,7 +83,7 @@ def test_without_a_catalogue_there_is_nothing_to_start(kiosk: world.Kiosk) -> No
     kiosk.catalog.close()
     for path in kiosk.directory.glob("catalog.db*"):
         path.unlink()
-    assert prices.catch_up(kiosk.catalog, STARTS_AT) is None
+    assert catch_up(kiosk.catalog, STARTS_AT) is None
 
 
 def test_prices_start_by_hq_s_time_where_it_is_known_and_never_before_it(kiosk: world.Kiosk) -> None:

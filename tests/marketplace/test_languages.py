@@ -3,9 +3,9 @@ from __future__ import annotations
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from marketplace.web import PAGES
+import templates
 
-FOLDER = PAGES / "marketplace"
+FOLDER = templates.PATH / "marketplace"
 
 
 def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:

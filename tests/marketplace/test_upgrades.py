@@ -36,8 +36,8 @@ from sqlalchemy import CheckConstraint, Column, text
 
 from marketplace.tables.columns import Whole, key, whole
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -47,6 +47,8 @@ def upgrade() -> None:
     op.create_index("slip_by_units", "slip", ["corner_id", "units"])
 '''
 SLIPS = 40
+LATER = ("selection_line", "selection")
+"""Tables made since databases keep their version, the first to drop first."""
 
 
 @pytest.fixture
@@ -83,14 +85,14 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations, and one more that adds a table and a column and moves rows."""
     migrations = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "0003_units.py").write_text(NEXT, encoding="utf-8")
+    (migrations / "versions" / "0004_units.py").write_text(NEXT, encoding="utf-8")
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
     return migrations
 
 
 def make_unmarked(engine: Engine) -> None:
-    for tables in (metadata, sync_metadata):
-        tables.create_all(engine)
+    metadata.create_all(engine, tables=[table for name, table in metadata.tables.items() if name not in LATER])
+    sync_metadata.create_all(engine)
     add_slips(engine)
 
 
@@ -118,6 +120,7 @@ def units(engine: Engine) -> list[tuple[str, int]]:
 
 def test_the_migrations_build_the_tables_that_are_declared(empty: Engine, unmarked: Engine) -> None:
     upgrade(empty, say=print)
+    metadata.create_all(unmarked)
 
     with reading(empty) as made, reading(unmarked) as declared:
         context = MigrationContext.configure(made, opts={"compare_type": True, "compare_server_default": True})
@@ -138,14 +141,14 @@ def test_the_files_of_the_migrations_are_their_order() -> None:
 
 
 def test_a_database_without_a_version_is_known_by_its_tables(unmarked: Engine) -> None:
-    with pytest.raises(Conflict, match="at version none, this program needs 0002: stop every server and run `comptoir market"):
+    with pytest.raises(Conflict, match="at version none, this program needs 0003: stop every server and run `comptoir market"):
         refuse(unmarked)
 
-    assert upgrade(unmarked, say=print) == "0002"
+    assert upgrade(unmarked, say=print) == "0003"
     refuse(unmarked)
     assert slips(unmarked) == SLIPS
     said: list[str] = []
-    assert (upgrade(unmarked, say=said.append), said) == ("0002", [])
+    assert (upgrade(unmarked, say=said.append), said) == ("0003", [])
 
 
 def test_a_database_from_before_the_quotas_is_known_too(unmarked: Engine) -> None:
@@ -155,7 +158,7 @@ def test_a_database_from_before_the_quotas_is_known_too(unmarked: Engine) -> Non
 
     upgrade(unmarked, say=said.append)
 
-    assert said[-1] == "0002: Count what each key sends in an hour, towards its quota."
+    assert "0002: Count what each key sends in an hour, towards its quota." in said
     with reading(unmarked) as connection:
         assert "sent" in facts_of(connection)
     assert slips(unmarked) == SLIPS
@@ -183,9 +186,9 @@ def test_a_strange_database_is_left_as_it_is(unmarked: Engine, change: str, name
 def test_rows_move_along_to_the_next_version(unmarked: Engine, next_version: Path) -> None:
     """`next_version` is what a later program brings."""
     said: list[str] = []
-    assert upgrade(unmarked, say=said.append) == "0003"
+    assert upgrade(unmarked, say=said.append) == "0004"
 
-    assert said[-1] == "0003: Tell the units of a slip apart."
+    assert said[-1] == "0004: Tell the units of a slip apart."
     assert units(unmarked) == sorted((f"35-{counter}", 1) for counter in range(SLIPS))
     refuse(unmarked)
 
@@ -194,12 +197,12 @@ def test_a_newer_database_is_refused_by_its_version(
     unmarked: Engine, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(unmarked, say=print)
-    (next_version / "versions" / "0003_units.py").unlink()
+    (next_version / "versions" / "0004_units.py").unlink()
 
     for attempt in (refuse, lambda engine: upgrade(engine, say=print)):
-        with pytest.raises(Conflict, match="at version 0003, this program knows up to 0002: start the newer comptoir"):
+        with pytest.raises(Conflict, match="at version 0004, this program knows up to 0003: start the newer comptoir"):
             attempt(unmarked)
-    assert version_of(unmarked) == "0003"
+    assert version_of(unmarked) == "0004"
 
 
 def test_of_two_upgrades_at_once_one_does_it(unmarked: Engine, next_version: Path) -> None:
@@ -210,8 +213,8 @@ def test_of_two_upgrades_at_once_one_does_it(unmarked: Engine, next_version: Pat
     for thread in both:
         thread.join()
 
-    assert [line for line in said if line.startswith("0003")] == ["0003: Tell the units of a slip apart."]
-    assert (version_of(unmarked), len(units(unmarked))) == ("0003", SLIPS)
+    assert [line for line in said if line.startswith("0004")] == ["0004: Tell the units of a slip apart."]
+    assert (version_of(unmarked), len(units(unmarked))) == ("0004", SLIPS)
 
 
 def test_an_upgrade_killed_at_any_statement_leaves_the_version_it_found(unmarked: Engine, request: pytest.FixtureRequest) -> None:
@@ -224,7 +227,7 @@ def test_an_upgrade_killed_at_any_statement_leaves_the_version_it_found(unmarked
 
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 8, "each statement is one to die at"
-    assert (version_of(unmarked), len(units(unmarked))) == ("0003", SLIPS)
+    assert (version_of(unmarked), len(units(unmarked))) == ("0004", SLIPS)
 
 
 def test_a_sqlite_file_is_kept_as_it_was(tmp_path: Path, next_version: Path) -> None:
@@ -264,8 +267,9 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     old = old_installation(tmp_path)
 
     said = comptoir("marketplace", "upgrade", "--dir", str(old)).splitlines()
-    assert said == [f"the database as it was: {old / 'marketplace-0002.db'}", "the database is at version 0002"]
-    assert comptoir("marketplace", "upgrade", "--dir", str(old)) == "the database is at version 0002\n"
+    step = "0003: Keep what customers compose in the shop."
+    assert said == [f"the database as it was: {old / 'marketplace-0002.db'}", step, "the database is at version 0003"]
+    assert comptoir("marketplace", "upgrade", "--dir", str(old)) == "the database is at version 0003\n"
     assert "no marketplace in" in comptoir("marketplace", "upgrade", "--dir", str(tmp_path / "none"), expect=1)
 
 
@@ -279,7 +283,7 @@ def test_no_command_works_on_another_version(tmp_path: Path, command: tuple[str,
 
     said = comptoir("marketplace", *command, "--dir", str(old), expect=1)
     assert said == (
-        "comptoir: conflict: the database is at version none, this program needs 0002: "
+        "comptoir: conflict: the database is at version none, this program needs 0003: "
         f"stop every server and run `comptoir marketplace upgrade --dir {old}`\n"
     )
     with pytest.raises(Conflict, match="at version none"):
@@ -299,7 +303,8 @@ def old_installation(tmp_path: Path) -> Path:
     """Return the directory of a marketplace whose database keeps no version."""
     create_installation(tmp_path / "hq", database=None, public_url="http://marche.test")
     with closing_engine(open_engine(database_url(tmp_path / "hq"))) as engine, engine.begin() as connection:
-        connection.execute(text("drop table alembic_version"))
+        for table in ("alembic_version", *LATER):
+            connection.execute(text(f"drop table {table}"))
     return tmp_path / "hq"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from werkzeug.routing import Rule
 
 import kiosk.app
 import marketplace.app
+from marketplace.installation import replica_path
 from marketplace.setup import create_installation
 from pos import clock, selections, slips
 from pos.db import connect
@@ -31,12 +33,23 @@ FOREIGN = (
 )
 UNTOLD = {"Origin": "null"}
 # What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip, the log-in of whoever
-# knows the password, the protocol of whoever holds the key.
-OPEN_TO_UNTOLD = {"/k/<digits>/claim", "/console/login", "/sync/v1/up", "/sync/v1/enrolments"}
+# knows the password, the protocol of whoever holds the key, the selection of whoever knows its address.
+OPEN_TO_UNTOLD = {
+    "/k/<digits>/claim",
+    "/console/login",
+    "/sync/v1/up",
+    "/sync/v1/enrolments",
+    "/selections",
+    "/selections/<selection_id>/lines",
+    "/selections/<selection_id>/lines/<int:line_no>",
+    "/selections/<selection_id>/lines/<int:line_no>/removal",
+    "/selections/<selection_id>/lines/<int:line_no>/acceptance",
+}
 # What stands for each part of an address; a new kind of part is added here, so that its routes are tried.
 PARTS = {
     "code": "IPHONE-13-128-BLUE",
     "line_no": "1",
+    "selection_id": "fr.0123456789abcdef0123456789abcdef",
     "number": "35-0001-H",
     "position": "A1",
     "digits": "1" * 200,
@@ -73,9 +86,14 @@ def kiosk_app(kiosk: Kiosk) -> Flask:
 
 
 @pytest.fixture
-def marketplace_app(tmp_path: Path) -> Iterator[Flask]:
+def marketplace_app(tmp_path: Path, kiosk: Kiosk) -> Iterator[Flask]:
+    """A marketplace that published what the kiosk holds."""
     directory = tmp_path / "hq"
     create_installation(directory, database=None, public_url="http://localhost")
+    replica = replica_path(directory, "fr")
+    replica.parent.mkdir()
+    with closing(connect(replica, durable=False)) as copy:
+        kiosk.catalog.read().conn.backup(copy.conn)
     app = marketplace.app.create_app(directory)
     yield app
     app.extensions["marketplace"].engine.dispose()

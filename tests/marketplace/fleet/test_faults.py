@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask, get_template_attribute
+from flask import Flask
 
 import sync.errors
-from marketplace.web import PAGES
+import templates
+from shop.web import template
 from sync.faults import FAULTS, Severity, severity
 from tests.marketplace.hq import Hq
 
@@ -14,7 +15,7 @@ UNKNOWN = "unknown_to_everybody"
 def words_of(app: Flask, code: str, language: str) -> list[str]:
     with app.test_request_context(f"/?lang={language}"):
         return [
-            str(get_template_attribute("marketplace/fleet/faults.html", part)(code)).strip()
+            str(getattr(template("marketplace/fleet/faults.html").module, part)(code)).strip()
             for part in ("name", "meaning", "remedy")
         ]
 
@@ -36,5 +37,5 @@ def test_whatever_a_round_can_leave_behind_is_a_known_fault() -> None:
 
 
 def test_the_counter_says_every_fault_too() -> None:
-    said = (PAGES / "kiosk" / "faults.html").read_text(encoding="utf-8")
+    said = (templates.PATH / "kiosk" / "faults.html").read_text(encoding="utf-8")
     assert [code for code in FAULTS if f'"{code}"' not in said] == []

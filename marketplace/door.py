@@ -1,0 +1,196 @@
+"""The shop's door at home: the published catalogue of the visitor's market, and selections in the central database.
+
+A market is chosen by what the visitor has open (a selection's id begins with its market), else by `?market=`, a cookie or the
+browser's languages; else it is the first. Invariant: pages read the replica and never the database's own rows of the catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from flask import g, request
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlite_utils import Database
+
+from marketplace.db import execute_on, reading, row, run_tx
+from marketplace.installation import blobs_path, replica_path, replica_paths
+from pos import clock
+from pos.catalog import currency
+from pos.db import DatabaseError, Store
+from pos.errors import CatalogMissing, Unavailable
+from pos.file_states import catalog_problem
+from pos.languages import LANGUAGES
+from pos.media import Medium
+from pos.selections import market_of
+from pos.throttle import Execute
+from shop import door
+from shop.door import Door, Visitor
+from shop.web import LANGUAGE_COOKIE
+
+MARKET_COOKIE = "market"
+KNOWN_FOR_S = 60.0
+"""How long the facts of a market are taken as known: HQ changes them by importing a feed."""
+CURRENCY = "EUR"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketFacts:
+    """What HQ says of a market. `time_zone` is that of its first corner: a market has none of its own."""
+
+    tax_included: bool = True
+    time_zone: str = clock.HOME_ZONE
+
+
+class Markets:
+    """The markets published by this marketplace, each with its replica, shared by the threads of a worker."""
+
+    def __init__(self, engine: Engine, directory: Path) -> None:
+        self._engine = engine
+        self._directory = directory
+        self._stores: dict[str, Store] = {}
+        self._facts: dict[str, tuple[float, MarketFacts]] = {}
+
+    def names(self) -> list[str]:
+        """Return the markets whose catalogue was published, in order of their names."""
+        return sorted(path.stem for path in replica_paths(self._directory) if "." not in path.stem)
+
+    def store(self, market: str) -> Store:
+        """Return the replica of a market: each loan of it is of the file that lies there now."""
+        if market not in self._stores:
+            self._stores[market] = Store(replica_path(self._directory, market), durable=False)
+        return self._stores[market]
+
+    def facts(self, market: str) -> MarketFacts:
+        """Return what is known of a market; what was known a while ago while the database does not answer."""
+        known_at, known = self._facts.get(market, (float("-inf"), MarketFacts()))
+        if time.monotonic() - known_at < KNOWN_FOR_S:
+            return known
+        try:
+            known = _market_facts(self._engine, market)
+        except SQLAlchemyError:
+            return known
+        self._facts[market] = (time.monotonic(), known)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPictures:
+    """HQ's own media, which lie beside the blobs of the catalogue: all that is published is here."""
+
+    folder: Path
+
+    def is_empty(self) -> bool:
+        """Never: looking costs as much as telling."""
+        return False
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether one is here; HQ stored it under its own hash."""
+        return (self.folder / sha256).exists()
+
+    def first_here(self, media: Iterable[Medium]) -> Medium | None:
+        """Return the first of `media` that is here."""
+        return next((medium for medium in media if self.has(medium.sha256)), None)
+
+    def ask(self, sha256: str) -> None:
+        """Nobody could bring it: the next import does."""
+
+    def read(self, sha256: str, *, now: datetime) -> bytes | None:  # noqa: ARG002 - the shop's contract; a kiosk notes the time
+        """Return the bytes of one, or None when it is not here."""
+        try:
+            return (self.folder / sha256).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> Door:
+    """Return the door of a marketplace; `engine` is asked for at each request."""
+
+    @contextmanager
+    def read() -> Iterator[Execute]:
+        with reading(engine()) as connection:
+            yield execute_on(connection)
+
+    def write(work: Callable[[Execute], T]) -> T:
+        return run_tx(engine(), lambda connection: work(execute_on(connection)))
+
+    return Door(
+        part="marketplace",
+        frame="marketplace/shop.html",
+        ending="marketplace/ending.html",
+        visitor=lambda: _visitor(markets),
+        catalog=lambda: _catalog(markets),
+        pictures=BlobPictures(blobs_path(directory)),
+        read=read,
+        write=write,
+        market=lambda: _market(markets),
+    )
+
+
+def _market(markets: Markets) -> str:
+    """Return the market of this request, "" before the first publication."""
+    if "market" not in g:
+        g.market = _chosen(markets.names())
+    return str(g.market)
+
+
+def _chosen(names: list[str]) -> str:
+    opened = (request.view_args or {}).get("selection_id") or request.args.get("s", "")
+    for wished in (market_of(opened), request.args.get("market"), request.cookies.get(MARKET_COOKIE)):
+        if wished in names:
+            return str(wished)
+    for tag, _ in request.accept_languages:
+        region = tag.replace("_", "-").rpartition("-")[2].lower()
+        if region in names:
+            return region
+    return names[0] if names else ""
+
+
+def _catalog(markets: Markets) -> Database:
+    market = _market(markets)
+    if not market:
+        raise CatalogMissing("no market was published yet")
+    store = markets.store(market)
+    try:
+        return store.read()
+    except (DatabaseError, OSError) as problem:
+        raise catalog_problem(store.path, problem) from problem
+
+
+def _visitor(markets: Markets) -> Visitor:
+    """Return who asks: the language asked for in the address, chosen before, or the browser's, and what holds in their market."""
+    asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
+    market = _market(markets)
+    facts = markets.facts(market)
+    return Visitor(
+        language=asked if asked in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES), default="fr"),
+        spoken=tuple(LANGUAGES),
+        currency=_currency(),
+        time_zone=facts.time_zone,
+        partner_id=None,
+        tax_included=facts.tax_included,
+    )
+
+
+def _currency() -> str:
+    try:
+        return currency(door.catalog()) or CURRENCY
+    except (Unavailable, DatabaseError):
+        return CURRENCY
+
+
+def _market_facts(engine: Engine, market: str) -> MarketFacts:
+    with reading(engine) as connection:
+        of_market = row(connection, "select body from market where market = :market", market=market)
+        of_corner = row(connection, "select body from corner where market = :market order by corner_no limit 1", market=market)
+    body, corner = (json.loads(each["body"]) if each else {} for each in (of_market, of_corner))
+    return MarketFacts(tax_included=body.get("tax_included", True), time_zone=corner.get("time_zone", clock.HOME_ZONE))

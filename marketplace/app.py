@@ -20,7 +20,7 @@ from marketplace.db import reading
 from marketplace.door import Markets
 from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
-from marketplace.installation import DIRECTORY_VARIABLE, open_database, read_installation, sync_path
+from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_database, read_installation, sync_path
 from marketplace.orders import pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
@@ -90,7 +90,7 @@ def create_app(
 
 def front_from_environment() -> Front:
     """Return what a server's worker process serves, judging beside it; hosts and proxies are comma-separated lists."""
-    end_with_parent(signal.SIGKILL)
+    end_with_parent(signal.SIGKILL, parent=int(os.environ[SERVER_VARIABLE]))
     hosts, proxies = _listed(HOSTS_VARIABLE), _listed(PROXIES_VARIABLE)
     app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts, trusted_proxies=proxies)
     served = web.marketplace_of(app)

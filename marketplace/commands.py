@@ -12,7 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from marketplace import tallies
-from marketplace.installation import DIRECTORY_VARIABLE, keys_path, opened, sync_path
+from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, keys_path, opened, sync_path
 from marketplace.keys import directory_option
 from pos import clock
 from pos.privacy import advice, open_to_others
@@ -42,7 +42,7 @@ def serve_command(directory: Path, host: str, port: int) -> None:
             click.echo(f"comptoir: {advice(wide)}", err=True)
         _refuse_taken_port(host, port)
         tallies.forget(directory)
-        os.environ[DIRECTORY_VARIABLE] = str(directory.resolve())
+        os.environ[DIRECTORY_VARIABLE], os.environ[SERVER_VARIABLE] = str(directory.resolve()), str(os.getpid())
         server = Granian(
             "marketplace.app:front_from_environment",
             factory=True,

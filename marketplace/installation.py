@@ -16,7 +16,8 @@ from pos.errors import Invalid, NotFound
 
 FILE = "marketplace.json"
 DIRECTORY_VARIABLE = "COMPTOIR_MARKETPLACE"
-"""How `serve` tells its workers the directory."""
+SERVER_VARIABLE = "COMPTOIR_SERVER"
+"""How `serve` tells its workers the directory, and its own process, with which they end."""
 REPLICAS = "replica"
 
 
@@ -69,9 +70,17 @@ def replica_paths(directory: Path) -> Iterator[Path]:
     return (directory / REPLICAS).glob("*.db")
 
 
-def open_database(directory: Path) -> Engine:
-    """Open the marketplace's database. Raises: Conflict when it is at another version than this program's."""
+def present_engine(directory: Path) -> Engine:
+    """Return the engine of a database that is there. Raises: NotFound where its file is gone: SQLite would make an empty one."""
     engine = open_engine(read_installation(directory).database)
+    if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
+        raise NotFound(f"the database {engine.url.database} is gone: put it back or mount its disk")
+    return engine
+
+
+def open_database(directory: Path) -> Engine:
+    """Open the marketplace's database. Raises: NotFound when it vanished, Conflict when it is at another version than ours."""
+    engine = present_engine(directory)
     try:
         with reading(engine) as connection:
             refuse_other(connection, directory)

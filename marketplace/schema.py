@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from pos.errors import Conflict
+from pos.errors import Conflict, NotFound
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -35,8 +35,18 @@ def refuse_newer(version: str | None) -> None:
         raise Conflict(f"the database is at version {version}, this program knows up to {known[-1]}: start the newer comptoir")
 
 
+def refuse_empty(connection: Connection, directory: Path) -> None:
+    """Raise NotFound for a database without any table of ours: it vanished, or another one answers in its place."""
+    if version_of(connection) is None and not inspect(connection).has_table("setting"):
+        raise NotFound(f"the database of {directory} is empty: put back or mount the one that belongs there")
+
+
 def refuse_other(connection: Connection, directory: Path) -> None:
-    """Raise Conflict when the database of `directory` is at another version than this program's, and say what to do."""
+    """Raise Conflict when the database of `directory` is at another version than this program's, and say what to do.
+
+    Raises: NotFound as `refuse_empty`.
+    """
+    refuse_empty(connection, directory)
     version = version_of(connection)
     refuse_newer(version)
     if version != (newest := versions()[-1]):

@@ -10,8 +10,9 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import database_url, open_engine, run_tx
-from marketplace.installation import FILE, keys_path, read_installation, sync_path
+from marketplace.db import database_url, open_engine, reading, run_tx
+from marketplace.installation import FILE, keys_path, present_engine, sync_path
+from marketplace.schema import refuse_empty
 from marketplace.sessions import end_all
 from marketplace.settings import store_setting
 from marketplace.upgrades import Say, upgrade
@@ -68,12 +69,14 @@ def store_secrets(engine: Engine, password: str) -> None:
 def upgrade_installation(directory: Path, *, say: Say) -> str:
     """Bring the database of a marketplace to this program's version, and return that; `say` hears of each step.
 
-    Raises: NotFound before `marketplace init`, Busy while it is served or upgraded, and what `upgrade` raises.
+    Raises: NotFound before `marketplace init` and for a database that vanished, Busy while it is served or upgraded, and what
+    `upgrade` raises.
     """
-    installation = read_installation(directory)
     with hold_directory(directory, doing="upgrading it"):
-        engine = open_engine(installation.database)
+        engine = present_engine(directory)
         try:
+            with reading(engine) as connection:
+                refuse_empty(connection, directory)
             return upgrade(engine, say=say)
         finally:
             engine.dispose()

@@ -129,7 +129,14 @@ def copy_database(path: Path, target: Path) -> Path:
         database.execute("vacuum into ?", [str(half)])
     finally:
         database.close()
-    return half.replace(target)
+    half.replace(target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        # The new name must outlast a power cut as the content does.
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return target
 
 
 class Reader(Database):

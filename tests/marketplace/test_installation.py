@@ -14,6 +14,7 @@ from marketplace.installation import FILE, read_installation
 from marketplace.settings import setting
 from marketplace.setup import create_installation
 from pos.errors import Invalid
+from tests.processes import comptoir
 
 URL = "http://marche.test"
 
@@ -88,3 +89,17 @@ def test_a_file_that_describes_no_installation_is_named(tmp_path: Path, said: st
 
     with pytest.raises(Invalid, match=FILE):
         read_installation(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["upgrade", "publish"])
+def test_a_database_that_vanished_is_never_answered_with_an_empty_one(tmp_path: Path, command: str) -> None:
+    directory = tmp_path / "hq"
+    comptoir("marketplace", "init", "--dir", str(directory))
+    for path in directory.glob("marketplace.db*"):
+        path.unlink()
+
+    assert "marketplace.db is gone" in comptoir("marketplace", command, "--dir", str(directory), expect=1)
+    assert not list(directory.glob("marketplace.db*"))
+
+    (directory / "marketplace.db").touch()
+    assert "is empty" in comptoir("marketplace", command, "--dir", str(directory), expect=1)

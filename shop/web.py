@@ -177,11 +177,11 @@ def shared_context() -> dict[str, Any]:
     """Return what every template sees."""
     view = request.cookies.get(VIEW_COOKIE, "").split(".")
     selection_id = (request.view_args or {}).get("selection_id") or g.get("selection_id") or request.args.get("s", "")[:32]
-    here = visitor()
+    asking = visitor()
     return {
-        "lang": here.language,
-        "spoken": {code: languages.LANGUAGES[code] for code in here.spoken},
-        "tax_included": here.tax_included,
+        "lang": asking.language,
+        "spoken": {code: languages.LANGUAGES[code] for code in asking.spoken},
+        "tax_included": asking.tax_included,
         "view": {name: name in view for name in VIEWS},
         "s": selection_id,
         "and_s": f"&s={selection_id}" if selection_id else "",

@@ -29,20 +29,30 @@ class Narrowing:
     grades: list[offers.Grade]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What a list shows: the cards found, what was asked, the parameters that ask it again, and those that any kind keeps."""
+
+    found: skus.Page
+    query: skus.Query
+    parameters: dict[str, Any]
+    and_kept: str
+
+
 @routes.get("/browse")
 def browse() -> Response:
     """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
     query, parameters, misread = _query()
     narrowing = Narrowing(**skus.facets(door.catalog(), query.category), grades=offers.grades(door.catalog()))
-    status = 400 if misread else 200
-    return web.page("shop/browse.html", status=status, narrowing=narrowing, misread=misread, **_results(query, parameters))
+    shown = _results(query, parameters)
+    return web.page("shop/browse.html", status=400 if misread else 200, results=shown, narrowing=narrowing, misread=misread)
 
 
 @routes.get("/browse/results")
 def results() -> Response:
     """Show the list alone, while somebody types, and what is said beside the prices."""
     query, parameters, misread = _query()
-    response = web.fragment("shop/browse.html", "results", misread=misread, beside=True, **_results(query, parameters))
+    response = web.fragment("shop/browse.html", "results", results=_results(query, parameters), misread=misread, beside=True)
     response.headers["HX-Replace-Url"] = forms.with_query("/browse", **parameters)
     return response
 
@@ -51,17 +61,17 @@ def results() -> Response:
 def more() -> Response:
     """Show the next cards alone."""
     query, parameters, _ = _query()
-    return web.fragment("shop/browse.html", "cards", **_results(query, parameters))
+    return web.fragment("shop/browse.html", "cards", results=_results(query, parameters))
 
 
-def _results(query: skus.Query, parameters: dict[str, Any]) -> dict[str, Any]:
+def _results(query: skus.Query, parameters: dict[str, Any]) -> Results:
     kept = {name: value for name, value in parameters.items() if name not in ("category", "brand", "storage")}
-    return {
-        "found": skus.browse(door.catalog(), query, limit=PAGE),
-        "query": query,
-        "parameters": parameters,
-        "and_kept": forms.with_query("", **kept).replace("?", "&", 1),
-    }
+    return Results(
+        found=skus.browse(door.catalog(), query, limit=PAGE),
+        query=query,
+        parameters=parameters,
+        and_kept=forms.with_query("", **kept).replace("?", "&", 1),
+    )
 
 
 def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:

@@ -135,7 +135,7 @@ BUGS = (
     ),
     Bug(
         "marketplace.events.inbox",
-        'if known.setdefault(event["seq"], event["sha256"]) != event["sha256"]:',
+        "if known.setdefault(event.seq, event.sha256) != event.sha256:",
         "if False:",
         "tests/marketplace/events/test_inbox.py::test_another_story_under_the_same_number_suspends_the_stream",
     ),

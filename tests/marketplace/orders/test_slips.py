@@ -170,7 +170,7 @@ def test_instalments_bring_the_credit_notice(hq: Hq) -> None:
     assert "Un crédit vous engage." in page
     assert "TAEG fixe de 0 %." in page
     even = tokens.TokenLine(listing_id=11, plan_id=4, one_off_cents=4600, monthly_cents=2849)
-    assert "puis 24 mensualités de 13,50 €. Crédit" in " ".join(
+    assert "puis 24 mensualités de 13,50 €. Montant total du crédit" in " ".join(
         words(hq.client.get(f"/k/{hq.digits(even, publication=2, counter=2)}")).split()
     )
     assert "Prix comptant 369,00 €, acompte 49,00 €, puis 23 mensualités de 13,34 € et une dernière de 13,18 €" in page

@@ -65,10 +65,10 @@ def is_among(header: str, hosts: Collection[str]) -> bool:
 
 
 def page_above(urls: MapAdapter, path: str) -> str | None:
-    """Return the nearest address at or above `path` that can be read: where whoever opens the address of a form belongs."""
+    """Return the nearest address at or above `path` that can be read, quoted: where the address of a form leads to."""
     parts = path.rstrip("/").split("/")
     for end in range(len(parts), 1, -1):
         for address in ("/".join(parts[:end]), "/".join(parts[:end]) + "/"):
             if urls.test(address, "GET"):
-                return address
+                return quote(address)
     return None

@@ -47,3 +47,9 @@ def test_each_reprint_is_the_next_copy_in_the_clerk_s_name(clerk: FlaskClient, k
     row = kiosk.ops.read().execute("select copy_no, state, requested_by from print_job order by copy_no desc").fetchone()
     assert tuple(row) == (1, "failed", "camille")
     assert "pas imprimé" in clerk.get("/counter/slips/35-0001-H").text
+
+
+def test_the_address_of_a_form_leads_to_its_page_however_odd_the_number(clerk: FlaskClient) -> None:
+    answer = clerk.get("/counter/slips/a%0Ab/void?x=%0A")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/counter/slips/a%0Ab?x=%0A")

@@ -93,7 +93,7 @@ def test_publishing_to_everybody_or_to_a_ring(console: Hq) -> None:
     try_out(console)
     assert (numbers(console)[2:], on_trial(console)) == ([(3, ""), (4, "t3")], "t3"), "HQ's track is numbered, too"
     page = words(console.client.get("/console/trials/"))
-    for text in ("Essai t3 ouvert", "100 % de l’anneau éclaireur", "0 comptoirs sur 0", "essai t3"):
+    for text in ("Essai t3 ouvert", "100 % de l’anneau éclaireur", "0 comptoir sur 0", "essai t3"):
         assert text in page
     assert "Y revenir…" not in page, "a roll-back has to wait for the end of the trial"
 

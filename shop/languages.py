@@ -58,7 +58,12 @@ def sentences_of(part: str, language: str) -> NullTranslations:
 
 def sentence(text: str) -> str:
     """Return a sentence of the shop in the visitor's language."""
-    return str(languages.translations("shop", visitor().language, templates.PATH).gettext(text))
+    return _said(visitor().language, text)
+
+
+@lru_cache(maxsize=1024)
+def _said(language: str, text: str) -> str:
+    return str(languages.translations("shop", language, templates.PATH).gettext(text))
 
 
 def _translated(translations: NullTranslations) -> type[Extension]:

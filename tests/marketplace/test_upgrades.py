@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,43 +19,51 @@ from sqlalchemy import Engine, text
 
 from marketplace import schema
 from marketplace.app import create_app
-from marketplace.db import database_url, open_engine, reading
+from marketplace.db import SQLITE_FILE, database_url, open_engine, reading
 from marketplace.setup import create_installation
 from marketplace.tables import metadata
-from marketplace.upgrades import facts_of, upgrade
+from marketplace.upgrades import UNMARKED, facts_of, upgrade
 from pos.errors import Conflict, Unavailable
 from sync.hq.log import sync_metadata
 from sync.locks import hold_directory
 from tests.marketplace.postgres import Cluster
 from tests.processes import comptoir
 
-NEXT = '''
-"""Tell the units of a slip apart."""
+PRESENT = schema.versions()[-1]
+FOLLOWING = f"{int(PRESENT) + 1:04}"
+STEP = f"{FOLLOWING}: Tell the pieces of a slip apart."
+NEXT = f'''
+"""Tell the pieces of a slip apart."""
 
 from alembic import op
 from sqlalchemy import CheckConstraint, Column, text
 
 from marketplace.tables.columns import Whole, key, whole
 
-revision = "0004"
-down_revision = "0003"
+revision = "{FOLLOWING}"
+down_revision = "{PRESENT}"
 
 
 def upgrade() -> None:
-    op.create_table("slip_unit", key("corner_id"), key("number"), whole("units"), sqlite_strict=True)
+    op.create_table("slip_piece", key("corner_id"), key("number"), whole("units"), sqlite_strict=True)
     op.add_column("slip", Column("units", Whole, nullable=False, server_default=text("1")))
-    op.execute("insert into slip_unit (corner_id, number, units) select corner_id, number, units from slip")
+    op.execute("insert into slip_piece (corner_id, number, units) select corner_id, number, units from slip")
     op.create_index("slip_by_units", "slip", ["corner_id", "units"])
 '''
 SLIPS = 40
-LATER = ("selection_line", "selection")
-"""Tables made since databases keep their version, the first to drop first."""
 
 
 @pytest.fixture
 def empty(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A database without a table."""
     with lent_database(kind, tmp_path, request) as made:
+        yield made
+
+
+@pytest.fixture
+def another(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A second database without a table."""
+    with lent_database(kind, tmp_path / "another", request) as made:
         yield made
 
 
@@ -85,14 +94,16 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations, and one more that adds a table and a column and moves rows."""
     migrations = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "0004_units.py").write_text(NEXT, encoding="utf-8")
+    (migrations / "versions" / f"{FOLLOWING}_pieces.py").write_text(NEXT, encoding="utf-8")
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
     return migrations
 
 
 def make_unmarked(engine: Engine) -> None:
-    metadata.create_all(engine, tables=[table for name, table in metadata.tables.items() if name not in LATER])
-    sync_metadata.create_all(engine)
+    with patch.object(schema, "versions", lambda: ["0001", UNMARKED[0]]):
+        upgrade(engine, say=lambda _step: None)
+    with engine.begin() as connection:
+        connection.execute(text("drop table alembic_version"))
     add_slips(engine)
 
 
@@ -115,14 +126,15 @@ def slips(engine: Engine) -> int:
 
 def units(engine: Engine) -> list[tuple[str, int]]:
     with reading(engine) as connection:
-        return [tuple(row) for row in connection.execute(text("select number, units from slip_unit order by number"))]
+        return [tuple(row) for row in connection.execute(text("select number, units from slip_piece order by number"))]
 
 
-def test_the_migrations_build_the_tables_that_are_declared(empty: Engine, unmarked: Engine) -> None:
+def test_the_migrations_build_the_tables_that_are_declared(empty: Engine, another: Engine) -> None:
     upgrade(empty, say=print)
-    metadata.create_all(unmarked)
+    metadata.create_all(another)
+    sync_metadata.create_all(another)
 
-    with reading(empty) as made, reading(unmarked) as declared:
+    with reading(empty) as made, reading(another) as declared:
         context = MigrationContext.configure(made, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, [metadata, sync_metadata]) == []  # type: ignore[arg-type]  # several are documented
         facts = facts_of(made)
@@ -141,14 +153,16 @@ def test_the_files_of_the_migrations_are_their_order() -> None:
 
 
 def test_a_database_without_a_version_is_known_by_its_tables(unmarked: Engine) -> None:
-    with pytest.raises(Conflict, match="at version none, this program needs 0003: stop every server and run `comptoir market"):
+    with pytest.raises(
+        Conflict, match=f"at version none, this program needs {PRESENT}: stop every server and run `comptoir market"
+    ):
         refuse(unmarked)
 
-    assert upgrade(unmarked, say=print) == "0003"
+    assert upgrade(unmarked, say=print) == PRESENT
     refuse(unmarked)
     assert slips(unmarked) == SLIPS
     said: list[str] = []
-    assert (upgrade(unmarked, say=said.append), said) == ("0003", [])
+    assert (upgrade(unmarked, say=said.append), said) == (PRESENT, [])
 
 
 def test_a_database_from_before_the_quotas_is_known_too(unmarked: Engine) -> None:
@@ -186,9 +200,9 @@ def test_a_strange_database_is_left_as_it_is(unmarked: Engine, change: str, name
 def test_rows_move_along_to_the_next_version(unmarked: Engine, next_version: Path) -> None:
     """`next_version` is what a later program brings."""
     said: list[str] = []
-    assert upgrade(unmarked, say=said.append) == "0004"
+    assert upgrade(unmarked, say=said.append) == FOLLOWING
 
-    assert said[-1] == "0004: Tell the units of a slip apart."
+    assert said[-1] == STEP
     assert units(unmarked) == sorted((f"35-{counter}", 1) for counter in range(SLIPS))
     refuse(unmarked)
 
@@ -197,12 +211,14 @@ def test_a_newer_database_is_refused_by_its_version(
     unmarked: Engine, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(unmarked, say=print)
-    (next_version / "versions" / "0004_units.py").unlink()
+    (next_version / "versions" / f"{FOLLOWING}_pieces.py").unlink()
 
     for attempt in (refuse, lambda engine: upgrade(engine, say=print)):
-        with pytest.raises(Conflict, match="at version 0004, this program knows up to 0003: start the newer comptoir"):
+        with pytest.raises(
+            Conflict, match=f"at version {FOLLOWING}, this program knows up to {PRESENT}: start the newer comptoir"
+        ):
             attempt(unmarked)
-    assert version_of(unmarked) == "0004"
+    assert version_of(unmarked) == FOLLOWING
 
 
 def test_of_two_upgrades_at_once_one_does_it(unmarked: Engine, next_version: Path) -> None:
@@ -213,8 +229,8 @@ def test_of_two_upgrades_at_once_one_does_it(unmarked: Engine, next_version: Pat
     for thread in both:
         thread.join()
 
-    assert [line for line in said if line.startswith("0004")] == ["0004: Tell the units of a slip apart."]
-    assert (version_of(unmarked), len(units(unmarked))) == ("0004", SLIPS)
+    assert [line for line in said if line.startswith(FOLLOWING)] == [STEP]
+    assert (version_of(unmarked), len(units(unmarked))) == (FOLLOWING, SLIPS)
 
 
 def test_an_upgrade_killed_at_any_statement_leaves_the_version_it_found(unmarked: Engine, request: pytest.FixtureRequest) -> None:
@@ -227,7 +243,7 @@ def test_an_upgrade_killed_at_any_statement_leaves_the_version_it_found(unmarked
 
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 8, "each statement is one to die at"
-    assert (version_of(unmarked), len(units(unmarked))) == ("0004", SLIPS)
+    assert (version_of(unmarked), len(units(unmarked))) == (FOLLOWING, SLIPS)
 
 
 def test_a_sqlite_file_is_kept_as_it_was(tmp_path: Path, next_version: Path) -> None:
@@ -267,9 +283,10 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     old = old_installation(tmp_path)
 
     said = comptoir("marketplace", "upgrade", "--dir", str(old)).splitlines()
-    step = "0003: Keep what customers compose in the shop."
-    assert said == [f"the database as it was: {old / 'marketplace-0002.db'}", step, "the database is at version 0003"]
-    assert comptoir("marketplace", "upgrade", "--dir", str(old)) == "the database is at version 0003\n"
+    assert said[0] == f"the database as it was: {old / 'marketplace-0002.db'}"
+    assert said[1] == "0003: Keep what customers compose in the shop."
+    assert said[-1] == f"the database is at version {PRESENT}"
+    assert comptoir("marketplace", "upgrade", "--dir", str(old)) == f"the database is at version {PRESENT}\n"
     assert "no marketplace in" in comptoir("marketplace", "upgrade", "--dir", str(tmp_path / "none"), expect=1)
 
 
@@ -283,7 +300,7 @@ def test_no_command_works_on_another_version(tmp_path: Path, command: tuple[str,
 
     said = comptoir("marketplace", *command, "--dir", str(old), expect=1)
     assert said == (
-        "comptoir: conflict: the database is at version none, this program needs 0003: "
+        f"comptoir: conflict: the database is at version none, this program needs {PRESENT}: "
         f"stop every server and run `comptoir marketplace upgrade --dir {old}`\n"
     )
     with pytest.raises(Conflict, match="at version none"):
@@ -302,9 +319,9 @@ def test_a_directory_that_is_held_is_not_upgraded(tmp_path: Path) -> None:
 def old_installation(tmp_path: Path) -> Path:
     """Return the directory of a marketplace whose database keeps no version."""
     create_installation(tmp_path / "hq", database=None, public_url="http://marche.test")
-    with closing_engine(open_engine(database_url(tmp_path / "hq"))) as engine, engine.begin() as connection:
-        for table in ("alembic_version", *LATER):
-            connection.execute(text(f"drop table {table}"))
+    (tmp_path / "hq" / SQLITE_FILE).unlink()
+    with closing_engine(open_engine(database_url(tmp_path / "hq"))) as engine:
+        make_unmarked(engine)
     return tmp_path / "hq"
 
 

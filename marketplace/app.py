@@ -24,6 +24,7 @@ from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_d
 from marketplace.orders import pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
+from marketplace.sellers import ranking
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
 from shop.web import refuse_strange_host
@@ -32,6 +33,7 @@ from sync.static_files import StaticFiles
 
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
+PARTS = (home.routes, pages.pages, ranking.routes)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
 REMEMBERED = timedelta(days=90)
@@ -82,7 +84,7 @@ def create_app(
     app.before_request(partial(refuse_strange_host, trusted_hosts or []))
     web.set_up(app, Markets(engine, directory))
     tallies.watch(app, counts)
-    for part in (home.routes, pages.pages, uplink.sync, console.console, status.status):
+    for part in (*PARTS, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
     app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app

@@ -21,13 +21,20 @@ STARTED = "left join price_now on price_now.listing_id = listing.listing_id"
 PRICE = "coalesce(price_now.price_cents, listing.price_cents)"
 PRIOR = "case when price_now.listing_id is null then listing.prior_cents else price_now.prior_cents end"
 # Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
-BEST_FIRST = """
-  seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc,
-  {price} + listing.shipping_cents,
-  listing.delivery_days,
-  listing.seller_id,
-  listing.listing_id
-"""
+TURNS = {
+    "score": "seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc",
+    "price": "{price} + listing.shipping_cents",
+    "delivery": "listing.delivery_days",
+    "seller": "listing.seller_id",
+    "listing": "listing.listing_id",
+}
+ORDER = tuple(TURNS)
+"""By what candidates are compared, one after the other."""
+BEST_FIRST = ", ".join(TURNS.values())
+WEIGHTS = {"cancel_bp": 4, "defect_bp": 3, "late_bp": 1}
+"""What a point of each rate costs in points of quality; cancellations cost a customer the phone (domain.md §2)."""
+REPLY_BP, MOST_REPLY_BP = 10, 500
+"""What an hour before an answer costs, and all of them at most."""
 ON_OFFER = """
   from shown_listing as listing
   join stock on stock.listing_id = listing.listing_id and stock.quantity > 0
@@ -102,12 +109,9 @@ class Rung:
 
 
 def quality_bp(metrics: dict[str, int]) -> int:
-    """Return a seller's quality, 0 to 10,000, from `cancel_bp`, `defect_bp`, `late_bp` and `reply_h`.
-
-    Cancellations weigh most, since they cost a customer the phone (domain.md §2); a slow answer costs at most 5 points of 100.
-    """
-    penalty = 4 * metrics["cancel_bp"] + 3 * metrics["defect_bp"] + metrics["late_bp"] + min(500, 10 * metrics["reply_h"])
-    return max(0, 10000 - penalty)
+    """Return a seller's quality, 0 to 10,000, from `cancel_bp`, `defect_bp`, `late_bp` and `reply_h`."""
+    rates = sum(weight * metrics[name] for name, weight in WEIGHTS.items())
+    return max(0, 10000 - rates - min(MOST_REPLY_BP, REPLY_BP * metrics["reply_h"]))
 
 
 def best_first(price: str) -> str:

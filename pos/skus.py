@@ -187,6 +187,12 @@ def facets(database: Database, category_id: str | None) -> Facets:
     }
 
 
+@remembered
+def lowest_prices(database: Database) -> dict[str, int]:
+    """Return the lowest all-in price of each category in which something is on offer."""
+    return dict(database.execute("select category_id, min(from_cents) from shelf group by category_id"))
+
+
 def sku(database: Database, code: str) -> Sku:
     """Return everything known of a SKU, its `category` included. Raises: NotFound."""
     return _whole(database, "sku.sku = ?", code)

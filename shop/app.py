@@ -10,13 +10,21 @@ from flask_htmx import HTMX
 
 import templates
 from pos.origins import Cause
-from shop import assets, browse, compare, media, plans, selections, skus, web
+from shop import assets, browse, compare, how_it_works, media, plans, selections, skus, web
 from shop.door import Door
 from shop.filters import filters_of
 from shop.languages import Pages, page_environments
 from sync.incoming import PlainRequest, Whole, refuse_many_fields
 
-ROUTES = (browse.routes, skus.routes, media.routes, compare.routes, plans.routes, selections.routes)
+ROUTES = (
+    browse.routes,
+    skus.routes,
+    media.routes,
+    compare.routes,
+    plans.routes,
+    selections.routes,
+    how_it_works.routes,
+)
 
 
 def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mapping[str, str] | None = None) -> None:

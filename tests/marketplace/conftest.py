@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
+from marketplace.app import create_app
+from marketplace.installation import replica_path
+from marketplace.setup import create_installation
 from marketplace.upgrades import upgrade
 from pos import clock
+from pos.db import connect
 from tests.marketplace.hq import CopiedHq, Hq
 from tests.marketplace.postgres import Cluster, PostgresMissing
+from tests.world import Kiosk
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +100,21 @@ def hq(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Iterator[Hq
         closing(CopiedHq(first, tmp_path / "hq", address)) as made,
     ):
         yield made
+
+
+@pytest.fixture
+def two_markets(tmp_path: Path, kiosk: Kiosk) -> Iterator[FlaskClient]:
+    """A marketplace that published the same devices in two markets."""
+    directory = tmp_path / "hq"
+    create_installation(directory, database=None, public_url="http://localhost")
+    for market, currency in (("fr", "EUR"), ("us", "USD")):
+        replica = replica_path(directory, market)
+        replica.parent.mkdir(exist_ok=True)
+        with closing(connect(replica, durable=False)) as copy:
+            kiosk.catalog.read().conn.backup(copy.conn)
+            copy.execute("update catalog_fact set value = ? where name = 'currency'", [currency])
+            copy.execute("update catalog_fact set value = ? where name = 'market'", [market])
+    replica_path(directory, "fr.trial").touch()
+    app = create_app(directory)
+    yield app.test_client()
+    app.extensions["marketplace"].engine.dispose()

@@ -38,6 +38,7 @@ PAGES = (
     "/sku/IPHONE-13-128-BLUE/bundle",
     "/compare?sku=IPHONE-13-128-BLUE&sku=IPHONE-12-128-BLUE",
     "/plans",
+    "/how-it-works",
     "/selections/new?l=11.2.1.port.1",
 )
 
@@ -134,24 +135,6 @@ def test_a_selection_is_forgotten_thirty_days_after_the_last_touch(hq: Hq, monke
         keep_house(hq.engine, hq.directory)
         assert hq.client.get(where).status_code == status
     assert timedelta(days=30) == SELECTIONS_KEPT
-
-
-@pytest.fixture
-def two_markets(tmp_path: Path, kiosk: Kiosk) -> Iterator[FlaskClient]:
-    """A marketplace that published the same devices in two markets."""
-    directory = tmp_path / "hq"
-    create_installation(directory, database=None, public_url="http://localhost")
-    for market, currency in (("fr", "EUR"), ("us", "USD")):
-        replica = replica_path(directory, market)
-        replica.parent.mkdir(exist_ok=True)
-        with closing(connect(replica, durable=False)) as copy:
-            kiosk.catalog.read().conn.backup(copy.conn)
-            copy.execute("update catalog_fact set value = ? where name = 'currency'", [currency])
-            copy.execute("update catalog_fact set value = ? where name = 'market'", [market])
-    replica_path(directory, "fr.trial").touch()
-    app = create_app(directory)
-    yield app.test_client()
-    app.extensions["marketplace"].engine.dispose()
 
 
 def test_the_market_is_the_one_asked_for_chosen_before_or_of_the_browser(two_markets: FlaskClient) -> None:

@@ -19,7 +19,7 @@ from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import files, home, prices, slips, status, visits
+from kiosk import files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
 from kiosk.counter import sessions, table, today
 from kiosk.counter import slips as counter_slips
@@ -65,7 +65,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(lambda: {"corner": files.corner_or_none()})
-    for part in (home, slips, status, sessions, today, counter_slips, table):
+    for part in (home, selections, slips, status, sessions, today, counter_slips, table):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)

@@ -254,6 +254,12 @@ def priced_selection(
     execute: Execute, catalog: Database, selection_id: str, *, now: datetime, zone: str = clock.HOME_ZONE
 ) -> Priced:
     """Return the selection at today's prices, as a visitor in that `zone` sees them. Raises: NotFound."""
+    wishes = wishes_of(execute, selection_id)
+    return price(catalog, selection_id, wishes, now=now, zone=zone)
+
+
+def wishes_of(execute: Execute, selection_id: str) -> list[tuple[int, Wish]]:
+    """Return the lines of a selection as they were wished, each with its number. Raises: NotFound."""
     if execute("select 1 from selection where selection_id = :selection_id", {"selection_id": selection_id}).fetchone() is None:
         raise NotFound(selection_id=selection_id)
     rows = execute(
@@ -263,7 +269,7 @@ def priced_selection(
         """,
         {"selection_id": selection_id},
     )
-    wishes = [
+    return [
         (
             line_no,
             Wish(
@@ -277,7 +283,6 @@ def priced_selection(
         )
         for line_no, listing_id, plan_id, options, quantity, acquisition, seen_cents in rows
     ]
-    return price(catalog, selection_id, wishes, now=now, zone=zone)
 
 
 def _is_line(quantity: int, *, is_something: bool) -> bool:

@@ -155,6 +155,12 @@ def read_line(text: str) -> Wish:
     return wish
 
 
+def describe_line(wish: Wish) -> str:
+    """Return a line as an address describes it: what `read_line` reads."""
+    listing, plan = ("" if number is None else str(number) for number in (wish.listing_id, wish.plan_id))
+    return f"{listing}.{plan}.{wish.quantity}.{wish.acquisition}.{'-'.join(map(str, wish.option_ids))}"
+
+
 def _wish() -> Wish | None:
     """Read a line from the form: `listing`, `plan`, `option` (repeated), `qty`, `acquisition`, `seen`. Raises: Invalid."""
     form = request.form

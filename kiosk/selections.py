@@ -1,0 +1,38 @@
+"""The QR of a selection: the customer's own phone opens the same lines at the marketplace, before any slip.
+
+The address describes the lines and the marketplace stores nothing until asked, so that no record leaves the kiosk.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from kiosk import files
+from kiosk.slips import qr_drawing
+from pos import selections
+from pos.corners import Corner
+from pos.line_facts import Wish
+from shop import forms
+from shop.door import visitor
+from shop.selections import describe_line
+
+routes = Blueprint("carried", __name__)
+
+SLIPS = "k/"
+"""What slips' addresses have before their digits; the marketplace's own address ends where it begins."""
+
+
+@routes.get("/selections/<selection_id>/qr.svg")
+def qr_code(selection_id: str) -> Response:
+    """Send the QR code that opens a selection at home. Raises: NotFound."""
+    wishes = [wish for _, wish in selections.wishes_of(files.ops().execute, selection_id)]
+    return Response(
+        qr_drawing(address_at_home(files.corner(), wishes, language=visitor().language)), content_type="image/svg+xml"
+    )
+
+
+def address_at_home(corner: Corner, wishes: list[Wish], *, language: str) -> str:
+    """Return the address at the marketplace that shows these lines, in the corner's market and the visitor's language."""
+    home = corner.slip_prefix.removesuffix(SLIPS)
+    described = [describe_line(wish) for wish in wishes]
+    return home + forms.with_query("selections/new", market=corner.market, lang=language, l=described)

@@ -24,7 +24,7 @@ from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_d
 from marketplace.orders import pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
-from marketplace.sellers import ranking
+from marketplace.sellers import application_pages, ranking
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
 from shop.web import refuse_strange_host
@@ -33,7 +33,7 @@ from sync.static_files import StaticFiles
 
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
-PARTS = (home.routes, pages.pages, ranking.routes)
+PARTS = (home.routes, pages.pages, application_pages.pages, ranking.routes)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
 REMEMBERED = timedelta(days=90)

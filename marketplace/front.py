@@ -22,11 +22,16 @@ THREADS = 8
 FLEET = "/sync/v1/"
 MOST_FLEET_BYTES = 2 * 2**20
 MOST_FORM_BYTES = 2**16
+APPLY = "/sell"
+MOST_APPLICATION_BYTES = 26 * 10**6
+"""A company's application with its five documents of 5 MB (`marketplace.sellers.documents`)."""
 
 
 def largest_body(path: str) -> int:
     """Return how many bytes a request to `path` may bring."""
-    return MOST_FLEET_BYTES if path.startswith(FLEET) else MOST_FORM_BYTES
+    if path.startswith(FLEET):
+        return MOST_FLEET_BYTES
+    return MOST_APPLICATION_BYTES if path == APPLY else MOST_FORM_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ MOST_REASONS = 5
 """So much is said of one field: a list may be wrong a thousand times."""
 OPTIONAL_FILES = frozenset({"media"})
 LONG_COMMITMENT_MONTHS = 12
+DESK_SELLERS_FROM = 1_000_000_000
+"""The first id of sellers with a desk, who are counted from here; a feed's sellers have lower ones."""
 Row = dict[str, Any]
 
 
@@ -232,7 +234,13 @@ def _judge_media(row: Row, content: Content) -> Iterator[tuple[str, str]]:
         yield "sku_id", f"unknown SKU {row['sku_id']}"
 
 
+def _judge_seller(row: Row, content: Content) -> Iterator[tuple[str, str]]:  # noqa: ARG001 - as every judge
+    if row["seller_id"] >= DESK_SELLERS_FROM:
+        yield "seller_id", f"ids from {DESK_SELLERS_FROM} on are those of sellers with a desk"
+
+
 JUDGES = {
+    "sellers": _judge_seller,
     "media": _judge_media,
     "plans": _judge_plan,
     "options": _judge_option,
@@ -252,6 +260,8 @@ COLUMNS: dict[str, Callable[[Row], Row]] = {
         **_whole(row, "seller_id"),
         "quality_bp": quality_bp(row["metrics"]),
         "suspended": int(row["status"] != "active"),
+        "source": "feed",
+        "state": row["status"],
     },
     "skus": lambda row: _whole(row, "sku_id", "sku", "category_id", "brand", "model", "storage_gb", "year"),
     "media": lambda row: {

@@ -1,6 +1,7 @@
 """A feed becomes the catalogue HQ works from: judged whole, then applied in one transaction, or refused whole.
 
-Invariant: importing the same feed twice changes nothing and marks nothing; only real changes are published.
+Invariant: importing the same feed twice changes nothing and marks nothing; only real changes are published. A feed speaks only
+for sellers of source `feed`: those with a desk, their listings and their announced prices are left alone.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Prog
             if not is_first:
                 _judge_owners(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
+        _judge_sellers(connection, content, problems)
         _judge_reductions(connection, reduced, currencies, problems)
         judge_price_starts(connection, announced, currencies, problems, now=clock.now())
     problems.refuse_any()
@@ -151,6 +153,13 @@ def _refuse_withdrawals(connection: Connection, judged: Judged) -> None:
     }
     judge_withdrawals(connection, judged.content, on_sale, problems)
     problems.refuse_any()
+
+
+def _judge_sellers(connection: Connection, content: Content, problems: Problems) -> None:
+    """Refuse what a feed says of sellers who speak for themselves."""
+    for seller in rows(connection, "select seller_id from seller where source = 'desk' order by seller_id"):
+        if seller["seller_id"] in content.rows["sellers"]:
+            problems.add("sellers.jsonl", 0, "seller_id", f"seller {seller['seller_id']} has a desk and speaks for itself")
 
 
 def _judge_owners(connection: Connection, batch: list[tuple[int, Supply]], problems: Problems) -> None:
@@ -209,7 +218,10 @@ def _store_content(
 ) -> None:
     """Bring one content table to what the feed says: insert, update, delete, and mark what is published."""
     key_name = table.columns[0].name
-    present = {row[key_name]: dict(row) for row in connection.execute(select_rows(table)).mappings()}
+    query = select_rows(table)
+    if table is tables.seller:
+        query = query.where(table.columns.source == "feed")
+    present = {row[key_name]: dict(row) for row in connection.execute(query).mappings()}
     put = [key for key, row in wanted.items() if present.get(key) != row]
     gone = [key for key in present if key not in wanted]
     if put:
@@ -262,7 +274,14 @@ def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
 
 
 def _withdraw_others(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks) -> None:
-    present = rows(connection, "select seller_id, listing_id, market, state from listing where state <> 'withdrawn'")
+    present = rows(
+        connection,
+        """
+        select listing.seller_id, listing_id, market, listing.state from listing
+        join seller on seller.seller_id = listing.seller_id and seller.source = 'feed'
+        where listing.state <> 'withdrawn'
+        """,
+    )
     gone = [listing for listing in present if listing["listing_id"] not in supply.lines]
     withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
     for batch in _batches(gone, BATCH):

@@ -265,5 +265,7 @@ def _period_start(start: PriceStart) -> str:
 
 
 def _stored(connection: Connection) -> list[KeptStart]:
-    found: Any = rows(connection, f"select {', '.join(column.name for column in tables.price_start.columns)} from price_start")
+    columns = ", ".join(f"price_start.{column.name}" for column in tables.price_start.columns)
+    joined = "join seller on seller.seller_id = price_start.seller_id and seller.source = 'feed'"
+    found: Any = rows(connection, f"select {columns} from price_start {joined}")
     return found  # type: ignore[no-any-return]  # the columns of the table are those of the type

@@ -28,6 +28,7 @@ def judge_withdrawals(connection: Connection, content: Content, on_sale: Mapping
         select listing.listing_id, listing.market from listing
         join seller on seller.seller_id = listing.seller_id
         where listing.state = 'online' and listing.quantity > 0 and seller.suspended = 0
+          and seller.source = 'feed'
         """
     ).execution_options(yield_per=5000)
     _judge(FILE, "offers", connection.execute(offers), on_sale, problems)

@@ -16,6 +16,8 @@ from marketplace.db import execute_on, reading, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
+from marketplace.sellers.documents import sweep_documents
+from marketplace.sellers.standing import close_due_sellers
 from marketplace.settings import setting, store_setting
 from pos import clock
 from pos.db import Store
@@ -36,6 +38,7 @@ def keep_house(engine: Engine, directory: Path) -> None:
     _tried("renewing", lambda: _renew(directory, now))
     _tried("halting", lambda: halt_failing(engine, directory))
     _tried("starting prices", lambda: _start_prices(directory, now))
+    _tried("closing sellers", lambda: close_due_sellers(engine, now=now))
     _tried("sweeping", lambda: _sweep(engine, directory, now))
 
 
@@ -68,7 +71,7 @@ def _sweep(engine: Engine, directory: Path, now: datetime) -> None:
     if swept_at is not None and now - clock.from_text(swept_at) < SWEEP_EVERY:
         return
     files, size = sweep_files(engine, directory)
-    logger.info("swept %d files, %d bytes", files, size)
+    logger.info("swept %d files, %d bytes; %d documents", files, size, sweep_documents(engine, directory, now=now))
 
     def work(connection: Connection) -> None:
         forgotten = wipe_old_selections(execute_on(connection), before=now - SELECTIONS_KEPT)

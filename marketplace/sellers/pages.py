@@ -1,26 +1,101 @@
-"""`/console/sellers`: every seller with its quality and its supply."""
+"""`/console/sellers`: applications to decide about, every seller with its quality and supply, and where each stands and why."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response, request, send_file
 from sqlalchemy import Connection
+from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.bodies import fit_body
-from marketplace.db import reading, rows
-from marketplace.feeds.shapes import FEED_ROWS
-from marketplace.web import marketplace
+from marketplace.db import reading, row, rows, run_tx
+from marketplace.sellers import applications, documents, standing
+from marketplace.sellers.applications import Application
+from marketplace.sellers.standing import ReasonsMissing
+from marketplace.web import marketplace, see_other
+from pos import clock
+from pos.errors import NotFound, PosError
+from pos.rows import SellerRow
 from shop.web import render_template
 
 pages = Blueprint("sellers", __name__, url_prefix="/sellers")
+HQ = "hq"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellersPage:
+    """The applications that wait and the sellers there are."""
+
+    waiting: list[dict[str, Any]]
+    sellers: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellerPage:
+    """One seller or applicant, and the `moves` that HQ may decide.
+
+    `seller` is None before it was let in, `asking` is None for a feed's seller.
+    """
+
+    seller_id: int
+    seller: dict[str, Any] | None
+    asking: Application | None
+    history: list[dict[str, Any]]
+    moves: tuple[str, ...]
+    closing_at: str | None
+    problem: PosError | None
+
+    @property
+    def name(self) -> str:
+        """What the seller is called."""
+        known = self.asking.company["trading_name"] if self.asking else (self.seller or {}).get("body", {}).get("name")
+        return known or str(self.seller_id)
 
 
 @pages.get("")
 def listing() -> str:
-    """Show the sellers with their quality."""
+    """Show the applications that wait, and the sellers with their quality."""
     with reading(marketplace().engine) as connection:
-        return render_template("marketplace/sellers/sellers.html", sellers=sellers(connection))
+        page = SellersPage(waiting=applications.applications(connection), sellers=sellers(connection))
+    return render_template("marketplace/sellers/sellers.html", page=page)
+
+
+@pages.get("/<int:seller_id>")
+def seller(seller_id: int) -> str:
+    """Show one seller or applicant, what it sent, and every decision."""
+    return render_template("marketplace/sellers/seller.html", page=_page(seller_id))
+
+
+@pages.get("/<int:seller_id>/documents/<int:document_no>")
+def document(seller_id: int, document_no: int) -> Response:
+    """Send a document as a download: what a stranger wrote is never shown in the console's own pages."""
+    here = marketplace()
+    with reading(here.engine) as connection:
+        name, kind, path = documents.document(connection, here.directory, seller_id, document_no)
+    return send_file(path, mimetype=kind, as_attachment=True, download_name=name)
+
+
+@pages.post("/<int:seller_id>/decision")
+def decision(seller_id: int) -> AnyResponse | tuple[str, int]:
+    """Decide where an applicant or a seller stands, with a statement of reasons that is kept and mailed."""
+    state, now = request.form.get("state", ""), clock.now()
+    try:
+        reasons = standing.read_reasons(request.form)
+    except ReasonsMissing as problem:
+        return render_template("marketplace/sellers/seller.html", page=_page(seller_id, problem)), problem.status
+
+    def work(connection: Connection) -> None:
+        if state == "trial":
+            applications.admit(connection, seller_id, reasons, by=HQ, now=now)
+        elif state == "refused":
+            applications.refuse(connection, seller_id, reasons, by=HQ, now=now)
+        else:
+            standing.move_seller(connection, seller_id, state, reasons, by=HQ, now=now)
+
+    run_tx(marketplace().engine, work)
+    return see_other("console.sellers.seller", seller_id=seller_id)
 
 
 def sellers(connection: Connection) -> list[dict[str, Any]]:
@@ -28,15 +103,41 @@ def sellers(connection: Connection) -> list[dict[str, Any]]:
     every = rows(
         connection,
         """
-        select seller.seller_id, seller.quality_bp, seller.suspended, seller.body,
+        select seller.seller_id, seller.quality_bp, seller.suspended, seller.body, seller.source, seller.state,
           count(listing.listing_id) as listings,
           coalesce(sum(
             case when listing.quantity > listing.reserved then listing.quantity - listing.reserved else 0 end
           ), 0) as units
         from seller
         left join listing on listing.seller_id = seller.seller_id and listing.state = 'online'
-        group by seller.seller_id, seller.quality_bp, seller.suspended, seller.body
+        group by seller.seller_id, seller.quality_bp, seller.suspended, seller.body, seller.source, seller.state
         order by seller.suspended, seller.quality_bp desc, seller.seller_id
         """,
     )
-    return [{**seller, "body": fit_body(FEED_ROWS["sellers"], seller["body"]) or {}} for seller in every]
+    return [{**seller, "body": fit_body(SellerRow, seller["body"]) or {}} for seller in every]
+
+
+def _page(seller_id: int, problem: PosError | None = None) -> SellerPage:
+    now = clock.now()
+    with reading(marketplace().engine) as connection:
+        known = row(connection, "select * from seller where seller_id = :seller_id", seller_id=seller_id)
+        has_applied = "select 1 as one from seller_application where seller_id = :seller_id"
+        asking = applications.application(connection, seller_id) if row(connection, has_applied, seller_id=seller_id) else None
+        if known is None and asking is None:
+            raise NotFound("no such seller")
+        history = standing.steps(connection, seller_id)
+    return SellerPage(
+        seller_id=seller_id,
+        seller={**known, "body": fit_body(SellerRow, known["body"]) or {}} if known else None,
+        asking=asking,
+        history=history,
+        moves=_moves(known, asking, history),
+        closing_at=standing.closing_at(history, now),
+        problem=problem,
+    )
+
+
+def _moves(known: dict[str, Any] | None, asking: Application | None, history: list[dict[str, Any]]) -> tuple[str, ...]:
+    if known is None:
+        return ("trial", "refused") if asking is not None and asking.state == "applied" else ()
+    return standing.moves(known["state"], history, clock.now()) if known["source"] == "desk" else ()

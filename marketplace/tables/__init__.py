@@ -24,6 +24,7 @@ from marketplace.tables.orders import claim, customer_order, order_line, slip, s
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, setting
 from marketplace.tables.selections import selection, selection_line
+from marketplace.tables.sellers import seller_application, seller_document, seller_step
 
 __all__ = [
     "OWNER_KEYS",
@@ -58,6 +59,9 @@ __all__ = [
     "selection",
     "selection_line",
     "seller",
+    "seller_application",
+    "seller_document",
+    "seller_step",
     "sent",
     "setting",
     "sku",

@@ -14,7 +14,19 @@ law = reference("law", key("law_id"), text("market"), text("kind"), text("valid_
 partner = reference("partner", key("partner_id"), text("market"), text("body"))
 grade = reference("grade", key("grade_id", Whole), whole("rank"), text("body"))
 category = reference("category", key("category_id"), whole("rank"), text("body"))
-seller = owned("seller", key("seller_id", Whole), whole("quality_bp"), whole("suspended"), text("body"))
+
+# A feed speaks for sellers of source `feed`, a desk for those of source `desk`; `suspended` is what keeps offers off.
+seller = owned(
+    "seller",
+    key("seller_id", Whole),
+    whole("quality_bp"),
+    whole("suspended"),
+    text("body"),
+    text("source"),
+    text("state"),
+    CheckConstraint("source in ('feed', 'desk')", name="known_seller_source"),
+    CheckConstraint("state in ('trial', 'active', 'warned', 'suspended', 'closed')", name="known_seller_state"),
+)
 sku = reference(
     "sku",
     key("sku_id", Whole),

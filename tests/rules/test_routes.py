@@ -33,10 +33,11 @@ FOREIGN = (
 )
 UNTOLD = {"Origin": "null"}
 # What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip, the log-in of whoever
-# knows the password, the protocol of whoever holds the key, the selection of whoever knows its address.
+# knows the password, the protocol of whoever holds the key, the selection of whoever knows its address, a company's application.
 OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
+    "/sell",
     "/sync/v1/up",
     "/sync/v1/enrolments",
     "/selections",
@@ -65,6 +66,8 @@ PARTS = {
     "name": "phone",
     "market": "fr",
     "sha256": "a" * 64,
+    "seller_id": "1000000000",
+    "document_no": "1",
 }
 
 

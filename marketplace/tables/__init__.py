@@ -20,6 +20,7 @@ from marketplace.tables.feeds import (
     sku,
 )
 from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
+from marketplace.tables.money import adjustment, entry, fee_rule, posting
 from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, setting
@@ -28,6 +29,7 @@ from marketplace.tables.sellers import seller_application, seller_document, sell
 
 __all__ = [
     "OWNER_KEYS",
+    "adjustment",
     "category",
     "claim",
     "console_failure",
@@ -37,6 +39,8 @@ __all__ = [
     "device",
     "device_request",
     "enrolment_code",
+    "entry",
+    "fee_rule",
     "feed_import",
     "grade",
     "heartbeat",
@@ -53,6 +57,7 @@ __all__ = [
     "partner",
     "plan",
     "plan_terms",
+    "posting",
     "price_start",
     "price_start_terms",
     "revocation",

@@ -6,9 +6,20 @@ every shard holds whole, are exempt. No sequences, no triggers, money BIGINT.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-OWNER_KEYS = ("corner_id", "seller_id", "customer_id", "selection_id")
+OWNER_KEYS = ("corner_id", "seller_id", "customer_id", "selection_id", "owner_id")
 
 NAMING = {
     "ck": "%(constraint_name)s",
@@ -20,7 +31,9 @@ NAMING = {
 metadata = MetaData(naming_convention=NAMING)
 Whole = BigInteger().with_variant(Integer, "sqlite")  # STRICT tables know INTEGER, not BIGINT; both hold 64 bits.
 
-Part = Column[object] | Column[str] | Column[int] | Column[bytes] | CheckConstraint | ForeignKeyConstraint | Index
+Part = (
+    Column[object] | Column[str] | Column[int] | Column[bytes] | CheckConstraint | ForeignKeyConstraint | UniqueConstraint | Index
+)
 
 
 def owned(name: str, *parts: Part) -> Table:

@@ -65,6 +65,7 @@ PARTS = {
     "version": "0",
     "name": "phone",
     "market": "fr",
+    "account": "bank",
     "sha256": "a" * 64,
     "seller_id": "1000000000",
     "document_no": "1",

@@ -106,6 +106,9 @@ marketplace = Gathering(
         "marketplace.keys": {
             "keys": "The keys by which kiosks know HQ.",
         },
+        "marketplace.money.provider_commands": {
+            "payments": "Set the payment provider up from two files with its secrets, or say how it is set up.",
+        },
         "marketplace.publishing.commands": {
             "halt": "End the open trial and lead its corners back; its rows stay back until the feed says something else.",
             "promote": "Give the open trial to the next ring; all of the last ring ends it, and everybody has it.",
@@ -152,7 +155,7 @@ comptoir = Gathering(
     "comptoir",
     {
         "demo.commands": {
-            "demo": "Run marketplace, kiosk and a virtual printer on this machine, until Ctrl-C.",
+            "demo": "Run marketplace, kiosk, a virtual printer and a demo bank on this machine, until Ctrl-C.",
         },
         "demo.fleet_commands": {
             "fleet": "Run simulated corners against a marketplace and print what it answered.",

@@ -1,4 +1,4 @@
-"""The whole system on one machine: marketplace, kiosk, virtual printer and its paper, resumed where the last run left them.
+"""The whole system on one machine: marketplace, kiosk, virtual printer and its paper, bank; resumed where the last run left them.
 
 Marketplace and kiosk run as their own processes, started by the same commands as anywhere else; nothing here replaces a part.
 """
@@ -19,8 +19,10 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from demo.bank import Bank
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
 from marketplace.feeds.imports import import_feed
@@ -40,6 +42,8 @@ LISTINGS = 2000
 START_S = 30
 STOP_S = 5
 MARK = "demo.json"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+"""Hosts that listen everywhere, and where this machine reaches them."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 Say = Callable[[str], None]
@@ -52,7 +56,7 @@ class NotADemo(PosError):
 
 
 class PortTaken(Unavailable):
-    """Another program listens on one of the four ports; nothing was started. `data` carries the `port`."""
+    """Another program listens on one of the five ports; nothing was started. `data` carries the `port`."""
 
 
 class PartStopped(Unavailable):
@@ -61,7 +65,7 @@ class PartStopped(Unavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper."""
+    """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper, bank."""
 
     directory: Path
     listings: int | None
@@ -72,8 +76,14 @@ class Demo:
     @property
     def url(self) -> str:
         """The marketplace's address from this machine."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
-        return f"http://{bracketed(everywhere.get(self.host, self.host))}:{self.port}"
+        return f"http://{bracketed(EVERYWHERE.get(self.host, self.host))}:{self.port}"
+
+    @property
+    def bank_url(self) -> str:
+        """The bank's address, for customers as for us: where the marketplace is open to others, by the name it is open under."""
+        is_open = self.host in EVERYWHERE and self.public_url
+        name = urlsplit(self.public_url or "").hostname if is_open else EVERYWHERE.get(self.host, self.host)
+        return f"http://{bracketed(name or '127.0.0.1')}:{self.port + 4}"
 
     @property
     def marketplace(self) -> Path:
@@ -100,6 +110,7 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
         with _signals_held():
             printer.start()
             running.callback(printer.stop)
+            _start_bank(demo, running)
         parts = [_start_marketplace(demo, running)]
         _enrol(demo, say)
         parts.append(_start_kiosk(demo, running))
@@ -138,7 +149,7 @@ def _signals_held() -> Iterator[frozenset[int]]:
 
 
 def _refuse_taken_ports(demo: Demo) -> None:
-    hosts = (demo.host, "127.0.0.1", "127.0.0.1", "127.0.0.1")
+    hosts = (demo.host, "127.0.0.1", "127.0.0.1", "127.0.0.1", demo.host)
     for port, host in enumerate(hosts, start=demo.port):
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         try:
@@ -226,6 +237,16 @@ def _begin(mask: frozenset[int]) -> None:
     end_with_parent(signal.SIGTERM)
 
 
+def _start_bank(demo: Demo, running: ExitStack) -> None:
+    """Run the bank in this process, and give the marketplace its keys as HQ is given them."""
+    events = f"{demo.url}/payments/events"
+    bank = Bank(demo.directory / "bank", host=demo.host, port=demo.port + 4, address=demo.bank_url, webhook_url=events)
+    bank.start()
+    running.callback(bank.stop)
+    secrets = ("--key-file", str(bank.secret_key), "--webhook-secret-file", str(bank.webhook_secret))
+    _command("marketplace", "payments", "--dir", str(demo.marketplace), *secrets, "--api", demo.bank_url)
+
+
 def _start_marketplace(demo: Demo, running: ExitStack) -> DemoProcess:
     arguments = ["marketplace", "serve", "--dir", str(demo.marketplace), "--host", demo.host, "--port", str(demo.port)]
     part = DemoProcess("marketplace", arguments, demo.directory / "marketplace.log", running)
@@ -278,5 +299,6 @@ def _addresses(demo: Demo, password: str) -> list[str]:
         f"marketplace    {demo.public_url or demo.url}/",
         f"HQ console     {demo.public_url or demo.url}/console    password {password}",
         f"paper          http://127.0.0.1:{demo.port + 3}/",
+        f"bank           {demo.bank_url}/",
         f"printer        raw TCP 127.0.0.1:{demo.port + 2}",
     ]

@@ -19,6 +19,7 @@ from marketplace.fleet import pages as fleet_pages
 from marketplace.fleet.enrolments import requests
 from marketplace.money import fee_pages
 from marketplace.money import pages as money_pages
+from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders.console import orders, slips
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
@@ -58,12 +59,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The console's first page; `waiting` is how many devices are to be confirmed."""
+    """The console's first page; `waiting` is how many devices are to be confirmed, `provider` how payment is set up."""
 
     publications: list[NewestPublication]
     imports: list[dict[str, Any]]
     counts: Counts
     waiting: int
+    provider: ProviderSettings | None
 
 
 @console.before_request
@@ -124,6 +126,7 @@ def home() -> str:
             imports=recent_imports(connection),
             counts=_counts(connection),
             waiting=len(requests(connection, now=clock.now())),
+            provider=read_settings(connection),
         )
     return render_template("marketplace/console.html", page=page)
 

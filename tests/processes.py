@@ -36,9 +36,9 @@ def free_port() -> int:
     return next(port for port in PORTS if is_free(port))
 
 
-def four_ports() -> int:
-    """Return the first of four ports in a row that nobody listens on now."""
-    return next(port for port in PORTS if all(is_free(next(PORTS) if more else port) for more in range(4)))
+def five_ports() -> int:
+    """Return the first of five ports in a row that nobody listens on now."""
+    return next(port for port in PORTS if all(is_free(next(PORTS) if more else port) for more in range(5)))
 
 
 def is_free(port: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import world
-from tests.processes import four_ports, free_port, run, run_apart
+from tests.processes import five_ports, free_port, run, run_apart
 
 DIGITS = json.loads((Path(__file__).parent / "pos" / "token_examples.json").read_text())
 
@@ -160,7 +160,7 @@ def test_the_demo_keeps_out_of_a_directory_that_is_no_demo(tmp_path: Path) -> No
     (tmp_path / "letters.txt").write_text("mine")
 
     for more in ((), ("--fresh",)):
-        assert "not_a_demo" in fails("demo", "--dir", str(tmp_path), "--port", str(four_ports()), *more)
+        assert "not_a_demo" in fails("demo", "--dir", str(tmp_path), "--port", str(five_ports()), *more)
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPRedirectHandler, build_opener, urlopen
 
 from pos.privacy import open_to_others
-from tests.processes import START_S, four_ports, is_free
+from tests.processes import START_S, five_ports, is_free
 
 
 class Stay(HTTPRedirectHandler):
@@ -28,27 +28,27 @@ class Stay(HTTPRedirectHandler):
 
 
 def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
-    port = four_ports()
+    port = five_ports()
     directory = tmp_path / "demo"
 
     with demo(directory, port, "--listings", "60") as addresses:
-        assert len(addresses) == 4
+        assert len(addresses) == 5
         for address in addresses:
             read(address)
         slip = make_slip(f"http://127.0.0.1:{port + 1}")
         post(f"{slip}/print")
         wait_for_paper(f"http://127.0.0.1:{port + 3}/latest.png")
-    assert all(is_free(port + more) for more in range(4))
+    assert all(is_free(port + more) for more in range(5))
     assert open_to_others(directory) == []
 
     with demo(directory, port):
         assert slip.rsplit("/", 1)[1] in read(slip)
         assert make_slip(f"http://127.0.0.1:{port + 1}") != slip
-    assert all(is_free(port + more) for more in range(4))
+    assert all(is_free(port + more) for more in range(5))
 
 
 def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_path: Path) -> None:
-    port, directory = four_ports(), tmp_path / "demo"
+    port, directory = five_ports(), tmp_path / "demo"
     with demo(directory, port, "--listings", "20"):
         pass
     for log, number in (("marketplace.log", signal.SIGINT), ("kiosk.log", signal.SIGTERM), ("kiosk.log", signal.SIGKILL)):
@@ -65,9 +65,9 @@ def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_
 
         assert process.wait(15) in (0, 130, -number)
         ends = time.monotonic() + 10
-        while not all(is_free(port + more) for more in range(4)) and time.monotonic() < ends:
+        while not all(is_free(port + more) for more in range(5)) and time.monotonic() < ends:
             time.sleep(0.05)
-        assert [more for more in range(4) if not is_free(port + more)] == [], (log, number)
+        assert [more for more in range(5) if not is_free(port + more)] == [], (log, number)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def demo(directory: Path, port: int, *more: str) -> Iterator[list[str]]:
             time.sleep(0.1)
         text = output.read_text()
         assert text.endswith("comptoir demo ready\n")
-        yield re.findall(r"^(?:kiosk|marketplace|HQ console|paper) +(http://\S+)", text, re.MULTILINE)
+        yield re.findall(r"^(?:kiosk|marketplace|HQ console|paper|bank) +(http://\S+)", text, re.MULTILINE)
         # Impatience, or a shell and a supervisor both at it, must not get in the way of stopping.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             process.send_signal(number)

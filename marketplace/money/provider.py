@@ -1,0 +1,284 @@
+"""The payment provider: the one module that speaks to Stripe, and what it says in our own terms.
+
+Invariant: no card data is ever asked for or seen here; what the provider is told of us is a payment's id and what is paid for.
+The `stripe` library is loaded when somebody first needs it: most of what the marketplace does never pays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection
+
+from marketplace.settings import setting, store_setting
+from pos import clock
+from pos.errors import Invalid, Refused, Unavailable
+
+SETTING = "payment_provider"
+API = "https://api.stripe.com"
+PAGES = "https://checkout.stripe.com"
+"""Where Stripe's own payment pages stand; another API's stand beside it."""
+TIMEOUT_S = (3.0, 8.0)
+"""To reach it, and for its answer."""
+RETRIES = 1
+"""Of the library, within one call, under the same idempotency key."""
+EVENT_TOLERANCE_S = 300
+MOST_REFUNDS = 100
+
+
+class NoProvider(Unavailable):
+    """No payment provider is set up here: nothing that must be paid can be ordered."""
+
+
+class ProviderDown(Unavailable):
+    """The provider does not answer, or not now; whether it did what was asked is not known until it says so."""
+
+
+class ProviderRefused(Refused):
+    """The provider refuses what was asked and did nothing; `data["reason"]` is its code."""
+
+
+class UnsignedEvent(Invalid):
+    """An event that the provider did not sign, or signed too long ago: nothing of it is believed."""
+
+
+class ProviderSettings(TypedDict):
+    """What HQ was given by the provider, as stored; `api` is the address of its API."""
+
+    key: str
+    webhook_secret: str
+    api: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionWish:
+    """What a customer is to pay: `items` are (words, cents) and add up to the amount; where to come back to; until when."""
+
+    payment_id: str
+    currency: str
+    items: Sequence[tuple[str, int]]
+    back_url: str
+    email: str
+    language: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A payment page that was opened, and where it stands."""
+
+    session_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFacts:
+    """A refund as the provider knows it. `refund_id` is ours, "" where it was made elsewhere; `state` sent, done or failed."""
+
+    provider_id: str
+    refund_id: str
+    cents: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts:
+    """A payment as the provider knows it now. `session` is open, complete or expired."""
+
+    session: str
+    url: str | None
+    intent_id: str | None
+    received_cents: int
+    refunded_cents: int
+    is_disputed: bool
+    refunds: Sequence[RefundFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEvent:
+    """What a verified event speaks of; it is a reason to ask, never a fact to book."""
+
+    event_id: str
+    kind: str
+    payment_id: str
+    intent_id: str
+
+
+def read_settings(connection: Connection) -> ProviderSettings | None:
+    """Return what is stored of the provider, None before HQ gave it."""
+    stored: ProviderSettings | None = setting(connection, SETTING)
+    return stored
+
+
+def store_settings(connection: Connection, stored: ProviderSettings) -> None:
+    """Store what HQ was given by the provider, in the caller's transaction."""
+    store_setting(connection, SETTING, stored)
+
+
+def provider(connection: Connection) -> Provider:
+    """Return the provider as it is set up. Raises: NoProvider."""
+    stored = read_settings(connection)
+    if stored is None:
+        raise NoProvider("no payment provider is set up: `comptoir marketplace payments`")
+    return provider_of(stored["key"], stored["webhook_secret"], stored["api"])
+
+
+def pages_origin(connection: Connection) -> str | None:
+    """Return the origin of the provider's payment pages, for `form-action`; None without a provider."""
+    stored = read_settings(connection)
+    if stored is None:
+        return None
+    return PAGES if stored["api"] == API else stored["api"]
+
+
+@lru_cache(maxsize=4)
+def provider_of(key: str, webhook_secret: str, api: str) -> Provider:
+    """Return the provider at `api` for these secrets; its connections are kept."""
+    return Provider(key, webhook_secret, api)
+
+
+class Provider:
+    """What we ask of the provider. Every call has a timeout; each raises ProviderDown or ProviderRefused."""
+
+    def __init__(self, key: str, webhook_secret: str, api: str) -> None:
+        stripe = _stripe()
+        stripe.enable_telemetry = False
+        client = stripe.RequestsClient(timeout=TIMEOUT_S)
+        self._client = stripe.StripeClient(key, base_addresses={"api": api}, max_network_retries=RETRIES, http_client=client).v1
+        self._webhook_secret = webhook_secret
+
+    def try_key(self) -> None:
+        """Ask something that needs the key and changes nothing."""
+        with _said_in_our_terms():
+            self._client.checkout.sessions.list({"limit": 1})
+
+    def open_session(self, wish: SessionWish) -> OpenedSession:
+        """Open a payment page; the same wish again returns the same page."""
+        items = [
+            {
+                "quantity": 1,
+                "price_data": {"currency": wish.currency.lower(), "unit_amount": cents, "product_data": {"name": words}},
+            }
+            for words, cents in wish.items
+        ]
+        metadata = {"payment_id": wish.payment_id}
+        with _said_in_our_terms():
+            opened = self._client.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "line_items": items,
+                    "success_url": wish.back_url,
+                    "cancel_url": wish.back_url,
+                    "customer_email": wish.email,
+                    "locale": "en" if wish.language == "en" else "fr",
+                    "expires_at": int(wish.expires_at.timestamp()),
+                    "metadata": metadata,
+                    "payment_intent_data": {"metadata": metadata},
+                },
+                {"idempotency_key": wish.payment_id},
+            )
+        return OpenedSession(opened.id, str(opened.url))
+
+    def end_session(self, session_id: str) -> None:
+        """Let nobody pay a session any more; nothing happens where it was paid or has ended."""
+        with _said_in_our_terms():
+            try:
+                self._client.checkout.sessions.expire(session_id)
+            except _stripe().InvalidRequestError as problem:
+                if problem.code == "resource_missing":
+                    raise
+
+    def payment(self, session_id: str) -> PaymentFacts:
+        """Return what the provider knows of a session's payment."""
+        with _said_in_our_terms():
+            session = self._client.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent.latest_charge"]})
+            intent: Any = session.payment_intent
+            refunds = self._refunds(intent.id) if intent is not None else []
+        charge = intent.latest_charge if intent is not None else None
+        return PaymentFacts(
+            session=str(session.status),
+            url=session.url,
+            intent_id=intent.id if intent is not None else None,
+            received_cents=intent.amount_received if intent is not None else 0,
+            refunded_cents=charge.amount_refunded if charge is not None else 0,
+            is_disputed=bool(charge is not None and charge.disputed),
+            refunds=refunds,
+        )
+
+    def _refunds(self, intent_id: str) -> list[RefundFacts]:
+        listed = self._client.refunds.list({"payment_intent": intent_id, "limit": MOST_REFUNDS})
+        return [_refund_facts(refund) for refund in listed.auto_paging_iter()]
+
+    def refund(self, intent_id: str, *, refund_id: str, payment_id: str, cents: int, key: str) -> RefundFacts:
+        """Give `cents` back; with the same `key` again, the same refund."""
+        with _said_in_our_terms():
+            made = self._client.refunds.create(
+                {
+                    "payment_intent": intent_id,
+                    "amount": cents,
+                    "reason": "requested_by_customer",
+                    "metadata": {"payment_id": payment_id, "refund_id": refund_id},
+                },
+                {"idempotency_key": key},
+            )
+        return _refund_facts(made)
+
+    def event(self, body: bytes, signature: str) -> ProviderEvent:
+        """Return what an event of the provider speaks of. Raises: UnsignedEvent."""
+        now_s = int(clock.now().timestamp())
+        try:
+            _stripe().WebhookSignature.verify_header(body, signature, self._webhook_secret)
+            signed_s = int(dict(part.split("=", 1) for part in signature.split(","))["t"])
+            event = json.loads(body)
+            about = event["data"]["object"]
+            intent = about["id"] if about.get("object") == "payment_intent" else about.get("payment_intent")
+            said = ProviderEvent(
+                event_id=str(event["id"]),
+                kind=str(event["type"]),
+                payment_id=str((about.get("metadata") or {}).get("payment_id", "")),
+                intent_id=str(intent or ""),
+            )
+        except (_stripe().SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError):
+            raise UnsignedEvent("not an event of the payment provider") from None
+        if abs(now_s - signed_s) > EVENT_TOLERANCE_S:
+            raise UnsignedEvent("the event was signed too long ago")
+        return said
+
+
+def _refund_facts(refund: Any) -> RefundFacts:
+    state = {"succeeded": "done", "failed": "failed", "canceled": "failed"}.get(str(refund.status), "sent")
+    return RefundFacts(
+        provider_id=refund.id,
+        refund_id=str((refund.metadata or {}).get("refund_id", "")),
+        cents=refund.amount,
+        state=state,
+        reason=str(getattr(refund, "failure_reason", None) or ""),
+    )
+
+
+def _stripe() -> Any:
+    import stripe  # noqa: PLC0415 - half a second that only paying needs
+
+    return stripe
+
+
+@contextmanager
+def _said_in_our_terms() -> Iterator[None]:
+    """Raise what the library raises as our own errors; a key in use by another call counts as not now."""
+    stripe = _stripe()
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as problem:
+        raise ProviderDown("the payment provider does not answer") from problem
+    except (stripe.AuthenticationError, stripe.PermissionError) as problem:
+        raise ProviderDown("the payment provider does not take our key", reason="key") from problem
+    except stripe.StripeError as problem:
+        reason = str(getattr(problem, "code", None) or "invalid")
+        raise ProviderRefused("the payment provider refused", reason=reason) from problem

@@ -24,6 +24,7 @@ from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_d
 from marketplace.orders import pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
+from marketplace.running.working import Working
 from marketplace.sellers import application_pages, ranking
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
@@ -91,12 +92,13 @@ def create_app(
 
 
 def front_from_environment() -> Front:
-    """Return what a server's worker process serves, judging beside it; hosts and proxies are comma-separated lists."""
+    """Return what a server's worker process serves, judging and jobs beside it; hosts and proxies are comma-separated lists."""
     end_with_parent(signal.SIGKILL, parent=int(os.environ[SERVER_VARIABLE]))
     hosts, proxies = _listed(HOSTS_VARIABLE), _listed(PROXIES_VARIABLE)
     app = create_app(Path(os.environ[DIRECTORY_VARIABLE]), trusted_hosts=hosts, trusted_proxies=proxies)
     served = web.marketplace_of(app)
     Judging(served.engine, served.directory, served.news).start()
+    Working(served.engine, served.directory, served.public_url).start()
     heartbeats.quiet_heartbeats_of(app).start()
     return Front(app)
 

@@ -23,6 +23,7 @@ from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders.console import orders, slips
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
+from marketplace.running import pages as running_pages
 from marketplace.sellers import pages as seller_pages
 from marketplace.web import marketplace, see_other, source
 from pos import clock
@@ -36,7 +37,7 @@ TOKEN, BROWSER = "token", "browser"
 console = Blueprint("console", __name__, url_prefix="/console")
 SUBJECTS = (
     *(fleet_pages.pages, device_pages.pages, gap_pages.pages),
-    *(publishing_pages.pages, slips, orders, seller_pages.pages, event_pages.pages),
+    *(publishing_pages.pages, slips, orders, seller_pages.pages, event_pages.pages, running_pages.pages),
     *(money_pages.pages, fee_pages.pages),
 )
 for subject in SUBJECTS:
@@ -47,7 +48,7 @@ for subject in SUBJECTS:
 class Counts:
     """Orders and slips in all; `differing` slips have totals that are not HQ's own; what a person should look at.
 
-    `dead` events nobody could judge, `quarantined` devices told two stories under one number.
+    `dead` events nobody could judge, `quarantined` devices told two stories under one number, `dead_jobs` could not be done.
     """
 
     orders: int
@@ -55,6 +56,7 @@ class Counts:
     differing: int
     dead: int
     quarantined: int
+    dead_jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ def _counts(connection: Connection) -> Counts:
           (select count(*) from slip) as slips,
           (select count(*) from slip where difference is not null) as differing,
           (select count(*) from inbox where state = 'dead') as dead,
-          (select count(*) from device where quarantined_at is not null) as quarantined
+          (select count(*) from device where quarantined_at is not null) as quarantined,
+          (select count(*) from job where state = 'dead') as dead_jobs
         """,
     )
     return Counts(**{name: int(value) for name, value in (counted or {}).items()})

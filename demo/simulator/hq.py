@@ -32,7 +32,7 @@ from marketplace.installation import FILE, keys_path, replica_path, sync_path
 from marketplace.orders.slips import Reading, read_slip
 from marketplace.publishing import trials
 from marketplace.publishing.publications import publish_market
-from marketplace.running import housekeeping
+from marketplace.running import housekeeping, working
 from marketplace.web import Marketplace
 from pos import clock
 from pos.corners import CornerDocument
@@ -122,11 +122,16 @@ class Hq:
         return judge(self.engine)
 
     def keep_house(self) -> None:
-        """Do what is due now, likewise; what it would log and try again later is raised."""
+        """Do what is due now, jobs too, likewise; what it would log and try again later is raised."""
         failed: list[BaseException | None] = []
-        log = SimpleNamespace(exception=lambda *_: failed.append(sys.exc_info()[1]), info=lambda *_: None)
-        with swapped(housekeeping, "logger", log):
+
+        def note(*_: object, **__: object) -> None:
+            failed.append(sys.exc_info()[1])
+
+        log = SimpleNamespace(exception=note, warning=note, info=lambda *_: None)
+        with swapped(housekeeping, "logger", log), swapped(working, "logger", log), swapped(working, "_name", lambda: "hq"):
             housekeeping.keep_house(self.engine, self.machine.directory)
+            working.Working(self.engine, self.machine.directory, URL).do_due()
         for problem in filter(None, failed):
             raise problem
 

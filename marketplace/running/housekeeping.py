@@ -1,31 +1,32 @@
-"""HQ's upkeep: renew signatures near their expiry, halt failing trials, start prices, delete what nobody can ask for any more.
+"""HQ's upkeep: renew signatures near their expiry, halt failing trials, start prices; and once a day the sweep, a job.
 
-Each part runs by itself: one that fails is logged and tried again, and does not keep the others from running.
+Each part of the upkeep runs by itself: one that fails is logged and tried again, and does not keep the others from running.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from marketplace.db import execute_on, reading, run_tx
+from marketplace.db import execute_on, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
+from marketplace.running import jobs
+from marketplace.running.jobs import Work
 from marketplace.sellers.documents import sweep_documents
 from marketplace.sellers.standing import close_due_sellers
-from marketplace.settings import setting, store_setting
 from pos import clock
 from pos.db import Store
 from pos.selections import wipe_old_selections
 from shop.prices import catch_up
 from sync.hq.repository import is_renewal_due, renew
 
-SWEPT_AT = "swept_at"
 SWEEP_EVERY = timedelta(days=1)
 SELECTIONS_KEPT = timedelta(days=30)
 """How long after the last touch; DESIGN §6."""
@@ -39,7 +40,6 @@ def keep_house(engine: Engine, directory: Path) -> None:
     _tried("halting", lambda: halt_failing(engine, directory))
     _tried("starting prices", lambda: _start_prices(directory, now))
     _tried("closing sellers", lambda: close_due_sellers(engine, now=now))
-    _tried("sweeping", lambda: _sweep(engine, directory, now))
 
 
 def _tried(name: str, act: Callable[[], object]) -> None:
@@ -65,17 +65,14 @@ def _start_prices(directory: Path, now: datetime) -> None:
             store.close()
 
 
-def _sweep(engine: Engine, directory: Path, now: datetime) -> None:
-    with reading(engine) as connection:
-        swept_at = setting(connection, SWEPT_AT)
-    if swept_at is not None and now - clock.from_text(swept_at) < SWEEP_EVERY:
-        return
-    files, size = sweep_files(engine, directory)
-    logger.info("swept %d files, %d bytes; %d documents", files, size, sweep_documents(engine, directory, now=now))
+def sweep(work: Work, _body: Mapping[str, Any]) -> str:
+    """Delete files nobody can ask for, selections nobody touched for a month and jobs done long ago; return what went.
 
-    def work(connection: Connection) -> None:
-        forgotten = wipe_old_selections(execute_on(connection), before=now - SELECTIONS_KEPT)
-        logger.info("forgot %d selections", forgotten)
-        store_setting(connection, SWEPT_AT, clock.to_text(now))
-
-    run_tx(engine, work)
+    Idempotent: what is gone is not there to be deleted.
+    """
+    files, size = sweep_files(work.engine, work.directory)
+    documents = sweep_documents(work.engine, work.directory, now=work.now)
+    before = work.now - SELECTIONS_KEPT
+    selections = run_tx(work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before))
+    forgotten = jobs.forget_done(work.engine, now=work.now)
+    return f"{files} files ({size} bytes), {documents} documents, {selections} selections, {forgotten} jobs"

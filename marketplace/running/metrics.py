@@ -49,6 +49,7 @@ def families(connection: Connection, tallies: Tallies, now: datetime) -> Iterato
     yield _faults(connection)
     yield from _trade(connection)
     yield from _publications(connection)
+    yield from _jobs(connection, now)
     yield from _counted(tallies)
 
 
@@ -132,6 +133,17 @@ def _publications(connection: Connection) -> Iterator[Family]:
         "market",
         {each["market"]: each["n"] for each in marks},
     )
+
+
+def _jobs(connection: Connection, now: datetime) -> Iterator[Family]:
+    counted = rows(
+        connection, "select state, count(*) as n from job where state in ('waiting', 'running', 'dead') group by state"
+    )
+    by_state = {"waiting": 0, "running": 0, "dead": 0} | {each["state"]: each["n"] for each in counted}
+    yield _labelled("comptoir_jobs", "Jobs that wait, run, or are dead.", "state", by_state)
+    first = row(connection, "select min(due_at) as due_at from job where state = 'waiting'") or {}
+    late_s = (now - clock.from_text(first["due_at"])).total_seconds() if first["due_at"] else 0
+    yield _one("comptoir_jobs_late_seconds", "gauge", "How long the job due for longest has been due.", max(0, int(late_s)))
 
 
 def _counted(tallies: Tallies) -> Iterator[Family]:

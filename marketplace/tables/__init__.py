@@ -23,7 +23,7 @@ from marketplace.tables.fleet import corner, corner_ring, device, device_request
 from marketplace.tables.money import adjustment, entry, fee_rule, posting
 from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
-from marketplace.tables.running import console_failure, setting
+from marketplace.tables.running import console_failure, job, setting, timer
 from marketplace.tables.selections import selection, selection_line
 from marketplace.tables.sellers import seller_application, seller_document, seller_step
 
@@ -45,6 +45,7 @@ __all__ = [
     "grade",
     "heartbeat",
     "inbox",
+    "job",
     "law",
     "listing",
     "listing_terms",
@@ -74,4 +75,5 @@ __all__ = [
     "slip_void",
     "standing",
     "terms_mark",
+    "timer",
 ]

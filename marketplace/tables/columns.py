@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 OWNER_KEYS = ("corner_id", "seller_id", "customer_id", "selection_id", "owner_id")
+"""`owner_id` is text: whose fact a row is that customers, sellers and HQ have alike."""
 
 NAMING = {
     "ck": "%(constraint_name)s",

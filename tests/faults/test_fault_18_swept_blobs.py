@@ -171,11 +171,13 @@ def test_fault_18_the_marketplace_sweeps_what_is_old_and_a_new_kiosk_misses_noth
     before = set(static.rglob("*"))
     with time_machine.travel(clock.now() + KEPT - timedelta(days=1)):
         keep_house(hq.engine, hq.directory)
+        hq.work()
         assert before <= set(static.rglob("*"))
     with time_machine.travel(clock.now() + KEPT + timedelta(days=3)):
         hq.change(l11={"price": "339.00"})
     with time_machine.travel(clock.now() + 2 * KEPT + timedelta(days=9)):
         keep_house(hq.engine, hq.directory)
+        hq.work()
         if is_by_hand:
             sweep_files(hq.engine, hq.directory)
         assert not before <= set(static.rglob("*"))

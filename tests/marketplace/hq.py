@@ -25,6 +25,7 @@ from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
 from marketplace.installation import FILE, read_installation, sync_path
 from marketplace.publishing.publications import publish_all
+from marketplace.running.working import Working
 from marketplace.setup import create_installation
 from pos import clock, outbox, tokens
 from pos.tokens import Token, TokenLine
@@ -162,6 +163,10 @@ class Hq:
         """Return the hash of the Nantes corner's document as HQ has it now."""
         with reading(self.engine) as connection:
             return corner_sha256(corner_document(connection, "nantes-crebillon", slip_prefix=f"{URL}/k/"))
+
+    def work(self) -> int:
+        """Do every job that is due, as the thread beside the requests does; return how many."""
+        return Working(self.engine, self.directory, URL).do_due()
 
     def write(self, sql: str, **values: Any) -> None:
         """Change the database behind HQ's back."""

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from marketplace.app import create_app
 from marketplace.db import database_url, execute_on, open_engine, reading, row, run_tx
 from marketplace.installation import replica_path
-from marketplace.running.housekeeping import SELECTIONS_KEPT, keep_house
+from marketplace.running.housekeeping import SELECTIONS_KEPT
 from marketplace.setup import create_installation
 from marketplace.upgrades import upgrade
 from pos import clock
@@ -132,7 +132,7 @@ def test_a_selection_is_forgotten_thirty_days_after_the_last_touch(hq: Hq, monke
     now = clock.now()
     for days, status in ((29, 200), (31, 404)):
         monkeypatch.setattr(clock, "now", lambda days=days: now + timedelta(days=days))
-        keep_house(hq.engine, hq.directory)
+        hq.work()
         assert hq.client.get(where).status_code == status
     assert timedelta(days=30) == SELECTIONS_KEPT
 

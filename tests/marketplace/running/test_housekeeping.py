@@ -22,12 +22,12 @@ SOON = timedelta(minutes=10)
 
 
 def orphan(hq: Hq, *, now: datetime) -> bool:
-    """Leave a blob nobody names, long ago; return whether keeping house spared it."""
+    """Leave a blob nobody names, long ago; return whether the jobs due spared it."""
     blob = sync_path(hq.directory) / "b" / ("0" * 64)
     blob.write_bytes(b"left by a crash")
     long_ago = (now - KEPT - SOON).timestamp()
     os.utime(blob, (long_ago, long_ago))
-    keep_house(hq.engine, hq.directory)
+    hq.work()
     return blob.exists()
 
 
@@ -57,27 +57,23 @@ def test_a_failing_trial_is_halted(hq: Hq) -> None:
     assert state_of_trial(hq)[0][0] == "halted"
 
 
-@pytest.mark.parametrize("broken", ["is_renewal_due", "halt_failing", "sweep_files"])
+@pytest.mark.parametrize("broken", ["is_renewal_due", "halt_failing", "replica_paths"])
 def test_a_part_that_fails_holds_up_none_of_the_others(
     hq: Hq, broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     done: list[str] = []
-    for name in ("is_renewal_due", "halt_failing", "sweep_files"):
+    for name in ("is_renewal_due", "halt_failing", "replica_paths"):
 
         def act(*_: object, name: str = name, **__: object) -> object:
             if name == broken:
                 raise OSError("no space left on device")
             done.append(name)
-            return (0, 0) if name == "sweep_files" else False
+            return () if name == "replica_paths" else False
 
         monkeypatch.setattr(housekeeping, name, act)
     keep_house(hq.engine, hq.directory)
-    assert sorted([*done, broken]) == ["halt_failing", "is_renewal_due", "sweep_files"]
+    assert sorted([*done, broken]) == ["halt_failing", "is_renewal_due", "replica_paths"]
     assert "comes later" in caplog.text
-    keep_house(hq.engine, hq.directory)
-    assert done.count("sweep_files") == (0 if broken == "sweep_files" else 1), (
-        "a sweep that failed is tried again, one that went well waits"
-    )
 
 
 def test_a_sweep_spares_what_a_head_or_a_replica_leads_to(hq: Hq) -> None:

@@ -1,0 +1,17 @@
+"""Which function does a job of which kind, and which jobs are enqueued every so often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from marketplace.running.housekeeping import SWEEP_EVERY, sweep
+from marketplace.running.jobs import Handler
+
+HANDLERS: Mapping[str, Handler] = {
+    "sweep": sweep,
+}
+TIMERS: Mapping[str, timedelta] = {
+    "sweep": SWEEP_EVERY,
+}
+"""The kinds of jobs that timers enqueue, and how often."""

@@ -120,6 +120,9 @@ marketplace = Gathering(
             "sweep": "Delete files of the protocol that nobody can ask for any more; `serve` does this once a day.",
             "trial": "Say which trials are open, how far they are, and how they do.",
         },
+        "marketplace.sellers.commands": {
+            "apikey": "Make an API key for a seller; prints it, once.",
+        },
         "marketplace.setup_commands": {
             "init": "Set a marketplace up; prints the console's password, once.",
             "upgrade": "Bring the database to this program's version; nobody may serve meanwhile.",

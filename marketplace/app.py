@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -37,6 +39,9 @@ UPLINKS, UPLINKS_WAITING = 3, 1
 PARTS = (home.routes, pages.pages, application_pages.pages, ranking.routes)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
+API = "/api/"
+API_MODULE = "marketplace.sellers.api_app"
+"""Loaded late: pydantic's model of OpenAPI costs a server's start half a second."""
 REMEMBERED = timedelta(days=90)
 """How long a browser that was let in to the console is known again."""
 
@@ -87,7 +92,8 @@ def create_app(
     tallies.watch(app, counts)
     for part in (*PARTS, uplink.sync, console.console, status.status):
         app.register_blueprint(part)
-    app.wsgi_app = StaticFiles(app.wsgi_app, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
+    api = SellersApi(app.wsgi_app, web.marketplace_of(app))
+    app.wsgi_app = StaticFiles(api, sync_path(directory))  # type: ignore[method-assign]  # Flask's documented way
     return app
 
 
@@ -101,6 +107,25 @@ def front_from_environment() -> Front:
     Working(served.engine, served.directory, served.public_url).start()
     heartbeats.quiet_heartbeats_of(app).start()
     return Front(app)
+
+
+class SellersApi:
+    """Gives what is below `/api/` to the sellers' API, an app of its own that is made at its first request."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], here: web.Marketplace) -> None:
+        self._app = app
+        self._here = here
+        self._api: Callable[..., Iterable[bytes]] | None = None
+        self._making = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        if not environ["PATH_INFO"].startswith(API):
+            return self._app(environ, start_response)
+        with self._making:
+            if self._api is None:
+                self._api = importlib.import_module(API_MODULE).create_api(self._here)
+        return self._api(environ, start_response)
 
 
 def _listed(variable: str) -> list[str]:

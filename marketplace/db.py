@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from pos import clock
@@ -125,6 +125,17 @@ def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | Non
 def changed(connection: Connection, sql: str, **values: Any) -> int:
     """Run one writing statement and return how many rows it changed."""
     return connection.execute(statement(sql), values).rowcount
+
+
+def upsert(table: Table, *, skip: tuple[str, ...] = ()) -> TextClause:
+    """Return the statement that inserts a row or updates it, leaving the columns of `skip` as they are."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key.columns]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys and name not in skip)
+    values = ", ".join(f":{name}" for name in names)
+    return text(
+        f"insert into {table.name} ({', '.join(names)}) values ({values}) on conflict ({', '.join(keys)}) do update set {updates}"
+    )
 
 
 def execute_on(connection: Connection) -> Execute:

@@ -20,9 +20,9 @@ from sqlalchemy import select as select_rows
 
 from marketplace import tables
 from marketplace.bodies import compact
-from marketplace.db import new_id, reading, rows, run_tx
+from marketplace.db import new_id, reading, rows, run_tx, upsert
 from marketplace.feeds.content import Content, Row, read_content
-from marketplace.feeds.listings import FILE, JudgedSupply, Supply, read_supply
+from marketplace.feeds.listings import FILE, FIRST_SELLERS_ID, JudgedSupply, Supply, mark_supply, read_supply
 from marketplace.feeds.media_files import store_files
 from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.feeds.problems import FeedRefused, Problems
@@ -225,7 +225,7 @@ def _store_content(
     put = [key for key, row in wanted.items() if present.get(key) != row]
     gone = [key for key in present if key not in wanted]
     if put:
-        connection.execute(_upsert(table), [wanted[key] for key in put])
+        connection.execute(upsert(table), [wanted[key] for key in put])
     if gone:
         connection.execute(text(f"delete from {table.name} where {key_name} = :key"), [{"key": key} for key in gone])
     added = sum(key not in present for key in put)
@@ -249,38 +249,30 @@ def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
 def _store_supply(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks, progress: Progress) -> None:
     """Write the listings that differ from what is stored."""
     is_first = _is_empty(connection)
-    upsert = _upsert(tables.listing, skip=("reserved",))
+    write_listings = upsert(tables.listing, skip=("reserved",))
     for batch in supply.batches():
         stored = {} if is_first else {row.listing_id: row for row in _stored_supply(connection, batch)}
         changed = [row for row in batch if stored.get(row.listing_id) != row]
         if changed:
-            connection.execute(upsert, [{**row._asdict(), "reserved": 0} for row in changed])
+            connection.execute(write_listings, [{**row._asdict(), "reserved": 0} for row in changed])
         for row in changed:
-            _mark_supply(marks, stored.get(row.listing_id), row)
+            mark_supply(marks, stored.get(row.listing_id), row)
         added = sum(row.listing_id not in stored for row in changed)
         imported.count("listing", added=added, changed=len(changed) - added, removed=0)
         imported.listings += len(batch)
         progress("stored", imported.listings)
 
 
-def _mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
-    """Mark price and stock rows apart: they travel in channels of their own. An offline listing is not published at all."""
-    was_online = before is not None and before.is_online
-    for market in {after.market} if before is None else {before.market, after.market}:
-        if was_online != after.is_online or (after.is_online and before is not None and not before.is_published_as(after)):
-            marks.add(market, "listing", after.listing_id)
-        if was_online != after.is_online or (after.is_online and before is not None and before.quantity != after.quantity):
-            marks.add(market, "stock", after.listing_id)
-
-
 def _withdraw_others(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks) -> None:
+    # A feed's silence says nothing of what sellers list themselves.
     present = rows(
         connection,
         """
         select listing.seller_id, listing_id, market, listing.state from listing
         join seller on seller.seller_id = listing.seller_id and seller.source = 'feed'
-        where listing.state <> 'withdrawn'
+        where listing.state <> 'withdrawn' and listing_id < :sellers
         """,
+        sellers=FIRST_SELLERS_ID,
     )
     gone = [listing for listing in present if listing["listing_id"] not in supply.lines]
     withdraw = text("update listing set state = 'withdrawn' where seller_id = :seller_id and listing_id = :listing_id")
@@ -302,17 +294,6 @@ def _stored_supply(connection: Connection, batch: list[Supply]) -> list[Supply]:
 
 def _is_empty(connection: Connection) -> bool:
     return not rows(connection, "select 1 as one from listing limit 1")
-
-
-def _upsert(table: Table, *, skip: tuple[str, ...] = ()) -> Any:
-    """Return the statement that inserts a row or updates it, leaving the columns of `skip` as they are."""
-    names = [column.name for column in table.columns]
-    keys = [column.name for column in table.primary_key.columns]
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys and name not in skip)
-    values = ", ".join(f":{name}" for name in names)
-    return text(
-        f"insert into {table.name} ({', '.join(names)}) values ({values}) on conflict ({', '.join(keys)}) do update set {updates}"
-    )
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -17,10 +17,13 @@ from typing import Any, BinaryIO, NamedTuple
 from marketplace.feeds.content import Content, Row, wrong_words
 from marketplace.feeds.problems import NotInOrder, Problems
 from marketplace.feeds.text_files import read_table
+from marketplace.publishing.marks import Marks
 from pos.currencies import MOST_CENTS, places
 from pos.shapes import MOST_ID, UNPRINTABLE
 
 FILE = "listings.csv"
+FIRST_SELLERS_ID = 100_000_000
+"""Ids from here on are of listings sellers keep themselves; a feed has those below. Up to 268,435,455 a slip takes 4 bytes."""
 LEAST_WARRANTY_MONTHS = 12
 MOST_COMMENT = 500
 MONEY = re.compile(r"(?:0|[1-9]\d{0,6})(?:\.(\d{2,3}))?", re.ASCII)
@@ -80,6 +83,16 @@ class JudgedSupply:
         self._aside.seek(0)
         for batch in self._aside:
             yield [Supply(*row) for row in json.loads(batch)]
+
+
+def mark_supply(marks: Marks, before: Supply | None, after: Supply) -> None:
+    """Mark price and stock rows apart: they travel in channels of their own. An offline listing is not published at all."""
+    was_online = before is not None and before.is_online
+    for market in {after.market} if before is None else {before.market, after.market}:
+        if was_online != after.is_online or (after.is_online and before is not None and not before.is_published_as(after)):
+            marks.add(market, "listing", after.listing_id)
+        if was_online != after.is_online or (after.is_online and before is not None and before.quantity != after.quantity):
+            marks.add(market, "stock", after.listing_id)
 
 
 def whole(text: str, least: int, most: int) -> int:
@@ -161,7 +174,7 @@ def comment(text: str) -> str:
 
 AMOUNTS = {"price": price, "shipping_price": cents, "prior_price": prior_price}
 READERS: dict[str, Callable[[str], Any]] = {
-    "listing_id": lambda text: whole(text, 1, MOST_ID),
+    "listing_id": lambda text: whole(text, 1, FIRST_SELLERS_ID - 1),
     "seller_id": lru_cache(lambda text: whole(text, 1, MOST_ID)),
     "sku_id": lru_cache(maxsize=65536)(lambda text: whole(text, 1, MOST_ID)),
     "market": str,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from marketplace.feeds.content import Content
-from marketplace.feeds.listings import FILE
+from marketplace.feeds.listings import FILE, FIRST_SELLERS_ID
 from marketplace.feeds.problems import Problems
 from marketplace.publishing.withdrawals import is_too_much
 
@@ -28,10 +28,10 @@ def judge_withdrawals(connection: Connection, content: Content, on_sale: Mapping
         select listing.listing_id, listing.market from listing
         join seller on seller.seller_id = listing.seller_id
         where listing.state = 'online' and listing.quantity > 0 and seller.suspended = 0
-          and seller.source = 'feed'
+          and seller.source = 'feed' and listing.listing_id < :sellers
         """
     ).execution_options(yield_per=5000)
-    _judge(FILE, "offers", connection.execute(offers), on_sale, problems)
+    _judge(FILE, "offers", connection.execute(offers, {"sellers": FIRST_SELLERS_ID}), on_sale, problems)
     for file, (table, words) in CONTENT.items():
         present = connection.execute(text(f"select {table}_id, market from {table} order by {table}_id"))
         kept = {key: row["market"] for key, row in content.rows[file].items()}

@@ -20,6 +20,7 @@ from marketplace.tables.feeds import (
     sku,
 )
 from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
+from marketplace.tables.listings import api_answer, api_key, seller_listing
 from marketplace.tables.money import adjustment, entry, fee_rule, posting
 from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
@@ -30,6 +31,8 @@ from marketplace.tables.sellers import seller_application, seller_document, sell
 __all__ = [
     "OWNER_KEYS",
     "adjustment",
+    "api_answer",
+    "api_key",
     "category",
     "claim",
     "console_failure",
@@ -67,6 +70,7 @@ __all__ = [
     "seller",
     "seller_application",
     "seller_document",
+    "seller_listing",
     "seller_step",
     "sent",
     "setting",

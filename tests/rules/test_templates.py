@@ -57,6 +57,13 @@ OFF_SCREEN = {
     "revoked": "protocol: answered to kiosks as JSON, kept as a fault by the round",
     "overloaded": "protocol: answered to kiosks as JSON",
     "left_at_kiosk": "the reason of a dead letter, which the console shows as it is",
+    "unknown_key": "sellers' API: answered as JSON",
+    "not_in_scope": "sellers' API: answered as JSON",
+    "too_many_requests": "sellers' API: answered as JSON",
+    "request_in_flight": "sellers' API: answered as JSON",
+    "key_reused": "sellers' API: answered as JSON",
+    "bad_body": "sellers' API: answered as JSON",
+    "listing_refused": "sellers' API: answered as JSON",
     "feed_refused": "`comptoir marketplace import` prints every line of it",
     "wrong_password": "said by the only page that asks for one, marketplace/login.html, whatever its code",
 }

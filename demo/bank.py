@@ -23,7 +23,7 @@ from jinja2 import Environment, FileSystemLoader
 
 import templates
 from demo import bank_books
-from demo.bank_books import ApiProblem, Books, Thing
+from demo.bank_books import BankProblem, Books, Thing
 from demo.bank_webhooks import MANNERS, Webhooks
 from pos.privacy import take_over
 
@@ -44,7 +44,7 @@ ACCEPTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class ApiAnswer:
+class BankAnswer:
     """What the API says."""
 
     status: int
@@ -76,7 +76,7 @@ class Bank(ThreadingHTTPServer):
         self._under_way_lock = threading.Lock()
 
     def start(self) -> None:
-        """ApiAnswer, and tell of events, in threads of their own."""
+        """BankAnswer, and tell of events, in threads of their own."""
         for run in (self.serve_forever, lambda: self.webhooks.keep_telling(self.books)):
             thread = threading.Thread(target=run, name="bank", daemon=True)
             thread.start()
@@ -92,28 +92,28 @@ class Bank(ThreadingHTTPServer):
         self.server_close()
         self.books.close()
 
-    def ask(self, method: str, path: str, params: Mapping[str, Any], *, authorization: str, key: str) -> ApiAnswer:
-        """ApiAnswer a request to the API below `/v1/`; `key` is its Idempotency-Key, "" where it has none."""
+    def ask(self, method: str, path: str, params: Mapping[str, Any], *, authorization: str, key: str) -> BankAnswer:
+        """BankAnswer a request to the API below `/v1/`; `key` is its Idempotency-Key, "" where it has none."""
         try:
             self._admit(authorization)
             if method == "POST" and key:
                 return self._answer_once(path, params, key)
-            return ApiAnswer(200, self._do(method, path, params))
-        except ApiProblem as problem:
-            return ApiAnswer(problem.status, problem.body)
+            return BankAnswer(200, self._do(method, path, params))
+        except BankProblem as problem:
+            return BankAnswer(problem.status, problem.body)
 
     def _admit(self, authorization: str) -> None:
         if authorization != f"Bearer {self._key}":
-            raise ApiProblem(401, "invalid_request_error", f"Invalid API Key provided: {authorization[7:15]}********")
+            raise BankProblem(401, "invalid_request_error", f"Invalid API Key provided: {authorization[7:15]}********")
         if self.mood == "slow":
             time.sleep(SLOW_S)
         elif self.mood == "busy":
-            raise ApiProblem(429, "invalid_request_error", "Too many requests hit the API too quickly.", code="rate_limit")
+            raise BankProblem(429, "invalid_request_error", "Too many requests hit the API too quickly.", code="rate_limit")
         elif self.mood == "broken":
-            raise ApiProblem(500, "api_error", "An unknown error occurred")
+            raise BankProblem(500, "api_error", "An unknown error occurred")
 
-    def _answer_once(self, path: str, params: Mapping[str, Any], key: str) -> ApiAnswer:
-        """ApiAnswer a request with an idempotency key: the first answer again for the same request, an error for another.
+    def _answer_once(self, path: str, params: Mapping[str, Any], key: str) -> BankAnswer:
+        """BankAnswer a request with an idempotency key: the first answer again for the same request, an error for another.
 
         What the parameters alone forbid is not kept (docs.stripe.com/api/idempotent_requests).
         """
@@ -121,16 +121,16 @@ class Bank(ThreadingHTTPServer):
         with self._under_way_lock:
             if key in self._under_way:
                 message = "There is currently another in-progress request using this Idempotency-Key."
-                raise ApiProblem(409, "idempotency_error", message, code="idempotency_key_in_use")
+                raise BankProblem(409, "idempotency_error", message, code="idempotency_key_in_use")
             self._under_way.add(key)
         try:
             for request, status, body in self.books.run("select request, status, body from answered where key = ?", key):
                 if request != asked:
                     message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
-                    raise ApiProblem(400, "idempotency_error", message)
-                return ApiAnswer(status, json.loads(body), is_replayed=True)
+                    raise BankProblem(400, "idempotency_error", message)
+                return BankAnswer(status, json.loads(body), is_replayed=True)
             with self.books.change():
-                answer = ApiAnswer(200, self._do("POST", path, params))
+                answer = BankAnswer(200, self._do("POST", path, params))
                 self.books.run("insert into answered values (?, ?, ?, ?)", key, asked, answer.status, json.dumps(answer.body))
             return answer
         finally:
@@ -143,7 +143,7 @@ class Bank(ThreadingHTTPServer):
         kinds = {"sessions": "checkout.session", "payment_intents": "payment_intent", "refunds": "refund"}
         kind = {**kinds, "disputes": "dispute", "events": "event", "charges": "charge"}.get(collection)
         if kind is None or (method == "POST" and kind not in ("checkout.session", "refund")):
-            raise ApiProblem(404, "invalid_request_error", f"Unrecognized request URL ({method}: /v1/{path}).")
+            raise BankProblem(404, "invalid_request_error", f"Unrecognized request URL ({method}: /v1/{path}).")
         self.end_overdue()
         if method == "POST":
             thing = self._post(path, act, thing_id, params)
@@ -164,7 +164,7 @@ class Bank(ThreadingHTTPServer):
                 return bank_books.refund(self.books, events, params)
             if act == "expire":
                 return bank_books.expire(self.books, events, thing_id)
-        raise ApiProblem(404, "invalid_request_error", f"Unrecognized request URL (POST: /v1/{path}).")
+        raise BankProblem(404, "invalid_request_error", f"Unrecognized request URL (POST: /v1/{path}).")
 
     def _listed(self, kind: str, params: Mapping[str, Any]) -> Thing:
         most = bank_books.whole(params.get("limit", 10), "limit")
@@ -204,7 +204,7 @@ class _Request(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        """ApiAnswer the API's reads, the pages and their files."""
+        """BankAnswer the API's reads, the pages and their files."""
         url = urlsplit(self.path)
         if url.path.startswith("/v1/"):
             self._api("GET", url.path, url.query)
@@ -220,7 +220,7 @@ class _Request(BaseHTTPRequestHandler):
             self._send(b"Rien ici.", "text/plain; charset=utf-8", status=HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        """ApiAnswer the API's writes and what people tap on the pages."""
+        """BankAnswer the API's writes and what people tap on the pages."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MOST_BODY)).decode(errors="replace")
         if self.path.startswith("/v1/"):
             self._api("POST", self.path, body)
@@ -252,7 +252,7 @@ class _Request(BaseHTTPRequestHandler):
         if act in ("pay", "refuse"):
             try:
                 self.server.act(act, session_id)
-            except ApiProblem:
+            except BankProblem:
                 self._see_other("/")
                 return
         session = self.server.books.get("checkout.session", session_id)
@@ -267,7 +267,7 @@ class _Request(BaseHTTPRequestHandler):
         self.server.end_overdue()
         try:
             session = self.server.books.get("checkout.session", session_id)
-        except ApiProblem:
+        except BankProblem:
             self._send(b"Rien ici.", "text/plain; charset=utf-8", status=HTTPStatus.NOT_FOUND)
             return
         self._page("bank_payment.html", session=session, lang="en" if session["locale"] == "en" else "fr")
@@ -282,7 +282,7 @@ class _Request(BaseHTTPRequestHandler):
         if act:
             try:
                 self.server.act(act, thing_id)
-            except ApiProblem as problem:
+            except BankProblem as problem:
                 self._send(str(problem).encode(), "text/plain; charset=utf-8", status=HTTPStatus.CONFLICT)
                 return
         self._see_other("/")

@@ -45,7 +45,7 @@ Thing = dict[str, Any]
 """One object as JSON has it: the shape is Stripe's."""
 
 
-class ApiProblem(Exception):
+class BankProblem(Exception):
     """What the API refuses, as Stripe says it (docs.stripe.com/api/errors)."""
 
     def __init__(self, status: int, kind: str, message: str, *, code: str | None = None, param: str | None = None) -> None:
@@ -55,9 +55,9 @@ class ApiProblem(Exception):
         self.body: Thing = {"error": {name: value for name, value in given.items() if value is not None}}
 
 
-def invalid(message: str, *, code: str | None = None, param: str | None = None) -> ApiProblem:
+def invalid(message: str, *, code: str | None = None, param: str | None = None) -> BankProblem:
     """Return the refusal of a request that cannot be: status 400."""
-    return ApiProblem(400, "invalid_request_error", message, code=code, param=param)
+    return BankProblem(400, "invalid_request_error", message, code=code, param=param)
 
 
 class Books:
@@ -98,11 +98,11 @@ class Books:
             return list(self._database.execute(sql, list(values)))
 
     def get(self, kind: str, thing_id: str, *, param: str = "id") -> Thing:
-        """Return an object. Raises: ApiProblem, status 404."""
+        """Return an object. Raises: BankProblem, status 404."""
         rows = self.run("select body from thing where id = ? and kind = ?", thing_id, kind)
         if not rows:
             message = f"No such {kind}: '{thing_id[:80]}'"
-            raise ApiProblem(404, "invalid_request_error", message, code="resource_missing", param=param)
+            raise BankProblem(404, "invalid_request_error", message, code="resource_missing", param=param)
         return dict(json.loads(rows[0][0]))
 
     def listed(self, kind: str, *, payment: str | None = None, most: int = 100) -> list[Thing]:
@@ -132,7 +132,7 @@ class Books:
         events.append(self.new("event", **facts))
 
     def expanded(self, thing: Thing, paths: list[str]) -> Thing:
-        """Return an object with the ids at `paths` replaced by what they name, as `expand[]` asks. Raises: ApiProblem."""
+        """Return an object with the ids at `paths` replaced by what they name, as `expand[]` asks. Raises: BankProblem."""
         for path in paths:
             name, _, rest = path.partition(".")
             kind = {"payment_intent": "payment_intent", "latest_charge": "charge", "charge": "charge"}.get(name)
@@ -151,7 +151,7 @@ def now_s() -> int:
 
 
 def open_session(books: Books, wanted: Mapping[str, Any], *, address: str) -> Thing:
-    """Open a Checkout Session of mode `payment`. Raises: ApiProblem."""
+    """Open a Checkout Session of mode `payment`. Raises: BankProblem."""
     if wanted.get("mode") != "payment":
         raise invalid("Invalid mode: this bank takes payments only.", param="mode")
     for name in ("success_url", "line_items"):
@@ -215,7 +215,7 @@ def _item(number: int, item: Mapping[str, Any]) -> Thing:
 
 
 def whole(value: object, param: str) -> int:
-    """Return a parameter as a whole number. Raises: ApiProblem."""
+    """Return a parameter as a whole number. Raises: BankProblem."""
     try:
         return int(str(value))
     except ValueError:
@@ -284,7 +284,7 @@ def has_run_out(session: Thing) -> bool:
 
 
 def expire(books: Books, events: list[Thing], session_id: str) -> Thing:
-    """End an open session: nobody can pay it any more. Raises: ApiProblem when it is not open."""
+    """End an open session: nobody can pay it any more. Raises: BankProblem when it is not open."""
     session = books.get("checkout.session", session_id)
     if session["status"] != "open":
         raise invalid(f"Only Checkout Sessions with a status of open can be expired. This one is {session['status']}.")
@@ -294,7 +294,7 @@ def expire(books: Books, events: list[Thing], session_id: str) -> Thing:
 
 
 def refund(books: Books, events: list[Thing], wanted: Mapping[str, Any]) -> Thing:
-    """Give money back, all that is left or a part. Raises: ApiProblem."""
+    """Give money back, all that is left or a part. Raises: BankProblem."""
     if "payment_intent" not in wanted:
         raise invalid("One of the following params should be provided: payment_intent or charge.", code="parameter_missing")
     intent = books.get("payment_intent", wanted["payment_intent"], param="payment_intent")

@@ -23,7 +23,7 @@ FIRST_CARDS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomePage:
+class FrontPage:
     """The first page at home. `prices` are the lowest of each category; `co2` is the figure of the first category with one."""
 
     categories: list[CategoryChoice]
@@ -40,7 +40,7 @@ def home() -> Response:
     """Show the search, the categories of the visitor's market and what is most offered in different ones."""
     catalog = door.catalog()
     published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
-    shown = HomePage(
+    shown = FrontPage(
         categories=skus.facets(catalog, None)["categories"],
         prices=skus.lowest_prices(catalog),
         offers=_offers(catalog),

@@ -34,7 +34,7 @@ def door_of(kiosk: files.Kiosk) -> Door:
         read=_read,
         write=_write,
         market=lambda: "",
-        beside="kiosk/beside.html",
+        companion="kiosk/companion.html",
     )
 
 

@@ -37,7 +37,7 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
-    app.jinja_env.globals.update(frame=door.frame, ending=door.ending, beside=door.beside)
+    app.jinja_env.globals.update(frame=door.frame, ending=door.ending, companion=door.companion)
     app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings)
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")

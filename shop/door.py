@@ -66,10 +66,10 @@ class Visitor:
 class Door:
     """What an app gives the shop.
 
-    `part` names its templates, `frame` what its pages stand in, `ending` what a selection ends with, `beside` what stands beside
-    its lines where something does. `catalog` lends a reader of
-    the visitor's catalogue and raises CatalogMissing, CatalogUnreadable. Selections are kept where `read` and `write` lead, each
-    in one transaction; what is written may run again. `market` begins a selection's id where several markets are served.
+    `part` names its templates, `frame` what its pages stand in, `ending` what a selection ends with, `companion` what stands
+    beside its lines where something does. `catalog` lends a reader of the visitor's catalogue and raises CatalogMissing,
+    CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what is written may run again.
+    `market` begins a selection's id where several markets are served.
     `tariffs` remembers the plans of each market's publication.
     """
 
@@ -82,7 +82,7 @@ class Door:
     read: Callable[[], AbstractContextManager[Execute]]
     write: Write
     market: Callable[[], str]
-    beside: str | None = None
+    companion: str | None = None
     tariffs: dict[str, Any] = field(default_factory=dict)
 
 

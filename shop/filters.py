@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from jinja2 import pass_context
+
 import templates
 from pos import languages, skus
 from pos.months import plan_spans, spans
@@ -16,32 +18,37 @@ from shop.forms import with_query
 
 
 def filters_of(language: str) -> dict[str, Callable[..., Any]]:
-    """Return the filters of a language. Where no currency or time zone is given, it is the visitor's."""
+    """Return the filters of a language. Where no currency or time zone is given, it is the visitor's.
+
+    Those take the context, which they do not need: Jinja answers others for a constant once, when it compiles the page.
+    """
     said = words(language, templates.PATH)
     return {
-        "money": lambda cents, currency=None: languages.money(cents, currency or visitor().currency, language),
-        "short": lambda cents: languages.short_money(cents, visitor().currency, language),
+        "money": pass_context(lambda _, cents, currency=None: languages.money(cents, currency or visitor().currency, language)),
+        "short": pass_context(lambda _, cents: languages.short_money(cents, visitor().currency, language)),
         "number": lambda value: languages.number(value, language),
         "date": lambda text: languages.date(text, language),
-        "day": lambda text, zone=None: languages.day(text, language, zone or visitor().time_zone),
-        "moment": lambda text, zone=None: languages.moment(text, language, zone or visitor().time_zone),
-        "hour": lambda text: _hour(text, language, visitor().time_zone),
+        "day": pass_context(lambda _, text, zone=None: languages.day(text, language, zone or visitor().time_zone)),
+        "moment": pass_context(lambda _, text, zone=None: languages.moment(text, language, zone or visitor().time_zone)),
+        "hour": pass_context(lambda _, text: _hour(text, language, visitor().time_zone)),
         "text": lambda texts: languages.text_of(texts, language),
         "storage": lambda gigabytes: languages.storage(gigabytes, language),
         "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
         "battery": said.battery,
-        "option": lambda terms, quantity, currency=None: said.option(terms, quantity, currency or visitor().currency),
+        "option": pass_context(
+            lambda _, terms, quantity, currency=None: said.option(terms, quantity, currency or visitor().currency)
+        ),
         "line_names": said.names,
         "acquisition": said.acquisition,
-        "reason": lambda reason, currency=None: said.reason(reason, currency or visitor().currency),
+        "reason": pass_context(lambda _, reason, currency=None: said.reason(reason, currency or visitor().currency)),
         "nearest": said.nearest,
-        "credit": lambda credit, currency=None: said.credit(credit, currency or visitor().currency),
-        "levy": lambda cents: said.levy(cents, visitor().currency),
-        "leaving": lambda cents, currency=None: said.leaving(cents, currency or visitor().currency),
-        "refunded": lambda cents, currency=None: said.refunded(cents, currency or visitor().currency),
+        "credit": pass_context(lambda _, credit, currency=None: said.credit(credit, currency or visitor().currency)),
+        "levy": pass_context(lambda _, cents: said.levy(cents, visitor().currency)),
+        "leaving": pass_context(lambda _, cents, currency=None: said.leaving(cents, currency or visitor().currency)),
+        "refunded": pass_context(lambda _, cents, currency=None: said.refunded(cents, currency or visitor().currency)),
         "tariff": plan_spans,
-        "each_month": lambda each: said.each_month(each, visitor().currency),
-        "for_how_long": lambda each, currency=None: said.for_how_long(each, currency or visitor().currency),
+        "each_month": pass_context(lambda _, each: said.each_month(each, visitor().currency)),
+        "for_how_long": pass_context(lambda _, each, currency=None: said.for_how_long(each, currency or visitor().currency)),
         "name": skus.title,
         "plus": with_query,
     }

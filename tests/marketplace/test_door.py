@@ -22,7 +22,7 @@ from pos import clock
 from pos.db import connect
 from pos.throttle import Execute
 from shop.door import Door
-from tests.marketplace.hq import Hq
+from tests.marketplace.hq import Hq, words
 from tests.selections_contract import Kept, SelectionsContract
 from tests.world import Kiosk
 
@@ -147,6 +147,13 @@ def test_the_market_is_the_one_asked_for_chosen_before_or_of_the_browser(two_mar
     assert sign("/browse?market=nowhere") == "€"
     assert sign("/browse?market=us") == "$"
     assert sign(accepted="fr-FR") == "$", "chosen before"
+
+
+def test_an_example_of_a_price_is_of_the_market_that_is_asked_whoever_asked_first(two_markets: FlaskClient) -> None:
+    for market, sign in (("us", "$"), ("fr", "€"), ("us", "$")):
+        page = words(two_markets.get(f"/browse?market={market}&lang=fr&min=cher"))
+        [example] = re.findall(r"Il s’écrit par exemple ([^<]+)\.", page)
+        assert sign in example, market
 
 
 def test_a_selection_stays_in_its_market(two_markets: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""Which days money moves on: a market's own days, when a seller's share falls due, when payouts are made."""
+"""Which days money moves on: a market's own days, and when a seller's share falls due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from marketplace.db import row
 from pos import clock
 from pos.errors import Invalid
 
-PAYOUT_DAYS = (6, 16, 26)
 DELAY_DAYS = 10
 """Days from shipping until a seller's share may be paid (reference/domain.md §2)."""
 
@@ -27,14 +26,6 @@ def market_day(connection: Connection, market: str, at: str) -> str:
 def later(day: str, days: int) -> str:
     """Return the day some days after another."""
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-
-
-def payout_day(day: str) -> str:
-    """Return the newest day of payouts that is not after `day`."""
-    today = date.fromisoformat(day)
-    while today.day not in PAYOUT_DAYS:
-        today -= timedelta(days=1)
-    return today.isoformat()
 
 
 def end_of_day(day: str) -> str:

@@ -20,6 +20,7 @@ from marketplace.publishing.trials import halt_failing
 from marketplace.running import jobs
 from marketplace.running.jobs import Work
 from marketplace.sellers.documents import sweep_documents
+from marketplace.sellers.repeats import forget_answers
 from marketplace.sellers.standing import close_due_sellers
 from pos import clock
 from pos.db import Store
@@ -66,7 +67,9 @@ def _start_prices(directory: Path, now: datetime) -> None:
 
 
 def sweep(work: Work, _body: Mapping[str, Any]) -> str:
-    """Delete files nobody can ask for, selections nobody touched for a month and jobs done long ago; return what went.
+    """Delete files nobody can ask for, selections nobody touched for a month, answers of the sellers' API and jobs of long ago.
+
+    Return what went.
 
     Idempotent: what is gone is not there to be deleted.
     """
@@ -74,5 +77,6 @@ def sweep(work: Work, _body: Mapping[str, Any]) -> str:
     documents = sweep_documents(work.engine, work.directory, now=work.now)
     before = work.now - SELECTIONS_KEPT
     selections = run_tx(work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before))
+    answers = run_tx(work.engine, lambda connection: forget_answers(connection, now=work.now))
     forgotten = jobs.forget_done(work.engine, now=work.now)
-    return f"{files} files ({size} bytes), {documents} documents, {selections} selections, {forgotten} jobs"
+    return f"{files} files ({size} bytes), {documents} documents, {selections} selections, {answers} answers, {forgotten} jobs"

@@ -8,12 +8,12 @@ from tests.marketplace.hq import Hq, words
 
 def test_the_page_says_the_figures_the_choice_is_made_with(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
     said = words(hq.client.get("/how-we-rank?lang=en"))
-    assert "orders cancelled by the seller4 points" in said.replace('</td><td class="n">', "")
+    assert "orders cancelled by the seller4 points" in said.replace("</dt><dd>", "")
     assert "86.00 points" in said, "4 × 1 + 3 × 2 + 3 + 10 h × 0.1 off 100, as pos.offers counts it"
 
     monkeypatch.setitem(offers.WEIGHTS, "cancel_bp", 6)
     said = words(hq.client.get("/how-we-rank?lang=en"))
-    assert "orders cancelled by the seller6 points" in said.replace('</td><td class="n">', "")
+    assert "orders cancelled by the seller6 points" in said.replace("</dt><dd>", "")
     assert "84.00 points" in said
 
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from marketplace.db import run_tx
-from marketplace.sellers.repeats import forget_answers
+from marketplace.running.working import Working
 from pos import clock
 from tests.marketplace.hq import Hq
 from tests.marketplace.sellers.selling import Seller
@@ -59,7 +58,9 @@ def test_answers_are_kept_for_a_day(seller: Seller) -> None:
 
     with time_machine.travel(later, tick=False):
         assert seller.put(headers=KEY).status_code == 200
-    assert run_tx(seller.hq.engine, lambda connection: forget_answers(connection, now=later + timedelta(hours=25))) == 1
+    with time_machine.travel(later + timedelta(hours=25), tick=False):
+        Working(seller.hq.engine, seller.hq.directory, "http://marche.test").do_due()
+    assert seller.hq.rows("select repeat_key from api_answer") == []
 
 
 def test_a_key_nobody_could_send_twice_is_refused(seller: Seller) -> None:

@@ -23,7 +23,7 @@ from marketplace.door import Markets
 from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_database, read_installation, sync_path
-from marketplace.orders import pages
+from marketplace.orders import order_pages, pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.running.working import Working
@@ -36,7 +36,7 @@ from sync.static_files import StaticFiles
 
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
-PARTS = (home.routes, pages.pages, application_pages.pages, ranking.routes)
+PARTS = (home.routes, pages.pages, order_pages.orders, application_pages.pages, ranking.routes)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
 API = "/api/"

@@ -204,6 +204,11 @@ def device_price_cents(line: Line) -> int:
     return line.device_cents - (line.plan.discount_on(line.device_cents) if line.plan else 0)
 
 
+def device_due_cents(line: Line) -> int:
+    """Return what of one unit's device is due today, in cents: its price after the plan's discount, or the deposit."""
+    return device_price_cents(line) - sum(_device_instalments(line))
+
+
 def line_totals(line: Line) -> Totals:
     """Return what one line costs, all its units together. Source: reference/domain.md §3, with its test vectors."""
     return _totals_over(line, _horizon(line))
@@ -324,7 +329,7 @@ def _due_today(line: Line) -> int:
     due = sum(option.one_off_cents for option in line.options)
     if line.plan:
         due += line.plan.activation_cents
-    return due + device_price_cents(line) - sum(_device_instalments(line))
+    return due + device_due_cents(line)
 
 
 def _months(line: Line, horizon: int) -> list[int]:

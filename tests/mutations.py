@@ -191,21 +191,21 @@ BUGS = (
     ),
     # Reservation and orders
     Bug(
-        "marketplace.orders.orders",
+        "marketplace.orders.stock",
         "and state = 'online' and quantity - reserved >= :quantity",
         "and state = 'online'",
         "tests/marketplace/orders/test_orders.py::test_two_lines_of_one_slip_do_not_share_the_last_unit",
     ),
     Bug(
-        "marketplace.orders.orders",
-        '        marks.add(reading.market["market"], "stock", listing["listing_id"])\n',
-        "",
+        "marketplace.orders.stock",
+        '        marks.add(market, "stock", line["listing_id"])\n',
+        "        pass\n",
         "tests/marketplace/orders/test_orders.py::test_a_reserved_unit_leaves_the_published_stock",
     ),
     Bug(
-        "marketplace.orders.orders",
-        "        if has_risen:\n",
-        "        if False:\n",
+        "marketplace.orders.placing",
+        "    if total_cents > seen_cents if seen_cents is not None else is_changed:\n",
+        "    if False:\n",
         "tests/marketplace/orders/test_orders.py::test_a_total_that_rose_since_the_page_is_not_charged_silently",
     ),
     # Print states

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 
+RESERVED = """
+    select order_line.listing_id, order_line.quantity
+    from order_line join customer_order on customer_order.order_id = order_line.order_id and customer_order.state = 'open'
+    where order_line.listing_id is not null and order_line.basis <> 'dropped'
+    union all
+    select listing_id, 1 from unit where state in ('to_accept', 'accepted')
+"""
+
 
 def after_step(world: World, kiosk: SimulatedKiosk) -> None:
     """A kiosk that once had a catalogue can read it, and stands no lower than before.
@@ -272,7 +280,7 @@ def _order_problems(world: World) -> Iterator[str]:
     if sorted(orders) != sorted(claims.values()):
         yield f"{len(orders)} orders for {len(claims)} claims"
     reserved: Counter[int] = Counter()
-    for row in world.hq.rows("select listing_id, quantity from order_line where listing_id is not null and basis <> 'dropped'"):
+    for row in world.hq.rows(RESERVED):
         reserved[row["listing_id"]] += row["quantity"]
     for row in world.hq.rows("select listing_id, reserved from listing"):
         if row["reserved"] != reserved[row["listing_id"]]:

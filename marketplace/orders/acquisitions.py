@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from marketplace.orders.slips import Reading
+from marketplace.orders.pricing import Pricing
 from pos.acquisitions import answers, left_open
 from pos.bodies import Acquisition
 from pos.eligibility import PlanLine, check_selection
@@ -18,17 +18,17 @@ class AcquisitionMissing(Refused):
     """A plan's number was asked for and left open; `data["fields"]` maps each field to a code."""
 
 
-def read_acquisitions(form: Mapping[str, str], reading: Reading) -> dict[int, Acquisition | None]:
+def read_acquisitions(form: Mapping[str, str], pricing: Pricing) -> dict[int, Acquisition | None]:
     """Read `acquisition_<line number>` of every line with a plan, and judge the plans by today's published terms.
 
     Raises: AcquisitionMissing, NotEligible.
     """
-    said = {line_no: form.get(_field(line_no)) for line_no in reading.offered}
+    said = {line_no: form.get(_field(line_no)) for line_no in pricing.offered}
     if missing := left_open(said, is_asked=ASKS in form):
         fields = {_field(line_no): "missing" for line_no in missing}
         raise AcquisitionMissing("how the number of a plan comes is not said", fields=fields)
-    found = answers(said, reading.offered)
-    _judge(reading, found)
+    found = answers(said, pricing.offered)
+    _judge(pricing, found)
     return found
 
 
@@ -36,14 +36,14 @@ def _field(line_no: int) -> str:
     return f"acquisition_{line_no}"
 
 
-def _judge(reading: Reading, asked: Mapping[int, Acquisition | None]) -> None:
-    plans = dict(reading.plans)
+def _judge(pricing: Pricing, asked: Mapping[int, Acquisition | None]) -> None:
+    plans = dict(pricing.plans)
     lines = []
-    for line in reading.lines:
+    for line in pricing.lines:
         if line.line_no not in asked or line.chosen is None or line.chosen.plan is None:
             continue
         plans.setdefault(line.wish.plan_id, line.chosen.plan)
-        offered = reading.offered[line.line_no]
+        offered = pricing.offered[line.line_no]
         lines.append(
             PlanLine(
                 line_no=line.line_no,

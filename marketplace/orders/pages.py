@@ -1,4 +1,4 @@
-"""`/k/<digits>` and `/orders/<id>`: what a customer's phone opens. GET reads, one POST claims."""
+"""`/k/<digits>`: what a customer's phone opens. GET reads, one POST claims."""
 
 from __future__ import annotations
 
@@ -11,26 +11,19 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading
 from marketplace.orders.acquisitions import AcquisitionMissing
+from marketplace.orders.contacts import InvalidContact, masked_name
 from marketplace.orders.order_lines import OrderLine, order_line
-from marketplace.orders.orders import (
-    InvalidContact,
-    LinesGone,
-    Order,
-    SlipUnknown,
-    TotalRose,
-    claim_slip,
-    masked_email,
-    masked_name,
-    order,
-)
+from marketplace.orders.orders import Order, order
+from marketplace.orders.placing import SlipUnknown, SlipUsed, TotalRose, claim_slip
 from marketplace.orders.slips import Reading, Waiting, Withdrawn, read_slip
+from marketplace.orders.stock import LinesGone
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.errors import Conflict, NotEligible, NotFound, PosError, SlipAlreadyVoided, SlipWithdrawn
+from pos.errors import Conflict, NotEligible, PosError, SlipAlreadyVoided, SlipWithdrawn
+from shop import door
 from shop.web import render_template
 
 pages = Blueprint("slips", __name__)
-ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SMALL = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -66,25 +59,15 @@ class SlipPage:
         return max(0, then.total_cents - self.slip.totals.total_cents)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """An order with its frozen facts, for whoever holds its address: name and e-mail only as their owner recognises them."""
-
-    order: Order
-    name: str
-    email: str
-
-
 @pages.get("/k/<digits>")
-def slip(digits: str) -> Response | str | tuple[str, int]:
-    """Show a slip; a slip that was ordered leads to its order."""
+def slip(digits: str) -> str | tuple[str, int]:
+    """Show a slip; of a slip that was ordered only how far the order is, since whoever finds the paper may look."""
     with reading(marketplace().engine) as connection:
         read = read_slip(connection, digits, now=clock.now())
+        placed = order(connection, read.order_id) if isinstance(read, Reading) and read.order_id is not None else None
     if not isinstance(read, Reading):
         return _no_slip(read)
-    if read.order_id is not None:
-        return see_other("slips.order_page", order_id=read.order_id)
-    return _slip_page(read, {}, {}, None)
+    return _slip_page(read, {}, {}, None) if placed is None else _used_slip(placed, 200)
 
 
 @pages.post("/k/<digits>/claim")
@@ -97,26 +80,28 @@ def claim(digits: str) -> Response | tuple[str, int]:
     seen = form.get("seen_cents", "")
     seen_cents = int(seen) if SMALL.fullmatch(seen) else None
     try:
-        order_id = claim_slip(marketplace().engine, digits, form, replace=replace, seen_cents=seen_cents, now=clock.now())
+        order_id = claim_slip(
+            marketplace().engine,
+            digits,
+            form,
+            language=door.visitor().language,
+            replace=replace,
+            seen_cents=seen_cents,
+            now=clock.now(),
+        )
     except (InvalidContact, AcquisitionMissing) as problem:
         return _again(digits, form, replace, problem.data["fields"], problem)
     except (LinesGone, TotalRose, NotEligible, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
         return _again(digits, form, replace, {}, problem)
-    return see_other("slips.order_page", order_id=order_id)
+    except SlipUsed as problem:
+        with reading(marketplace().engine) as connection:
+            return _used_slip(order(connection, problem.order_id), problem.status)
+    return see_other("orders.page", order_id=order_id)
 
 
-@pages.get("/orders/<order_id>")
-def order_page(order_id: str) -> str:
-    """Show an order to whoever holds its address: name and e-mail masked, nothing of the delivery address.
-
-    It is one text as somebody typed it: no rule tells its town from its street everywhere.
-    """
-    if not ORDER_ID.fullmatch(order_id):
-        raise NotFound("no such order")
-    with reading(marketplace().engine) as connection:
-        placed = order(connection, order_id)
-    page = OrderPage(placed, name=masked_name(placed["name"]), email=masked_email(placed["email"]))
-    return render_template("marketplace/orders/order.html", page=page)
+def _used_slip(placed: Order, status: int) -> tuple[str, int]:
+    """Say how far the order of a slip is to somebody who may not be its customer."""
+    return render_template("marketplace/orders/used.html", order=placed, initials=masked_name(placed["name"])), status
 
 
 def _no_slip(unread: Waiting | Withdrawn) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from marketplace.publishing.prices import price_in_force
 from marketplace.publishing.terms import NEWEST, terms_at, terms_now
 from pos.bodies import GradeBody, OptionBody, PlanBody, SellerBody, SkuBody
 from pos.claims import vat_note
+from pos.line_facts import Wish
 from pos.offers import best_first
 from pos.rows import ROWS
 from pos.tokens import TokenLine
@@ -126,6 +127,23 @@ def compare_line(
     if basis == "gone" and replace == WITHOUT:
         basis = "dropped"
     return Comparison(line_no=line_no, wish=wish, then=then, now=today, basis=basis, instead=instead)
+
+
+def compare_selection_line(connection: Connection, line_no: int, wish: Wish, *, market: str, at: str) -> Comparison:
+    """Price a line of a selection by the newest publication at `at` (UTC text); "gone" where too few of its device are left."""
+    asked = TokenLine(
+        listing_id=wish.listing_id or 0,
+        plan_id=wish.plan_id or 0,
+        option_ids=tuple(wish.option_ids),
+        quantity=wish.quantity,
+        one_off_cents=0,
+        monthly_cents=0,
+    )
+    today = price_wish(connection, asked, market=market, publication=None, at=at)
+    is_there = not asked.listing_id or is_available(connection, asked.listing_id, asked.quantity)
+    return Comparison(
+        line_no=line_no, wish=asked, then=None, now=today, basis="now" if today is not None and is_there else "gone"
+    )
 
 
 def price_wish(connection: Connection, wish: TokenLine, *, market: str, publication: int | None, at: str) -> PricedWish | None:

@@ -13,19 +13,13 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
-from marketplace.bodies import fit_body
-from marketplace.db import row, rows
+from marketplace.db import row
 from marketplace.fleet.revocations import highest_possible, revocation
-from marketplace.orders.repricing import Comparison, compare_line
-from marketplace.publishing.terms import terms_now
+from marketplace.orders.pricing import Pricing, market_laws, market_plans
+from marketplace.orders.repricing import compare_line
 from pos import clock, tokens
-from pos.bodies import Acquisition, PlanBody
 from pos.errors import Invalid
-from pos.laws import Guarantees, Laws, guarantees, in_force
-from pos.months import Span, spans
-from pos.rows import LAW_BODIES, ROWS
 from pos.selections import check_token
-from pos.shapes import Shape
 from pos.slip_facts import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
@@ -42,14 +36,6 @@ class SlipCorner(TypedDict):
     city: str
     phone: str
     time_zone: str
-
-
-class SlipMarket(TypedDict):
-    """The market a slip was made in."""
-
-    market: str
-    currency: str
-    tax_included: bool
 
 
 class Voided(TypedDict):
@@ -77,8 +63,8 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A slip whose signature holds, with its lines then and now; `plans` are all of its market by id, `laws` those of today."""
+class Reading(Pricing):
+    """A slip whose signature holds, with its lines then and now."""
 
     digits: str
     token: Token
@@ -86,42 +72,16 @@ class Reading:
     corner_id: str
     key_id: str
     corner: SlipCorner
-    market: SlipMarket
     issued_at: str
     valid_until: str
     is_valid: bool
     voided: Voided | None
     order_id: str | None
-    lines: tuple[Comparison, ...]
-    laws: Laws
-    plans: dict[int, PlanBody]
-
-    @property
-    def offered(self) -> dict[int, list[Acquisition]]:
-        """The ways to get a number that the plan of each line offers today, by line; the slip's own where it is withdrawn."""
-        with_plan = [(line, line.chosen.plan) for line in self.lines if line.chosen is not None and line.chosen.plan is not None]
-        return {line.line_no: self.plans.get(line.wish.plan_id, plan)["acquisitions"] for line, plan in with_plan}
 
     @property
     def is_orderable(self) -> bool:
-        """Tell whether every line the customer still wants can be had, and there is one."""
-        wanted = [line for line in self.lines if line.basis != "dropped"]
-        return self.voided is None and bool(wanted) and all(line.chosen is not None for line in wanted)
-
-    @property
-    def guarantees(self) -> Guarantees:
-        """What the law of today gives the buyer."""
-        return guarantees(self.laws)
-
-    @property
-    def totals(self) -> Totals:
-        """What the customer gets, all lines together; lines that are gone do not count."""
-        return selection_totals(line.chosen.line for line in self.lines if line.chosen is not None)
-
-    @property
-    def months(self) -> tuple[Span, ...]:
-        """What the customer gets, month by month."""
-        return spans(tuple(line.chosen.line for line in self.lines if line.chosen is not None))
+        """Tell whether the slip was not voided, and every line the customer still wants, at least one, can be had."""
+        return self.voided is None and super(Reading, self).is_orderable
 
     @property
     def totals_then(self) -> Totals | None:
@@ -234,8 +194,8 @@ def _reading(
         voided=_voided(connection, key),
         order_id=claimed["order_id"] if claimed else None,
         lines=lines,
-        plans=_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
-        laws=_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
+        plans=market_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
+        laws=market_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
     )
 
 
@@ -243,18 +203,3 @@ def _voided(connection: Connection, key: Mapping[str, Any]) -> Voided | None:
     query = "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter"
     found = row(connection, query, **key)
     return {"reason": found["reason"], "voided_at": found["voided_at"]} if found else None
-
-
-def _plans(connection: Connection, market: str) -> dict[int, PlanBody]:
-    """Return the plans of a market as it published them last."""
-    known = rows(connection, "select plan_id from plan where market = :market", market=market)
-    found = {each["plan_id"]: terms_now(connection, "plan", each["plan_id"], market=market) for each in known}
-    bodies = {plan_id: fit_body(ROWS["plan"], terms["body"]) for plan_id, terms in found.items() if terms is not None}
-    return {plan_id: body for plan_id, body in bodies.items() if body is not None}
-
-
-def _laws(connection: Connection, market: str, day: str) -> Laws:
-    """Return the laws in force in this market on this day."""
-    found = rows(connection, "select law_id, kind, valid_from, valid_to, body from law where market = :market", market=market)
-    laws = [{**each, "body": body} for each in found if (body := fit_body(LAW_BODIES.get(each["kind"], Shape), each["body"]))]
-    return in_force(laws, day)

@@ -22,10 +22,20 @@ from marketplace.tables.feeds import (
 from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
 from marketplace.tables.listings import api_answer, api_key, seller_listing
 from marketplace.tables.money import adjustment, entry, fee_rule, posting
-from marketplace.tables.orders import claim, customer_order, order_line, slip, slip_void
+from marketplace.tables.orders import (
+    claim,
+    customer_order,
+    order_line,
+    part,
+    seller_counter,
+    slip,
+    slip_void,
+    unit,
+    unit_step,
+)
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, job, setting, timer
-from marketplace.tables.selections import selection, selection_line
+from marketplace.tables.selections import selection, selection_line, selection_order
 from marketplace.tables.sellers import seller_application, seller_document, seller_step
 
 __all__ = [
@@ -58,6 +68,7 @@ __all__ = [
     "option",
     "option_terms",
     "order_line",
+    "part",
     "partner",
     "plan",
     "plan_terms",
@@ -67,8 +78,10 @@ __all__ = [
     "revocation",
     "selection",
     "selection_line",
+    "selection_order",
     "seller",
     "seller_application",
+    "seller_counter",
     "seller_document",
     "seller_listing",
     "seller_step",
@@ -80,4 +93,6 @@ __all__ = [
     "standing",
     "terms_mark",
     "timer",
+    "unit",
+    "unit_step",
 ]

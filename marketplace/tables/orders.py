@@ -1,8 +1,8 @@
-"""Slips as HQ knows them, their claims, and the orders they became."""
+"""Slips as HQ knows them, their claims, the orders they became, and each seller's part of a paid order with its units."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy import text as sql
 
 from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, text, whole
@@ -53,17 +53,26 @@ customer_order = owned(
     text("market"),
     text("currency"),
     text("state"),
+    maybe_text("reserved_until"),
+    text("source"),
+    text("language"),
     text("name"),
     text("email"),
+    text("email_folded"),
     text("address"),
     text("facts"),
     text("totals"),
     text("placed_at"),
-    CheckConstraint("state in ('to_confirm', 'accepted', 'shipped', 'cancelled')", name="known_order_state"),
+    CheckConstraint("state in ('unpaid', 'open', 'paid', 'requested', 'closed')", name="known_order_state"),
+    CheckConstraint("(state = 'open') = (reserved_until is not null)", name="open_orders_are_reserved"),
+    CheckConstraint("source in ('slip', 'selection')", name="known_order_source"),
     Index("customer_order_by_id", "order_id"),
     Index("customer_order_by_time", "placed_at"),
     Index("customer_order_by_state", "state"),
+    Index("customer_order_by_email", "email_folded"),
 )
+
+# Cents are for one unit: `owed` is the all-in price promised, `collected` what of it the customer pays us, `tax` comes on top.
 order_line = owned(
     "order_line",
     key("customer_id"),
@@ -71,9 +80,92 @@ order_line = owned(
     key("line_no", Whole),
     maybe_whole("seller_id"),
     maybe_whole("listing_id"),
+    maybe_whole("sku_id"),
+    maybe_whole("grade_id"),
     maybe_whole("plan_id"),
+    maybe_text("partner_id"),
     whole("quantity"),
     text("basis"),
     whole("total_cents"),
+    whole("owed_cents"),
+    whole("collected_cents"),
+    whole("tax_cents"),
+    whole("vat_margin"),
+    whole("delivery_days"),
     CheckConstraint("basis in ('then', 'now', 'replaced', 'dropped')", name="known_basis"),
+    CheckConstraint("collected_cents between 0 and owed_cents", name="collected_within_owed"),
 )
+
+# A seller's part of a paid order; `changed_no` counts the changes of all its seller's parts, for whoever asks what is new.
+part = owned(
+    "part",
+    key("seller_id", Whole),
+    key("part_id"),
+    text("customer_id"),
+    text("order_id"),
+    text("number"),
+    text("market"),
+    text("currency"),
+    text("paid_at"),
+    text("accept_by"),
+    whole("changed_no"),
+    Index("part_by_order", "order_id"),
+    Index("part_by_change", "seller_id", "changed_no"),
+    Index("part_by_time", "paid_at"),
+)
+unit = owned(
+    "unit",
+    key("seller_id", Whole),
+    key("part_id"),
+    key("line_no", Whole),
+    key("unit_no", Whole),
+    text("customer_id"),
+    text("order_id"),
+    text("market"),
+    text("currency"),
+    text("state"),
+    whole("listing_id"),
+    whole("sku_id"),
+    whole("grade_id"),
+    maybe_text("partner_id"),
+    whole("owed_cents"),
+    whole("collected_cents"),
+    whole("tax_cents"),
+    whole("refunded_cents"),
+    whole("vat_margin"),
+    whole("delivery_days"),
+    maybe_text("imei"),
+    maybe_text("serial"),
+    maybe_text("carrier"),
+    maybe_text("tracking"),
+    text("since"),
+    maybe_text("shipped_at"),
+    maybe_text("arrives_by"),
+    maybe_text("delivered_at"),
+    ForeignKeyConstraint(["seller_id", "part_id"], ["part.seller_id", "part.part_id"]),
+    CheckConstraint(
+        "state in ('to_accept', 'accepted', 'shipped', 'delivered', 'returned', 'cancelled')", name="known_unit_state"
+    ),
+    CheckConstraint("refunded_cents between 0 and collected_cents + tax_cents", name="refunded_within_collected"),
+    CheckConstraint("(state in ('shipped', 'delivered', 'returned')) = (shipped_at is not null)", name="shipped_has_its_time"),
+    Index("unit_by_order", "order_id"),
+    Index("unit_by_state", "state", "since"),
+    Index("unit_by_imei", "imei"),
+)
+unit_step = owned(
+    "unit_step",
+    key("seller_id", Whole),
+    key("part_id"),
+    key("line_no", Whole),
+    key("unit_no", Whole),
+    key("step_no", Whole),
+    text("state"),
+    text("at"),
+    text("by"),
+    text("why"),
+    maybe_whole("cents"),
+    ForeignKeyConstraint(
+        ["seller_id", "part_id", "line_no", "unit_no"], ["unit.seller_id", "unit.part_id", "unit.line_no", "unit.unit_no"]
+    ),
+)
+seller_counter = owned("seller_counter", key("seller_id", Whole), key("name"), whole("value"))

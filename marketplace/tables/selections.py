@@ -28,3 +28,13 @@ selection_line = owned(
     CheckConstraint("acquisition in ('new', 'port', 'renewal')", name="known_acquisition"),
     CheckConstraint("listing_id is not null or plan_id is not null or options <> '[]'", name="line_has_content"),
 )
+
+# The order that these lines of a selection became: the same lines are ordered once.
+selection_order = owned(
+    "selection_order",
+    key("selection_id"),
+    key("lines_sha256"),
+    text("customer_id"),
+    text("order_id"),
+    text("ordered_at"),
+)

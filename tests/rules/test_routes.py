@@ -32,11 +32,14 @@ FOREIGN = (
     {"Sec-Fetch-Site": "same-site", "Origin": "http://sister.localhost"},
 )
 UNTOLD = {"Origin": "null"}
-# What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip, the log-in of whoever
-# knows the password, the protocol of whoever holds the key, the selection of whoever knows its address, a company's application.
+# What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip or knows its address, the
+# log-in of whoever knows the password, the protocol of whoever holds the key, the selection of whoever knows its address, a
+# company's application.
 OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
+    "/orders/<order_id>/cancellation",
+    "/orders/<order_id>/delivery",
     "/sell",
     "/sync/v1/up",
     "/sync/v1/enrolments",

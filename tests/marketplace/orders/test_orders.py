@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from marketplace.db import changed, run_tx
-from marketplace.orders.orders import masked_email, masked_name
+from marketplace.orders.contacts import masked_email, masked_name
 from pos import clock
 from pos.tokens import TokenLine
 from tests.marketplace import world
@@ -24,8 +24,21 @@ def test_a_slip_becomes_one_order_before_the_kiosk_ever_synced(hq: Hq) -> None:
     assert (first.status_code, second.status_code) == (303, 303)
     assert first.location == second.location
     assert len(hq.rows("select * from customer_order")) == 1
-    again = hq.client.get(f"/k/{digits}")
-    assert (again.status_code, again.location) == (303, first.location)
+
+
+def test_a_used_slip_shows_how_far_its_order_is_and_nothing_that_leads_there(hq: Hq) -> None:
+    digits = hq.digits()
+    address = hq.claim(digits).location
+    found = hq.client.get(f"/k/{digits}")
+    stranger = hq.claim(digits, email="somebody@example.net", name="Sam Body")
+
+    assert (found.status_code, stranger.status_code) == (200, 409)
+    for page in (found, stranger):
+        assert "Ce bon a déjà servi." in words(page)
+        assert "au nom de C. R. : à payer." in words(page)
+        assert address.rpartition("/")[2] not in page.text
+        assert "amille" not in page.text
+    assert hq.claim(digits, email=CONTACT["email"].upper()).location == address
 
 
 def test_many_posts_at_once_make_one_order(hq: Hq) -> None:

@@ -41,7 +41,7 @@ def test_the_metrics_say_how_trade_and_fleet_are(hq: Hq) -> None:
     answer = hq.client.get("/metrics")
     assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
     for line in (
-        'comptoir_orders{state="to_confirm"} 1',
+        'comptoir_orders{state="open"} 1',
         'comptoir_publication{market="fr",line=""} 1',
         'comptoir_events{state="dead"} 1',
         "comptoir_events_stored_total 1",

@@ -1,0 +1,106 @@
+"""`/orders/<id>`: an order for whoever holds its address, a secret, with what they may do about it. GET reads, POSTs act."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, request
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from marketplace.db import reading, run_tx
+from marketplace.orders.contacts import masked_email, masked_name
+from marketplace.orders.orders import Order, order
+from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order, unit_name
+from marketplace.orders.units import Actor, Unit, cancel, deliver, units_of_order
+from marketplace.web import marketplace, see_other
+from pos import clock
+from pos.errors import NotFound
+from shop.web import render_template
+
+orders = Blueprint("orders", __name__)
+ORDER_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""A secret of 128 bits; orders of the first version have a UUID."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """An order with its frozen facts and what became of it; name and e-mail only as their owner recognises them."""
+
+    order: Order
+    name: str
+    email: str
+    parts: list[PartOfOrder]
+    now: datetime
+
+    @property
+    def zone(self) -> str:
+        """The time zone in which the order was placed."""
+        facts = self.order["facts"]
+        corner = facts["corner"]
+        return facts.get("time_zone") or (corner["time_zone"] if corner else clock.HOME_ZONE)
+
+    @property
+    def stage(self) -> str:
+        """How far the order is, for its headline: its own state until it is paid, then that of its slowest unit on the way."""
+        states = {unit.unit["state"] for part in self.parts for unit in part.units}
+        if self.order["state"] != "paid" or not states:
+            return self.order["state"]
+        under_way = ("to_accept", "accepted", "shipped", "delivered", "returned", "cancelled")
+        return next(state for state in under_way if state in states)
+
+    def units_in(self, *states: str) -> list[UnitOfOrder]:
+        """Return the units in one of these states."""
+        return [unit for part in self.parts for unit in part.units if unit.unit["state"] in states]
+
+
+@orders.get("/orders/<order_id>")
+def page(order_id: str) -> str:
+    """Show an order to whoever holds its address: name and e-mail masked, nothing of the delivery address.
+
+    It is one text as somebody typed it: no rule tells its town from its street everywhere.
+    """
+    with reading(marketplace().engine) as connection:
+        placed = order_of_address(connection, order_id)
+        parts = parts_of_order(connection, placed)
+    name, email = masked_name(placed["name"]), masked_email(placed["email"])
+    return render_template("marketplace/orders/order.html", page=OrderPage(placed, name, email, parts, clock.now()))
+
+
+@orders.post("/orders/<order_id>/cancellation")
+def cancel_units(order_id: str) -> Response:
+    """Cancel what was not shipped yet: the units of the form, each as `part:line:unit`, or all that can be."""
+    return _act(order_id, ("to_accept", "accepted"), cancel)
+
+
+@orders.post("/orders/<order_id>/delivery")
+def note_delivery(order_id: str) -> Response:
+    """Note by the customer's word that units arrived."""
+    return _act(order_id, ("shipped",), deliver)
+
+
+def order_of_address(connection: Connection, order_id: str) -> Order:
+    """Return the order of a secret address. Raises: NotFound."""
+    if not ORDER_ID.fullmatch(order_id):
+        raise NotFound("no such order")
+    return order(connection, order_id)
+
+
+def _act(order_id: str, states: tuple[str, ...], step: Callable[[Connection, list[Unit], Actor], None]) -> Response:
+    """Take a step with the units that the form names, or with all that are where it begins, and show the order again."""
+    wanted = set(request.form.getlist("unit"))
+    actor = Actor(by="customer", at=clock.to_text(clock.now()))
+
+    def work(connection: Connection) -> None:
+        placed = order_of_address(connection, order_id)
+        units = [unit for unit in units_of_order(connection, placed["order_id"]) if unit["state"] in states]
+        named = [unit for unit in units if not wanted or unit_name(unit) in wanted]
+        if not named or len(named) < len(wanted):
+            raise NotFound("no unit that this can be done with")
+        step(connection, named, actor)
+
+    run_tx(marketplace().engine, work)
+    return see_other("orders.page", order_id=order_id)

@@ -1,0 +1,196 @@
+"""From money to work: a paid order becomes one part a seller, with units to accept; an unpaid one gives its units back.
+
+Invariant: an order becomes paid once, whoever says so and how often; units exist only of paid orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from marketplace import tables
+from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.orders import stock
+from pos import clock
+
+ACCEPT_WITHIN = timedelta(hours=24)
+"""How long a seller may take to accept a paid unit before it is taken from them."""
+MOST_RELEASED = 100
+CHANGES = "changes"
+
+LINES = """
+    select line_no, seller_id, listing_id, sku_id, grade_id, partner_id, quantity, owed_cents, collected_cents, tax_cents,
+      vat_margin, delivery_days
+    from order_line
+    where customer_id = :customer_id and order_id = :order_id and listing_id is not null and basis <> 'dropped'
+    order by seller_id, line_no
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PaidOrder:
+    """What the parts of an order are made from."""
+
+    customer_id: str
+    order_id: str
+    number: str
+    market: str
+    currency: str
+
+
+def amount_cents(connection: Connection, customer_id: str, order_id: str) -> int:
+    """Return what the customer pays us for an order, tax included: the devices' share that is due at once."""
+    found = row(
+        connection,
+        """
+        select coalesce(sum(quantity * (collected_cents + tax_cents)), 0) as cents from order_line
+        where customer_id = :customer_id and order_id = :order_id and basis <> 'dropped'
+        """,
+        customer_id=customer_id,
+        order_id=order_id,
+    )
+    return int(found["cents"]) if found else 0
+
+
+def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: str) -> bool:
+    """Note that the money of an order is there (UTC text `at`), and give each seller their part.
+
+    An order whose units were given back reserves them anew. Return False where they are gone: the money must go back.
+    """
+    order = row(
+        connection,
+        "select number, market, currency, state from customer_order where customer_id = :customer_id and order_id = :order_id",
+        customer_id=customer_id,
+        order_id=order_id,
+    )
+    if order is None or order["state"] not in ("open", "unpaid"):
+        return order is not None and order["state"] == "paid"
+    paid = _PaidOrder(
+        customer_id=customer_id,
+        order_id=order_id,
+        number=order["number"],
+        market=order["market"],
+        currency=order["currency"],
+    )
+    lines = rows(connection, LINES, customer_id=customer_id, order_id=order_id)
+    if order["state"] == "unpaid" and not _reserved_anew(connection, paid.market, lines):
+        return False
+    is_first = changed(
+        connection,
+        """
+        update customer_order set state = 'paid', reserved_until = null
+        where customer_id = :customer_id and order_id = :order_id and state = :state
+        """,
+        customer_id=customer_id,
+        order_id=order_id,
+        state=order["state"],
+    )
+    if is_first:
+        _make_parts(connection, paid, lines, at)
+    return True
+
+
+def release_unpaid(engine: Engine, *, now: datetime) -> int:
+    """Give back the units of orders whose time to pay is over, and return how many orders that were.
+
+    The orders stay: they can be opened again.
+    """
+    at = clock.to_text(now)
+    query = """
+        select customer_id, order_id from customer_order
+        where state = 'open' and reserved_until < :at order by reserved_until limit :most
+    """
+    with reading(engine) as connection:
+        late = rows(connection, query, at=at, most=MOST_RELEASED)
+    return sum(run_tx(engine, partial(release, **order, before=at)) for order in late)
+
+
+def release(connection: Connection, customer_id: str, order_id: str, *, before: str) -> bool:
+    """Give back the units of an open order whose time to pay was over at `before` (UTC text); False where that is not so."""
+    key = {"customer_id": customer_id, "order_id": order_id}
+    closed = changed(
+        connection,
+        """
+        update customer_order set state = 'unpaid', reserved_until = null
+        where customer_id = :customer_id and order_id = :order_id and state = 'open' and reserved_until <= :before
+        """,
+        **key,
+        before=before,
+    )
+    if not closed:
+        return False
+    found = row(connection, "select market from customer_order where customer_id = :customer_id and order_id = :order_id", **key)
+    stock.release(connection, found["market"] if found else "", rows(connection, LINES, **key))
+    return True
+
+
+def next_number(connection: Connection, seller_id: int, name: str) -> int:
+    """Return the next number of a seller's own series, gapless from 1, in the caller's transaction."""
+    query = """
+        insert into seller_counter (seller_id, name, value) values (:seller_id, :name, 1)
+        on conflict (seller_id, name) do update set value = seller_counter.value + 1
+        returning value
+    """
+    found = row(connection, query, seller_id=seller_id, name=name)
+    return int(found["value"]) if found else 0
+
+
+def note_change(connection: Connection, seller_id: int, part_id: str) -> None:
+    """Let whoever asks what is new at this seller find the part."""
+    changed(
+        connection,
+        "update part set changed_no = :changed_no where seller_id = :seller_id and part_id = :part_id",
+        changed_no=next_number(connection, seller_id, CHANGES),
+        seller_id=seller_id,
+        part_id=part_id,
+    )
+
+
+def _reserved_anew(connection: Connection, market: str, lines: list[dict[str, Any]]) -> bool:
+    aside = connection.begin_nested()
+    try:
+        stock.reserve(connection, market, lines)
+    except stock.LinesGone:
+        aside.rollback()
+        return False
+    aside.commit()
+    return True
+
+
+def _make_parts(connection: Connection, paid: _PaidOrder, lines: Iterable[dict[str, Any]], at: str) -> None:
+    accept_by = clock.to_text(clock.from_text(at) + ACCEPT_WITHIN)
+    for place, (seller_id, of_seller) in enumerate(groupby(lines, lambda line: line["seller_id"]), start=1):
+        part_id = new_id()
+        part = {
+            "seller_id": seller_id,
+            "part_id": part_id,
+            "customer_id": paid.customer_id,
+            "order_id": paid.order_id,
+            "number": f"{paid.number}-{place}",
+            "market": paid.market,
+            "currency": paid.currency,
+            "paid_at": at,
+            "accept_by": accept_by,
+            "changed_no": next_number(connection, seller_id, CHANGES),
+        }
+        connection.execute(tables.part.insert(), part)
+        units = [unit for line in of_seller for unit in _units_of(line, part_id, paid, at)]
+        connection.execute(tables.unit.insert(), units)
+        first = {"step_no": 1, "state": "to_accept", "at": at, "by": "customer", "why": "", "cents": None}
+        key = ("seller_id", "part_id", "line_no", "unit_no")
+        connection.execute(tables.unit_step.insert(), [{name: unit[name] for name in key} | first for unit in units])
+
+
+def _units_of(line: dict[str, Any], part_id: str, paid: _PaidOrder, at: str) -> list[dict[str, Any]]:
+    shared = ("seller_id", "line_no", "listing_id", "sku_id", "grade_id", "owed_cents", "collected_cents", "tax_cents")
+    empty = dict.fromkeys(("imei", "serial", "carrier", "tracking", "shipped_at", "arrives_by", "delivered_at"))
+    unit = {name: line[name] for name in (*shared, "partner_id", "vat_margin", "delivery_days")} | empty
+    unit |= {"part_id": part_id, "customer_id": paid.customer_id, "order_id": paid.order_id, "market": paid.market}
+    unit |= {"currency": paid.currency, "state": "to_accept", "refunded_cents": 0, "since": at}
+    return [{**unit, "unit_no": unit_no} for unit_no in range(1, line["quantity"] + 1)]

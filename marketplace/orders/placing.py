@@ -1,0 +1,295 @@
+"""A claimed slip or a selection becomes an order, once, however often it is posted; what was agreed is frozen in it.
+
+Invariant: claim, reservation and order are one transaction; a unit is reserved by one conditional update or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection, Engine, text
+
+from marketplace import tables
+from marketplace.bodies import compact
+from marketplace.db import new_id, row, run_tx
+from marketplace.orders import stock
+from marketplace.orders.acquisitions import read_acquisitions
+from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
+from marketplace.orders.order_lines import OrderLine, order_line
+from marketplace.orders.orders import OrderFacts
+from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
+from marketplace.orders.repricing import Comparison, all_in_cents
+from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
+from pos import clock
+from pos.bodies import Acquisition
+from pos.errors import Conflict, SlipAlreadyVoided, SlipWithdrawn
+from pos.line_facts import Wish
+from pos.tokens import CROCKFORD
+from pos.totals import device_due_cents
+
+RESERVED_FOR = timedelta(minutes=30)
+"""How long units wait for the payment; the shortest a payment page may stay open (Stripe, Checkout Sessions, `expires_at`)."""
+NUMBER_SIGNS = 10
+
+INSERT_CLAIM = """
+    insert into claim (corner_id, key_id, counter, number, customer_id, order_id, claimed_at, difference)
+    values (:corner_id, :key_id, :counter, :number, :customer_id, :order_id, :claimed_at, :difference)
+    on conflict (corner_id, key_id, counter) do nothing
+"""
+INSERT_SELECTION_ORDER = """
+    insert into selection_order (selection_id, lines_sha256, customer_id, order_id, ordered_at)
+    values (:selection_id, :lines_sha256, :customer_id, :order_id, :ordered_at)
+    on conflict (selection_id, lines_sha256) do nothing
+"""
+
+
+class TotalRose(Conflict):
+    """The total is higher than the one the customer saw, or they saw none with what they accepted; nothing was ordered."""
+
+
+class SlipUnknown(Conflict):
+    """The device that issued the slip is not known yet, so it cannot be ordered from."""
+
+
+class Origin(TypedDict):
+    """Where an order comes from, as `OrderFacts` has it."""
+
+    issued_at: str
+    valid_until: str
+    is_valid: bool
+    corner: SlipCorner | None
+    digits: str | None
+    time_zone: str
+
+
+class SlipUsed(Conflict):
+    """The slip was ordered by somebody of another e-mail address, who alone is shown the order; `order_id` stays inside."""
+
+    def __init__(self, order_id: str = "") -> None:
+        super().__init__("this slip was ordered already")
+        self.order_id = order_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """An order about to be written: its ids, whom it is for, and the facts that are not in its lines."""
+
+    customer_id: str
+    order_id: str
+    number: str
+    source: str
+    language: str
+    contact: Contact
+    acquisitions: Mapping[int, Acquisition | None]
+    facts: Origin
+
+
+def claim_slip(
+    engine: Engine,
+    digits: str,
+    form: Mapping[str, str],
+    *,
+    language: str,
+    replace: Mapping[int, int],
+    seen_cents: int | None,
+    now: datetime,
+) -> str:
+    """Order what a slip says and return the order's id; the slip's earlier order if it has one of the same e-mail address.
+
+    `seen_cents` is the total the customer saw: an order never costs more, and one with `replace` needs it.
+    Nothing is kept when it raises.
+    Raises: MangledToken, ForgedToken, SlipUnknown, SlipUsed, SlipWithdrawn, SlipAlreadyVoided, InvalidContact, LinesGone,
+    TotalRose, AcquisitionMissing, NotEligible.
+    """
+
+    def work(connection: Connection) -> str:
+        reading = read_slip(connection, digits, now=now, replace=replace)
+        if isinstance(reading, Withdrawn):
+            raise SlipWithdrawn(number=reading.number)
+        if not isinstance(reading, Reading):
+            raise SlipUnknown("this corner has not been heard from yet", number=reading.number)
+        if reading.order_id is not None:
+            return _own_order(connection, reading.order_id, form)
+        if reading.voided is not None:
+            raise SlipAlreadyVoided(number=reading.number)
+        contact = read_contact(form, reading.market["market"])
+        _refuse_dearer(reading, seen_cents, is_changed=bool(replace))
+        placing = Placing(
+            **_ids(),
+            number=reading.number,
+            source="slip",
+            language=language,
+            contact=contact,
+            acquisitions=read_acquisitions(form, reading),
+            facts=_slip_facts(reading),
+        )
+        # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
+        connection.execute(text(INSERT_CLAIM), _claim(reading, placing, clock.to_text(now)))
+        _place(connection, reading, placing, now)
+        return placing.order_id
+
+    return run_tx(engine, work)
+
+
+def order_selection(
+    engine: Engine,
+    selection_id: str,
+    wishes: Sequence[tuple[int, Wish]],
+    form: Mapping[str, str],
+    *,
+    market: OrderMarket,
+    zone: str,
+    language: str,
+    seen_cents: int | None,
+    now: datetime,
+) -> str:
+    """Order the lines of a selection at the newest prices and return the order's id; the same lines twice are one order.
+
+    Nothing is kept when it raises. Raises: InvalidContact, LinesGone, TotalRose, AcquisitionMissing, NotEligible.
+    """
+    lines_sha256 = hashlib.sha256(repr([(line_no, wish) for line_no, wish in wishes]).encode()).hexdigest()
+
+    def work(connection: Connection) -> str:
+        if (earlier := ordered_before(connection, selection_id, lines_sha256)) is not None:
+            return earlier
+        contact = read_contact(form, market["market"])
+        pricing = price_selection(connection, market, wishes, now=now, zone=zone)
+        _refuse_dearer(pricing, seen_cents, is_changed=True)
+        at = clock.to_text(now)
+        placing = Placing(
+            **_ids(),
+            number=f"W-{''.join(secrets.choice(CROCKFORD) for _ in range(NUMBER_SIGNS))}",
+            source="selection",
+            language=language,
+            contact=contact,
+            acquisitions=read_acquisitions(form, pricing),
+            facts={"issued_at": at, "valid_until": at, "is_valid": True, "corner": None, "digits": None, "time_zone": zone},
+        )
+        values = {"selection_id": selection_id, "lines_sha256": lines_sha256, "ordered_at": at}
+        values |= {"customer_id": placing.customer_id, "order_id": placing.order_id}
+        connection.execute(text(INSERT_SELECTION_ORDER), values)
+        _place(connection, pricing, placing, now)
+        return placing.order_id
+
+    return run_tx(engine, work)
+
+
+def ordered_before(connection: Connection, selection_id: str, lines_sha256: str) -> str | None:
+    """Return the order that these lines of a selection became, if any."""
+    query = "select order_id from selection_order where selection_id = :selection_id and lines_sha256 = :lines_sha256"
+    found = row(connection, query, selection_id=selection_id, lines_sha256=lines_sha256)
+    return found["order_id"] if found else None
+
+
+def _own_order(connection: Connection, order_id: str, form: Mapping[str, str]) -> str:
+    """Return the order where the form gives its e-mail address. Raises: SlipUsed."""
+    found = row(connection, "select email_folded from customer_order where order_id = :order_id", order_id=order_id)
+    if found is None or found["email_folded"] != folded_email(read_email(form)):
+        raise SlipUsed(order_id)
+    return order_id
+
+
+def _ids() -> dict[str, str]:
+    """Return new ids: whose order it is, and the order's own, a secret of 128 bits that gives access to it."""
+    return {"customer_id": new_id(), "order_id": secrets.token_hex(16)}
+
+
+def _refuse_dearer(pricing: Pricing, seen_cents: int | None, *, is_changed: bool) -> None:
+    """Raise LinesGone where a line cannot be had, TotalRose where all of it costs more than the customer saw."""
+    if not pricing.is_orderable:
+        raise stock.LinesGone(lines=[line.line_no for line in pricing.lines if line.basis == "gone"])
+    total_cents = pricing.totals.total_cents
+    if total_cents > seen_cents if seen_cents is not None else is_changed:
+        raise TotalRose(was_cents=seen_cents, now_cents=total_cents)
+
+
+def _claim(reading: Reading, placing: Placing, at: str) -> dict[str, Any]:
+    return {
+        "corner_id": reading.corner_id,
+        "key_id": reading.key_id,
+        "counter": reading.token.counter,
+        "number": reading.number,
+        "customer_id": placing.customer_id,
+        "order_id": placing.order_id,
+        "claimed_at": at,
+        "difference": "token" if reading.differs_from_print else None,
+    }
+
+
+def _slip_facts(reading: Reading) -> Origin:
+    corner = reading.corner
+    return {
+        "issued_at": reading.issued_at,
+        "valid_until": reading.valid_until,
+        "is_valid": reading.is_valid,
+        "corner": {"name": corner["name"], "city": corner["city"], "phone": corner["phone"], "time_zone": corner["time_zone"]},
+        "digits": reading.digits,
+        "time_zone": corner["time_zone"],
+    }
+
+
+def _place(connection: Connection, pricing: Pricing, placing: Placing, now: datetime) -> None:
+    lines = [_row_of_line(line, placing.customer_id, placing.order_id) for line in pricing.lines]
+    to_pay = any(line["collected_cents"] for line in lines)
+    stock.reserve(connection, pricing.market["market"], [line for line in lines if line["listing_id"] is not None])
+    ordered: list[OrderLine] = [
+        {**order_line(line, pricing.laws), "acquisition": placing.acquisitions.get(line.line_no)} for line in pricing.lines
+    ]
+    facts: OrderFacts = {
+        **placing.facts,
+        "tax_included": pricing.market["tax_included"],
+        "lines": ordered,
+        "guarantees": pricing.guarantees,
+        "months": pricing.months,
+    }
+    contact = placing.contact
+    values = {
+        "customer_id": placing.customer_id,
+        "order_id": placing.order_id,
+        "number": placing.number,
+        "market": pricing.market["market"],
+        "currency": pricing.market["currency"],
+        "state": "open" if to_pay else "requested",
+        "reserved_until": clock.to_text(now + RESERVED_FOR) if to_pay else None,
+        "source": placing.source,
+        "language": placing.language,
+        "name": contact.name,
+        "email": contact.email,
+        "email_folded": folded_email(contact.email),
+        "address": contact.address,
+        "facts": compact(facts),
+        "totals": compact(pricing.totals.to_facts()),
+        "placed_at": clock.to_text(now),
+    }
+    connection.execute(tables.customer_order.insert(), values)
+    connection.execute(tables.order_line.insert(), lines)
+
+
+def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:
+    """Return the row of a line; cents but the total are for one unit."""
+    chosen = line.chosen
+    listing, plan = (chosen.listing, chosen.plan) if chosen else (None, None)
+    return {
+        "customer_id": customer_id,
+        "order_id": order_id,
+        "line_no": line.line_no,
+        "seller_id": listing["seller_id"] if listing else None,
+        "listing_id": listing["listing_id"] if listing else None,
+        "sku_id": listing["sku_id"] if listing else None,
+        "grade_id": listing["grade_id"] if listing else None,
+        "plan_id": line.wish.plan_id or None,
+        "partner_id": plan["partner_id"] if plan else None,
+        "quantity": line.wish.quantity,
+        "basis": line.basis,
+        "total_cents": chosen.totals.total_cents if chosen else 0,
+        "owed_cents": all_in_cents(listing) if listing else 0,
+        "collected_cents": device_due_cents(chosen.line) if chosen and listing else 0,
+        "tax_cents": 0,
+        "vat_margin": int(listing["vat_note"] == "margin") if listing else 0,
+        "delivery_days": listing["delivery_days"] if listing else 0,
+    }

@@ -1,0 +1,228 @@
+"""The units of a paid order on their way: accepted, shipped, delivered, or cancelled and returned, each step a row.
+
+Invariant: a unit moves forward only, by one conditional update; the step that tells who moved it, when and why, what it does to
+the stock and what is refunded for it are in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, TypedDict, cast
+
+from sqlalchemy import Connection
+
+from marketplace.db import changed, rows
+from marketplace.orders import stock
+from marketplace.orders.parts import note_change
+from marketplace.orders.shipments import Shipment, check_shipment
+from pos import clock
+from pos.errors import Conflict, NotFound, Refused
+
+UnitState = Literal["to_accept", "accepted", "shipped", "delivered", "returned", "cancelled"]
+BEFORE: Mapping[UnitState, tuple[UnitState, ...]] = {
+    "accepted": ("to_accept",),
+    "shipped": ("accepted",),
+    "delivered": ("shipped",),
+    "returned": ("shipped", "delivered"),
+    "cancelled": ("to_accept", "accepted"),
+}
+"""The states a unit may come from; reference/domain.md §2, states of an order line."""
+ARRIVED_AFTER = timedelta(days=7)
+"""How long past the promised days a parcel nobody spoke of has arrived: a right of withdrawal does not stay open for ever."""
+
+UNITS = """
+    select * from unit where seller_id = :seller_id and part_id = :part_id and line_no = :line_no order by unit_no
+"""
+STEP = """
+    insert into unit_step (seller_id, part_id, line_no, unit_no, step_no, state, at, by, why, cents)
+    select :seller_id, :part_id, :line_no, :unit_no, coalesce(max(step_no), 0) + 1, :state, :at, :by, :why, :cents
+    from unit_step where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+"""
+
+
+class Unit(TypedDict):
+    """One device of a paid order; cents are this unit's: promised to the seller, collected from the customer, given back."""
+
+    seller_id: int
+    part_id: str
+    line_no: int
+    unit_no: int
+    customer_id: str
+    order_id: str
+    market: str
+    currency: str
+    state: UnitState
+    listing_id: int
+    sku_id: int
+    grade_id: int
+    partner_id: str | None
+    owed_cents: int
+    collected_cents: int
+    tax_cents: int
+    refunded_cents: int
+    vat_margin: int
+    delivery_days: int
+    imei: str | None
+    serial: str | None
+    carrier: str | None
+    tracking: str | None
+    since: str
+    shipped_at: str | None
+    arrives_by: str | None
+    delivered_at: str | None
+
+
+class WrongUnitState(Conflict):
+    """A unit is not where this step begins; `data["state"]` is where it is. Nothing was done to any unit."""
+
+
+class RefundTooHigh(Refused):
+    """More was to go back than is left of what was received; `data` has `refundable_cents` and `cents`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who takes a step, when (UTC text) and why: "customer", "seller:<user>", "hq", "timer" or "provider"."""
+
+    by: str
+    at: str
+    why: str = ""
+
+
+def units_of_line(
+    connection: Connection, seller_id: int, part_id: str, line_no: int, unit_nos: Sequence[int] | None = None
+) -> list[Unit]:
+    """Return units of a line of a seller's part, all without `unit_nos`. Raises: NotFound, also for another seller's part."""
+    found = cast(list[Unit], rows(connection, UNITS, seller_id=seller_id, part_id=part_id, line_no=line_no))
+    wanted = [unit for unit in found if unit_nos is None or unit["unit_no"] in unit_nos]
+    if not wanted or (unit_nos is not None and len(wanted) != len(set(unit_nos))):
+        raise NotFound("no such unit")
+    return wanted
+
+
+def units_of_order(connection: Connection, order_id: str) -> list[Unit]:
+    """Return all units of an order, in order."""
+    query = "select * from unit where order_id = :order_id order by part_id, line_no, unit_no"
+    return cast(list[Unit], rows(connection, query, order_id=order_id))
+
+
+def accept(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
+    """Note that the seller will ship these units. Raises: WrongUnitState."""
+    _move(connection, list(units), "accepted", actor)
+
+
+def cancel(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
+    """Give up units that were not shipped, and their money goes back in full. Raises: WrongUnitState.
+
+    Those a customer gave up are for others to order; those a seller gave up, or let pass, are counted as not there.
+    """
+    gone = list(units)
+    _move(connection, gone, "cancelled", actor)
+    move_stock = stock.release if actor.by == "customer" else stock.take_out
+    for unit in gone:
+        move_stock(connection, unit["market"], [{**unit, "quantity": 1}])
+        refund(connection, unit, refundable_cents(unit), actor)
+
+
+def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, actor: Actor) -> None:
+    """Note that accepted units are on their way. Raises: WrongUnitState, InvalidShipment, ImeiKnown."""
+    sent = list(units)
+    checked = check_shipment(connection, shipment, {unit["unit_no"]: unit["sku_id"] for unit in sent})
+    _move(connection, sent, "shipped", actor)
+    for unit in sent:
+        changed(
+            connection,
+            """
+            update unit set arrives_by = :arrives_by, carrier = :carrier, tracking = :tracking, imei = :imei, serial = :serial
+            where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+            """,
+            **_key(unit),
+            arrives_by=clock.to_text(clock.from_text(actor.at) + timedelta(days=unit["delivery_days"]) + ARRIVED_AFTER),
+            carrier=checked.carrier,
+            tracking=checked.tracking,
+            imei=checked.imeis.get(unit["unit_no"]),
+            serial=checked.serials.get(unit["unit_no"]),
+        )
+        stock.take_out(connection, unit["market"], [{**unit, "quantity": 1}])
+
+
+def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
+    """Note that units arrived, by word of carrier or customer, or as they must have by now. Raises: WrongUnitState."""
+    arrived = list(units)
+    _move(connection, arrived, "delivered", actor)
+    for unit in arrived:
+        changed(
+            connection,
+            """
+            update unit set delivered_at = :at
+            where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+            """,
+            **_key(unit),
+            at=actor.at,
+        )
+
+
+def take_back(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
+    """Note that units came back to their seller. Raises: WrongUnitState."""
+    _move(connection, list(units), "returned", actor)
+
+
+def refundable_cents(unit: Unit) -> int:
+    """Return what of a unit's money can still go back: what was received for it, less what was refunded, tax included."""
+    return unit["collected_cents"] + unit["tax_cents"] - unit["refunded_cents"]
+
+
+def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None:
+    """Owe the customer money of one unit back. Raises: RefundTooHigh."""
+    if cents == 0:
+        return
+    noted = changed(
+        connection,
+        """
+        update unit set refunded_cents = refunded_cents + :cents
+        where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+          and :cents > 0 and refunded_cents + :cents <= collected_cents + tax_cents
+        """,
+        **_key(unit),
+        cents=cents,
+    )
+    if not noted:
+        raise RefundTooHigh(refundable_cents=refundable_cents(unit), cents=cents)
+    _note_step(connection, unit, "refunded", actor, cents=cents)
+
+
+def _key(unit: Unit) -> dict[str, int | str]:
+    return {
+        "seller_id": unit["seller_id"],
+        "part_id": unit["part_id"],
+        "line_no": unit["line_no"],
+        "unit_no": unit["unit_no"],
+    }
+
+
+def _note_step(connection: Connection, unit: Unit, state: str, actor: Actor, *, cents: int | None = None) -> None:
+    changed(connection, STEP, **_key(unit), state=state, at=actor.at, by=actor.by, why=actor.why, cents=cents)
+
+
+def _move(connection: Connection, units: list[Unit], state: UnitState, actor: Actor) -> None:
+    states = ", ".join(f"'{before}'" for before in BEFORE[state])
+    for unit in units:
+        moved = changed(
+            connection,
+            f"""
+            update unit
+            set state = :state, since = :at, shipped_at = case when :state = 'shipped' then :at else shipped_at end
+            where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+              and state in ({states})
+            """,
+            **_key(unit),
+            state=state,
+            at=actor.at,
+        )
+        if not moved:
+            raise WrongUnitState(state=unit["state"], unit=unit["unit_no"])
+        _note_step(connection, unit, state, actor)
+    for seller_id, part_id in {(unit["seller_id"], unit["part_id"]) for unit in units}:
+        note_change(connection, seller_id, part_id)

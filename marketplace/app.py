@@ -23,6 +23,7 @@ from marketplace.door import Markets
 from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_database, read_installation, sync_path
+from marketplace.money import payment_pages
 from marketplace.orders import order_pages, pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
@@ -36,7 +37,7 @@ from sync.static_files import StaticFiles
 
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
-PARTS = (home.routes, pages.pages, order_pages.orders, application_pages.pages, ranking.routes)
+PARTS = (home.routes, pages.pages, order_pages.orders, payment_pages.payments, application_pages.pages, ranking.routes)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
 API = "/api/"
@@ -85,6 +86,7 @@ def create_app(
         news=threading.Event(),
         uplink_room=Bulkhead(inside=UPLINKS, waiting=UPLINKS_WAITING, is_shut=Backlog(engine).is_long),
         enrolment_room=Bulkhead(inside=1, waiting=1),
+        payment_room=Bulkhead(inside=2, waiting=4),
     )
     app.extensions[heartbeats.EXTENSION] = heartbeats.QuietHeartbeats(engine)
     app.before_request(partial(refuse_strange_host, trusted_hosts or []))

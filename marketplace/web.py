@@ -54,6 +54,7 @@ class Marketplace:
     news: threading.Event
     uplink_room: Bulkhead
     enrolment_room: Bulkhead
+    payment_room: Bulkhead
 
 
 def marketplace() -> Marketplace:
@@ -70,6 +71,15 @@ def marketplace_of(app: Flask) -> Marketplace:
 def see_other(endpoint: str, **values: Any) -> Response:
     """Answer a write: 303 to a page that may be reloaded."""
     return web.see_other(url_for(endpoint, **values))
+
+
+def may_lead_to(origin: str | None, text: str) -> Response:
+    """Return a page whose forms may lead to another origin, by a redirect: Chromium holds `form-action` against that, too."""
+    response = Response(text, content_type="text/html; charset=utf-8")
+    if origin is not None:
+        policy = HEADERS["Content-Security-Policy"].replace("form-action 'self'", f"form-action 'self' {origin}")
+        response.headers["Content-Security-Policy"] = policy
+    return response
 
 
 def set_up(app: Flask, markets: Markets) -> None:

@@ -29,7 +29,7 @@ TIMEOUT_S = (3.0, 8.0)
 RETRIES = 1
 """Of the library, within one call, under the same idempotency key."""
 EVENT_TOLERANCE_S = 300
-MOST_REFUNDS = 100
+MOST_LISTED = 100
 
 
 class NoProvider(Unavailable):
@@ -64,7 +64,6 @@ class SessionWish:
     currency: str
     items: Sequence[tuple[str, int]]
     back_url: str
-    email: str
     language: str
     expires_at: datetime
 
@@ -79,13 +78,23 @@ class OpenedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundFacts:
-    """A refund as the provider knows it. `refund_id` is ours, "" where it was made elsewhere; `state` sent, done or failed."""
+    """A refund as the provider knows it. `key` is ours, its own id where we did not ask for it; `state` sent, done or failed."""
 
     provider_id: str
-    refund_id: str
+    key: str
+    is_ours: bool
     cents: int
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFacts:
+    """A claim of the customer's bank as the provider knows it; `state` open, won or lost, as seen from us."""
+
+    dispute_id: str
+    cents: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +102,10 @@ class PaymentFacts:
     """A payment as the provider knows it now. `session` is open, complete or expired."""
 
     session: str
-    url: str | None
     intent_id: str | None
     received_cents: int
-    refunded_cents: int
-    is_disputed: bool
     refunds: Sequence[RefundFacts]
+    disputes: Sequence[DisputeFacts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +181,8 @@ class Provider:
                 {
                     "mode": "payment",
                     "line_items": items,
-                    "success_url": wish.back_url,
+                    "success_url": f"{wish.back_url}?paid=1",
                     "cancel_url": wish.back_url,
-                    "customer_email": wish.email,
                     "locale": "en" if wish.language == "en" else "fr",
                     "expires_at": int(wish.expires_at.timestamp()),
                     "metadata": metadata,
@@ -191,23 +197,27 @@ class Provider:
         with _said_in_our_terms():
             session = self._client.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent.latest_charge"]})
             intent: Any = session.payment_intent
-            refunds = self._refunds(intent.id) if intent is not None else []
-        charge = intent.latest_charge if intent is not None else None
+            is_paid = intent is not None and intent.amount_received > 0
+            refunds = self._refunds(intent.id) if is_paid else []
+            disputes = self._disputes(intent.id) if is_paid and intent.latest_charge.disputed else []
         return PaymentFacts(
             session=str(session.status),
-            url=session.url,
             intent_id=intent.id if intent is not None else None,
             received_cents=intent.amount_received if intent is not None else 0,
-            refunded_cents=charge.amount_refunded if charge is not None else 0,
-            is_disputed=bool(charge is not None and charge.disputed),
             refunds=refunds,
+            disputes=disputes,
         )
 
     def _refunds(self, intent_id: str) -> list[RefundFacts]:
-        listed = self._client.refunds.list({"payment_intent": intent_id, "limit": MOST_REFUNDS})
+        listed = self._client.refunds.list({"payment_intent": intent_id, "limit": MOST_LISTED})
         return [_refund_facts(refund) for refund in listed.auto_paging_iter()]
 
-    def refund(self, intent_id: str, *, refund_id: str, payment_id: str, cents: int, key: str) -> RefundFacts:
+    def _disputes(self, intent_id: str) -> list[DisputeFacts]:
+        listed = self._client.disputes.list({"payment_intent": intent_id, "limit": MOST_LISTED})
+        states = {"won": "won", "lost": "lost"}
+        return [DisputeFacts(claimed.id, claimed.amount, states.get(str(claimed.status), "open")) for claimed in listed.data]
+
+    def refund(self, intent_id: str, *, payment_id: str, cents: int, key: str) -> RefundFacts:
         """Give `cents` back; with the same `key` again, the same refund."""
         with _said_in_our_terms():
             made = self._client.refunds.create(
@@ -215,7 +225,7 @@ class Provider:
                     "payment_intent": intent_id,
                     "amount": cents,
                     "reason": "requested_by_customer",
-                    "metadata": {"payment_id": payment_id, "refund_id": refund_id},
+                    "metadata": {"payment_id": payment_id, "refund_key": key},
                 },
                 {"idempotency_key": key},
             )
@@ -244,12 +254,13 @@ class Provider:
 
 
 def _refund_facts(refund: Any) -> RefundFacts:
-    state = {"succeeded": "done", "failed": "failed", "canceled": "failed"}.get(str(refund.status), "sent")
+    metadata = dict(refund.metadata or {})
     return RefundFacts(
         provider_id=refund.id,
-        refund_id=str((refund.metadata or {}).get("refund_id", "")),
+        key=str(metadata.get("refund_key") or refund.id),
+        is_ours="refund_key" in metadata,
         cents=refund.amount,
-        state=state,
+        state={"succeeded": "done", "failed": "failed", "canceled": "failed"}.get(str(refund.status), "sent"),
         reason=str(getattr(refund, "failure_reason", None) or ""),
     )
 

@@ -120,6 +120,12 @@ def post_refund_paid(connection: Connection, refund: OrderMoney) -> bool:
     return post(connection, _order_fact(refund, "refund_paid"), lines)
 
 
+def post_refund_bounced(connection: Connection, refund: OrderMoney) -> bool:
+    """Book that a refund which was paid out did not arrive: the provider has the money again, and we owe it still."""
+    lines = [Posting("provider", "", refund.cents), Posting("refunds_due", of_order(refund.order_id), -refund.cents)]
+    return post(connection, _order_fact(refund, "refund_bounced"), lines)
+
+
 def post_provider_fee(connection: Connection, payment: OrderMoney) -> bool:
     """Book what the provider kept for a payment."""
     lines = [Posting("provider_fees", "", payment.cents), Posting("provider", "", -payment.cents)]

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
+from marketplace.money.payments import PaymentOfOrder, payment_of_order
 from marketplace.orders.contacts import masked_email, masked_name
 from marketplace.orders.orders import Order, order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order, unit_name
 from marketplace.orders.units import Actor, Unit, cancel, deliver, units_of_order
-from marketplace.web import marketplace, see_other
+from marketplace.web import marketplace, may_lead_to, see_other
 from pos import clock
 from pos.errors import NotFound
 from shop.web import render_template
@@ -24,6 +25,9 @@ from shop.web import render_template
 orders = Blueprint("orders", __name__)
 ORDER_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """A secret of 128 bits; orders of the first version have a UUID."""
+
+LOOK_AGAIN_S = 4
+"""After how many seconds a page that waits for the provider's word is loaded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,14 @@ class OrderPage:
     name: str
     email: str
     parts: list[PartOfOrder]
-    now: datetime
+    payment: PaymentOfOrder
+    is_back: bool
+    """Whether the customer comes from the provider's page and says to have paid there."""
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether the provider is still to say what the customer says."""
+        return self.is_back and self.payment.can_pay and self.payment.state in ("opening", "open")
 
     @property
     def zone(self) -> str:
@@ -58,7 +69,7 @@ class OrderPage:
 
 
 @orders.get("/orders/<order_id>")
-def page(order_id: str) -> str:
+def page(order_id: str) -> Response:
     """Show an order to whoever holds its address: name and e-mail masked, nothing of the delivery address.
 
     It is one text as somebody typed it: no rule tells its town from its street everywhere.
@@ -66,8 +77,14 @@ def page(order_id: str) -> str:
     with reading(marketplace().engine) as connection:
         placed = order_of_address(connection, order_id)
         parts = parts_of_order(connection, placed)
+        payment = payment_of_order(connection, placed["customer_id"], placed["order_id"])
     name, email = masked_name(placed["name"]), masked_email(placed["email"])
-    return render_template("marketplace/orders/order.html", page=OrderPage(placed, name, email, parts, clock.now()))
+    shown = OrderPage(placed, name, email, parts, payment, is_back="paid" in request.args)
+    origin = payment.origin if payment.can_pay else None
+    response = may_lead_to(origin, render_template("marketplace/orders/order.html", page=shown))
+    if shown.is_confirming:
+        response.headers["Refresh"] = str(LOOK_AGAIN_S)
+    return response
 
 
 @orders.post("/orders/<order_id>/cancellation")

@@ -5,7 +5,7 @@ Invariant: an order becomes paid once, whoever says so and how often; units exis
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -96,9 +96,10 @@ def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: st
     return True
 
 
-def release_unpaid(engine: Engine, *, now: datetime) -> int:
+def release_unpaid(engine: Engine, *, now: datetime, has_ended: Callable[[str, str], bool]) -> int:
     """Give back the units of orders whose time to pay is over, and return how many orders that were.
 
+    `has_ended(customer_id, order_id)` tells that no money can come for one any more; until it does, its units wait.
     The orders stay: they can be opened again.
     """
     at = clock.to_text(now)
@@ -108,7 +109,7 @@ def release_unpaid(engine: Engine, *, now: datetime) -> int:
     """
     with reading(engine) as connection:
         late = rows(connection, query, at=at, most=MOST_RELEASED)
-    return sum(run_tx(engine, partial(release, **order, before=at)) for order in late)
+    return sum(run_tx(engine, partial(release, **order, before=at)) for order in late if has_ended(**order))
 
 
 def release(connection: Connection, customer_id: str, order_id: str, *, before: str) -> bool:
@@ -128,6 +129,27 @@ def release(connection: Connection, customer_id: str, order_id: str, *, before: 
     found = row(connection, "select market from customer_order where customer_id = :customer_id and order_id = :order_id", **key)
     stock.release(connection, found["market"] if found else "", rows(connection, LINES, **key))
     return True
+
+
+def keep_reserved(connection: Connection, customer_id: str, order_id: str, *, until: str) -> None:
+    """Hold the units of an order to pay until then (UTC text); one whose units were given back reserves them anew.
+
+    Raises: LinesGone.
+    """
+    key = {"customer_id": customer_id, "order_id": order_id}
+    query = "select market, state from customer_order where customer_id = :customer_id and order_id = :order_id"
+    found = row(connection, query, **key)
+    if found is not None and found["state"] == "unpaid":
+        stock.reserve(connection, found["market"], rows(connection, LINES, **key))
+    changed(
+        connection,
+        """
+        update customer_order set state = 'open', reserved_until = :until
+        where customer_id = :customer_id and order_id = :order_id and state in ('open', 'unpaid')
+        """,
+        **key,
+        until=until,
+    )
 
 
 def next_number(connection: Connection, seller_id: int, name: str) -> int:

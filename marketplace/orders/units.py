@@ -14,6 +14,7 @@ from typing import Literal, TypedDict, cast
 from sqlalchemy import Connection
 
 from marketplace.db import changed, rows
+from marketplace.money.refunds import request_refund
 from marketplace.orders import stock
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
@@ -175,7 +176,7 @@ def refundable_cents(unit: Unit) -> int:
 
 
 def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None:
-    """Owe the customer money of one unit back. Raises: RefundTooHigh."""
+    """Owe the customer money of one unit back, and have it sent. Raises: RefundTooHigh, NothingToRefund."""
     if cents == 0:
         return
     noted = changed(
@@ -191,6 +192,8 @@ def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None
     if not noted:
         raise RefundTooHigh(refundable_cents=refundable_cents(unit), cents=cents)
     _note_step(connection, unit, "refunded", actor, cents=cents)
+    customer_id, order_id = unit["customer_id"], unit["order_id"]
+    request_refund(connection, customer_id, order_id, cents=cents, unit=unit, reason=actor.why or actor.by, at=actor.at)
 
 
 def _key(unit: Unit) -> dict[str, int | str]:

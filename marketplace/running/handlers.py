@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from marketplace.money import payments, refunds
 from marketplace.running.housekeeping import SWEEP_EVERY, sweep
 from marketplace.running.jobs import Handler
 
 HANDLERS: Mapping[str, Handler] = {
     "sweep": sweep,
+    payments.JOB: payments.check,
+    payments.RELEASE_TIMER: payments.release,
+    refunds.JOB: refunds.send,
 }
 TIMERS: Mapping[str, timedelta] = {
     "sweep": SWEEP_EVERY,
+    payments.RELEASE_TIMER: payments.CHECK_AGAIN,
 }
 """The kinds of jobs that timers enqueue, and how often."""

@@ -33,6 +33,7 @@ from marketplace.tables.orders import (
     unit,
     unit_step,
 )
+from marketplace.tables.payments import payment, payment_event, refund
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, job, setting, timer
 from marketplace.tables.selections import selection, selection_line, selection_order
@@ -70,11 +71,14 @@ __all__ = [
     "order_line",
     "part",
     "partner",
+    "payment",
+    "payment_event",
     "plan",
     "plan_terms",
     "posting",
     "price_start",
     "price_start_terms",
+    "refund",
     "revocation",
     "selection",
     "selection_line",

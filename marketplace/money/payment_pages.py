@@ -1,0 +1,89 @@
+"""`POST /orders/<id>/payment` leads to the provider's page, `POST /payments/events` hears of it, `/console/payments` shows all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy import Connection
+
+from marketplace.db import reading, rows, run_tx
+from marketplace.money.payments import NothingToPay, open_payment, take_event
+from marketplace.money.provider import provider
+from marketplace.money.refunds import failed_refunds, retry_refund
+from marketplace.web import marketplace, see_other
+from pos import clock
+from shop import web
+from shop.web import render_template
+
+payments = Blueprint("payments", __name__)
+pages = Blueprint("payments", __name__, url_prefix="/payments")
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsPage:
+    """The refunds that did not arrive, and the newest payments with their order's number."""
+
+    failed: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+
+
+@payments.post("/orders/<order_id>/payment")
+def pay(order_id: str) -> Response:
+    """Lead to the provider's page where the order is paid; to its own page where nothing is to be paid."""
+    served = marketplace()
+    try:
+        with served.payment_room.admitted():
+            back_url = f"{served.public_url}/orders/{order_id}"
+            url = open_payment(served.engine, order_id, back_url=back_url, now=clock.now())
+    except NothingToPay:
+        return see_other("orders.page", order_id=order_id)
+    return web.see_other(url)
+
+
+@payments.post("/payments/events")
+def take() -> Response:
+    """Keep an event that the provider signed, and look at its payment; answered 204 once it is stored. Raises: UnsignedEvent."""
+    body, signature = request.get_data(), request.headers.get("Stripe-Signature", "")
+    with reading(marketplace().engine) as connection:
+        said = provider(connection).event(body, signature)
+
+    def work(connection: Connection) -> None:
+        at = clock.to_text(clock.now())
+        facts = {"payment_id": said.payment_id, "intent_id": said.intent_id}
+        take_event(connection, event_id=said.event_id, kind=said.kind, at=at, **facts)
+
+    run_tx(marketplace().engine, work)
+    return Response(status=204)
+
+
+@pages.get("")
+def listing() -> str:
+    """Show the newest payments, and the refunds that did not arrive."""
+    with reading(marketplace().engine) as connection:
+        page = PaymentsPage(failed_refunds(connection, most=MOST_ROWS), _newest(connection))
+    return render_template("marketplace/money/payments.html", page=page)
+
+
+@pages.post("/refunds/<customer_id>/<refund_id>/retry")
+def retry(customer_id: str, refund_id: str) -> Response:
+    """Send a refund that failed once more. Raises: RefundMoved."""
+    run_tx(marketplace().engine, lambda connection: retry_refund(connection, customer_id, refund_id))
+    return see_other("console.payments.listing")
+
+
+def _newest(connection: Connection) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        """
+        select payment.payment_id, payment.state, payment.currency, payment.amount_cents, payment.refunded_cents, payment.dispute,
+          payment.opened_at, customer_order.number
+        from payment
+        join customer_order
+          on customer_order.customer_id = payment.customer_id and customer_order.order_id = payment.order_id
+        order by payment.opened_at desc, payment.payment_id limit :most
+        """,
+        most=MOST_ROWS,
+    )

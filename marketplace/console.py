@@ -17,7 +17,7 @@ from marketplace.feeds.imports import recent_imports
 from marketplace.fleet import device_pages, gap_pages
 from marketplace.fleet import pages as fleet_pages
 from marketplace.fleet.enrolments import requests
-from marketplace.money import fee_pages, payment_pages
+from marketplace.money import fee_pages, partner_pages, payment_pages, payout_pages
 from marketplace.money import pages as money_pages
 from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders.console import orders, slips
@@ -38,7 +38,7 @@ console = Blueprint("console", __name__, url_prefix="/console")
 SUBJECTS = (
     *(fleet_pages.pages, device_pages.pages, gap_pages.pages),
     *(publishing_pages.pages, slips, orders, seller_pages.pages, event_pages.pages, running_pages.pages),
-    *(money_pages.pages, payment_pages.pages, fee_pages.pages),
+    *(money_pages.pages, payment_pages.pages, fee_pages.pages, payout_pages.pages, partner_pages.pages),
 )
 for subject in SUBJECTS:
     console.register_blueprint(subject)

@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from marketplace.db import row
+from marketplace.db import row, rows
 from pos import clock
 from pos.errors import Invalid
 
+PAYOUT_DAYS = (6, 16, 26)
+SETTLED_AFTER = timedelta(minutes=15)
 DELAY_DAYS = 10
 """Days from shipping until a seller's share may be paid (reference/domain.md §2)."""
 
@@ -26,6 +28,30 @@ def market_day(connection: Connection, market: str, at: str) -> str:
 def later(day: str, days: int) -> str:
     """Return the day some days after another."""
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def payout_day(day: str) -> str:
+    """Return the newest day of payouts that is not after `day`."""
+    today = date.fromisoformat(day)
+    while today.day not in PAYOUT_DAYS:
+        today -= timedelta(days=1)
+    return today.isoformat()
+
+
+def ready_payout_day(connection: Connection, currency: str, *, now: datetime) -> str | None:
+    """Return the newest day of payouts that has begun in every market of a currency; None where there is none.
+
+    It counts as begun a quarter of an hour late: whatever was posted the day before is committed by then.
+    """
+    found = rows(connection, "select market, body from market")
+    markets = [market["market"] for market in found if json.loads(market["body"])["currency"] == currency]
+    at = clock.to_text(now - SETTLED_AFTER)
+    return min((payout_day(market_day(connection, market, at)) for market in markets), default=None)
+
+
+def period_before(day: str) -> str:
+    """Return the day of payouts before one: the statement of a day begins the day after it."""
+    return payout_day(later(day, -1))
 
 
 def end_of_day(day: str) -> str:

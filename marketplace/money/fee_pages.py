@@ -75,7 +75,7 @@ def make_rule() -> Response:
         category_id=form.get("category") or None,
         market=form.get("market") or None,
         currency=currency,
-        rate_bp=_rate_bp(form.get("rate", "")),
+        rate_bp=rate_bp(form.get("rate", "")),
         fixed_cents=_amount("fixed", currency) or 0,
         least_cents=_amount("least", currency),
         most_cents=_amount("most", currency),
@@ -102,7 +102,7 @@ def _amount(name: str, currency: str) -> int | None:
     return read_amount(text, currency=currency, language=door.visitor().language) if text else None
 
 
-def _rate_bp(text: str) -> int:
+def rate_bp(text: str) -> int:
     """Return a share as people type it, `12,5`, in basis points. Raises: Invalid."""
     try:
         return read_amount(text.strip().rstrip("%").strip() or "0", currency="EUR", language=door.visitor().language)

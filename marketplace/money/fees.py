@@ -131,9 +131,18 @@ def vat_bp_of(connection: Connection, seller_id: int, *, day: str) -> int:
     France's for a French seller, and for one of another member state without a VAT number; none where the seller accounts for it
     in its own state (reverse charge, directive 2006/112/EC art. 44 and 196), nor outside the Union (CGI art. 259).
     """
-    seller = row(connection, "select body from seller where seller_id = :seller_id", seller_id=seller_id)
-    body = json.loads(seller["body"]) if seller else {}
-    country, number = str(body.get("country") or HOME_COUNTRY).upper(), str(body.get("vat_number") or "")
+    seller = row(
+        connection,
+        """
+        select coalesce(seller_application.body, seller.body) as body
+        from seller
+        left join seller_application on seller_application.seller_id = seller.seller_id
+        where seller.seller_id = :seller_id
+        """,
+        seller_id=seller_id,
+    )
+    company = json.loads(seller["body"]) if seller else {}
+    country, number = str(company.get("country") or HOME_COUNTRY).upper(), str(company.get("vat_number") or "")
     if country not in EU or (country != HOME_COUNTRY and eu_vat.is_valid(number)):
         return 0
     return next(rate_bp for start, rate_bp in reversed(FEE_VAT) if start <= day or start == FEE_VAT[0][0])

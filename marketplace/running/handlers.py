@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from marketplace.money import payments, refunds
+from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
 from marketplace.running.housekeeping import SWEEP_EVERY, sweep
 from marketplace.running.jobs import Handler
 
 HANDLERS: Mapping[str, Handler] = {
     "sweep": sweep,
+    "payouts": pay_out,
     payments.JOB: payments.check,
     payments.RELEASE_TIMER: payments.release,
     refunds.JOB: refunds.send,
 }
 TIMERS: Mapping[str, timedelta] = {
     "sweep": SWEEP_EVERY,
+    "payouts": PAYOUTS_EVERY,
     payments.RELEASE_TIMER: payments.CHECK_AGAIN,
 }
 """The kinds of jobs that timers enqueue, and how often."""

@@ -21,7 +21,7 @@ from marketplace.tables.feeds import (
 )
 from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
 from marketplace.tables.listings import api_answer, api_key, seller_listing
-from marketplace.tables.money import adjustment, entry, fee_rule, posting
+from marketplace.tables.money import adjustment, entry, fee_rule, payout, payout_terms, posting
 from marketplace.tables.orders import (
     claim,
     customer_order,
@@ -73,6 +73,8 @@ __all__ = [
     "partner",
     "payment",
     "payment_event",
+    "payout",
+    "payout_terms",
     "plan",
     "plan_terms",
     "posting",

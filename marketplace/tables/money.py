@@ -1,4 +1,4 @@
-"""The ledger, the fees it books, and what HQ adds by hand."""
+"""The ledger, the fees it books, what HQ adds by hand, and what is paid out to sellers."""
 
 from __future__ import annotations
 
@@ -70,4 +70,37 @@ adjustment = owned(
     text("at"),
     CheckConstraint("amount_cents <> 0", name="adjustment_moves_something"),
     Index("adjustment_by_time", "at"),
+)
+# How a seller is paid: without a row, to the IBAN of its application, nothing held and nothing kept.
+payout_terms = owned(
+    "payout_terms",
+    key("seller_id", Whole),
+    text("holder"),
+    text("iban"),
+    whole("is_held"),
+    whole("reserve_bp"),
+    maybe_text("reserve_until"),
+    maybe_whole("least_cents"),
+    CheckConstraint("reserve_bp between 0 and 10000", name="reserve_in_reach"),
+)
+# One a seller, currency and payout day, all in its id; holder and IBAN are those of the day. `file_id` names the bank's file.
+payout = owned(
+    "payout",
+    key("seller_id", Whole),
+    key("payout_id"),
+    text("currency"),
+    text("day"),
+    whole("amount_cents"),
+    text("state"),
+    text("holder"),
+    text("iban"),
+    text("reason"),
+    maybe_text("file_id"),
+    text("planned_at"),
+    maybe_text("sent_at"),
+    maybe_text("ended_at"),
+    CheckConstraint("state in ('planned', 'sent', 'settled', 'returned')", name="known_payout_state"),
+    CheckConstraint("amount_cents > 0", name="payout_is_positive"),
+    Index("payout_by_day", "day"),
+    Index("payout_by_file", "file_id"),
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from marketplace.db import run_tx
+from marketplace.money.adjustments import Adjustment, adjust
+from marketplace.money.payouts import plan_payouts
 from marketplace.money.sales import post_received, post_shipped
 from tests.marketplace.hq import Hq, words
 from tests.marketplace.money.books import SHIPPED, money, unit
@@ -102,3 +106,110 @@ def test_a_rule_of_fees_is_added_and_shown(console: Hq) -> None:
     assert "commence demain au plus tôt" in words(begun)
     for changes in ({"rate": "beaucoup"}, {"valid_from": "demain"}, {"currency": "XXX"}):
         assert console.client.post("/console/fees", data={**RULE, **changes}).status_code == 400
+
+
+IBAN = "FR76 3000 6000 0112 3456 7890 189"
+OURS = {"holder": "Comptoir SAS", "iban": "FR14 2004 1010 0505 0001 3M02 606", "bic": ""}
+PAYOUT_TIME = datetime(2026, 11, 16, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def paying(console: Hq) -> Hq:
+    """One unit shipped ten days before a payout day, its seller's IBAN and our own account known."""
+    run_tx(console.engine, lambda connection: post_received(connection, money("pay-1", 17000)))
+    bundle = unit(collected_cents=17000, partner_id="loire-mobile")
+    run_tx(console.engine, lambda connection: post_shipped(connection, bundle, at=SHIPPED))
+    assert console.client.post("/console/payouts/sellers/1", data={"holder": "Atelier Loire", "iban": IBAN}).status_code == 303
+    assert console.client.post("/console/payouts/account", data=OURS).status_code == 303
+    plan_payouts(console.engine, now=PAYOUT_TIME)
+    return console
+
+
+def test_a_payout_goes_out_by_file_and_is_marked_by_hand(paying: Hq) -> None:
+    page = words(paying.client.get("/console/payouts"))
+    for text in ("324,72 €", "FR7630006000011234567890189", "Faire le fichier SEPA de 1 virement", "préparé", "16 novembre 2026"):
+        assert text in page
+    assert paying.client.post("/console/payouts/files").status_code == 303
+    (stored,) = paying.rows("select file_id, state from payout")
+    assert stored["state"] == "sent"
+    document = paying.client.get(f"/console/payouts/files/{stored['file_id']}")
+    assert document.mimetype == "application/xml"
+    assert b'<InstdAmt Ccy="EUR">324.72</InstdAmt>' in document.data
+    assert paying.client.get("/console/payouts/files/none").status_code == 404
+
+    marked = "/console/payouts/sellers/1/payouts/2026-11-16-EUR"
+    assert paying.client.post(marked, data={"state": "returned"}).status_code == 400, "a return has its reason"
+    assert paying.client.post(marked, data={"state": "settled"}).status_code == 303
+    assert paying.client.post(marked, data={"state": "settled"}).status_code == 409
+    assert paying.client.post(marked, data={"state": "returned", "reason": "compte clos"}).status_code == 303
+    page = words(paying.client.get("/console/payouts"))
+    assert "compte clos" in page
+    assert "Tout est soldé" in words(paying.client.get("/console/money/clearing"))
+
+
+def test_without_our_account_nothing_is_sent(console: Hq) -> None:
+    answer = console.client.post("/console/payouts/files")
+    assert answer.status_code == 422
+    assert "Il manque notre propre compte" in words(answer)
+    for changes in ({"iban": "FR00"}, {"bic": "NOBIC"}, {"holder": ""}):
+        assert console.client.post("/console/payouts/account", data={**OURS, **changes}).status_code == 422
+
+
+def test_how_a_seller_is_paid_is_kept_and_shown(console: Hq) -> None:
+    form = {
+        "holder": "Atelier Loire",
+        "iban": IBAN,
+        "reserve": "12,5",
+        "reserve_until": "2027-01-31",
+        "least": "50",
+        "is_held": "on",
+    }
+    assert console.client.post("/console/payouts/sellers/1", data=form).status_code == 303
+    page = words(console.client.get("/console/payouts/sellers/1"))
+    for text in ('value="12,50"', 'value="2027-01-31"', "checked", "50,00 €"):
+        assert text in page
+    assert console.client.post("/console/payouts/sellers/1", data={**form, "iban": "FR76"}).status_code == 422
+    assert console.client.post("/console/payouts/sellers/1", data={**form, "reserve": "101"}).status_code == 400
+    assert console.client.post("/console/payouts/sellers/99", data=form).status_code == 404
+    assert console.client.get("/console/payouts/sellers/99").status_code == 404
+
+
+def test_a_seller_s_statement_as_page_and_file(paying: Hq) -> None:
+    page = words(paying.client.get("/console/payouts/sellers/1/statements/2026-11-16"))
+    for text in ("vente expédiée", "369,00 €", "-36,90 €", "-7,38 €", "324,72 €", "virement"):
+        assert text in page.replace("−", "-")
+    lines = paying.client.get("/console/payouts/sellers/1/statements/2026-11-16/lines.csv")
+    assert lines.mimetype == "text/csv"
+    text = lines.data.decode("utf-8-sig")
+    assert "sale;unit:p1/1/1;;369.00;36.90;7.38;324.72;EUR\r\n" in text
+    assert text.endswith(";-324.72;EUR\r\n")
+    for day in ("2026-11-17", "soon"):
+        assert paying.client.get(f"/console/payouts/sellers/1/statements/{day}").status_code in (400, 404)
+
+
+def test_a_reason_that_looks_like_a_formula_is_text_in_the_file(console: Hq) -> None:
+    facts = {"currency": "EUR", "amount_cents": -1250, "at": "2026-11-17T09:00:00Z"}
+    fine = Adjustment(seller_id=1, adjustment_id="a1", reason="=HYPERLINK(1)", **facts)
+    run_tx(console.engine, lambda connection: adjust(connection, fine))
+    text = console.client.get("/console/payouts/sellers/1/statements/2026-11-26/lines.csv").text
+    assert ";'=HYPERLINK(1);-12.50;" in text
+
+
+def test_a_partner_s_debt_its_statement_and_its_payment(paying: Hq) -> None:
+    assert "199,00 €" in words(paying.client.get("/console/partners"))
+    page = words(paying.client.get("/console/partners/loire-mobile/statements/2026-11"))
+    assert "vente expédiée" in page
+    assert ";199.00;EUR" in paying.client.get("/console/partners/loire-mobile/statements/2026-11/lines.csv").text
+    assert paying.client.get("/console/partners/nobody/statements/2026-11").status_code == 404
+
+    receipt = {"partner": "loire-mobile", "currency": "EUR", "amount": "199,00", "receipt_id": "r1"}
+    for _ in range(2):
+        assert paying.client.post("/console/partners/receipts", data=receipt).status_code == 303
+    assert "199,00 €" not in words(paying.client.get("/console/partners"))
+    transfer = {"partner": "", "currency": "EUR", "amount": "170", "receipt_id": "r2"}
+    assert paying.client.post("/console/partners/receipts", data=transfer).status_code == 303
+    lines = words(paying.client.get("/console/money/accounts/bank"))
+    assert lines.count("199,00 €") == 1
+    assert lines.count("170,00 €") == 1
+    assert paying.client.post("/console/partners/receipts", data={**receipt, "amount": "0"}).status_code == 422
+    assert paying.client.post("/console/partners/receipts", data={**receipt, "partner": "nobody"}).status_code == 404

@@ -27,6 +27,7 @@ ACCOUNTS: dict[str, Account] = {
     "seller_payable": Account("liability"),
     "seller_reserve": Account("liability"),
     "fee_vat": Account("liability"),
+    "sales_tax": Account("liability"),
     "commission": Account("income"),
     "provider_fees": Account("expense"),
     "dispute_losses": Account("expense"),

@@ -40,9 +40,9 @@ class OrderMoney:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSale:
-    """One unit as its order froze it: what its seller is owed for it, what of that the customer paid us.
+    """One unit as its order froze it: what its seller is owed for it, what of that the customer paid us, and the tax on top.
 
-    The rest is the partner's. `placed_at` is when the order was placed: the rules of fees of that day hold.
+    The rest of what is owed is the partner's. `placed_at` is when the order was placed: the rules of fees of that day hold.
     """
 
     seller_id: int
@@ -55,6 +55,7 @@ class UnitSale:
     category_id: str
     owed_cents: int
     collected_cents: int
+    tax_cents: int
     partner_id: str | None
     placed_at: str
 
@@ -66,27 +67,37 @@ class UnitSale:
 
 @dataclass(frozen=True, slots=True)
 class SaleShares:
-    """How a sale was booked: what the customer and the partner bring, what of it is fee, VAT on the fee, and the seller's."""
+    """How a sale was booked: what customer and partner bring, what of it is fee and VAT on the fee, and the tax on top."""
 
     collected_cents: int
     partner_cents: int
     fee_cents: int
     vat_cents: int
+    tax_cents: int = 0
 
     @property
     def owed_cents(self) -> int:
         """The whole price."""
         return self.collected_cents + self.partner_cents
 
-    def reversed_at(self, refunded_cents: int) -> SaleShares:
-        """Return what of the shares is taken back once so much of the customer's money is refunded, all refunds together.
+    @property
+    def paid_cents(self) -> int:
+        """What the customer paid, tax included."""
+        return self.collected_cents + self.tax_cents
 
-        The fee follows in proportion to the price, rounded down; the partner owes until the unit is refunded whole.
+    def reversed_at(self, refunded_cents: int) -> SaleShares:
+        """Return what of the shares is taken back once so much of what the customer paid is refunded, all refunds together.
+
+        Tax follows in proportion to it and the fee to the price, rounded down; the partner owes until the unit is refunded whole.
         """
-        if refunded_cents == self.collected_cents:
+        if refunded_cents == self.paid_cents:
             return self
-        fee, vat = (part * refunded_cents // self.owed_cents for part in (self.fee_cents, self.vat_cents))
-        return SaleShares(refunded_cents, 0, fee, vat)
+        tax = self.tax_cents * refunded_cents // self.paid_cents
+        fee, vat = (part * (refunded_cents - tax) // self.owed_cents for part in (self.fee_cents, self.vat_cents))
+        return SaleShares(refunded_cents - tax, 0, fee, vat, tax)
+
+
+NOTHING = SaleShares(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +159,11 @@ def post_dispute(connection: Connection, dispute: OrderMoney, outcome: Literal["
 def post_shipped(connection: Connection, unit: UnitSale, *, at: str) -> Fee | None:
     """Book the sale of a unit that ships and return its fee; None when it was booked before, or was refunded whole."""
     books = _books(connection, unit)
-    collected, owed = unit.collected_cents - books.released_cents, unit.owed_cents - books.released_cents
-    if owed <= 0 or (books.refunds and not collected):
+    agreed = SaleShares(unit.collected_cents, unit.owed_cents - unit.collected_cents, 0, 0, unit.tax_cents)
+    if books.refunds and books.released_cents == agreed.paid_cents:
         return None
+    released = agreed.reversed_at(books.released_cents) if books.refunds else NOTHING
+    owed = unit.owed_cents - released.collected_cents
     day = market_day(connection, unit.market, unit.placed_at)
     facts = FeeFacts(
         seller_id=unit.seller_id,
@@ -162,7 +175,8 @@ def post_shipped(connection: Connection, unit: UnitSale, *, at: str) -> Fee | No
     )
     fee = fee_on(connection, facts)
     due_on = later(market_day(connection, unit.market, at), DELAY_DAYS)
-    lines = sale_lines(unit, SaleShares(collected, owed - collected, fee.cents, fee.vat_cents), due_on=due_on)
+    collected, tax = unit.collected_cents - released.collected_cents, unit.tax_cents - released.tax_cents
+    lines = sale_lines(unit, SaleShares(collected, agreed.partner_cents, fee.cents, fee.vat_cents, tax), due_on=due_on)
     return fee if post(connection, _unit_fact(unit, SALE, "shipped", at), lines) else None
 
 
@@ -176,7 +190,7 @@ def post_refunded(connection: Connection, unit: UnitSale, *, refund_id: str, cen
     if fact.name in books.facts:
         return False
     before = books.refunded_cents if books.sale else books.released_cents
-    left = (books.sale.collected_cents if books.sale else unit.collected_cents) - before
+    left = (books.sale.paid_cents if books.sale else unit.collected_cents + unit.tax_cents) - before
     if not 0 <= cents <= left or (not cents and (left or books.refunds)):
         raise MoreThanCollected(f"{left} is left of this unit, not {cents}", left_cents=left)
     if books.sale is None:
@@ -191,21 +205,23 @@ def sale_lines(unit: UnitSale, shares: SaleShares, *, due_on: str) -> list[Posti
     seller = of_seller(unit.seller_id)
     payable = shares.owed_cents - shares.fee_cents - shares.vat_cents
     return [
-        Posting("customer_money", of_order(unit.order_id), shares.collected_cents),
+        Posting("customer_money", of_order(unit.order_id), shares.paid_cents),
         Posting("partner_receivable", of_partner(unit.partner_id or ""), shares.partner_cents),
         Posting("seller_payable", seller, -payable, due_on),
         Posting("commission", seller, -shares.fee_cents),
         Posting("fee_vat", seller, -shares.vat_cents),
+        Posting("sales_tax", unit.market, -shares.tax_cents),
     ]
 
 
 def _reversal(unit: UnitSale, sale: SaleShares, *, before: int, after: int, due_on: str) -> list[Posting]:
-    was, now = sale.reversed_at(before) if before else SaleShares(0, 0, 0, 0), sale.reversed_at(after)
+    was, now = sale.reversed_at(before) if before else NOTHING, sale.reversed_at(after)
     taken = SaleShares(
         now.collected_cents - was.collected_cents,
         now.partner_cents - was.partner_cents,
         now.fee_cents - was.fee_cents,
         now.vat_cents - was.vat_cents,
+        now.tax_cents - was.tax_cents,
     )
     accounts = {"customer_money": "refunds_due"}
     return [
@@ -230,14 +246,17 @@ def _books(connection: Connection, unit: UnitSale) -> _UnitBooks:
     for line in found:
         name = (line["kind"], line["account"])
         booked[name] = booked.get(name, 0) + line["cents"]
-    sold = [booked.get((SALE, account), 0) for account in ("customer_money", "partner_receivable", "commission", "fee_vat")]
+    paid, partner, fee, vat, tax = (
+        abs(booked.get((SALE, account), 0))
+        for account in ("customer_money", "partner_receivable", "commission", "fee_vat", "sales_tax")
+    )
     is_sold = any(line["kind"] == SALE for line in found)
     return _UnitBooks(
         facts=frozenset(line["fact"] for line in found),
         released_cents=-booked.get((RELEASE, "refunds_due"), 0),
         refunded_cents=-booked.get((REFUND, "refunds_due"), 0),
         refunds=len({line["fact"] for line in found if line["kind"] != SALE}),
-        sale=SaleShares(sold[0], sold[1], -sold[2], -sold[3]) if is_sold else None,
+        sale=SaleShares(paid - tax, partner, fee, vat, tax) if is_sold else None,
         due_on=max((line["due_on"] for line in found if line["kind"] == SALE and line["due_on"]), default=""),
     )
 

@@ -13,8 +13,9 @@ from typing import Literal, TypedDict, cast
 
 from sqlalchemy import Connection
 
-from marketplace.db import changed, rows
+from marketplace.db import changed, row, rows
 from marketplace.money.refunds import request_refund
+from marketplace.money.sales import UnitSale, post_refunded, post_shipped
 from marketplace.orders import stock
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
@@ -40,6 +41,11 @@ STEP = """
     insert into unit_step (seller_id, part_id, line_no, unit_no, step_no, state, at, by, why, cents)
     select :seller_id, :part_id, :line_no, :unit_no, coalesce(max(step_no), 0) + 1, :state, :at, :by, :why, :cents
     from unit_step where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+"""
+
+STEPS = """
+    select max(step_no) as steps from unit_step
+    where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
 """
 
 
@@ -147,6 +153,7 @@ def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, acto
             serial=checked.serials.get(unit["unit_no"]),
         )
         stock.take_out(connection, unit["market"], [{**unit, "quantity": 1}])
+        post_shipped(connection, _sale(connection, unit), at=actor.at)
 
 
 def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
@@ -166,8 +173,15 @@ def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None
 
 
 def take_back(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
-    """Note that units came back to their seller. Raises: WrongUnitState."""
-    _move(connection, list(units), "returned", actor)
+    """Note that units came back to their seller. Raises: WrongUnitState.
+
+    The sale of one that cost nothing with its plan is taken back here: no refund will do it.
+    """
+    back = list(units)
+    _move(connection, back, "returned", actor)
+    for unit in back:
+        if not unit["collected_cents"] + unit["tax_cents"]:
+            post_refunded(connection, _sale(connection, unit), refund_id="whole", cents=0, at=actor.at)
 
 
 def refundable_cents(unit: Unit) -> int:
@@ -194,6 +208,9 @@ def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None
     _note_step(connection, unit, "refunded", actor, cents=cents)
     customer_id, order_id = unit["customer_id"], unit["order_id"]
     request_refund(connection, customer_id, order_id, cents=cents, unit=unit, reason=actor.why or actor.by, at=actor.at)
+    steps = row(connection, STEPS, **_key(unit))
+    refund_id = f"step {steps['steps'] if steps else 0}"
+    post_refunded(connection, _sale(connection, unit), refund_id=refund_id, cents=cents, at=actor.at)
 
 
 def _key(unit: Unit) -> dict[str, int | str]:
@@ -203,6 +220,38 @@ def _key(unit: Unit) -> dict[str, int | str]:
         "line_no": unit["line_no"],
         "unit_no": unit["unit_no"],
     }
+
+
+def _sale(connection: Connection, unit: Unit) -> UnitSale:
+    """Return the unit as the ledger knows it."""
+    frozen = row(
+        connection,
+        """
+        select sku.category_id, customer_order.placed_at
+        from customer_order join sku on sku.sku_id = :sku_id
+        where customer_order.customer_id = :customer_id and customer_order.order_id = :order_id
+        """,
+        sku_id=unit["sku_id"],
+        customer_id=unit["customer_id"],
+        order_id=unit["order_id"],
+    )
+    if frozen is None:
+        raise NotFound("no such order")
+    return UnitSale(
+        seller_id=unit["seller_id"],
+        part_id=unit["part_id"],
+        line_no=unit["line_no"],
+        unit_no=unit["unit_no"],
+        category_id=frozen["category_id"],
+        placed_at=frozen["placed_at"],
+        order_id=unit["order_id"],
+        market=unit["market"],
+        currency=unit["currency"],
+        owed_cents=unit["owed_cents"],
+        collected_cents=unit["collected_cents"],
+        tax_cents=unit["tax_cents"],
+        partner_id=unit["partner_id"],
+    )
 
 
 def _note_step(connection: Connection, unit: Unit, state: str, actor: Actor, *, cents: int | None = None) -> None:

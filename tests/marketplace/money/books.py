@@ -26,6 +26,7 @@ def unit(**changes: Any) -> UnitSale:
         "category_id": "phones",
         "owed_cents": 36900,
         "collected_cents": 36900,
+        "tax_cents": 0,
         "partner_id": None,
         "placed_at": PLACED,
     }

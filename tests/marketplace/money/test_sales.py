@@ -71,6 +71,18 @@ def test_a_device_that_cost_nothing_with_its_plan_is_taken_back_whole(connection
         post_refunded(connection, bundle, refund_id="r2", cents=0, at=RETURNED)
 
 
+def test_sales_tax_is_the_state_s_and_goes_back_in_proportion(connection: Connection) -> None:
+    taxed = unit(owed_cents=20000, collected_cents=20000, tax_cents=1775)
+    post_received(connection, money("pay-1", 21775))
+    post_shipped(connection, taxed, at=SHIPPED)
+    assert balances(connection)["sales_tax"] == -1775
+    assert balances(connection)["commission"] == -2000, "no fee on the tax"
+    post_refunded(connection, taxed, refund_id="r1", cents=10000, at=RETURNED)
+    assert balances(connection)["sales_tax"] == -1775 + 815
+    post_refunded(connection, taxed, refund_id="r2", cents=11775, at=RETURNED)
+    assert balances(connection) == {"provider": 21775, "refunds_due": -21775}
+
+
 def test_before_it_ships_a_refund_is_held_money_alone(connection: Connection) -> None:
     post_received(connection, money("pay-1", 36900))
     assert post_refunded(connection, unit(), refund_id="r1", cents=900, at=PAID)
@@ -128,13 +140,15 @@ def test_refunds_in_any_parts_take_back_exactly_what_was_booked(data: st.DataObj
     collected = data.draw(st.integers(1, 10**6))
     partner = data.draw(st.integers(0, 10**6))
     fee = data.draw(st.integers(0, collected + partner))
-    sale = SaleShares(collected, partner, fee, data.draw(st.integers(0, fee)))
-    steps = sorted(data.draw(st.sets(st.integers(1, collected), max_size=6)) | {collected})
+    sale = SaleShares(collected, partner, fee, data.draw(st.integers(0, fee)), data.draw(st.integers(0, 10**6)))
+    steps = sorted(data.draw(st.sets(st.integers(1, sale.paid_cents), max_size=6)) | {sale.paid_cents})
     taken = [sale.reversed_at(step) for step in steps]
     assert taken[-1] == sale
     for earlier, later in pairwise(taken):
         assert earlier.fee_cents <= later.fee_cents
         assert earlier.vat_cents <= later.vat_cents
+        assert earlier.tax_cents <= later.tax_cents
+        assert earlier.collected_cents <= later.collected_cents
     assert all(0 <= each.fee_cents <= fee for each in taken)
 
 
@@ -160,10 +174,13 @@ def test_any_history_of_an_order_adds_up(empty_engine: Engine, data: st.DataObje
         )
         for number in range(1, data.draw(st.integers(1, 3)) + 1)
     ]
-    units = [replace(each, collected_cents=data.draw(st.integers(0, each.owed_cents))) for each in units]
+    units = [
+        replace(each, collected_cents=data.draw(st.integers(0, each.owed_cents)), tax_cents=data.draw(st.integers(0, 9000)))
+        for each in units
+    ]
 
     def history(connection: Connection) -> None:
-        paid = sum(each.collected_cents for each in units)
+        paid = sum(each.collected_cents + each.tax_cents for each in units)
         post_received(connection, money("pay-1", paid, currency=currency))
         for each in units:
             live(connection, each, data)
@@ -180,7 +197,7 @@ def test_any_history_of_an_order_adds_up(empty_engine: Engine, data: st.DataObje
 def live(connection: Connection, each: UnitSale, data: st.DataObject) -> None:
     """Ship or not, refund in any parts; at the end the unit is shipped or refunded whole, and every refund paid out."""
     ships = data.draw(st.booleans())
-    left, number = each.collected_cents, 0
+    left, number = each.collected_cents + each.tax_cents, 0
     for phase in ("before", "after"):
         most = 0 if phase == "after" and not ships else 3
         for _ in range(data.draw(st.integers(0, most))):

@@ -29,6 +29,7 @@ from pos import clock
 from pos.errors import NotFound
 from pos.tokens import TokenLine
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
+from tests.marketplace.money.books import RETURNED, assert_adds_up, balances
 
 IMEI, OTHER_IMEI = "490154203237518", "011415009346880"
 TWO_SELLERS = (IPHONE_13, LAST_IPHONE_12)
@@ -271,3 +272,29 @@ def test_a_seller_sees_no_unit_of_another(hq: Hq) -> None:
         ):
             with pytest.raises(NotFound):
                 units_of_line(connection, *wrong)
+
+
+def test_every_step_that_moves_money_is_in_the_ledger(hq: Hq) -> None:
+    paid(hq, IPHONE_13_WITH_PLAN)
+    [ordered] = units(hq)
+    act(hq, accept)
+    act(hq, ship, shipment(IMEI))
+    with reading(hq.engine) as connection:
+        booked = balances(connection)
+    assert booked["customer_money"] == ordered["collected_cents"] == 16900
+    assert booked["partner_receivable"] == ordered["owed_cents"] - ordered["collected_cents"] == 20000
+    assert booked["seller_payable"] == -32472
+
+    act(hq, take_back)
+    for cents in (2000, 14900):
+        run_tx(hq.engine, lambda connection, cents=cents: refund(connection, units(hq)[0], cents, Actor(by="hq", at=RETURNED)))  # type: ignore[misc]
+    with reading(hq.engine) as connection:
+        assert balances(connection) == {"customer_money": 16900, "refunds_due": -16900}
+        assert_adds_up(connection)
+
+
+def test_a_cancelled_unit_s_money_is_to_be_refunded_and_nothing_is_sold(hq: Hq) -> None:
+    paid(hq, IPHONE_13)
+    act(hq, cancel)
+    with reading(hq.engine) as connection:
+        assert balances(connection) == {"customer_money": 36900, "refunds_due": -36900}

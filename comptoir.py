@@ -120,6 +120,9 @@ marketplace = Gathering(
             "sweep": "Delete files of the protocol that nobody can ask for any more; `serve` does this once a day.",
             "trial": "Say which trials are open, how far they are, and how they do.",
         },
+        "marketplace.running.commands": {
+            "mail": "Name the server that mail leaves by, or say which is named and how many mails wait.",
+        },
         "marketplace.sellers.commands": {
             "apikey": "Make an API key for a seller; prints it, once.",
         },

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from demo.mailbox import Mailbox
 from demo.paper import Cut, Interpreter, PrinterReply
 from demo.viewer import Viewer
 
@@ -58,12 +59,18 @@ class Paper:
 
 
 class VirtualPrinter:
-    """A printer on `port` whose papers can be seen at `viewer_port`. Port 0 takes a free one, known after `start`."""
+    """A printer on `port` whose papers can be seen at `viewer_port`, beside the mails of `mailbox`.
 
-    def __init__(self, port: int, viewer_port: int | None, host: str = "127.0.0.1", *, paper_mm: int = 80) -> None:
+    Port 0 takes a free one, known after `start`.
+    """
+
+    def __init__(
+        self, port: int, viewer_port: int | None, host: str = "127.0.0.1", *, paper_mm: int = 80, mailbox: Mailbox | None = None
+    ) -> None:
         self.host = host
         self.port = port
         self.viewer_port = viewer_port
+        self.mailbox = mailbox
         self.faults = Faults()
         self.is_stopping = threading.Event()
         self._lock = threading.Lock()

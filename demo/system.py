@@ -23,12 +23,14 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from demo.bank import Bank
+from demo.mailbox import Mailbox
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
 from marketplace.installation import open_database, opened, sync_path
 from marketplace.publishing.publications import publish_all
+from marketplace.running.mail import SmtpServer, store_smtp_server
 from marketplace.setup import create_installation, upgrade_installation
 from pos import clock
 from pos.errors import PosError, Unavailable
@@ -105,12 +107,16 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
     signal.signal(signal.SIGINT, _stop_once)
     _refuse_taken_ports(demo)
     password = prepare(demo, fresh=fresh, say=say)
-    printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1")
+    mailbox = Mailbox(demo.directory / "mailbox")
+    printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1", mailbox=mailbox)
     with ExitStack() as running:
         with _signals_held():
             printer.start()
             running.callback(printer.stop)
+            mailbox.start()
+            running.callback(mailbox.stop)
             _start_bank(demo, running)
+        _name_mailbox(demo, mailbox)
         parts = [_start_marketplace(demo, running)]
         _enrol(demo, say)
         parts.append(_start_kiosk(demo, running))
@@ -237,6 +243,13 @@ def _begin(mask: frozenset[int]) -> None:
     end_with_parent(signal.SIGTERM)
 
 
+def _name_mailbox(demo: Demo, mailbox: Mailbox) -> None:
+    """Have the marketplace send its mail to the demo's mailbox, wherever that listens this time."""
+    server = SmtpServer(host="127.0.0.1", port=mailbox.port, sender="Comptoir <comptoir@demo.localhost>", tls="none")
+    with opened(demo.marketplace) as engine:
+        store_smtp_server(engine, server)
+
+
 def _start_bank(demo: Demo, running: ExitStack) -> None:
     """Run the bank in this process, and give the marketplace its keys as HQ is given them."""
     events = f"{demo.url}/payments/events"
@@ -299,6 +312,7 @@ def _addresses(demo: Demo, password: str) -> list[str]:
         f"marketplace    {demo.public_url or demo.url}/",
         f"HQ console     {demo.public_url or demo.url}/console    password {password}",
         f"paper          http://127.0.0.1:{demo.port + 3}/",
+        f"mail           http://127.0.0.1:{demo.port + 3}/mail",
         f"bank           {demo.bank_url}/",
         f"printer        raw TCP 127.0.0.1:{demo.port + 2}",
     ]

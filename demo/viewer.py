@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import templates
+from demo.mailbox import MAIL_POLICY, Mailbox
 
 _PAGES = Path(__file__).parent / "pages"
 _FONTS = ("bricolage-grotesque-latin-wght-normal.woff2", "figtree-latin-wght-normal.woff2")
@@ -33,6 +34,7 @@ class _Printer(Protocol):
     host: str
     port: int
     faults: Any
+    mailbox: Mailbox | None
 
     def papers(self) -> Mapping[int, _Paper]: ...
     def uncut(self) -> bytes | None: ...
@@ -40,7 +42,7 @@ class _Printer(Protocol):
 
 
 class Viewer(ThreadingHTTPServer):
-    """`GET /` the page · `/latest.png` · `/papers/<n>.png` from 1 · `/uncut.png` · `/state.json`.
+    """`GET /` the page · `/latest.png` · `/papers/<n>.png` from 1 · `/uncut.png` · `/state.json` · `/mail`.
 
     `POST /troubles` with `paper_out` or `cover_open` = 1 or 0 takes the paper away or opens the cover.
     """
@@ -73,6 +75,8 @@ class _Request(BaseHTTPRequestHandler):
             self._paper(int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0)
         elif path.removeprefix("/fonts/") in _FONTS:
             self._file(templates.PATH / "static" / path.removeprefix("/"), "font/woff2")
+        elif path == "/mail" or path.startswith("/mail/"):
+            self._mail(path)
         else:
             self._absent()
 
@@ -130,6 +134,14 @@ class _Request(BaseHTTPRequestHandler):
         wanted = max(papers, default=0) if number is None else number
         self._picture(papers[wanted].png if wanted in papers else None)
 
+    def _mail(self, path: str) -> None:
+        mailbox = self.server.printer.mailbox
+        page = mailbox.page(path) if mailbox is not None else None
+        if page is None:
+            self._absent()
+        else:
+            self._send(page.encode(), "text/html; charset=utf-8", policy=MAIL_POLICY)
+
     def _picture(self, png: bytes | None) -> None:
         if png is None:
             self._absent()
@@ -142,12 +154,12 @@ class _Request(BaseHTTPRequestHandler):
     def _absent(self) -> None:
         self._send(b"Rien ici.", "text/plain; charset=utf-8", status=HTTPStatus.NOT_FOUND)
 
-    def _send(self, body: bytes, kind: str, *, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def _send(self, body: bytes, kind: str, *, status: HTTPStatus = HTTPStatus.OK, policy: str = _POLICY) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Content-Security-Policy", policy)
         self.end_headers()
         self.wfile.write(body)
 

@@ -12,7 +12,8 @@ from functools import lru_cache
 from gettext import NullTranslations
 from typing import Any
 
-from flask.templating import Environment
+from flask import templating
+from jinja2 import Environment
 from jinja2.ext import Extension
 from markupsafe import Markup
 
@@ -26,7 +27,7 @@ SENTENCE = re.compile(rf"\b_\(((?:\s*{TEXT})+)\s*([),])")
 """A sentence of a template: one text, or pieces of it one below the other, which Jinja joins."""
 
 
-class Pages(Environment):
+class Pages(templating.Environment):
     """What compiles our templates. Nearly all that pages show are dicts, whose keys Jinja would try last."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:

@@ -63,12 +63,6 @@ def _writable(text: str) -> str:
     return UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\t", " ")).strip()
 
 
-def masked_email(email: str) -> str:
-    """Return an address its owner recognises and nobody else can use."""
-    local, _, domain = email.partition("@")
-    return f"{local[:1]}{'•' * max(3, len(local) - 1)}@{domain}"
-
-
 def masked_name(name: str) -> str:
     """Return the initials only."""
     return " ".join(f"{part[0]}." for part in name.split())

@@ -13,10 +13,11 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.payments import PaymentOfOrder, payment_of_order
-from marketplace.orders.contacts import masked_email, masked_name
+from marketplace.orders.contacts import masked_name
 from marketplace.orders.orders import Order, order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order, unit_name
 from marketplace.orders.units import Actor, Unit, cancel, deliver, units_of_order
+from marketplace.running.mail import masked_email
 from marketplace.web import marketplace, may_lead_to, see_other
 from pos import clock
 from pos.errors import NotFound

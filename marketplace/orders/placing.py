@@ -20,6 +20,7 @@ from marketplace.db import new_id, row, run_tx
 from marketplace.orders import stock
 from marketplace.orders.acquisitions import read_acquisitions
 from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
+from marketplace.orders.mails import mail_placed_order
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import OrderFacts
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
@@ -268,6 +269,7 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
     }
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
+    mail_placed_order(connection, placing.customer_id, placing.order_id)
 
 
 def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:

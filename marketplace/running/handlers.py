@@ -9,8 +9,10 @@ from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
 from marketplace.running.housekeeping import SWEEP_EVERY, sweep
 from marketplace.running.jobs import Handler
+from marketplace.running.mail import MAIL, deliver
 
 HANDLERS: Mapping[str, Handler] = {
+    MAIL: deliver,
     "sweep": sweep,
     "payouts": pay_out,
     payments.JOB: payments.check,

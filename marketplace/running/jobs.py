@@ -5,6 +5,7 @@ Invariant: what was enqueued and committed is done at least once, whichever proc
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -151,6 +152,12 @@ def claim(engine: Engine, *, worker: str, now: datetime, besides: Collection[str
         if run_tx(engine, lambda connection, values=values: changed(connection, update, **values)):  # type: ignore[misc]
             return Job(**{**waiting, "tries": waiting["tries"] + 1})
     return None
+
+
+def body_of(text: str) -> dict[str, Any]:
+    """Return the body of a job as it was enqueued."""
+    body: dict[str, Any] = json.loads(text)
+    return body
 
 
 def finish(engine: Engine, job: Job, *, note: str, now: datetime) -> None:

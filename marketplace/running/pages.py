@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, rows
 from marketplace.running import jobs
+from marketplace.running.mail import mail_log, smtp_server
 from marketplace.web import marketplace, see_other
 from pos import clock
 from shop.web import render_template
@@ -23,11 +24,16 @@ pages = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 @dataclass(frozen=True, slots=True)
 class JobsPage:
-    """Some jobs of each state, those for a person first; how many there are in each; and the timers. No job's body is shown."""
+    """Some jobs of each state, those for a person first; how many there are in each; and the timers.
+
+    No job's body is shown; of a mail its template, and its address masked. `can_send` tells whether a mail server is named.
+    """
 
     jobs: list[dict[str, Any]]
     counts: dict[str, int]
     timers: list[dict[str, Any]]
+    mails: list[dict[str, Any]]
+    can_send: bool
 
 
 @pages.get("")
@@ -74,4 +80,5 @@ def _jobs_page(connection: Connection) -> JobsPage:
         """,
         owner_id=jobs.HQ,
     )
-    return JobsPage(shown, dict.fromkeys(SHOWN, 0) | {each["state"]: each["n"] for each in counted}, timers)
+    counts = dict.fromkeys(SHOWN, 0) | {each["state"]: each["n"] for each in counted}
+    return JobsPage(shown, counts, timers, mails=mail_log(connection), can_send=smtp_server(connection) is not None)

@@ -5,7 +5,6 @@ Several machines on one database work side by side: a job is claimed before it i
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -132,7 +131,7 @@ class Working:
             job_id=job.job_id,
         )
         try:
-            note = self._handlers[job.kind](work, json.loads(job.body))
+            note = self._handlers[job.kind](work, jobs.body_of(job.body))
         except Postponed as problem:
             jobs.postpone(self._engine, job, str(problem), until=problem.until)
         except Hopeless as problem:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from marketplace.db import changed, run_tx
-from marketplace.orders.contacts import masked_email, masked_name
+from marketplace.orders.contacts import masked_name
+from marketplace.running.mail import masked_email
 from pos import clock
 from pos.tokens import TokenLine
 from tests.marketplace import world

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 import templates
-from marketplace import console, home, tallies, web
+from marketplace import console, home, sitemaps, tallies, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import reading
 from marketplace.door import Markets
@@ -37,7 +37,10 @@ from sync.static_files import StaticFiles
 
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
-PARTS = (home.routes, pages.pages, order_pages.orders, payment_pages.payments, application_pages.pages, ranking.routes)
+PARTS = (
+    *(home.routes, sitemaps.routes, pages.pages, order_pages.orders),
+    *(payment_pages.payments, application_pages.pages, ranking.routes),
+)
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"
 API = "/api/"

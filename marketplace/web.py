@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from marketplace import head
 from marketplace.bulkhead import Bulkhead, spread_s
 from marketplace.door import MARKET_COOKIE, Markets, door_of
 from marketplace.front import largest_body
@@ -36,7 +37,6 @@ YEAR_S = 31_536_000
 SHOP = frozenset({"home", *(routes.name for routes in shop.ROUTES)})
 HEADERS = {
     "Content-Security-Policy": web.POLICY.replace("img-src 'self'", "img-src 'self' data:"),
-    "X-Robots-Tag": "noindex, nofollow",
 }
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,12 @@ def marketplace_of(app: Flask) -> Marketplace:
     return here
 
 
+def markets() -> Markets:
+    """Return the markets this app serves."""
+    served: Markets = current_app.extensions["marketplace-markets"]
+    return served
+
+
 def see_other(endpoint: str, **values: Any) -> Response:
     """Answer a write: 303 to a page that may be reloaded."""
     return web.see_other(url_for(endpoint, **values))
@@ -87,7 +93,11 @@ def set_up(app: Flask, markets: Markets) -> None:
     app.before_request(_limit_body)
     here = marketplace_of(app)
     shop.set_up(app, door_of(lambda: marketplace().engine, markets, here.directory), refused=("foreign",), headers=HEADERS)
+    app.extensions["marketplace-markets"] = markets
+    app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
     app.context_processor(lambda: {"in_language": _in_language, "market": door.current().market(), "markets": markets.names()})
+    app.context_processor(lambda: {"head": head.head_of(here.public_url, markets.names())})
+    app.after_request(head.keep_out)
     app.after_request(_remember_choices)
     app.register_error_handler(PosError, _refused)
     app.register_error_handler(HTTPException, _failed)

@@ -74,6 +74,7 @@ PARTS = {
     "day": "2026-12-06",
     "month": "2026-12",
     "partner_id": "loire-mobile",
+    "after": "0",
     "sha256": "a" * 64,
     "seller_id": "1000000000",
     "document_no": "1",

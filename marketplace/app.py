@@ -28,7 +28,7 @@ from marketplace.orders import order_pages, pages
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.running.working import Working
-from marketplace.sellers import application_pages, ranking
+from marketplace.sellers import application_pages, desk, ranking
 from marketplace.settings import setting
 from marketplace.sources import proxies_of
 from shop.web import refuse_strange_host
@@ -39,7 +39,7 @@ UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 PARTS = (
     *(home.routes, sitemaps.routes, pages.pages, order_pages.orders),
-    *(payment_pages.payments, application_pages.pages, ranking.routes),
+    *(payment_pages.payments, application_pages.pages, desk.desk, ranking.routes),
 )
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"

@@ -20,6 +20,7 @@ from marketplace.db import changed, execute_on, row, rows
 from marketplace.feeds.content import DESK_SELLERS_FROM
 from marketplace.sellers.companies import Company, company_key
 from marketplace.sellers.documents import Document, record_documents
+from marketplace.sellers.people import invite
 from marketplace.sellers.standing import Reasons, mark_seller, note_step
 from marketplace.settings import setting, store_setting
 from pos import clock
@@ -137,7 +138,10 @@ def application(connection: Connection, seller_id: int) -> Application:
 
 
 def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, now: datetime) -> None:
-    """Let an applicant in as a seller on trial, in the caller's transaction. Raises: NotFound, AlreadyDecided."""
+    """Let an applicant in as a seller on trial, its contact as owner, in the caller's transaction.
+
+    Raises: NotFound, AlreadyDecided.
+    """
     asking = application(connection, seller_id)
     _decide(connection, seller_id, "admitted")
     company = asking.company
@@ -161,6 +165,7 @@ def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, 
     )
     mark_seller(connection, seller_id)
     note_step(connection, seller_id, "trial", reasons, by=by, now=now)
+    invite(connection, seller_id, asking.email, "owner", now=now)
 
 
 def refuse(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, now: datetime) -> None:

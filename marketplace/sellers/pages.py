@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.bodies import fit_body
 from marketplace.db import reading, row, rows, run_tx
-from marketplace.sellers import applications, documents, standing
+from marketplace.sellers import applications, documents, people, standing
 from marketplace.sellers.applications import Application
+from marketplace.sellers.desk import password_link
 from marketplace.sellers.standing import ReasonsMissing
 from marketplace.web import marketplace, see_other
 from pos import clock
@@ -34,24 +35,40 @@ class SellersPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SellerPage:
-    """One seller or applicant, and the `moves` that HQ may decide.
+    """One seller or applicant: `seller` is None before it was let in, `asking` is None for a feed's seller.
 
-    `seller` is None before it was let in, `asking` is None for a feed's seller.
+    `shown` is a password link made just now, to be passed on; `problem` is why nothing was decided.
     """
 
-    seller_id: int
     seller: dict[str, Any] | None
     asking: Application | None
     history: list[dict[str, Any]]
-    moves: tuple[str, ...]
-    closing_at: str | None
+    people: list[dict[str, Any]]
+    shown: str | None
     problem: PosError | None
+
+    @property
+    def seller_id(self) -> int:
+        """The number of the seller, or the one an applicant will have."""
+        return int(self.seller["seller_id"]) if self.seller else self.asking.seller_id if self.asking else 0
 
     @property
     def name(self) -> str:
         """What the seller is called."""
         known = self.asking.company["trading_name"] if self.asking else (self.seller or {}).get("body", {}).get("name")
         return known or str(self.seller_id)
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """What HQ may decide."""
+        if self.seller is None:
+            return ("trial", "refused") if self.asking is not None and self.asking.state == "applied" else ()
+        return standing.moves(self.seller["state"], self.history, clock.now()) if self.seller["source"] == "desk" else ()
+
+    @property
+    def closing_at(self) -> str | None:
+        """When the seller will be closed, where it was told."""
+        return standing.closing_at(self.history, clock.now())
 
 
 @pages.get("")
@@ -98,6 +115,14 @@ def decision(seller_id: int) -> AnyResponse | tuple[str, int]:
     return see_other("console.sellers.seller", seller_id=seller_id)
 
 
+@pages.post("/<int:seller_id>/people/<user_id>/link")
+def link(seller_id: int, user_id: str) -> str:
+    """Make a link by which somebody at a seller chooses a password, and show it, once."""
+    now = clock.now()
+    secret = run_tx(marketplace().engine, lambda connection: people.start_link(connection, seller_id, user_id, now=now))
+    return render_template("marketplace/sellers/seller.html", page=_page(seller_id, shown=password_link(seller_id, secret)))
+
+
 def sellers(connection: Connection) -> list[dict[str, Any]]:
     """Return the sellers with their quality and supply, the best first, those suspended last."""
     every = rows(
@@ -117,27 +142,18 @@ def sellers(connection: Connection) -> list[dict[str, Any]]:
     return [{**seller, "body": fit_body(SellerRow, seller["body"]) or {}} for seller in every]
 
 
-def _page(seller_id: int, problem: PosError | None = None) -> SellerPage:
-    now = clock.now()
+def _page(seller_id: int, problem: PosError | None = None, shown: str | None = None) -> SellerPage:
     with reading(marketplace().engine) as connection:
         known = row(connection, "select * from seller where seller_id = :seller_id", seller_id=seller_id)
         has_applied = "select 1 as one from seller_application where seller_id = :seller_id"
         asking = applications.application(connection, seller_id) if row(connection, has_applied, seller_id=seller_id) else None
         if known is None and asking is None:
             raise NotFound("no such seller")
-        history = standing.steps(connection, seller_id)
-    return SellerPage(
-        seller_id=seller_id,
-        seller={**known, "body": fit_body(SellerRow, known["body"]) or {}} if known else None,
-        asking=asking,
-        history=history,
-        moves=_moves(known, asking, history),
-        closing_at=standing.closing_at(history, now),
-        problem=problem,
-    )
-
-
-def _moves(known: dict[str, Any] | None, asking: Application | None, history: list[dict[str, Any]]) -> tuple[str, ...]:
-    if known is None:
-        return ("trial", "refused") if asking is not None and asking.state == "applied" else ()
-    return standing.moves(known["state"], history, clock.now()) if known["source"] == "desk" else ()
+        return SellerPage(
+            seller={**known, "body": fit_body(SellerRow, known["body"]) or {}} if known else None,
+            asking=asking,
+            history=standing.steps(connection, seller_id),
+            people=people.people(connection, seller_id),
+            shown=shown,
+            problem=problem,
+        )

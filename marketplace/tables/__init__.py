@@ -37,7 +37,14 @@ from marketplace.tables.payments import payment, payment_event, refund
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, job, setting, timer
 from marketplace.tables.selections import selection, selection_line, selection_order
-from marketplace.tables.sellers import seller_application, seller_document, seller_step
+from marketplace.tables.sellers import (
+    seller_application,
+    seller_document,
+    seller_link,
+    seller_session,
+    seller_step,
+    seller_user,
+)
 
 __all__ = [
     "OWNER_KEYS",
@@ -89,8 +96,11 @@ __all__ = [
     "seller_application",
     "seller_counter",
     "seller_document",
+    "seller_link",
     "seller_listing",
+    "seller_session",
     "seller_step",
+    "seller_user",
     "sent",
     "setting",
     "sku",

@@ -48,3 +48,27 @@ seller_step = owned(
     CheckConstraint("state in ('refused', 'trial', 'active', 'warned', 'suspended', 'closed')", name="known_seller_step"),
     Index("seller_step_by_time", "from_at"),
 )
+
+# People of a seller; a session and a link are known by the hash of their secret alone.
+seller_user = owned(
+    "seller_user",
+    key("seller_id", Whole),
+    key("user_id"),
+    text("email"),
+    text("email_folded"),
+    text("role"),
+    maybe_text("password_hash"),
+    text("created_at"),
+    maybe_text("removed_at"),
+    CheckConstraint("role in ('owner', 'shipping', 'reader')", name="known_seller_role"),
+    Index("seller_user_by_email", "email_folded"),
+)
+seller_session = owned(
+    "seller_session",
+    key("seller_id", Whole),
+    key("session_sha256"),
+    text("user_id"),
+    text("started_at"),
+    Index("seller_session_by_start", "started_at"),
+)
+seller_link = owned("seller_link", key("seller_id", Whole), key("link_sha256"), text("user_id"), text("expires_at"))

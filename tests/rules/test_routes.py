@@ -34,13 +34,15 @@ FOREIGN = (
 UNTOLD = {"Origin": "null"}
 # What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip or knows its address, the
 # log-in of whoever knows the password, the protocol of whoever holds the key, the selection of whoever knows its address, a
-# company's application.
+# company's application, the password of whoever holds its link.
 OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
     "/orders/<order_id>/cancellation",
     "/orders/<order_id>/delivery",
     "/sell",
+    "/seller/login",
+    "/seller/password/<int:seller_id>/<secret>",
     "/sync/v1/up",
     "/sync/v1/enrolments",
     "/selections",
@@ -78,6 +80,8 @@ PARTS = {
     "sha256": "a" * 64,
     "seller_id": "1000000000",
     "document_no": "1",
+    "user_id": "0190a1b2-0000-7000-8000-000000000000",
+    "secret": "s3cr3t",
 }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from marketplace.db import changed
 from marketplace.publishing.marks import Marks
 from pos.errors import Conflict
+from sync.hq.log import SUPPLY
 
 RESERVE = """
     update listing set reserved = reserved + :quantity
@@ -64,7 +65,7 @@ def _change(connection: Connection, statement: str, line: Mapping[str, Any]) -> 
 
 
 def _mark(connection: Connection, market: str, lines: Iterable[Mapping[str, Any]]) -> None:
-    marks = Marks()
+    marks = Marks(SUPPLY)
     for line in lines:
         marks.add(market, "stock", line["listing_id"])
     marks.write(connection)

@@ -14,6 +14,7 @@ from marketplace.db import row, rows, run_tx
 from marketplace.publishing.marks import Marks
 from marketplace.publishing.terms import track_of
 from pos import clock
+from sync.hq.log import SUPPLY
 
 
 def start_due_prices(engine: Engine, *, now: datetime) -> int:
@@ -69,7 +70,7 @@ def _start_due(connection: Connection, at: str) -> int:
     take = "update listing set price_cents = :price_cents, prior_cents = :prior_cents"
     connection.execute(text(f"{take} where seller_id = :seller_id and listing_id = :listing_id"), list(newest.values()))
     connection.execute(text("delete from price_start where seller_id = :seller_id and price_start_id = :price_start_id"), due)
-    marks = Marks()
+    marks = Marks(SUPPLY)
     for start in due:
         marks.add(start["market"], "price_start", start["price_start_id"])
     for start in newest.values():

@@ -7,7 +7,7 @@ Invariant: no publication is made while the terms of an earlier one are missing 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from pos.db import connect
 from pos.errors import NotFound
 from sync.hq.business import CurrentRows
 from sync.hq.garbage import sweep_blobs
-from sync.hq.log import last_number
+from sync.hq.log import Mark, last_number
 from sync.hq.publisher import Place, Published, publish
 from sync.hq.repository import sweep
 from sync.hq.trials import try_out
@@ -42,12 +42,16 @@ MOST_FORGOTTEN = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestPublication:
-    """A market's newest publication, of whichever track, None before the first; `waiting` marks are for the next."""
+    """A market's newest publication, of whichever track, None before the first.
+
+    `waiting` marks are for the next one that a person makes, `held` among them were kept from going by themselves.
+    """
 
     market: str
     publication: int | None
     published_at: str | None
     waiting: int
+    held: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,8 @@ def newest(connection: Connection) -> list[NewestPublication]:
         select market.market,
           (select max(publication) from sync_publication where sync_publication.market = market.market) as publication,
           (select max(published_at) from sync_publication where sync_publication.market = market.market) as published_at,
-          (select count(*) from sync_dirty where sync_dirty.market = market.market) as waiting
+          (select count(*) from sync_dirty where sync_dirty.market = market.market) as waiting,
+          (select count(*) from sync_dirty where sync_dirty.market = market.market and origin = 'held') as held
         from market order by market.market
         """,
     )
@@ -106,17 +111,25 @@ def history(connection: Connection, market: str) -> list[PastPublication]:
     return [PastPublication(**publication) for publication in publications]
 
 
-def publish_market(engine: Engine, directory: Path, market: str, *, shares: Mapping[str, int] | None = None) -> Published | None:
+def publish_market(
+    engine: Engine,
+    directory: Path,
+    market: str,
+    *,
+    shares: Mapping[str, int] | None = None,
+    only: Collection[Mark] | None = None,
+) -> Published | None:
     """Publish what changed in one market to everybody, or to the `shares` of each ring as a trial; None when nothing did.
 
-    Announced prices that have started are included. Raises: Busy when another process is publishing.
+    Announced prices that have started are included, but where it is to be `only` what these marks stand for.
+    Raises: Busy when another process is publishing.
     """
     start_due_prices(engine, now=clock.now())
     place = place_of(engine, directory, market)
     at_least = _highest_seen(engine, market)
     make_up_terms(place)
     if shares is None:
-        published = publish(place, now=clock.now(), at_least=at_least)
+        published = publish(place, now=clock.now(), at_least=at_least, only=only)
     else:
         published = try_out(place, shares=shares, now=clock.now(), at_least=at_least)
     keep_terms(place, published)

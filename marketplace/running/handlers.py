@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
-from marketplace.running.housekeeping import SWEEP_EVERY, sweep
+from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
 
 HANDLERS: Mapping[str, Handler] = {
     MAIL: deliver,
+    "publish": publish_supply_job,
     "sweep": sweep,
     "payouts": pay_out,
     payments.JOB: payments.check,
@@ -20,6 +21,7 @@ HANDLERS: Mapping[str, Handler] = {
     refunds.JOB: refunds.send,
 }
 TIMERS: Mapping[str, timedelta] = {
+    "publish": PUBLISH_EVERY,
     "sweep": SWEEP_EVERY,
     "payouts": PAYOUTS_EVERY,
     payments.RELEASE_TIMER: payments.CHECK_AGAIN,

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from marketplace.db import execute_on, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.orders.timers import move_late_units
+from marketplace.publishing.by_itself import publish_supply
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
 from marketplace.running import jobs
@@ -30,6 +31,8 @@ from shop.prices import catch_up
 from sync.hq.repository import is_renewal_due, renew
 
 SWEEP_EVERY = timedelta(days=1)
+PUBLISH_EVERY = timedelta(seconds=30)
+"""With a kiosk's own minute, a change of supply is on its screen within two."""
 SELECTIONS_KEPT = timedelta(days=30)
 """How long after the last touch; DESIGN §6."""
 logger = logging.getLogger(__name__)
@@ -66,6 +69,12 @@ def _start_prices(directory: Path, now: datetime) -> None:
             catch_up(store, now)
         finally:
             store.close()
+
+
+def publish_supply_job(work: Work, _body: Mapping[str, Any]) -> str:
+    """Publish what sellers, orders and timers changed; return the publications made."""
+    published = publish_supply(work.engine, work.directory)
+    return ", ".join(str(each.publication) for each in published)
 
 
 def sweep(work: Work, _body: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from marketplace.settings import setting, store_setting
 from pos import clock
 from pos.errors import NotFound, Unavailable
 from pos.shapes import MOST_ID
+from sync.hq.log import SUPPLY
 
 NEXT_ID = "next_listing_id"
 _SELECT = f"""
@@ -105,7 +106,7 @@ def store_listings(
     """
     fresh = sum(listing.key not in stored for listing in wanted)
     next_id = _take_ids(connection, fresh) if fresh else 0
-    kept, changed, marks = [], [], Marks()
+    kept, changed, marks = [], [], Marks(SUPPLY)
     for sent in wanted:
         before, listing = stored.get(sent.key), sent
         if before is None:

@@ -18,6 +18,7 @@ from marketplace.db import changed, row, rows, run_tx
 from marketplace.publishing.marks import Marks
 from pos import clock
 from pos.errors import Conflict, Refused
+from sync.hq.log import SUPPLY
 
 NOTICE = timedelta(days=30)
 MOVES: dict[str, tuple[str, ...]] = {
@@ -151,7 +152,7 @@ def _enter(connection: Connection, seller_id: int, state: str) -> None:
 
 def mark_seller(connection: Connection, seller_id: int) -> None:
     """Mark a seller's row for the next publication of every market, in the caller's transaction."""
-    marks = Marks()
+    marks = Marks(SUPPLY)
     for market in rows(connection, "select market from market"):
         marks.add(market["market"], "seller", seller_id)
     marks.write(connection)

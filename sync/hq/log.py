@@ -21,7 +21,8 @@ from sync.roots import Row, Value
 
 sync_metadata = MetaData()
 
-# `row_key` is the key as JSON, so that 1 and "1" stay apart; empty, it stands for the whole table.
+# `row_key` is the key as JSON, so that 1 and "1" stay apart; empty, it stands for the whole table. `origin` says who may publish
+# it: HQ's edits wait for a person, what sellers, orders and timers changed goes by itself, unless it was held back from that.
 sync_dirty = Table(
     "sync_dirty",
     sync_metadata,
@@ -29,6 +30,7 @@ sync_dirty = Table(
     Column("table_name", Text, primary_key=True),
     Column("row_key", Text, primary_key=True),
     Column("gen", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False, server_default="hq"),
 )
 
 # `line` is empty for HQ's own track, else the trial's id.
@@ -70,6 +72,8 @@ sync_held = Table(
 
 WHOLE_TABLE = ""
 """The `row_key` of a mark for a whole table."""
+HQ, SUPPLY, HELD = "hq", "supply", "held"
+"""Where a mark comes from: HQ's own edit; a seller, an order or a timer; one of these that a person has to look at first."""
 OWN_TRACK = ""
 """The name of HQ's own track, and the `trial_id` of rows that are held back from everybody."""
 TRIES = 8
@@ -82,8 +86,9 @@ Mark = tuple[str, str, int]
 """A mark as it was read: table, key as JSON, generation."""
 
 _MARK = text(
-    "insert into sync_dirty (market, table_name, row_key, gen) values (:market, :table_name, :row_key, 1) "
-    "on conflict (market, table_name, row_key) do update set gen = sync_dirty.gen + 1"
+    "insert into sync_dirty (market, table_name, row_key, gen, origin) values (:market, :table_name, :row_key, 1, :origin) "
+    "on conflict (market, table_name, row_key) do update set gen = sync_dirty.gen + 1, "
+    "origin = case when excluded.origin = 'supply' then 'supply' else sync_dirty.origin end"
 )
 
 
@@ -153,21 +158,34 @@ def commit(engine: Engine, entry: LogEntry) -> None:
             return
 
 
-def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None) -> None:
+def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None, *, origin: str = HQ) -> None:
     """Mark rows of a published table as changed since they were published; None stands for the whole table.
 
-    Belongs in the transaction that changes what the rows are made from. A mark too many costs time, a missing one loses a change.
+    A row that both HQ and its supply changed goes with its supply. Belongs in the transaction that changes what the rows are made
+    from. A mark too many costs time, a missing one loses a change.
     """
     texts = [WHOLE_TABLE] if keys is None else [json.dumps(key, ensure_ascii=False) for key in keys]
     if texts:
-        connection.execute(_MARK, [{"market": market, "table_name": table, "row_key": row_key} for row_key in texts])
+        about = {"market": market, "table_name": table, "origin": origin}
+        connection.execute(_MARK, [{**about, "row_key": row_key} for row_key in texts])
 
 
-def waiting_marks(connection: Connection, market: str) -> list[Mark]:
-    """Return the marks that wait for the next publication."""
+def waiting_marks(connection: Connection, market: str, *, origins: Collection[str] = (HQ, SUPPLY, HELD)) -> list[Mark]:
+    """Return the marks of these origins that wait for the next publication."""
     columns = (sync_dirty.c.table_name, sync_dirty.c.row_key, sync_dirty.c.gen)
-    marks = connection.execute(select(*columns).where(sync_dirty.c.market == market))
+    marks = connection.execute(select(*columns).where(sync_dirty.c.market == market, sync_dirty.c.origin.in_(origins)))
     return [(table, row_key, generation) for table, row_key, generation in marks]
+
+
+def hold_marks(connection: Connection, market: str, marks: Iterable[Mark]) -> None:
+    """Let marks wait for a person, as they were read: one renewed since is judged anew. Belongs in a write transaction."""
+    values = [{"market": market, "table_name": table, "row_key": key, "gen": gen} for table, key, gen in marks]
+    if values:
+        statement = """
+            update sync_dirty set origin = 'held'
+            where market = :market and table_name = :table_name and row_key = :row_key and gen = :gen
+        """
+        connection.execute(text(statement), values)
 
 
 def delete_marks(connection: Connection, market: str, marks: Collection[Mark]) -> None:

@@ -16,7 +16,7 @@ from sync.changes import Movement
 from sync.heads import Track, complete_track
 from sync.hq.business import Business
 from sync.hq.drafts import UNCHANGED, Differences, Draft, by_channel, differences_to
-from sync.hq.log import OWN_TRACK, HeldRows, held_rows, waiting_marks
+from sync.hq.log import HELD, HQ, OWN_TRACK, SUPPLY, HeldRows, held_rows, waiting_marks
 from sync.hq.publisher import MarketState, OpenTrial, Place, Publisher, catch_up, publishing, reading
 from sync.hq.trials import rows_at
 
@@ -71,7 +71,7 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
         if trial is not None:
             track, replica = complete_track(state.track, trial.track), publisher.trial_replica
         held = held_rows(connection, place.market, trial_id=OWN_TRACK if is_trial else None)
-        marks = waiting_marks(connection, place.market)
+        marks = waiting_marks(connection, place.market, origins=(HQ, HELD) if is_trial else (HQ, SUPPLY, HELD))
         with _undone(replica) as database:
             differences, freed = Business(connection, place.current_rows).differences(database, marks, held)
             still_held = sum(len(rows) - len(freed.get(table, ())) for table, rows in held.items())

@@ -7,7 +7,7 @@ blobs and never a gap: the next call makes good what is missing (`catch_up`). So
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -153,18 +153,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
             connection.rollback()
 
 
-def publish(place: Place, *, now: datetime, at_least: int = 0) -> Published | None:
+def publish(place: Place, *, now: datetime, at_least: int = 0, only: Collection[Mark] | None = None) -> Published | None:
     """Publish to everybody what was marked and differs from the last publication; None when nothing does.
 
-    `at_least` is the highest publication that any kiosk is known to have seen. Safe after any crash.
+    `at_least` is the highest publication that any kiosk is known to have seen. With `only` just these marks are answered, and
+    nothing is published where that takes everything: a market's first publication is a person's. Safe after any crash.
     Raises: Busy when another publisher is at work.
     """
     with publishing(place, now=now) as publisher, reading(place.engine) as connection:
-        marks = waiting_marks(connection, place.market)
+        marks = waiting_marks(connection, place.market) if only is None else list(only)
         number = next_number(publisher, connection, at_least=at_least)
         state = catch_up(publisher, connection)
         if state is None:
-            return _publish_everything(publisher, connection, number=number, marks=marks)
+            return _publish_everything(publisher, connection, number=number, marks=marks) if only is None else None
         is_behind = at_least > last_number(connection, place.market)
         if not marks and not is_behind:
             return None

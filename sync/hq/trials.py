@@ -26,6 +26,8 @@ from sync.heads import RINGS, WHOLE_BP, Track, complete_track
 from sync.hq.business import Business
 from sync.hq.drafts import Draft, by_channel, differences_to, keys_since_fork
 from sync.hq.log import (
+    HELD,
+    HQ,
     OWN_TRACK,
     EndedTrial,
     HeldRows,
@@ -87,7 +89,8 @@ def try_out(place: Place, *, shares: Mapping[str, int], now: datetime, at_least:
         state = _market_state(publisher, connection)
         if state.is_trial_lost:
             raise TrialOpen("the open trial cannot be gone on with: halt it first")
-        marks = waiting_marks(connection, market)
+        # What supply changed is for everybody, trial or not: it goes by itself.
+        marks = waiting_marks(connection, market, origins=(HQ, HELD))
         number = next_number(publisher, connection, at_least=at_least)
         trial = state.trial or _new_trial(publisher, state.track, number=number)
         trial_state = replace(trial.state, shares=dict(shares))

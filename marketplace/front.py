@@ -25,11 +25,14 @@ MOST_FORM_BYTES = 2**16
 APPLY = "/sell"
 MOST_APPLICATION_BYTES = 26 * 10**6
 """A company's application with its five documents of 5 MB (`marketplace.sellers.documents`)."""
+MOST_TABLE_BYTES = 8 * 2**20
+"""15,000 listings are 3 MB as CSV."""
+LARGE = {APPLY: MOST_APPLICATION_BYTES, "/api/v1/imports": MOST_TABLE_BYTES, "/seller/imports": MOST_TABLE_BYTES}
 
 
 def largest_body(path: str) -> int:
     """Return how many bytes a request to `path` may bring."""
-    return MOST_FLEET_BYTES if path.startswith(FLEET) else MOST_APPLICATION_BYTES if path == APPLY else MOST_FORM_BYTES
+    return MOST_FLEET_BYTES if path.startswith(FLEET) else LARGE.get(path, MOST_FORM_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which days money moves on: a market's own days, and when a seller's share falls due."""
+"""Which days money moves on: a market's own days, when a seller's share falls due, when payouts are made."""
 
 from __future__ import annotations
 

@@ -192,6 +192,15 @@ class Provider:
             )
         return OpenedSession(opened.id, str(opened.url))
 
+    def end_session(self, session_id: str) -> None:
+        """Let nobody pay a session any more; nothing happens where it was paid or has ended."""
+        with _said_in_our_terms():
+            try:
+                self._client.checkout.sessions.expire(session_id)
+            except _stripe().InvalidRequestError as problem:
+                if problem.code == "resource_missing":
+                    raise
+
     def payment(self, session_id: str) -> PaymentFacts:
         """Return what the provider knows of a session's payment."""
         with _said_in_our_terms():

@@ -33,6 +33,7 @@ from pos.errors import PosError, Refused, Unavailable
 
 PREFIX = "/api/v1"
 BEARER = "bearer"
+TABLE_TYPES = frozenset({"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"})
 VERSION = "1"
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _let_in() -> None:
     g.allowance = run_tx(marketplace().engine, take)
     g.key = key
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
-    if has_body and not request.is_json:
+    if has_body and not (request.is_json or (request.mimetype in TABLE_TYPES and request.endpoint == "imports.receive")):
         raise UnsupportedMediaType("not a type this address takes")
 
 

@@ -205,6 +205,15 @@ READERS: dict[str, Callable[..., Any]] = {
 }
 """What reads each field; beside these a row has `sku` and may have `market`."""
 AMOUNTS = frozenset({"price", "min_price", "max_price", "shipping_price"})
+ALIASES = {
+    "state": "grade",
+    "backmarket_grade": "grade",
+    "shipping_price_1": "shipping_price",
+    "shipping_delay_1": "shipping_delay",
+    "stock": "quantity",
+    "seller_sku": "sku",
+}
+"""Other names by which a file may call a field."""
 FIELDS = frozenset({"sku", "market", *READERS})
 
 

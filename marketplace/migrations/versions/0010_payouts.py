@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint
 
 from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, text, whole
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint, Index
 
 from marketplace.tables.columns import Whole, key, maybe_text, text
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:

@@ -249,6 +249,7 @@ class Hq:
                 news=threading.Event(),
                 uplink_room=served.uplink_room,
                 enrolment_room=served.enrolment_room,
+                payment_room=served.payment_room,
             )
             app.wsgi_app = StaticFiles(partial(Flask.wsgi_app, app), sync_path(directory))  # type: ignore[method-assign]
         return app

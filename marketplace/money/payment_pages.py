@@ -1,4 +1,4 @@
-"""`POST /orders/<id>/payment` leads to the provider's page, `POST /payments/events` hears of it, `/console/payments` shows all."""
+"""`POST /orders/<id>/payment` leads to the provider's page, `/payments/events` hears of it, `/console/payments` shows all."""
 
 from __future__ import annotations
 

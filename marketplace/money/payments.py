@@ -99,7 +99,7 @@ def check_payment(engine: Engine, customer_id: str, payment_id: str, *, now: dat
 
 
 def has_ended(engine: Engine, customer_id: str, order_id: str, *, now: datetime) -> bool:
-    """Tell that no payment of an order whose time is over can still bring money: each was asked for. False where it is not known."""
+    """Tell that no payment of an order whose time is over can still bring money: each was asked for. False where unknown."""
     query = """
         select payment_id from payment
         where customer_id = :customer_id and order_id = :order_id and state in ('opening', 'open') and expires_at <= :at
@@ -119,7 +119,8 @@ def take_event(connection: Connection, *, event_id: str, kind: str, payment_id: 
         connection,
         """
         select customer_id, payment_id from payment
-        where payment_id = :payment_id or (intent_id = :intent_id and intent_id <> '') order by payment_id = :payment_id desc limit 1
+        where payment_id = :payment_id or (intent_id = :intent_id and intent_id <> '')
+        order by payment_id = :payment_id desc limit 1
         """,
         payment_id=payment_id,
         intent_id=intent_id,
@@ -170,7 +171,8 @@ def release(work: Work, _body: dict[str, Any]) -> str:
 
 
 ORDER = """
-    select customer_id, order_id, number, state, currency, language, facts, placed_at from customer_order where order_id = :order_id
+    select customer_id, order_id, number, state, currency, language, facts, placed_at from customer_order
+    where order_id = :order_id
 """
 NEWEST = """
     select * from payment where customer_id = :customer_id and order_id = :order_id order by attempt desc limit 1
@@ -200,7 +202,8 @@ def _begin(connection: Connection, *, order_id: str, back_url: str, now: datetim
         """
         insert into payment (customer_id, payment_id, order_id, attempt, state, currency, amount_cents, received_cents,
           refunded_cents, back_url, opened_at, expires_at, dispute)
-        values (:customer_id, :payment_id, :order_id, :attempt, 'opening', :currency, :cents, 0, 0, :back_url, :at, :expires_at, '')
+        values (:customer_id, :payment_id, :order_id, :attempt, 'opening', :currency, :cents, 0, 0, :back_url, :at,
+          :expires_at, '')
         on conflict do nothing
         """,
         **key,
@@ -238,7 +241,10 @@ def _open_page(engine: Engine, bank: Provider, payment: Payment, *, now: datetim
     try:
         opened = bank.open_session(wish)
     except ProviderRefused:
-        update = "update payment set state = 'expired' where customer_id = :customer_id and payment_id = :payment_id and state = 'opening'"
+        update = """
+            update payment set state = 'expired'
+            where customer_id = :customer_id and payment_id = :payment_id and state = 'opening'
+        """
         run_tx(engine, lambda connection: changed(connection, update, **key))
         if wish.expires_at - now >= SHORTEST:
             raise

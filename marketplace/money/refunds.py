@@ -6,7 +6,7 @@ that failed stays owed and in sight until somebody sends it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
@@ -205,6 +205,7 @@ def _insert(
     at: str,
 ) -> None:
     columns = ("seller_id", "part_id", "line_no", "unit_no")
+    given: Mapping[str, object] = unit or {}
     changed(
         connection,
         """
@@ -220,7 +221,7 @@ def _insert(
         cents=cents,
         reason=reason[:MOST_REASON],
         at=at,
-        **{name: unit[name] if unit else None for name in columns},
+        **{name: given.get(name) for name in columns},
     )
 
 
@@ -256,7 +257,7 @@ def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: Ref
 
 
 def _move(connection: Connection, customer_id: str, refund_id: str, attempt: int, facts: RefundFacts, *, at: str) -> None:
-    """Take a refund forward to where the provider has it, and book what that moves; what is older or elsewhere changes nothing."""
+    """Take a refund forward to where the provider has it, and book what that moves; what is older changes nothing."""
     before = row(
         connection,
         "select state from refund where customer_id = :customer_id and refund_id = :refund_id and attempt = :attempt",

@@ -109,7 +109,11 @@ def release_unpaid(engine: Engine, *, now: datetime, has_ended: Callable[[str, s
     """
     with reading(engine) as connection:
         late = rows(connection, query, at=at, most=MOST_RELEASED)
-    return sum(run_tx(engine, partial(release, **order, before=at)) for order in late if has_ended(**order))
+    return sum(
+        run_tx(engine, partial(release, **order, before=at))
+        for order in late
+        if has_ended(order["customer_id"], order["order_id"])
+    )
 
 
 def release(connection: Connection, customer_id: str, order_id: str, *, before: str) -> bool:

@@ -79,7 +79,8 @@ def held_back(connection: Connection, market: str) -> list[HeldBack]:
     held = rows(
         connection,
         """
-        select seller.seller_id, seller.body, count(distinct case when mark.table_name = 'listing' then mark.row_key end) as prices,
+        select seller.seller_id, seller.body,
+          count(distinct case when mark.table_name = 'listing' then mark.row_key end) as prices,
           count(distinct case when mark.table_name = 'stock' then mark.row_key end) as offers
         from sync_dirty mark
         join listing on cast(listing.listing_id as text) = mark.row_key

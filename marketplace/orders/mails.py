@@ -1,4 +1,4 @@
-"""What customers are told of their orders by mail, each thing once, in the language they ordered in."""
+"""What customers and sellers' people are told of orders by mail, each thing once, in the language they ordered or applied in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from marketplace.db import row
+from marketplace.db import row, rows
+from marketplace.money.accounts import of_seller
 from marketplace.orders.order_lines import OrderLine
 from marketplace.running.mail import send_mail
 from pos import clock
@@ -43,6 +44,27 @@ def mail_placed_order(connection: Connection, customer_id: str, order_id: str) -
     to, language = placed["email"], placed["language"]
     # A customer is made for each order: the name of this mail need not hold the order's secret.
     return send_mail(connection, "order_placed", to=to, language=language, facts=facts, owner_id=customer_id, unique="1")
+
+
+def mail_reminder(connection: Connection, seller_id: int, part_id: str) -> None:
+    """Enqueue to a seller's people who may accept it that a part still waits, in the caller's transaction."""
+    part = row(
+        connection,
+        "select number, accept_by from part where seller_id = :seller_id and part_id = :part_id",
+        seller_id=seller_id,
+        part_id=part_id,
+    )
+    people = """
+        select seller_user.user_id, seller_user.email, coalesce(seller_application.language, 'fr') as language
+        from seller_user
+        left join seller_application on seller_application.seller_id = seller_user.seller_id
+        where seller_user.seller_id = :seller_id and removed_at is null and role in ('owner', 'shipping')
+        order by seller_user.user_id
+    """
+    facts = {**(part or {}), "path": f"/seller/orders/{part_id}", "zone": clock.HOME_ZONE}
+    for person in rows(connection, people, seller_id=seller_id):
+        to, language, unique = person["email"], person["language"], f"{part_id}:{person['user_id']}"
+        send_mail(connection, "units_wait", to=to, language=language, facts=facts, owner_id=of_seller(seller_id), unique=unique)
 
 
 def _mailed(line: OrderLine) -> MailedLine:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection
 
 from marketplace.db import rows
-from marketplace.orders.order_lines import OrderedListing
+from marketplace.orders.order_lines import OrderedListing, OrderLine
 from marketplace.orders.orders import Order
 from marketplace.orders.units import Unit, units_of_order
+from pos.errors import NotFound
 
 
 class UnitStep(TypedDict):
@@ -72,35 +74,27 @@ def parts_of_order(connection: Connection, order: Order) -> list[PartOfOrder]:
     """
     steps = cast(list[UnitStep], rows(connection, query, order_id=order_id))
     units = units_of_order(connection, order_id)
-    agreed = {line["line_no"]: _agreed(order, line["line_no"]) for line in order["facts"]["lines"]}
-    return [
-        PartOfOrder(
-            part_id=part["part_id"],
-            number=part["number"],
-            seller=_seller(agreed, [unit for unit in units if unit["part_id"] == part["part_id"]]),
-            units=[
-                UnitOfOrder(
-                    unit=unit,
-                    listing=listing,
-                    steps=[step for step in steps if _is_of(step, unit)],
-                )
-                for unit in units
-                if unit["part_id"] == part["part_id"] and (listing := agreed[unit["line_no"]]) is not None
-            ],
-        )
-        for part in parts
+    lines = order["facts"]["lines"]
+    every = [
+        UnitOfOrder(unit=unit, listing=agreed_listing(lines, unit), steps=[step for step in steps if _is_of(step, unit)])
+        for unit in units
     ]
+    return [_part(part, [each for each in every if each.unit["part_id"] == part["part_id"]]) for part in parts]
 
 
-def _agreed(order: Order, line_no: int) -> OrderedListing | None:
-    """Return the device that was agreed on a line: what stands in, where the customer took that."""
-    line = next(line for line in order["facts"]["lines"] if line["line_no"] == line_no)
-    return line["instead"]["listing"] if line["basis"] == "replaced" and line["instead"] else line["listing"]
+def agreed_listing(lines: Sequence[OrderLine], unit: Unit) -> OrderedListing:
+    """Return the device a unit is by its order's lines: what stands in, where the customer took that. Raises: NotFound."""
+    line = next((line for line in lines if line["line_no"] == unit["line_no"]), None)
+    replacement = line["instead"] if line and line["basis"] == "replaced" else None
+    listing = replacement["listing"] if replacement else line["listing"] if line else None
+    if listing is None:
+        raise NotFound("no device was agreed for this unit")
+    return listing
 
 
-def _seller(agreed: dict[int, OrderedListing | None], units: list[Unit]) -> str:
-    listings = [agreed[unit["line_no"]] for unit in units]
-    return next((listing["seller"]["name"] for listing in listings if listing and listing["seller"]["name"]), "")
+def _part(part: dict[str, Any], units: list[UnitOfOrder]) -> PartOfOrder:
+    seller = next((each.listing["seller"]["name"] for each in units if each.listing["seller"]["name"]), "")
+    return PartOfOrder(part_id=part["part_id"], number=part["number"], seller=seller, units=units)
 
 
 def _is_of(step: UnitStep, unit: Unit) -> bool:

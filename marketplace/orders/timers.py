@@ -1,21 +1,63 @@
-"""What units do when nobody does anything: not accepted in time they are taken away, shipped long ago they have arrived."""
+"""What units do when nobody acts: their seller is reminded, then they are taken away; shipped long ago they have arrived.
+
+Invariant: each unit moves in a transaction of its own, so that one which cannot be moved holds up no other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import cast
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import reading, rows, run_tx
+from marketplace.db import changed, reading, rows, run_tx
+from marketplace.orders.mails import mail_reminder
 from marketplace.orders.parts import ACCEPT_WITHIN
 from marketplace.orders.units import Actor, Unit, WrongUnitState, cancel, deliver
+from marketplace.running.jobs import Work
 from pos import clock
+from pos.errors import PosError
 
+EVERY = timedelta(minutes=1)
+REMIND_BEFORE = timedelta(hours=6)
+"""How long before their time is over a seller's people are reminded: at 18 of 24 hours."""
 MOST = 500
 LATE = "not accepted in time"
 """Why the timer takes a unit from its seller, in its step."""
+logger = logging.getLogger(__name__)
+
+
+def move_units(work: Work, _body: Mapping[str, Any]) -> str:
+    """Do the job of the timer; return how many sellers were reminded and how many units moved."""
+    reminded = remind_sellers(work.engine, now=work.now)
+    return f"{reminded} reminded, {move_late_units(work.engine, now=work.now)} moved"
+
+
+def remind_sellers(engine: Engine, *, now: datetime) -> int:
+    """Remind sellers, once a part, of units they did not accept yet, and return how many parts that were."""
+    at = clock.to_text(now)
+    query = """
+        select seller_id, part_id from part
+        where reminded_at is null and accept_by > :at and accept_by <= :soon and exists (
+          select 1 from unit
+          where unit.seller_id = part.seller_id and unit.part_id = part.part_id and unit.state = 'to_accept'
+        )
+        order by accept_by limit :most
+    """
+    with reading(engine) as connection:
+        waiting = rows(connection, query, at=at, soon=clock.to_text(now + REMIND_BEFORE), most=MOST)
+    return sum(run_tx(engine, partial(_remind, **part, at=at)) for part in waiting)
+
+
+def _remind(connection: Connection, seller_id: int, part_id: str, *, at: str) -> bool:
+    update = "update part set reminded_at = :at where seller_id = :seller_id and part_id = :part_id and reminded_at is null"
+    if not changed(connection, update, seller_id=seller_id, part_id=part_id, at=at):
+        return False
+    mail_reminder(connection, seller_id, part_id)
+    return True
 
 
 def move_late_units(engine: Engine, *, now: datetime) -> int:
@@ -46,4 +88,6 @@ def _move(engine: Engine, units: list[Unit], step: Callable[[Connection, Iterabl
             moved += 1
         except WrongUnitState:
             continue
+        except PosError:
+            logger.exception("a unit cannot be moved")
     return moved

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
+from marketplace.orders import timers
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
@@ -16,6 +17,7 @@ HANDLERS: Mapping[str, Handler] = {
     "publish": publish_supply_job,
     "sweep": sweep,
     "payouts": pay_out,
+    "units": timers.move_units,
     payments.JOB: payments.check,
     payments.RELEASE_TIMER: payments.release,
     refunds.JOB: refunds.send,
@@ -24,6 +26,7 @@ TIMERS: Mapping[str, timedelta] = {
     "publish": PUBLISH_EVERY,
     "sweep": SWEEP_EVERY,
     "payouts": PAYOUTS_EVERY,
+    "units": timers.EVERY,
     payments.RELEASE_TIMER: payments.CHECK_AGAIN,
 }
 """The kinds of jobs that timers enqueue, and how often."""

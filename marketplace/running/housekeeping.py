@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 
 from marketplace.db import execute_on, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
-from marketplace.orders.timers import move_late_units
 from marketplace.publishing.by_itself import publish_supply
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
@@ -43,7 +42,6 @@ def keep_house(engine: Engine, directory: Path) -> None:
     now = clock.now()
     _tried("renewing", lambda: _renew(directory, now))
     _tried("halting", lambda: halt_failing(engine, directory))
-    _tried("moving units", lambda: move_late_units(engine, now=now))
     _tried("starting prices", lambda: _start_prices(directory, now))
     _tried("closing sellers", lambda: close_due_sellers(engine, now=now))
 

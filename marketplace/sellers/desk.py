@@ -5,19 +5,19 @@ Invariant: every page reads and writes what belongs to the seller of the session
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, g, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading, row, run_tx
-from marketplace.sellers import people, standing
+from marketplace.sellers import order_pages, people, standing
 from marketplace.sellers.applications import application
-from marketplace.sellers.people import LastOwner, PasswordRefused, Person, PersonRefused, WrongLogIn
+from marketplace.sellers.guard import desk_role, signed_in_seller
+from marketplace.sellers.orders import WaitingUnits, waiting
+from marketplace.sellers.people import LastOwner, PasswordRefused, PersonRefused, WrongLogIn
 from marketplace.web import marketplace, see_other, source
 from pos import clock
 from pos.errors import PosError
@@ -28,21 +28,17 @@ COOKIE, PATH = "comptoir_desk", "/seller"
 OPEN_PAGES = frozenset({"desk.login", "desk.log_in", "desk.link", "desk.choice"})
 
 desk = Blueprint("desk", __name__, url_prefix=PATH)
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class NotAllowed(PosError):
-    """The person's role does not reach that far; `data["role"]` is the one it takes."""
-
-    status = 403
+SUBJECTS = (order_pages.orders,)
+for subject in SUBJECTS:
+    desk.register_blueprint(subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TodayPage:
-    """The desk's first page: where the seller stands, the last decision with its reasons, and how many listings are on sale."""
+    """The desk's first page: what waits, where the seller stands and the reasons of it, how many listings are on sale."""
 
+    to_accept: list[WaitingUnits]
+    to_ship: list[WaitingUnits]
     decision: dict[str, Any] | None
     closing_at: str | None
     online: int
@@ -55,27 +51,6 @@ class PeoplePage:
     people: list[dict[str, Any]]
     shown: str | None
     problem: PosError | None
-
-
-def signed_in_seller() -> Person:
-    """Return who is signed in at the desk, on a page behind the guard."""
-    person: Person = g.desk_person
-    return person
-
-
-def desk_role(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return the decorator of a page that takes this role or a higher one. Its page raises: NotAllowed."""
-
-    def guarded(view: Callable[P, R]) -> Callable[P, R]:
-        @wraps(view)
-        def answer(*arguments: P.args, **values: P.kwargs) -> R:
-            if not signed_in_seller().may(role):
-                raise NotAllowed("this takes another role", role=role)
-            return view(*arguments, **values)
-
-        return answer
-
-    return guarded
 
 
 @desk.before_request
@@ -146,8 +121,9 @@ def choice(seller_id: int, secret: str) -> Response | tuple[str, int]:
 @desk.get("")
 def home() -> str:
     """Show what waits for somebody today."""
-    person = signed_in_seller()
+    person, now = signed_in_seller(), clock.now()
     with reading(marketplace().engine) as connection:
+        to_accept, to_ship = (waiting(connection, person.seller_id, state, now=now) for state in ("to_accept", "accepted"))
         history = standing.steps(connection, person.seller_id)
         online = row(
             connection,
@@ -155,8 +131,10 @@ def home() -> str:
             seller_id=person.seller_id,
         )
     page = TodayPage(
+        to_accept=to_accept,
+        to_ship=to_ship,
         decision=history[0] if history else None,
-        closing_at=standing.closing_at(history, clock.now()),
+        closing_at=standing.closing_at(history, now),
         online=online["online"] if online else 0,
     )
     return render_template("marketplace/sellers/today.html", page=page)

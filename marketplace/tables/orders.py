@@ -109,9 +109,11 @@ part = owned(
     text("paid_at"),
     text("accept_by"),
     whole("changed_no"),
+    maybe_text("reminded_at"),
     Index("part_by_order", "order_id"),
     Index("part_by_change", "seller_id", "changed_no"),
     Index("part_by_time", "paid_at"),
+    Index("part_to_remind", "accept_by", sqlite_where=sql("reminded_at is null"), postgresql_where=sql("reminded_at is null")),
 )
 unit = owned(
     "unit",
@@ -150,6 +152,7 @@ unit = owned(
     CheckConstraint("(state in ('shipped', 'delivered', 'returned')) = (shipped_at is not null)", name="shipped_has_its_time"),
     Index("unit_by_order", "order_id"),
     Index("unit_by_state", "state", "since"),
+    Index("unit_of_seller_by_state", "seller_id", "state", "part_id"),
     Index("unit_by_imei", "imei"),
 )
 unit_step = owned(

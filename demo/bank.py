@@ -76,7 +76,7 @@ class Bank(ThreadingHTTPServer):
         self._under_way_lock = threading.Lock()
 
     def start(self) -> None:
-        """BankAnswer, and tell of events, in threads of their own."""
+        """Answer, and tell of events, in threads of their own."""
         for run in (self.serve_forever, lambda: self.webhooks.keep_telling(self.books)):
             thread = threading.Thread(target=run, name="bank", daemon=True)
             thread.start()
@@ -93,7 +93,7 @@ class Bank(ThreadingHTTPServer):
         self.books.close()
 
     def ask(self, method: str, path: str, params: Mapping[str, Any], *, authorization: str, key: str) -> BankAnswer:
-        """BankAnswer a request to the API below `/v1/`; `key` is its Idempotency-Key, "" where it has none."""
+        """Answer a request to the API below `/v1/`; `key` is its Idempotency-Key, "" where it has none."""
         try:
             self._admit(authorization)
             if method == "POST" and key:
@@ -113,7 +113,7 @@ class Bank(ThreadingHTTPServer):
             raise BankProblem(500, "api_error", "An unknown error occurred")
 
     def _answer_once(self, path: str, params: Mapping[str, Any], key: str) -> BankAnswer:
-        """BankAnswer a request with an idempotency key: the first answer again for the same request, an error for another.
+        """Answer a request with an idempotency key: the first answer again for the same request, an error for another.
 
         What the parameters alone forbid is not kept (docs.stripe.com/api/idempotent_requests).
         """
@@ -204,7 +204,7 @@ class _Request(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        """BankAnswer the API's reads, the pages and their files."""
+        """Answer the API's reads, the pages and their files."""
         url = urlsplit(self.path)
         if url.path.startswith("/v1/"):
             self._api("GET", url.path, url.query)
@@ -220,7 +220,7 @@ class _Request(BaseHTTPRequestHandler):
             self._send(b"Rien ici.", "text/plain; charset=utf-8", status=HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        """BankAnswer the API's writes and what people tap on the pages."""
+        """Answer the API's writes and what people tap on the pages."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MOST_BODY)).decode(errors="replace")
         if self.path.startswith("/v1/"):
             self._api("POST", self.path, body)

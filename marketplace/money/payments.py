@@ -115,7 +115,7 @@ def has_ended(engine: Engine, customer_id: str, order_id: str, *, now: datetime)
 
 def take_event(connection: Connection, *, event_id: str, kind: str, payment_id: str, intent_id: str, at: str) -> bool:
     """Keep an event of the provider once and enqueue the look at its payment; False where it is not about one of ours."""
-    found = row(
+    ours = row(
         connection,
         """
         select customer_id, payment_id from payment
@@ -125,7 +125,7 @@ def take_event(connection: Connection, *, event_id: str, kind: str, payment_id: 
         payment_id=payment_id,
         intent_id=intent_id,
     )
-    if found is None:
+    if ours is None:
         return False
     is_new = changed(
         connection,
@@ -134,13 +134,13 @@ def take_event(connection: Connection, *, event_id: str, kind: str, payment_id: 
         values (:customer_id, :event_id, :payment_id, :kind, :at)
         on conflict (customer_id, event_id) do nothing
         """,
-        **found,
+        **ours,
         event_id=event_id,
         kind=kind,
         at=at,
     )
     if is_new:
-        enqueue(connection, JOB, found, owner_id=found["customer_id"], unique=event_id)
+        enqueue(connection, JOB, ours, owner_id=ours["customer_id"], unique=event_id)
     return True
 
 

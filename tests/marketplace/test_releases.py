@@ -31,6 +31,8 @@ RELEASES = sorted((Path(__file__).parent / "releases").iterdir())
 DECLARED = {"sqlite": "sqlite.sql", "postgres": "postgresql.sql"}
 
 Row = tuple[str, dict[str, Any]]
+MADE_ANEW = {("customer_order", "state")}
+"""What an upgrade says in other words: an order that waited for a seller waits for its payment now."""
 
 
 @pytest.fixture(params=RELEASES, ids=lambda path: path.name)
@@ -78,8 +80,9 @@ def test_every_row_is_there_as_it_was(directory: Path, left: list[Row]) -> None:
 
     with opened(directory) as engine, reading(engine) as connection:
         for table, row in left:
-            wanted = " and ".join(f"{name} is null" if value is None else f"{name} = :{name}" for name, value in row.items())
-            found = connection.execute(text(f"select count(*) from {table} where {wanted}"), row).scalar_one()
+            kept = {name: value for name, value in row.items() if (table, name) not in MADE_ANEW}
+            wanted = " and ".join(f"{name} is null" if value is None else f"{name} = :{name}" for name, value in kept.items())
+            found = connection.execute(text(f"select count(*) from {table} where {wanted}"), kept).scalar_one()
             assert found == 1, (table, row)
         for table in {table for table, _ in left}:
             assert connection.execute(text(f"select count(*) from {table}")).scalar_one() == sum(

@@ -13,6 +13,19 @@ down_revision = "0008"
 
 def upgrade() -> None:
     """Make the tables."""
+    _payments()
+    _refunds()
+    _table(
+        "payment_event",
+        key("customer_id"),
+        key("event_id"),
+        text("payment_id"),
+        text("kind"),
+        text("received_at"),
+    )
+
+
+def _payments() -> None:
     _table(
         "payment",
         key("customer_id"),
@@ -42,6 +55,9 @@ def upgrade() -> None:
         Index("payment_by_intent", "intent_id"),
         Index("payment_by_time", "opened_at"),
     )
+
+
+def _refunds() -> None:
     _table(
         "refund",
         key("customer_id"),
@@ -65,14 +81,6 @@ def upgrade() -> None:
         CheckConstraint("state in ('requested', 'sent', 'done', 'failed')", name="known_refund_state"),
         Index("refund_by_payment", "customer_id", "payment_id"),
         Index("refund_by_state", "state", "requested_at"),
-    )
-    _table(
-        "payment_event",
-        key("customer_id"),
-        key("event_id"),
-        text("payment_id"),
-        text("kind"),
-        text("received_at"),
     )
 
 

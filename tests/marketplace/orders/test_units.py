@@ -30,17 +30,17 @@ from pos.errors import NotFound
 from pos.tokens import TokenLine
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
 from tests.marketplace.money.books import RETURNED, assert_adds_up, balances
+from tests.marketplace.money.paying import money_arrives
 
 IMEI, OTHER_IMEI = "490154203237518", "011415009346880"
 TWO_SELLERS = (IPHONE_13, LAST_IPHONE_12)
 
 
 def paid(hq: Hq, *lines: TokenLine, counter: int = 1) -> dict[str, Any]:
-    """Place an order for these lines and note its money; return its row."""
+    """Place an order for these lines and pay it; return its row."""
     address = hq.claim(hq.digits(*lines, counter=counter)).location
     [placed] = hq.rows("select * from customer_order where order_id = :order_id", order_id=address.rpartition("/")[2])
-    at = clock.to_text(clock.now())
-    assert run_tx(hq.engine, lambda connection: mark_paid(connection, placed["customer_id"], placed["order_id"], at=at))
+    assert money_arrives(hq, placed["order_id"]) == "paid"
     return placed
 
 
@@ -109,8 +109,7 @@ def test_units_of_an_order_nobody_pays_are_for_others_again_and_late_money_takes
     [placed] = hq.rows("select * from customer_order")
     soon, later = clock.now() + timedelta(minutes=29), clock.now() + timedelta(minutes=31)
 
-    assert (release_unpaid(hq.engine, now=soon), release_unpaid(hq.engine, now=later)) == (0, 1)
-    assert release_unpaid(hq.engine, now=later) == 0
+    assert (released(hq, soon), released(hq, later), released(hq, later)) == (0, 1, 0)
     assert (stock(hq, 21), hq.rows("select state from customer_order")) == ((1, 0), [{"state": "unpaid"}])
     late = lambda connection: mark_paid(connection, placed["customer_id"], placed["order_id"], at="2026-11-29T10:00:00Z")  # noqa: E731
     hq.change(l21={"quantity": "0"})
@@ -118,6 +117,10 @@ def test_units_of_an_order_nobody_pays_are_for_others_again_and_late_money_takes
     hq.change(l21={"quantity": "1"})
     assert run_tx(hq.engine, late)
     assert (stock(hq, 21), len(units(hq))) == ((1, 1), 1)
+
+
+def released(hq: Hq, now: datetime) -> int:
+    return release_unpaid(hq.engine, now=now, has_ended=lambda *_: True)
 
 
 def test_a_unit_goes_its_way_and_every_step_says_who_and_when(hq: Hq) -> None:
@@ -281,7 +284,8 @@ def test_every_step_that_moves_money_is_in_the_ledger(hq: Hq) -> None:
     act(hq, ship, shipment(IMEI))
     with reading(hq.engine) as connection:
         booked = balances(connection)
-    assert booked["customer_money"] == ordered["collected_cents"] == 16900
+    assert ordered["collected_cents"] == 16900
+    assert booked["provider"] == 16900
     assert booked["partner_receivable"] == ordered["owed_cents"] - ordered["collected_cents"] == 20000
     assert booked["seller_payable"] == -32472
 
@@ -289,7 +293,7 @@ def test_every_step_that_moves_money_is_in_the_ledger(hq: Hq) -> None:
     for cents in (2000, 14900):
         run_tx(hq.engine, lambda connection, cents=cents: refund(connection, units(hq)[0], cents, Actor(by="hq", at=RETURNED)))  # type: ignore[misc]
     with reading(hq.engine) as connection:
-        assert balances(connection) == {"customer_money": 16900, "refunds_due": -16900}
+        assert balances(connection) == {"provider": 16900, "refunds_due": -16900}
         assert_adds_up(connection)
 
 
@@ -297,4 +301,4 @@ def test_a_cancelled_unit_s_money_is_to_be_refunded_and_nothing_is_sold(hq: Hq) 
     paid(hq, IPHONE_13)
     act(hq, cancel)
     with reading(hq.engine) as connection:
-        assert balances(connection) == {"customer_money": 36900, "refunds_due": -36900}
+        assert balances(connection) == {"provider": 36900, "refunds_due": -36900}

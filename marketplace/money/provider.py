@@ -263,7 +263,7 @@ class Provider:
 
 
 def _refund_facts(refund: Any) -> RefundFacts:
-    metadata = dict(refund.metadata or {})
+    metadata = refund.metadata.to_dict() if refund.metadata else {}
     return RefundFacts(
         provider_id=refund.id,
         key=str(metadata.get("refund_key") or refund.id),

@@ -89,6 +89,15 @@ def page_of_listings(
     return [_listing(stored) for stored in connection.execute(query, about)]
 
 
+def own_skus(connection: Connection, seller_id: int, listing_ids: Collection[int]) -> dict[int, str]:
+    """Return the seller's own SKUs of its listings, by id; those that its feed speaks for have none."""
+    query = text("select listing_id, seller_sku from seller_listing where seller_id = :seller_id and listing_id in :ids")
+    found = connection.execute(
+        query.bindparams(bindparam("ids", expanding=True)), {"seller_id": seller_id, "ids": sorted(listing_ids)}
+    )
+    return {each["listing_id"]: each["seller_sku"] for each in found.mappings()}
+
+
 def home_market(connection: Connection, seller_id: int, markets: Collection[str]) -> str:
     """Return the market of a seller that names none: that of its country, else the first."""
     seller = one_row(connection, "select body from seller where seller_id = :seller_id", seller_id=seller_id)

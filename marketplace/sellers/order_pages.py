@@ -18,7 +18,7 @@ from marketplace.sellers import fulfilment
 from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.fulfilment import ReasonNeeded, meant, refund_units, units_of_part
 from marketplace.sellers.guard import desk_role, signed_in_seller
-from marketplace.sellers.orders import PAGE, STATES, Parcel, SellerPart, parcel, part_of_seller, parts_of_seller
+from marketplace.sellers.orders import PAGE, STATES, Parcel, SellerPart, parcels, part_of_seller, parts_of_seller
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.currencies import places
@@ -192,7 +192,7 @@ def _part_page(part_id: str, form: Mapping[str, str], problem: PosError | None) 
     person = signed_in_seller()
     with reading(marketplace().engine) as connection:
         shown = part_of_seller(connection, person.seller_id, part_id)
-        to = parcel(connection, person.seller_id, part_id) if person.may("shipping") else None
+        to = parcels(connection, person.seller_id, [part_id]).get(part_id) if person.may("shipping") else None
     page = PartPage(part=shown, to=to, form=form, problem=problem)
     return render_template("marketplace/sellers/order.html", page=page)
 

@@ -14,7 +14,7 @@ from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, bindparam, text
 
-from marketplace.db import row, rows
+from marketplace.db import rows
 from marketplace.orders.parts import ACCEPT_WITHIN
 from marketplace.orders.timeline import UnitOfOrder, UnitStep, agreed_listing
 from marketplace.orders.units import Unit
@@ -42,6 +42,17 @@ PARTS = """
 UNITS = text(
     "select * from unit where seller_id = :seller_id and part_id in :part_ids order by part_id, line_no, unit_no"
 ).bindparams(bindparam("part_ids", expanding=True))
+PARCELS = text(
+    """
+    select part.part_id, customer_order.name, customer_order.address
+    from part
+    join customer_order on customer_order.customer_id = part.customer_id and customer_order.order_id = part.order_id
+    where part.seller_id = :seller_id and part.part_id in :part_ids and exists (
+      select 1 from unit
+      where unit.seller_id = part.seller_id and unit.part_id = part.part_id and unit.state in ('accepted', 'shipped')
+    )
+    """
+).bindparams(bindparam("part_ids", expanding=True))
 STEPS = """
     select * from unit_step where seller_id = :seller_id and part_id = :part_id order by at, step_no
 """
@@ -53,8 +64,9 @@ IN_STATE = """
 
 
 class Parcel(TypedDict):
-    """Whom a parcel goes to."""
+    """Whom the parcel of a part goes to."""
 
+    part_id: str
     name: str
     address: str
 
@@ -144,18 +156,17 @@ def part_of_seller(connection: Connection, seller_id: int, part_id: str) -> Sell
     return _parts(connection, seller_id, own, steps)[0]
 
 
-def parcel(connection: Connection, seller_id: int, part_id: str) -> Parcel | None:
-    """Return whom the parcel of a part goes to while a unit of it is to be sent or on its way, else None."""
-    query = """
-        select customer_order.name, customer_order.address
-        from part
-        join customer_order on customer_order.customer_id = part.customer_id and customer_order.order_id = part.order_id
-        where part.seller_id = :seller_id and part.part_id = :part_id and exists (
-          select 1 from unit
-          where unit.seller_id = part.seller_id and unit.part_id = part.part_id and unit.state in ('accepted', 'shipped')
-        )
-    """
-    return cast(Parcel | None, row(connection, query, seller_id=seller_id, part_id=part_id))
+def changed_parts(connection: Connection, seller_id: int, *, since: int, most: int) -> list[SellerPart]:
+    """Return a seller's parts that changed after `since`, in the order in which they last did."""
+    query = PARTS.format(condition="part.changed_no > :since") + " order by part.changed_no limit :most"
+    return _parts(connection, seller_id, rows(connection, query, seller_id=seller_id, since=since, most=most))
+
+
+def parcels(connection: Connection, seller_id: int, part_ids: Sequence[str]) -> dict[str, Parcel]:
+    """Return by part whom its parcel goes to, where a unit of it is to be sent or on its way."""
+    keys = {"seller_id": seller_id, "part_ids": list(part_ids)}
+    found = connection.execute(PARCELS, keys).mappings() if part_ids else ()
+    return {to["part_id"]: cast(Parcel, dict(to)) for to in found}
 
 
 def _parts(

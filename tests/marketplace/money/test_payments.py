@@ -265,7 +265,8 @@ def test_a_refund_that_fails_stays_owed_and_in_sight_until_it_is_sent_again(hq: 
     page = words(hq.client.get("/console/payments"))
     assert "50,00 €" in page
     [failed] = hq.rows("select customer_id, refund_id from refund where state = 'failed'")
-    address = f"/console/payments/refunds/{failed['customer_id']}/{failed['refund_id']}/retry"
+    customer_id, refund_id = failed["customer_id"], failed["refund_id"]
+    address = f"/console/payments/refunds/{customer_id}/{refund_id}/retry"
     assert hq.client.post(address).status_code == 303
     assert hq.client.post(address).status_code == 409, "somebody sent it already"
     hq.work()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from marketplace.db import reading, run_tx
 from marketplace.money.adjustments import Adjustment, adjust
@@ -28,6 +25,7 @@ from marketplace.money.payouts import (
 )
 from marketplace.money.sales import post_received, post_refunded, post_shipped
 from marketplace.money.statements import statement_of
+from tests.marketplace.deaths import killed_everywhere
 from tests.marketplace.hq import Hq
 from tests.marketplace.money.books import assert_adds_up, balances, money, open_accounts, unit
 
@@ -194,45 +192,18 @@ def test_two_workers_plan_a_day_once(hq: Hq) -> None:
     adds_up(hq)
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@contextmanager
-def killed_at(engine: Engine, number: int) -> Iterator[list[int]]:
-    """End everything at the statement of this number; the list counts them."""
-    count = [0]
-
-    def kill(*_: object) -> None:
-        count[0] += 1
-        if count[0] == number:
-            raise Killed
-
-    event.listen(engine, "before_cursor_execute", kill)
-    try:
-        yield count
-    finally:
-        event.remove(engine, "before_cursor_execute", kill)
-
-
 def test_a_worker_killed_at_any_statement_leaves_what_the_next_one_finishes(hq: Hq) -> None:
     ship(hq, 3)
     ship(hq, 3, unit_no=2, seller_id=2)
     terms(hq, reserve_bp=1000, reserve_until="2026-11-20")
-    number, is_whole = 0, False
-    while not is_whole:
-        number += 1
-        with killed_at(hq.engine, number) as count:
-            try:
-                plan_payouts(hq.engine, now=at(16))
-                is_whole = count[0] < number
-            except Killed:
-                pass
+
+    def look() -> None:
         made = hq.rows("select seller_id from payout")
         entries = hq.rows("select owner_id from entry where kind = 'payout'")
         assert len(made) == len(entries)
         adds_up(hq)
-    assert number > 15
+
+    assert killed_everywhere(hq.engine, lambda: plan_payouts(hq.engine, now=at(16)), look) > 15
     assert [amount for _, amount, _ in paid(hq)] == [NET - 3247, NET]
 
 

@@ -26,7 +26,7 @@ from pos import clock
 from pos.db import Store
 from sync.changes import JUMP
 from sync.errors import Busy
-from sync.hq.log import SUPPLY, Mark, hold_marks, waiting_marks
+from sync.hq.log import HELD, SUPPLY, Mark, hold_marks, waiting_marks
 from sync.hq.publisher import Published
 
 MANY = 500
@@ -72,6 +72,13 @@ def publish_supply(engine: Engine, directory: Path) -> list[Published]:
             except Busy as problem:
                 logger.info("supply of %s is published later: %s", market, problem)
     return published
+
+
+def release(engine: Engine, directory: Path, market: str) -> Published | None:
+    """Publish to everybody what was held back: somebody looked at it. Raises: Busy."""
+    with reading(engine) as connection:
+        marks = waiting_marks(connection, market, origins=(HELD,))
+    return publish_market(engine, directory, market, only=marks) if marks else None
 
 
 def held_back(connection: Connection, market: str) -> list[HeldBack]:

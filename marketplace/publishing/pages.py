@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading
 from marketplace.fleet.corners import rings, set_ring
+from marketplace.publishing.by_itself import HeldBack, held_back, release
 from marketplace.publishing.publications import NewestPublication, PastPublication, history, markets, newest, publish_market
 from marketplace.publishing.trials import (
     Outlook,
@@ -24,6 +25,7 @@ from marketplace.publishing.trials import (
     outlook_of_halt,
     outlook_of_promotion,
     outlook_of_publication,
+    outlook_of_release,
     outlook_of_rollback,
     roll_back_all,
     shares_of,
@@ -44,7 +46,7 @@ pages = Blueprint("trials", __name__, url_prefix="/trials")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What an act would change: publishing or promoting to a percentage of a ring, halting, or a rollback to a publication."""
+    """What an act would change: publishing or promoting to a percentage of a ring, releasing, halting, or a rollback."""
 
     act: str
     outlook: Outlook
@@ -65,13 +67,14 @@ class TrialProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketRoom:
-    """A market's part of the page: its publications, corners by ring, and trials."""
+    """A market's part of the page: its publications, corners by ring, trials, and what was held back by seller."""
 
     newest: NewestPublication
     rings: Mapping[str, int]
     trial: TrialProgress | None
     past: list[EndedTrial]
     history: list[PastPublication]
+    held: list[HeldBack]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +100,14 @@ def outlooks(market: str) -> str:
     _known(engine, market)
     if act == "halt":
         return _page(Decision(act=act, outlook=outlook_of_halt(engine, directory, market)))
+    if act == "release":
+        return _page(Decision(act=act, outlook=outlook_of_release(engine, directory, market)))
     if act == "rollback":
         number = _number(request.form.get("publication"))
         outlook = outlook_of_rollback(engine, directory, market, number)
         return _page(Decision(act=act, outlook=outlook, publication=number))
     if act not in ("publish", "promote"):
-        raise Invalid("an act is publish, promote, halt or rollback", field="act")
+        raise Invalid("an act is publish, release, promote, halt or rollback", field="act")
     ring, percent = _form_share()
     if act == "publish":
         outlook = outlook_of_publication(engine, directory, market, shares=shares_of(ring, percent))
@@ -117,6 +122,15 @@ def publications(market: str) -> Response:
     engine, (ring, percent) = marketplace().engine, _form_share()
     _known(engine, market)
     publish_market(engine, marketplace().directory, market, shares=shares_of(ring, percent))
+    return see_other("console.trials.home")
+
+
+@pages.post("/<market>/releases")
+def releases(market: str) -> Response:
+    """Publish the changes of sellers that were held back."""
+    engine = marketplace().engine
+    _known(engine, market)
+    release(engine, marketplace().directory, market)
     return see_other("console.trials.home")
 
 
@@ -172,6 +186,7 @@ def _room(connection: Connection, publication: NewestPublication) -> MarketRoom:
         trial=_progress(standing) if standing is not None else None,
         past=ended_trials(connection, market, most=MOST_PAST),
         history=history(connection, market),
+        held=held_back(connection, market),
     )
 
 

@@ -90,7 +90,7 @@ def newest(connection: Connection) -> list[NewestPublication]:
         select market.market,
           (select max(publication) from sync_publication where sync_publication.market = market.market) as publication,
           (select max(published_at) from sync_publication where sync_publication.market = market.market) as published_at,
-          (select count(*) from sync_dirty where sync_dirty.market = market.market) as waiting,
+          (select count(*) from sync_dirty where sync_dirty.market = market.market and origin <> 'supply') as waiting,
           (select count(*) from sync_dirty where sync_dirty.market = market.market and origin = 'held') as held
         from market order by market.market
         """,

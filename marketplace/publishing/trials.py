@@ -23,7 +23,7 @@ from pos import clock
 from pos.errors import Invalid, NotFound
 from sync.errors import Busy
 from sync.heads import RINGS, WHOLE_BP
-from sync.hq.log import TrialState, open_trial
+from sync.hq.log import HELD, TrialState, open_trial
 from sync.hq.previews import Preview, preview, preview_promotion, preview_rollback
 from sync.hq.publisher import Published
 from sync.hq.trials import NoTrial, TrialOpen, halt, promote, reached, roll_back, set_shares, whole_ring
@@ -96,6 +96,15 @@ def outlook_of_publication(engine: Engine, directory: Path, market: str, *, shar
     change = preview(place, is_trial=shares is not None, now=clock.now())
     with reading(engine) as connection:
         corners = corners_in(rings(connection, market), shares)
+    return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
+
+
+def outlook_of_release(engine: Engine, directory: Path, market: str) -> Outlook:
+    """Return what publishing the changes that were held back would change. Raises: Busy."""
+    place = place_of(engine, directory, market)
+    change = preview(place, is_trial=False, now=clock.now(), origins=(HELD,))
+    with reading(engine) as connection:
+        corners = corners_in(rings(connection, market), None)
     return Outlook(market=market, currency=place.facts["currency"], preview=change, corners=corners)
 
 

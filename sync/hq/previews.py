@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -57,8 +57,10 @@ class _Abandon(Exception):
     """Ends a transaction that was only looked at."""
 
 
-def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
+def preview(place: Place, *, is_trial: bool, now: datetime, origins: Collection[str] | None = None) -> Preview | None:
     """Return what the next publication to everybody, or into a trial, would change; None before the first publication.
+
+    With `origins` it is one of the marks of these origins alone (`sync.hq.log`).
 
     Raises: Busy when a publisher is at work.
     """
@@ -71,7 +73,8 @@ def preview(place: Place, *, is_trial: bool, now: datetime) -> Preview | None:
         if trial is not None:
             track, replica = complete_track(state.track, trial.track), publisher.trial_replica
         held = held_rows(connection, place.market, trial_id=OWN_TRACK if is_trial else None)
-        marks = waiting_marks(connection, place.market, origins=(HQ, HELD) if is_trial else (HQ, SUPPLY, HELD))
+        usual = (HQ, HELD) if is_trial else (HQ, SUPPLY, HELD)
+        marks = waiting_marks(connection, place.market, origins=origins or usual)
         with _undone(replica) as database:
             differences, freed = Business(connection, place.current_rows).differences(database, marks, held)
             still_held = sum(len(rows) - len(freed.get(table, ())) for table, rows in held.items())

@@ -33,14 +33,18 @@ class PaymentsPage:
 @payments.post("/orders/<order_id>/payment")
 def pay(order_id: str) -> Response:
     """Lead to the provider's page where the order is paid; to its own page where nothing is to be paid."""
-    served = marketplace()
     try:
-        with served.payment_room.admitted():
-            back_url = f"{served.public_url}/orders/{order_id}"
-            url = open_payment(served.engine, order_id, back_url=back_url, now=clock.now())
+        return web.see_other(payment_address(order_id))
     except NothingToPay:
         return see_other("orders.page", order_id=order_id)
-    return web.see_other(url)
+
+
+def payment_address(order_id: str) -> str:
+    """Return where an order is paid at the provider. Raises: as `open_payment`, and Unavailable where too many ask at once."""
+    served = marketplace()
+    with served.payment_room.admitted():
+        back_url = f"{served.public_url}/orders/{order_id}"
+        return open_payment(served.engine, order_id, back_url=back_url, now=clock.now())
 
 
 @payments.post("/payments/events")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from werkzeug.wrappers import Response
 from marketplace.db import reading
 from marketplace.orders.acquisitions import AcquisitionMissing
 from marketplace.orders.contacts import InvalidContact, masked_name
+from marketplace.orders.forms import SMALL, seen_cents
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import Order, order
 from marketplace.orders.placing import SlipUnknown, SlipUsed, TotalRose, claim_slip
@@ -24,7 +24,6 @@ from shop import door
 from shop.web import render_template
 
 pages = Blueprint("slips", __name__)
-SMALL = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +76,6 @@ def claim(digits: str) -> Response | tuple[str, int]:
     replace = _replacements(form.getlist("replace"))
     if "look" in form:
         return _again(digits, form, replace, {}, None)
-    seen = form.get("seen_cents", "")
-    seen_cents = int(seen) if SMALL.fullmatch(seen) else None
     try:
         order_id = claim_slip(
             marketplace().engine,
@@ -86,7 +83,7 @@ def claim(digits: str) -> Response | tuple[str, int]:
             form,
             language=door.visitor().language,
             replace=replace,
-            seen_cents=seen_cents,
+            seen_cents=seen_cents(form),
             now=clock.now(),
         )
     except (InvalidContact, AcquisitionMissing) as problem:

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Engine, text
 from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import new_id, row, run_tx
+from marketplace.money.payments import PRICES_KEPT
+from marketplace.money.provider import NoProvider, pages_origin
 from marketplace.orders import stock
 from marketplace.orders.acquisitions import read_acquisitions
 from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
@@ -45,7 +47,8 @@ INSERT_CLAIM = """
 INSERT_SELECTION_ORDER = """
     insert into selection_order (selection_id, lines_sha256, customer_id, order_id, ordered_at)
     values (:selection_id, :lines_sha256, :customer_id, :order_id, :ordered_at)
-    on conflict (selection_id, lines_sha256) do nothing
+    on conflict (selection_id, lines_sha256) do update
+    set customer_id = :customer_id, order_id = :order_id, ordered_at = :ordered_at
 """
 
 
@@ -149,18 +152,22 @@ def order_selection(
     seen_cents: int | None,
     now: datetime,
 ) -> str:
-    """Order the lines of a selection at the newest prices and return the order's id; the same lines twice are one order.
+    """Order the lines of a selection at the newest prices and return the order's id.
 
-    Nothing is kept when it raises. Raises: InvalidContact, LinesGone, TotalRose, AcquisitionMissing, NotEligible.
+    The same lines for the same e-mail address are one order for as long as an unpaid one keeps its prices. An order whose devices
+    cost something needs a payment provider. Nothing is kept when it raises.
+    Raises: InvalidContact, LinesGone, TotalRose, AcquisitionMissing, NotEligible, NoProvider.
     """
-    lines_sha256 = hashlib.sha256(repr([(line_no, wish) for line_no, wish in wishes]).encode()).hexdigest()
 
     def work(connection: Connection) -> str:
-        if (earlier := ordered_before(connection, selection_id, lines_sha256)) is not None:
-            return earlier
         contact = read_contact(form, market["market"])
+        lines_sha256 = _sha256_of(wishes, contact)
+        if (earlier := _ordered_before(connection, selection_id, lines_sha256, now=now)) is not None:
+            return earlier
         pricing = price_selection(connection, market, wishes, now=now, zone=zone)
         _refuse_dearer(pricing, seen_cents, is_changed=True)
+        if pricing.collected_cents and pages_origin(connection) is None:
+            raise NoProvider("nothing can be paid here yet")
         at = clock.to_text(now)
         placing = Placing(
             **_ids(),
@@ -173,6 +180,7 @@ def order_selection(
         )
         values = {"selection_id": selection_id, "lines_sha256": lines_sha256, "ordered_at": at}
         values |= {"customer_id": placing.customer_id, "order_id": placing.order_id}
+        # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
         connection.execute(text(INSERT_SELECTION_ORDER), values)
         _place(connection, pricing, placing, now)
         return placing.order_id
@@ -180,10 +188,23 @@ def order_selection(
     return run_tx(engine, work)
 
 
-def ordered_before(connection: Connection, selection_id: str, lines_sha256: str) -> str | None:
-    """Return the order that these lines of a selection became, if any."""
-    query = "select order_id from selection_order where selection_id = :selection_id and lines_sha256 = :lines_sha256"
-    found = row(connection, query, selection_id=selection_id, lines_sha256=lines_sha256)
+def _sha256_of(wishes: Sequence[tuple[int, Wish]], contact: Contact) -> str:
+    """Return the name of what is ordered and for whom: a selection's address may be handed on, and its orders must not be."""
+    return hashlib.sha256(repr((list(wishes), folded_email(contact.email))).encode()).hexdigest()
+
+
+def _ordered_before(connection: Connection, selection_id: str, lines_sha256: str, *, now: datetime) -> str | None:
+    """Return the order that these lines of a selection became for this customer lately, if any."""
+    found = row(
+        connection,
+        """
+        select order_id from selection_order
+        where selection_id = :selection_id and lines_sha256 = :lines_sha256 and ordered_at >= :since
+        """,
+        selection_id=selection_id,
+        lines_sha256=lines_sha256,
+        since=clock.to_text(now - PRICES_KEPT),
+    )
     return found["order_id"] if found else None
 
 

@@ -20,7 +20,7 @@ from pos.line_facts import Wish
 from pos.months import Span, spans
 from pos.rows import LAW_BODIES, ROWS
 from pos.shapes import Shape
-from pos.totals import Totals, selection_totals
+from pos.totals import Totals, device_due_cents, selection_totals
 
 
 class OrderMarket(TypedDict):
@@ -61,6 +61,12 @@ class Pricing:
     def totals(self) -> Totals:
         """What the customer gets, all lines together; lines that are gone do not count."""
         return selection_totals(line.chosen.line for line in self.lines if line.chosen is not None)
+
+    @property
+    def collected_cents(self) -> int:
+        """What the customer pays us now, without tax: the devices' share that is due at once."""
+        devices = [line.chosen.line for line in self.lines if line.chosen is not None and line.chosen.listing is not None]
+        return sum(line.quantity * device_due_cents(line) for line in devices)
 
     @property
     def months(self) -> tuple[Span, ...]:

@@ -29,7 +29,7 @@ selection_line = owned(
     CheckConstraint("listing_id is not null or plan_id is not null or options <> '[]'", name="line_has_content"),
 )
 
-# The order that these lines of a selection became: the same lines are ordered once.
+# The order that these lines of a selection became for one e-mail address: whose they are is part of the hash.
 selection_order = owned(
     "selection_order",
     key("selection_id"),

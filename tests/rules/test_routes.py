@@ -49,6 +49,7 @@ OPEN_TO_UNTOLD = {
     "/sync/v1/enrolments",
     "/selections",
     "/selections/<selection_id>/lines",
+    "/selections/<selection_id>/order",
     "/selections/<selection_id>/lines/<int:line_no>",
     "/selections/<selection_id>/lines/<int:line_no>/removal",
     "/selections/<selection_id>/lines/<int:line_no>/acceptance",

@@ -46,6 +46,19 @@ def mail_placed_order(connection: Connection, customer_id: str, order_id: str) -
     return send_mail(connection, "order_placed", to=to, language=language, facts=facts, owner_id=customer_id, unique="1")
 
 
+def mail_substitution(connection: Connection, customer_id: str, order_id: str, *, unit: str, title: str, taken: bool) -> None:
+    """Tell a customer that a seller gave a unit up and what takes its place, or ask, in the caller's transaction.
+
+    `unit` is the unit's name, `title` the device that stands in.
+    """
+    query = "select number, language, email from customer_order where customer_id = :customer_id and order_id = :order_id"
+    order = row(connection, query, customer_id=customer_id, order_id=order_id) or {}
+    facts = {"number": order["number"], "path": f"/orders/{order_id}", "title": title}
+    template = "substitute_taken" if taken else "substitute_offered"
+    to, language = order["email"], order["language"]
+    send_mail(connection, template, to=to, language=language, facts=facts, owner_id=customer_id, unique=unit)
+
+
 def mail_reminder(connection: Connection, seller_id: int, part_id: str) -> None:
     """Enqueue to a seller's people who may accept it that a part still waits, in the caller's transaction."""
     part = row(

@@ -120,7 +120,7 @@ def order_line(line: Comparison, laws: Laws) -> OrderLine:
         "totals": chosen.totals.to_facts() if chosen else None,
         "printed": {"one_off_cents": line.wish.one_off_cents, "monthly_cents": line.wish.monthly_cents},
         "differs_from_print": line.differs_from_print,
-        "listing": _listing(shown.listing) if shown and shown.listing else None,
+        "listing": ordered_listing(shown.listing) if shown and shown.listing else None,
         "plan": _plan(line.wish.plan_id, shown.plan) if shown and shown.plan else None,
         "options": [_option(option_id, option) for option_id, option in zip(line.wish.option_ids, shown.options, strict=True)]
         if shown
@@ -144,10 +144,11 @@ def _amounts(priced: PricedWish | None) -> Amounts | None:
 def _replacement(priced: PricedWish | None) -> Replacement | None:
     if priced is None or priced.listing is None:
         return None
-    return {"listing": _listing(priced.listing), "totals": priced.totals.to_facts(), "months": spans((priced.line,))}
+    return {"listing": ordered_listing(priced.listing), "totals": priced.totals.to_facts(), "months": spans((priced.line,))}
 
 
-def _listing(listing: ListingTerms) -> OrderedListing:
+def ordered_listing(listing: ListingTerms) -> OrderedListing:
+    """Return a device as it is agreed on."""
     sku, seller, grade = listing["sku"], listing["seller"], listing["grade"]
     color = sku.get("color") if sku else None
     return {

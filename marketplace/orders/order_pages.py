@@ -14,6 +14,7 @@ from marketplace.db import reading, run_tx
 from marketplace.money.payments import PaymentOfOrder, payment_of_order
 from marketplace.orders.contacts import masked_name
 from marketplace.orders.orders import Order, order
+from marketplace.orders.substitutions import SubstituteOffer, offers_of_order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order, unit_name
 from marketplace.orders.units import Actor, Unit, cancel, deliver, units_of_order
 from marketplace.running.mail import masked_email
@@ -35,12 +36,21 @@ class OrderPage:
     """An order with its frozen facts and what became of it; name and e-mail only as their owner recognises them."""
 
     order: Order
-    name: str
-    email: str
     parts: list[PartOfOrder]
+    offers: list[SubstituteOffer]
     payment: PaymentOfOrder
     is_back: bool
     """Whether the customer comes from the provider's page and says to have paid there."""
+
+    @property
+    def name(self) -> str:
+        """The customer's initials."""
+        return masked_name(self.order["name"])
+
+    @property
+    def email(self) -> str:
+        """The customer's address, masked."""
+        return masked_email(self.order["email"])
 
     @property
     def is_confirming(self) -> bool:
@@ -56,7 +66,12 @@ class OrderPage:
 
     @property
     def stage(self) -> str:
-        """How far the order is, for its headline: its own state until it is paid, then that of its slowest unit on the way."""
+        """How far the order is, for its headline: its own state until it is paid, then that of its slowest unit on the way.
+
+        "choice" where the customer is asked about a unit that was given up.
+        """
+        if self.offers:
+            return "choice"
         states = {unit.unit["state"] for part in self.parts for unit in part.units}
         if self.order["state"] != "paid" or not states:
             return self.order["state"]
@@ -77,9 +92,10 @@ def page(order_id: str) -> Response:
     with reading(marketplace().engine) as connection:
         placed = order_of_address(connection, order_id)
         parts = parts_of_order(connection, placed)
+        units = [each.unit for part in parts for each in part.units]
+        offers = offers_of_order(connection, placed["order_id"], units, placed["facts"]["lines"])
         payment = payment_of_order(connection, placed["customer_id"], placed["order_id"])
-    name, email = masked_name(placed["name"]), masked_email(placed["email"])
-    shown = OrderPage(placed, name, email, parts, payment, is_back="paid" in request.args)
+    shown = OrderPage(placed, parts, offers, payment, is_back="paid" in request.args)
     origin = payment.origin if payment.can_pay else None
     response = may_lead_to(origin, render_template("marketplace/orders/order.html", page=shown))
     if shown.is_confirming:

@@ -51,6 +51,7 @@ class Order(TypedDict):
     facts: OrderFacts
     totals: TotalsFacts
     placed_at: str
+    may_substitute: int
 
 
 def order(connection: Connection, order_id: str) -> Order:
@@ -59,7 +60,7 @@ def order(connection: Connection, order_id: str) -> Order:
         connection,
         """
         select customer_id, order_id, number, market, currency, state, reserved_until, source, name, email, facts, totals,
-          placed_at
+          placed_at, may_substitute
         from customer_order where order_id = :order_id
         """,
         order_id=order_id,

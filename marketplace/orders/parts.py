@@ -34,8 +34,8 @@ LINES = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _PaidOrder:
-    """What the parts of an order are made from."""
+class PaidOrder:
+    """A paid order, as the parts it is split into need it."""
 
     customer_id: str
     order_id: str
@@ -71,7 +71,7 @@ def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: st
     )
     if order is None or order["state"] not in ("open", "unpaid"):
         return order is not None and order["state"] == "paid"
-    paid = _PaidOrder(
+    paid = PaidOrder(
         customer_id=customer_id,
         order_id=order_id,
         number=order["number"],
@@ -178,6 +178,35 @@ def note_change(connection: Connection, seller_id: int, part_id: str) -> None:
     )
 
 
+def make_part(connection: Connection, paid: PaidOrder, place: int, units: list[dict[str, Any]], *, at: str, by: str) -> str:
+    """Give a seller the `place`th part of a paid order, with these units to accept (rows without their part); return its id.
+
+    `by` is who makes it, for the units' first step.
+    """
+    part_id, seller_id = new_id(), units[0]["seller_id"]
+    part = {
+        "seller_id": seller_id,
+        "part_id": part_id,
+        "customer_id": paid.customer_id,
+        "order_id": paid.order_id,
+        "number": f"{paid.number}-{place}",
+        "market": paid.market,
+        "currency": paid.currency,
+        "paid_at": at,
+        "accept_by": clock.to_text(clock.from_text(at) + ACCEPT_WITHIN),
+        "changed_no": next_number(connection, seller_id, CHANGES),
+    }
+    connection.execute(tables.part.insert(), part)
+    empty = dict.fromkeys(("imei", "serial", "carrier", "tracking", "shipped_at", "arrives_by", "delivered_at"))
+    fresh = {**empty, "part_id": part_id, "customer_id": paid.customer_id, "order_id": paid.order_id, "market": paid.market}
+    fresh |= {"currency": paid.currency, "state": "to_accept", "refunded_cents": 0, "moved_cents": 0, "since": at}
+    connection.execute(tables.unit.insert(), [{**unit, **fresh} for unit in units])
+    first = {"part_id": part_id, "step_no": 1, "state": "to_accept", "at": at, "by": by, "why": "", "cents": None}
+    key = ("seller_id", "line_no", "unit_no")
+    connection.execute(tables.unit_step.insert(), [{name: unit[name] for name in key} | first for unit in units])
+    return part_id
+
+
 def _reserved_anew(connection: Connection, market: str, lines: list[dict[str, Any]]) -> bool:
     aside = connection.begin_nested()
     try:
@@ -189,34 +218,13 @@ def _reserved_anew(connection: Connection, market: str, lines: list[dict[str, An
     return True
 
 
-def _make_parts(connection: Connection, paid: _PaidOrder, lines: Iterable[dict[str, Any]], at: str) -> None:
-    accept_by = clock.to_text(clock.from_text(at) + ACCEPT_WITHIN)
-    for place, (seller_id, of_seller) in enumerate(groupby(lines, lambda line: line["seller_id"]), start=1):
-        part_id = new_id()
-        part = {
-            "seller_id": seller_id,
-            "part_id": part_id,
-            "customer_id": paid.customer_id,
-            "order_id": paid.order_id,
-            "number": f"{paid.number}-{place}",
-            "market": paid.market,
-            "currency": paid.currency,
-            "paid_at": at,
-            "accept_by": accept_by,
-            "changed_no": next_number(connection, seller_id, CHANGES),
-        }
-        connection.execute(tables.part.insert(), part)
-        units = [unit for line in of_seller for unit in _units_of(line, part_id, paid, at)]
-        connection.execute(tables.unit.insert(), units)
-        first = {"step_no": 1, "state": "to_accept", "at": at, "by": "customer", "why": "", "cents": None}
-        key = ("seller_id", "part_id", "line_no", "unit_no")
-        connection.execute(tables.unit_step.insert(), [{name: unit[name] for name in key} | first for unit in units])
+def _make_parts(connection: Connection, paid: PaidOrder, lines: Iterable[dict[str, Any]], at: str) -> None:
+    for place, (_, of_seller) in enumerate(groupby(lines, lambda line: line["seller_id"]), start=1):
+        units = [unit for line in of_seller for unit in _units_of(line)]
+        make_part(connection, paid, place, units, at=at, by="customer")
 
 
-def _units_of(line: dict[str, Any], part_id: str, paid: _PaidOrder, at: str) -> list[dict[str, Any]]:
+def _units_of(line: dict[str, Any]) -> list[dict[str, Any]]:
     shared = ("seller_id", "line_no", "listing_id", "sku_id", "grade_id", "owed_cents", "collected_cents", "tax_cents")
-    empty = dict.fromkeys(("imei", "serial", "carrier", "tracking", "shipped_at", "arrives_by", "delivered_at"))
-    unit = {name: line[name] for name in (*shared, "partner_id", "vat_margin", "delivery_days")} | empty
-    unit |= {"part_id": part_id, "customer_id": paid.customer_id, "order_id": paid.order_id, "market": paid.market}
-    unit |= {"currency": paid.currency, "state": "to_accept", "refunded_cents": 0, "since": at}
+    unit = {name: line[name] for name in (*shared, "partner_id", "vat_margin", "delivery_days")} | {"agreed": None}
     return [{**unit, "unit_no": unit_no} for unit_no in range(1, line["quantity"] + 1)]

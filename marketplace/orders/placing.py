@@ -89,6 +89,7 @@ class Placing:
     source: str
     language: str
     contact: Contact
+    may_substitute: bool
     acquisitions: Mapping[int, Acquisition | None]
     facts: Origin
 
@@ -129,6 +130,7 @@ def claim_slip(
             source="slip",
             language=language,
             contact=contact,
+            may_substitute=form.get("substitute") == "yes",
             acquisitions=read_acquisitions(form, reading),
             facts=_slip_facts(reading),
         )
@@ -175,6 +177,7 @@ def order_selection(
             source="selection",
             language=language,
             contact=contact,
+            may_substitute=form.get("substitute") == "yes",
             acquisitions=read_acquisitions(form, pricing),
             facts={"issued_at": at, "valid_until": at, "is_valid": True, "corner": None, "digits": None, "time_zone": zone},
         )
@@ -287,6 +290,7 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
         "facts": compact(facts),
         "totals": compact(pricing.totals.to_facts()),
         "placed_at": clock.to_text(now),
+        "may_substitute": int(placing.may_substitute),
     }
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)

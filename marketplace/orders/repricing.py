@@ -158,6 +158,11 @@ def price_wish(connection: Connection, wish: TokenLine, *, market: str, publicat
     return _priced(wish.quantity, listing, plan, chosen) if len(chosen) == len(options) else None
 
 
+def listing_now(connection: Connection, listing_id: int, *, market: str, at: str) -> ListingTerms | None:
+    """Return a listing by the newest publication at the price in force at `at` (UTC text), None where it is not on offer."""
+    return _listing(connection, listing_id, _Moment(market=market, publication=None, at=at))
+
+
 def all_in_cents(listing: ListingTerms) -> int:
     """Return what one unit costs delivered."""
     return listing["price_cents"] + listing["shipping_cents"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
@@ -83,7 +84,12 @@ def parts_of_order(connection: Connection, order: Order) -> list[PartOfOrder]:
 
 
 def agreed_listing(lines: Sequence[OrderLine], unit: Unit) -> OrderedListing:
-    """Return the device a unit is by its order's lines: what stands in, where the customer took that. Raises: NotFound."""
+    """Return the device a unit is: its own where it took another's place, else its line's, as the customer took that.
+
+    Raises: NotFound.
+    """
+    if unit["agreed"] is not None:
+        return cast(OrderedListing, json.loads(unit["agreed"]))
     line = next((line for line in lines if line["line_no"] == unit["line_no"]), None)
     replacement = line["instead"] if line and line["basis"] == "replaced" else None
     listing = replacement["listing"] if replacement else line["listing"] if line else None

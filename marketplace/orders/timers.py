@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 from marketplace.db import changed, reading, rows, run_tx
 from marketplace.orders.mails import mail_reminder
 from marketplace.orders.parts import ACCEPT_WITHIN
-from marketplace.orders.units import Actor, Unit, WrongUnitState, cancel, deliver
+from marketplace.orders.substitutions import expire_offers, give_up
+from marketplace.orders.units import Actor, Unit, WrongUnitState, deliver
 from marketplace.running.jobs import Work
 from pos import clock
 from pos.errors import PosError
@@ -31,9 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 def move_units(work: Work, _body: Mapping[str, Any]) -> str:
-    """Do the job of the timer; return how many sellers were reminded and how many units moved."""
+    """Do the job of the timer; return how many sellers were reminded, units moved, and offers that ran out."""
     reminded = remind_sellers(work.engine, now=work.now)
-    return f"{reminded} reminded, {move_late_units(work.engine, now=work.now)} moved"
+    moved, expired = move_late_units(work.engine, now=work.now), expire_offers(work.engine, now=work.now)
+    return f"{reminded} reminded, {moved} moved, {expired} not decided about"
 
 
 def remind_sellers(engine: Engine, *, now: datetime) -> int:
@@ -66,7 +68,7 @@ def move_late_units(engine: Engine, *, now: datetime) -> int:
     with reading(engine) as connection:
         waiting = _units(connection, "state = 'to_accept' and since < :before", too_late)
         sent = _units(connection, "state = 'shipped' and arrives_by < :before", at)
-    taken = _move(engine, waiting, cancel, Actor(by="timer", at=at, why=LATE))
+    taken = _move(engine, waiting, give_up, Actor(by="timer", at=at, why=LATE))
     return taken + _move(engine, sent, deliver, Actor(by="timer", at=at))
 
 

@@ -50,7 +50,10 @@ STEPS = """
 
 
 class Unit(TypedDict):
-    """One device of a paid order; cents are this unit's: promised to the seller, collected from the customer, given back."""
+    """One device of a paid order; cents are this unit's: promised to the seller, collected from the customer, given back.
+
+    `moved_cents` stand for the unit that took its place; `agreed` is the device of such a unit (JSON), else its line says it.
+    """
 
     seller_id: int
     part_id: str
@@ -69,6 +72,8 @@ class Unit(TypedDict):
     collected_cents: int
     tax_cents: int
     refunded_cents: int
+    moved_cents: int
+    agreed: str | None
     vat_margin: int
     delivery_days: int
     imei: str | None
@@ -121,7 +126,13 @@ def accept(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
 
 
 def cancel(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
-    """Give up units that were not shipped, and their money goes back in full. Raises: WrongUnitState.
+    """Give up units that were not shipped, and their money goes back in full. Raises: WrongUnitState."""
+    for unit in end(connection, units, actor):
+        refund(connection, unit, refundable_cents(unit), actor)
+
+
+def end(connection: Connection, units: Iterable[Unit], actor: Actor) -> list[Unit]:
+    """Cancel units and return them, without a word about their money: the caller sees to it. Raises: WrongUnitState.
 
     Those a customer gave up are for others to order; those a seller gave up, or let pass, are counted as not there.
     """
@@ -130,7 +141,27 @@ def cancel(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
     move_stock = stock.release if actor.by == "customer" else stock.take_out
     for unit in gone:
         move_stock(connection, unit["market"], [{**unit, "quantity": 1}])
-        refund(connection, unit, refundable_cents(unit), actor)
+    return gone
+
+
+def move_money(connection: Connection, unit: Unit, cents: int, actor: Actor, *, to: str) -> None:
+    """Let so much of a cancelled unit's money stand for the unit that takes its place, of the part numbered `to`.
+
+    Raises: RefundTooHigh.
+    """
+    moved = changed(
+        connection,
+        """
+        update unit set moved_cents = :cents
+        where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
+          and state = 'cancelled' and moved_cents = 0 and refunded_cents + :cents <= collected_cents + tax_cents
+        """,
+        **_key(unit),
+        cents=cents,
+    )
+    if not moved:
+        raise RefundTooHigh(refundable_cents=refundable_cents(unit), cents=cents)
+    _note_step(connection, unit, "replaced", Actor(by=actor.by, at=actor.at, why=to), cents=cents)
 
 
 def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, actor: Actor) -> None:
@@ -185,8 +216,8 @@ def take_back(connection: Connection, units: Iterable[Unit], actor: Actor) -> No
 
 
 def refundable_cents(unit: Unit) -> int:
-    """Return what of a unit's money can still go back: what was received for it, less what was refunded, tax included."""
-    return unit["collected_cents"] + unit["tax_cents"] - unit["refunded_cents"]
+    """Return what of a unit's money can still go back, tax included: received for it, not refunded, nor another unit's now."""
+    return unit["collected_cents"] + unit["tax_cents"] - unit["refunded_cents"] - unit["moved_cents"]
 
 
 def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None:
@@ -198,7 +229,7 @@ def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None
         """
         update unit set refunded_cents = refunded_cents + :cents
         where seller_id = :seller_id and part_id = :part_id and line_no = :line_no and unit_no = :unit_no
-          and :cents > 0 and refunded_cents + :cents <= collected_cents + tax_cents
+          and :cents > 0 and refunded_cents + moved_cents + :cents <= collected_cents + tax_cents
         """,
         **_key(unit),
         cents=cents,

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import Connection
 
 from marketplace.orders.shipments import Shipment
+from marketplace.orders.substitutions import give_up
 from marketplace.orders.timeline import UnitOfOrder
-from marketplace.orders.units import Actor, Unit, accept, cancel, ship
+from marketplace.orders.units import Actor, Unit, accept, ship
 from marketplace.sellers.api import ApiQuery, ApiShape, answer_once, caller, looking, new_routes
 from marketplace.sellers.api_listings import Price
 from marketplace.sellers.fields import money
@@ -189,7 +190,7 @@ def shipment(path: LinePath, body: ShipmentBody) -> Response:
 @routes.post("/orders/<order_id>/lines/<int:line>/cancellation", responses={200: OrderAnswer})
 def cancellation(path: LinePath, body: CancellationBody) -> Response:
     """Give up units that were not shipped; their money goes back."""
-    return _act(path, body.units, BEFORE["cancellation"], cancel, why=body.reason)
+    return _act(path, body.units, BEFORE["cancellation"], give_up, why=body.reason)
 
 
 @routes.post("/orders/<order_id>/lines/<int:line>/refund", responses={200: OrderAnswer})

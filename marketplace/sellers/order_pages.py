@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response
 from marketplace.db import reading, run_tx
 from marketplace.money.refunds import NothingToRefund
 from marketplace.orders.shipments import ImeiKnown, InvalidShipment, Shipment
-from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, cancel, ship
+from marketplace.orders.substitutions import give_up
+from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, ship
 from marketplace.sellers import fulfilment
 from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.fulfilment import ReasonNeeded, meant, refund_units, units_of_part
@@ -124,7 +125,7 @@ def cancellation(part_id: str) -> Response | tuple[str, int]:
     """Give up units that were not shipped, with a reason."""
 
     def act(connection: Connection, units: list[Unit]) -> None:
-        cancel(connection, units, _actor(fulfilment.read_reason(request.form.get("reason", ""), fulfilment.CANCEL_REASONS)))
+        give_up(connection, units, _actor(fulfilment.read_reason(request.form.get("reason", ""), fulfilment.CANCEL_REASONS)))
 
     return _act(part_id, act)
 

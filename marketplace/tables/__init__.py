@@ -30,6 +30,7 @@ from marketplace.tables.orders import (
     seller_counter,
     slip,
     slip_void,
+    substitution,
     unit,
     unit_step,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "slip",
     "slip_void",
     "standing",
+    "substitution",
     "terms_mark",
     "timer",
     "unit",

@@ -70,3 +70,8 @@ def whole(name: str) -> Column[int]:
 def maybe_whole(name: str) -> Column[int]:
     """Declare a column of whole numbers of 64 bits, or null."""
     return Column(name, Whole, nullable=True)
+
+
+def since(name: str, value: int) -> Column[int]:
+    """Declare a column of whole numbers that came later: rows from before have `value`."""
+    return Column(name, Whole, nullable=False, server_default=str(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy import text as sql
 
-from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, text, whole
+from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, since, text, whole
 
 slip = owned(
     "slip",
@@ -63,6 +63,7 @@ customer_order = owned(
     text("facts"),
     text("totals"),
     text("placed_at"),
+    since("may_substitute", 0),
     CheckConstraint("state in ('unpaid', 'open', 'paid', 'requested', 'closed')", name="known_order_state"),
     CheckConstraint("(state = 'open') = (reserved_until is not null)", name="open_orders_are_reserved"),
     CheckConstraint("source in ('slip', 'selection')", name="known_order_source"),
@@ -115,6 +116,8 @@ part = owned(
     Index("part_by_time", "paid_at"),
     Index("part_to_remind", "accept_by", sqlite_where=sql("reminded_at is null"), postgresql_where=sql("reminded_at is null")),
 )
+# `moved_cents` is what of its money stands for the unit that took its place; `agreed` is the device of such a unit, as frozen
+# JSON, null where the order's line says it.
 unit = owned(
     "unit",
     key("seller_id", Whole),
@@ -134,6 +137,8 @@ unit = owned(
     whole("collected_cents"),
     whole("tax_cents"),
     whole("refunded_cents"),
+    since("moved_cents", 0),
+    maybe_text("agreed"),
     whole("vat_margin"),
     whole("delivery_days"),
     maybe_text("imei"),
@@ -170,5 +175,23 @@ unit_step = owned(
     ForeignKeyConstraint(
         ["seller_id", "part_id", "line_no", "unit_no"], ["unit.seller_id", "unit.part_id", "unit.line_no", "unit.unit_no"]
     ),
+)
+# What stands in for a unit its seller gave up: a unit reserved elsewhere, until the customer takes it, declines, or time is over.
+substitution = owned(
+    "substitution",
+    key("customer_id"),
+    key("part_id"),
+    key("line_no", Whole),
+    key("unit_no", Whole),
+    text("order_id"),
+    whole("seller_id"),
+    text("state"),
+    text("stand_in"),
+    text("offered_at"),
+    text("decide_by"),
+    maybe_text("decided_at"),
+    CheckConstraint("state in ('offered', 'taken', 'declined', 'expired')", name="known_substitution_state"),
+    Index("substitution_by_order", "order_id"),
+    Index("substitution_by_state", "state", "decide_by"),
 )
 seller_counter = owned("seller_counter", key("seller_id", Whole), key("name"), whole("value"))

@@ -39,6 +39,8 @@ OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
     "/orders/<order_id>/cancellation",
+    "/orders/<order_id>/consent",
+    "/orders/<order_id>/substitution",
     "/orders/<order_id>/delivery",
     "/orders/<order_id>/payment",
     "/payments/events",

@@ -20,7 +20,8 @@ from marketplace.fleet.enrolments import requests
 from marketplace.money import fee_pages, partner_pages, payment_pages, payout_pages
 from marketplace.money import pages as money_pages
 from marketplace.money.provider import ProviderSettings, read_settings
-from marketplace.orders.console import orders, slips
+from marketplace.orders.console_orders import orders
+from marketplace.orders.console_slips import slips
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.running import pages as running_pages

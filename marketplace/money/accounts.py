@@ -48,6 +48,11 @@ def of_order(order_id: str) -> str:
     return f"order:{order_id}"
 
 
+def of_unit(part_id: str, line_no: int, unit_no: int) -> str:
+    """Return the name of a unit, the subject of what is booked of it."""
+    return f"unit:{part_id}/{line_no}/{unit_no}"
+
+
 def of_partner(partner_id: str) -> str:
     """Return the name of the partner who owes what its plans take off a device."""
     return f"partner:{partner_id}"

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from marketplace.db import rows
-from marketplace.money.accounts import of_order, of_partner, of_seller
+from marketplace.money.accounts import of_order, of_partner, of_seller, of_unit
 from marketplace.money.days import DELAY_DAYS, later, market_day
 from marketplace.money.fees import Fee, FeeFacts, fee_on
 from marketplace.money.ledger import Fact, Posting, post
@@ -62,7 +62,7 @@ class UnitSale:
     @property
     def subject(self) -> str:
         """The unit's name in the ledger."""
-        return f"unit:{self.part_id}/{self.line_no}/{self.unit_no}"
+        return of_unit(self.part_id, self.line_no, self.unit_no)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from marketplace.money.provider import NoProvider, pages_origin
 from marketplace.orders import stock
 from marketplace.orders.acquisitions import read_acquisitions
 from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
+from marketplace.orders.finding import note_name
 from marketplace.orders.mails import mail_placed_order
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import OrderFacts
@@ -294,6 +295,7 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
     }
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
+    note_name(connection, placing.customer_id, placing.order_id, contact.name)
     mail_placed_order(connection, placing.customer_id, placing.order_id)
 
 

@@ -152,14 +152,16 @@ def masked_email(address: str) -> str:
     return f"{local[:1]}{'•' * max(3, len(local) - 1)}@{domain}"
 
 
-def mail_log(connection: Connection) -> list[dict[str, Any]]:
-    """Return the newest mails with what became of them: template, language, the address masked; never what they say."""
-    query = """
+def mail_log(connection: Connection, owner_id: str | None = None) -> list[dict[str, Any]]:
+    """Return the newest mails, all or an owner's, with what became of them: the address masked; never what they say."""
+    owner = "and owner_id = :owner_id" if owner_id is not None else ""
+    query = f"""
         select body, state, enqueued_at, finished_at, tries, error from job
-        where kind = :kind order by enqueued_at desc, job_id limit :most
+        where kind = :kind {owner} order by enqueued_at desc, job_id limit :most
     """
+    values = {"kind": MAIL, "most": MOST_LOG_ROWS} | ({"owner_id": owner_id} if owner_id is not None else {})
     log = []
-    for mail in rows(connection, query, kind=MAIL, most=MOST_LOG_ROWS):
+    for mail in rows(connection, query, **values):
         body = jobs.body_of(mail.pop("body"))
         log.append({**mail, "template": body["template"], "language": body["language"], "to": masked_email(body["to"])})
     return log

@@ -24,6 +24,14 @@ class ReasonNeeded(Refused):
     """Units are cancelled and refunded for one of the reasons we know; `data["fields"]` names the field."""
 
 
+class InvalidAmount(Refused):
+    """What was typed is no amount; nothing was refunded."""
+
+
+class NoUnitChosen(Refused):
+    """The form names no unit; nothing was done."""
+
+
 def read_reason(reason: str, known: Collection[str]) -> str:
     """Return a reason that is known. Raises: ReasonNeeded."""
     if reason not in known:

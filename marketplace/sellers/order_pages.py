@@ -17,27 +17,19 @@ from marketplace.orders.substitutions import give_up
 from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, ship
 from marketplace.sellers import fulfilment
 from marketplace.sellers.fields import WrongField, money
-from marketplace.sellers.fulfilment import ReasonNeeded, meant, refund_units, units_of_part
+from marketplace.sellers.fulfilment import InvalidAmount, NoUnitChosen, ReasonNeeded, meant, refund_units, units_of_part
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.orders import PAGE, STATES, Parcel, SellerPart, parcels, part_of_seller, parts_of_seller
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.currencies import places
-from pos.errors import NotFound, PosError, Refused
+from pos.errors import NotFound, PosError
 from shop.web import render_template
 
 orders = Blueprint("orders", __name__)
 UNIT_NAME = re.compile(r"([^:]{1,40}):([0-9]{1,6}):([0-9]{1,6})", re.ASCII)
 
 Act = Callable[[Connection, list[Unit]], None]
-
-
-class InvalidAmount(Refused):
-    """What was typed is no amount; nothing was refunded."""
-
-
-class NoUnitChosen(Refused):
-    """The form names no unit; nothing was done."""
 
 
 PROBLEMS = (

@@ -44,6 +44,7 @@ claim = owned(
     maybe_text("difference"),
     Index("claim_by_time", "claimed_at"),
     Index("claim_by_corner", "corner_id", "claimed_at"),
+    Index("claim_by_order", "order_id"),
 )
 customer_order = owned(
     "customer_order",
@@ -71,7 +72,10 @@ customer_order = owned(
     Index("customer_order_by_time", "placed_at"),
     Index("customer_order_by_state", "state"),
     Index("customer_order_by_email", "email_folded"),
+    Index("customer_order_by_number", "number"),
 )
+# The words of the name an order was placed under, as HQ finds it by them.
+order_name = owned("order_name", key("customer_id"), key("order_id"), key("word"), Index("order_name_by_word", "word"))
 
 # Cents are for one unit: `owed` is the all-in price promised, `collected` what of it the customer pays us, `tax` comes on top.
 order_line = owned(
@@ -159,6 +163,7 @@ unit = owned(
     Index("unit_by_state", "state", "since"),
     Index("unit_of_seller_by_state", "seller_id", "state", "part_id"),
     Index("unit_by_imei", "imei"),
+    Index("unit_by_serial", "serial"),
 )
 unit_step = owned(
     "unit_step",

@@ -1,8 +1,7 @@
-"""`/console/slips` and `/console/orders`: the newest slips and orders, and whether what kiosk and customer sent has met."""
+"""`/console/slips`: the newest slips, and whether what kiosk and customer sent has met."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Blueprint
@@ -15,7 +14,6 @@ from shop.web import render_template
 MOST_ROWS = 200
 
 slips = Blueprint("slips", __name__, url_prefix="/slips")
-orders = Blueprint("orders", __name__, url_prefix="/orders")
 
 
 @slips.get("", endpoint="listing")
@@ -23,13 +21,6 @@ def slips_page() -> str:
     """Show the newest slips and whether they met an order."""
     with reading(marketplace().engine) as connection:
         return render_template("marketplace/orders/console_slips.html", slips=newest_slips(connection))
-
-
-@orders.get("", endpoint="listing")
-def orders_page() -> str:
-    """Show the newest orders."""
-    with reading(marketplace().engine) as connection:
-        return render_template("marketplace/orders/console_orders.html", orders=newest_orders(connection))
 
 
 def newest_slips(connection: Connection) -> list[dict[str, Any]]:
@@ -52,23 +43,3 @@ def newest_slips(connection: Connection) -> list[dict[str, Any]]:
         """,
         most=MOST_ROWS,
     )
-
-
-def newest_orders(connection: Connection) -> list[dict[str, Any]]:
-    """Return the newest orders; `slip_number` is null until the kiosk's own event has met them."""
-    placed = rows(
-        connection,
-        """
-        select customer_order.order_id, customer_order.number, customer_order.state, customer_order.currency,
-          customer_order.totals, customer_order.placed_at, claim.corner_id, claim.difference as claim_difference,
-          slip.number as slip_number, slip.difference, slip_void.reason as void_reason
-        from customer_order
-        left join claim on claim.order_id = customer_order.order_id
-        left join slip on slip.corner_id = claim.corner_id and slip.key_id = claim.key_id and slip.counter = claim.counter
-        left join slip_void
-          on slip_void.corner_id = claim.corner_id and slip_void.key_id = claim.key_id and slip_void.counter = claim.counter
-        order by customer_order.placed_at desc, customer_order.order_id desc limit :most
-        """,
-        most=MOST_ROWS,
-    )
-    return [{**order, "totals": json.loads(order["totals"])} for order in placed]

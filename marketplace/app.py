@@ -25,6 +25,7 @@ from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_database, read_installation, sync_path
 from marketplace.money import payment_pages
 from marketplace.orders import order_pages, pages, selection_pages, substitution_pages
+from marketplace.papers.pages import papers
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.running.working import Working
@@ -41,6 +42,7 @@ PARTS = (
     *(home.routes, sitemaps.routes, pages.pages, selection_pages.pages),
     *(order_pages.orders, substitution_pages.substitutions),
     *(payment_pages.payments, application_pages.pages, desk.desk, ranking.routes),
+    papers,
 )
 HOSTS_VARIABLE = "COMPTOIR_TRUSTED_HOSTS"
 PROXIES_VARIABLE = "COMPTOIR_TRUSTED_PROXIES"

@@ -22,7 +22,7 @@ COMMISSION = "commission"
 DEFAULT_BP = 1000
 """The commission where no rule of that name holds: ten per cent."""
 FEE_VAT = (("2014-01-01", 2000),)
-"""The VAT on our fee by the day it starts, in basis points: France's normal rate (CGI art. 278)."""
+"""France's normal rate of VAT by the day it starts, in basis points (CGI art. 278): that of our fee and of sales in France."""
 HOME_COUNTRY = "FR"
 EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 
@@ -145,6 +145,11 @@ def vat_bp_of(connection: Connection, seller_id: int, *, day: str) -> int:
     country, number = str(company.get("country") or HOME_COUNTRY).upper(), str(company.get("vat_number") or "")
     if country not in EU or (country != HOME_COUNTRY and eu_vat.is_valid(number)):
         return 0
+    return home_vat_bp(day)
+
+
+def home_vat_bp(day: str) -> int:
+    """Return the normal rate of VAT in France on a day."""
     return next(rate_bp for start, rate_bp in reversed(FEE_VAT) if start <= day or start == FEE_VAT[0][0])
 
 

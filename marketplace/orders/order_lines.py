@@ -5,12 +5,14 @@ Invariant: the keys and their meaning never change, since orders placed stay as 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, cast
 
 from marketplace.orders.repricing import Basis, Comparison, ListingTerms, PricedWish, all_in_cents
 from pos.bodies import Acquisition, Names, OptionBody, PlanBody
 from pos.credit import CreditFacts
+from pos.errors import NotFound
 from pos.laws import Laws
 from pos.line_rules import credit_of, exit_after_a_year
 from pos.months import Span, spans
@@ -107,6 +109,13 @@ class OrderLine(TypedDict):
     acquisition: NotRequired[Acquisition | None]
 
 
+class UnitOfLine(TypedDict):
+    """Which line a unit is of, and the device that was agreed for it alone, as JSON."""
+
+    line_no: int
+    agreed: str | None
+
+
 def order_line(line: Comparison, laws: Laws) -> OrderLine:
     """Return a line as it would be ordered now, by the laws in force."""
     shown, chosen = line.shown, line.chosen
@@ -129,6 +138,21 @@ def order_line(line: Comparison, laws: Laws) -> OrderLine:
         "credit": credit.to_facts() if credit else None,
         "exit_after_12_cents": exit_after_a_year(chosen.line, laws) if chosen else None,
     }
+
+
+def agreed_listing(lines: Sequence[OrderLine], unit: UnitOfLine) -> OrderedListing:
+    """Return the device a unit is: its own where it took another's place, else its line's, as the customer took that.
+
+    Raises: NotFound.
+    """
+    if unit["agreed"] is not None:
+        return cast(OrderedListing, json.loads(unit["agreed"]))
+    line = next((line for line in lines if line["line_no"] == unit["line_no"]), None)
+    replacement = line["instead"] if line and line["basis"] == "replaced" else None
+    listing = replacement["listing"] if replacement else line["listing"] if line else None
+    if listing is None:
+        raise NotFound("no device was agreed for this unit")
+    return listing
 
 
 def _amounts(priced: PricedWish | None) -> Amounts | None:

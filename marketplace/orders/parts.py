@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders import stock
+from marketplace.papers.confirmations import issue_confirmation
 from pos import clock
 
 ACCEPT_WITHIN = timedelta(hours=24)
@@ -93,6 +94,7 @@ def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: st
     )
     if is_first:
         _make_parts(connection, paid, lines, at)
+        issue_confirmation(connection, customer_id, order_id, at=at)
     return True
 
 

@@ -29,6 +29,7 @@ from marketplace.orders.orders import OrderFacts
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
+from marketplace.papers.confirmations import issue_confirmation
 from pos import clock
 from pos.bodies import Acquisition
 from pos.errors import Conflict, SlipAlreadyVoided, SlipWithdrawn
@@ -296,6 +297,8 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
     note_name(connection, placing.customer_id, placing.order_id, contact.name)
+    if not to_pay:
+        issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
     mail_placed_order(connection, placing.customer_id, placing.order_id)
 
 

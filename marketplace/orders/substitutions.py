@@ -20,10 +20,10 @@ from marketplace.bodies import compact, fit_body
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.orders import stock
 from marketplace.orders.mails import mail_substitution
-from marketplace.orders.order_lines import OrderedListing, ordered_listing
+from marketplace.orders.order_lines import OrderedListing, agreed_listing, ordered_listing
 from marketplace.orders.parts import PaidOrder, make_part
 from marketplace.orders.repricing import ListingTerms, all_in_cents, listing_now
-from marketplace.orders.timeline import agreed_listing, unit_name
+from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, end, move_money, refund, refundable_cents
 from marketplace.publishing.terms import terms_now
 from pos import clock

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection
 
 from marketplace.db import rows
-from marketplace.orders.order_lines import OrderedListing, OrderLine
+from marketplace.orders.order_lines import OrderedListing, agreed_listing
 from marketplace.orders.orders import Order
 from marketplace.orders.units import Unit, units_of_order
-from pos.errors import NotFound
+from marketplace.papers.invoices import Invoice, invoices_of_order
 
 
 class UnitStep(TypedDict):
@@ -53,6 +51,7 @@ class PartOfOrder:
     number: str
     seller: str
     units: list[UnitOfOrder]
+    invoices: list[Invoice]
 
 
 def unit_name(unit: Unit) -> str:
@@ -80,27 +79,16 @@ def parts_of_order(connection: Connection, order: Order) -> list[PartOfOrder]:
         UnitOfOrder(unit=unit, listing=agreed_listing(lines, unit), steps=[step for step in steps if _is_of(step, unit)])
         for unit in units
     ]
-    return [_part(part, [each for each in every if each.unit["part_id"] == part["part_id"]]) for part in parts]
+    issued = invoices_of_order(connection, order["customer_id"], order_id)
+    return [_part(part, every, issued) for part in parts]
 
 
-def agreed_listing(lines: Sequence[OrderLine], unit: Unit) -> OrderedListing:
-    """Return the device a unit is: its own where it took another's place, else its line's, as the customer took that.
-
-    Raises: NotFound.
-    """
-    if unit["agreed"] is not None:
-        return cast(OrderedListing, json.loads(unit["agreed"]))
-    line = next((line for line in lines if line["line_no"] == unit["line_no"]), None)
-    replacement = line["instead"] if line and line["basis"] == "replaced" else None
-    listing = replacement["listing"] if replacement else line["listing"] if line else None
-    if listing is None:
-        raise NotFound("no device was agreed for this unit")
-    return listing
-
-
-def _part(part: dict[str, Any], units: list[UnitOfOrder]) -> PartOfOrder:
+def _part(part: dict[str, Any], every: list[UnitOfOrder], issued: list[Invoice]) -> PartOfOrder:
+    part_id, number = part["part_id"], part["number"]
+    units = [each for each in every if each.unit["part_id"] == part_id]
     seller = next((each.listing["seller"]["name"] for each in units if each.listing["seller"]["name"]), "")
-    return PartOfOrder(part_id=part["part_id"], number=part["number"], seller=seller, units=units)
+    invoices = [each for each in issued if each.facts["part_number"] == number]
+    return PartOfOrder(part_id=part_id, number=number, seller=seller, units=units, invoices=invoices)
 
 
 def _is_of(step: UnitStep, unit: Unit) -> bool:

@@ -19,6 +19,7 @@ from marketplace.money.sales import UnitSale, post_refunded, post_shipped
 from marketplace.orders import stock
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
+from marketplace.papers.invoices import issue_credit_note, issue_invoices
 from pos import clock
 from pos.errors import Conflict, NotFound, Refused
 
@@ -185,6 +186,7 @@ def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, acto
         )
         stock.take_out(connection, unit["market"], [{**unit, "quantity": 1}])
         post_shipped(connection, _sale(connection, unit), at=actor.at)
+    issue_invoices(connection, sent, at=actor.at)
 
 
 def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
@@ -213,6 +215,7 @@ def take_back(connection: Connection, units: Iterable[Unit], actor: Actor) -> No
     for unit in back:
         if not unit["collected_cents"] + unit["tax_cents"]:
             post_refunded(connection, _sale(connection, unit), refund_id="whole", cents=0, at=actor.at)
+            issue_credit_note(connection, unit, cents=0, at=actor.at)
 
 
 def refundable_cents(unit: Unit) -> int:
@@ -242,6 +245,7 @@ def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None
     steps = row(connection, STEPS, **_key(unit))
     refund_id = f"step {steps['steps'] if steps else 0}"
     post_refunded(connection, _sale(connection, unit), refund_id=refund_id, cents=cents, at=actor.at)
+    issue_credit_note(connection, unit, cents=cents, at=actor.at)
 
 
 def _key(unit: Unit) -> dict[str, int | str]:

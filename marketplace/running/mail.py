@@ -110,11 +110,17 @@ def deliver(work: Work, body: dict[str, Any]) -> None:
 
 def write_mail(template: str, language: str, facts: Mapping[str, Any]) -> WrittenMail:
     """Return a mail from its template: its block `subject` in one line, the whole as HTML with its styles, and as plain text."""
-    page = _page(template, language)
+    page = page_without_request(f"{FOLDER}/{template}.html", language)
     values = {**facts, "language": language}
     subject = html.unescape("".join(page.blocks["subject"](page.new_context(values))))
     markup = page.render(values)
     return WrittenMail(subject=" ".join(subject.split()), text=plain_text(markup), html=_inliner().inline(markup))
+
+
+def page_without_request(path: str, language: str) -> Template:
+    """Return a template in a language, English where we do not speak it, for what is written outside any request."""
+    pages = _pages()
+    return (pages.get(language) or pages["en"]).get_template(path)
 
 
 def smtp_server(connection: Connection) -> SmtpServer | None:
@@ -258,11 +264,6 @@ def _answer(problem: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> t
     else:
         code, said = next(iter(problem.recipients.values()))
     return code, said.decode(errors="replace") if isinstance(said, bytes) else said
-
-
-def _page(template: str, language: str) -> Template:
-    pages = _pages()
-    return (pages.get(language) or pages["en"]).get_template(f"{FOLDER}/{template}.html")
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from marketplace.money.refunds import NothingToRefund
 from marketplace.orders.shipments import ImeiKnown, InvalidShipment, Shipment
 from marketplace.orders.substitutions import give_up
 from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, ship
+from marketplace.papers.invoices import Invoice, invoices_of_part
 from marketplace.sellers import fulfilment
 from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.fulfilment import InvalidAmount, NoUnitChosen, ReasonNeeded, meant, refund_units, units_of_part
@@ -55,6 +56,7 @@ class PartPage:
 
     part: SellerPart
     to: Parcel | None
+    invoices: list[Invoice]
     form: Mapping[str, str]
     problem: PosError | None
 
@@ -186,7 +188,8 @@ def _part_page(part_id: str, form: Mapping[str, str], problem: PosError | None) 
     with reading(marketplace().engine) as connection:
         shown = part_of_seller(connection, person.seller_id, part_id)
         to = parcels(connection, person.seller_id, [part_id]).get(part_id) if person.may("shipping") else None
-    page = PartPage(part=shown, to=to, form=form, problem=problem)
+        invoices = invoices_of_part(connection, person.seller_id, part_id)
+    page = PartPage(part=shown, to=to, invoices=invoices, form=form, problem=problem)
     return render_template("marketplace/sellers/order.html", page=page)
 
 

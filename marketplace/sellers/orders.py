@@ -15,8 +15,9 @@ from typing import Any, TypedDict, cast
 from sqlalchemy import Connection, bindparam, text
 
 from marketplace.db import rows
+from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.parts import ACCEPT_WITHIN
-from marketplace.orders.timeline import UnitOfOrder, UnitStep, agreed_listing
+from marketplace.orders.timeline import UnitOfOrder, UnitStep
 from marketplace.orders.units import Unit
 from pos import clock
 from pos.errors import NotFound

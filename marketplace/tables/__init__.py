@@ -35,6 +35,7 @@ from marketplace.tables.orders import (
     unit,
     unit_step,
 )
+from marketplace.tables.papers import confirmation, invoice
 from marketplace.tables.payments import payment, payment_event, refund
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.running import console_failure, job, setting, timer
@@ -55,6 +56,7 @@ __all__ = [
     "api_key",
     "category",
     "claim",
+    "confirmation",
     "console_failure",
     "corner",
     "corner_ring",
@@ -68,6 +70,7 @@ __all__ = [
     "grade",
     "heartbeat",
     "inbox",
+    "invoice",
     "job",
     "law",
     "listing",

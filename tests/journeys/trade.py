@@ -1,4 +1,4 @@
-"""A marketplace whose clock a journey moves: its pages on a port, its jobs done when told; a bank, a mailbox, a kiosk beside it."""
+"""A marketplace whose clock a journey moves: pages on a port, jobs done when told; a bank, a mailbox and a kiosk beside it."""
 
 from __future__ import annotations
 

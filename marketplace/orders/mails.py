@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.money.accounts import of_seller
+from marketplace.orders.cases import UnitCase, case_name
 from marketplace.orders.order_lines import OrderLine
 from marketplace.running.mail import send_mail
 from pos import clock
@@ -67,6 +69,50 @@ def mail_reminder(connection: Connection, seller_id: int, part_id: str) -> None:
         seller_id=seller_id,
         part_id=part_id,
     )
+    facts = {**(part or {}), "path": f"/seller/orders/{part_id}", "zone": clock.HOME_ZONE}
+    for person in _people(connection, seller_id):
+        to, language, unique = person["email"], person["language"], f"{part_id}:{person['user_id']}"
+        send_mail(connection, "units_wait", to=to, language=language, facts=facts, owner_id=of_seller(seller_id), unique=unique)
+
+
+def mail_withdrawal(
+    connection: Connection, customer_id: str, order_id: str, withdrawal_no: int, statement: Mapping[str, object]
+) -> None:
+    """Enqueue the acknowledgement of a withdrawal, with all that was declared, in the transaction that records it."""
+    query = "select language, email from customer_order where customer_id = :customer_id and order_id = :order_id"
+    placed = row(connection, query, customer_id=customer_id, order_id=order_id) or {}
+    to, language, unique = placed["email"], placed["language"], str(withdrawal_no)
+    facts = {"statement": statement, "path": f"/orders/{order_id}/withdrawals/{withdrawal_no}"}
+    send_mail(connection, "withdrawal", to=to, language=language, facts=facts, owner_id=customer_id, unique=unique)
+
+
+def mail_case_opened(connection: Connection, case: UnitCase) -> None:
+    """Enqueue to the people of a seller that a unit comes back or is claimed for, in the transaction that opens the case."""
+    query = "select number from part where seller_id = :seller_id and part_id = :part_id"
+    part = row(connection, query, seller_id=case["seller_id"], part_id=case["part_id"]) or {}
+    facts = {"number": part["number"], "ground": case["ground"], "due_at": case["due_at"], "path": "/seller/returns"}
+    facts["zone"] = clock.HOME_ZONE
+    for person in _people(connection, case["seller_id"]):
+        to, language, unique = person["email"], person["language"], f"{case_name(case)}:{person['user_id']}"
+        owner_id = of_seller(case["seller_id"])
+        send_mail(connection, "case_opened", to=to, language=language, facts=facts, owner_id=owner_id, unique=unique)
+
+
+def mail_case_moved(connection: Connection, case: UnitCase, why: str) -> None:
+    """Enqueue to the customer what became of a case, in the transaction that moved it there."""
+    query = """
+        select number, currency, language, email from customer_order
+        where customer_id = :customer_id and order_id = :order_id
+    """
+    placed = row(connection, query, customer_id=case["customer_id"], order_id=case["order_id"]) or {}
+    told = {"state": case["state"], "remedy": case["remedy"], "cents": case["cents"], "why": why}
+    facts = {**told, "number": placed["number"], "currency": placed["currency"], "path": f"/orders/{case['order_id']}"}
+    to, language, unique = placed["email"], placed["language"], f"{case_name(case)}:{case['state']}"
+    send_mail(connection, "case_moved", to=to, language=language, facts=facts, owner_id=case["customer_id"], unique=unique)
+
+
+def _people(connection: Connection, seller_id: int) -> list[dict[str, Any]]:
+    """Return those of a seller who may act on an order, with the language they applied in."""
     people = """
         select seller_user.user_id, seller_user.email, coalesce(seller_application.language, 'fr') as language
         from seller_user
@@ -74,10 +120,7 @@ def mail_reminder(connection: Connection, seller_id: int, part_id: str) -> None:
         where seller_user.seller_id = :seller_id and removed_at is null and role in ('owner', 'shipping')
         order by seller_user.user_id
     """
-    facts = {**(part or {}), "path": f"/seller/orders/{part_id}", "zone": clock.HOME_ZONE}
-    for person in rows(connection, people, seller_id=seller_id):
-        to, language, unique = person["email"], person["language"], f"{part_id}:{person['user_id']}"
-        send_mail(connection, "units_wait", to=to, language=language, facts=facts, owner_id=of_seller(seller_id), unique=unique)
+    return rows(connection, people, seller_id=seller_id)
 
 
 def _mailed(line: OrderLine) -> MailedLine:

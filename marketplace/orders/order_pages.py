@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.payments import PaymentOfOrder, payment_of_order
+from marketplace.orders.care import Care, care_of
 from marketplace.orders.contacts import masked_name
 from marketplace.orders.orders import Order, order
 from marketplace.orders.substitutions import SubstituteOffer, offers_of_order
@@ -41,6 +42,7 @@ class OrderPage:
     payment: PaymentOfOrder
     is_back: bool
     """Whether the customer comes from the provider's page and says to have paid there."""
+    care: Care
 
     @property
     def name(self) -> str:
@@ -49,7 +51,7 @@ class OrderPage:
 
     @property
     def email(self) -> str:
-        """The customer's address, masked."""
+        """The customer's address, as only its owner recognises it."""
         return masked_email(self.order["email"])
 
     @property
@@ -60,9 +62,7 @@ class OrderPage:
     @property
     def zone(self) -> str:
         """The time zone in which the order was placed."""
-        facts = self.order["facts"]
-        corner = facts["corner"]
-        return facts.get("time_zone") or (corner["time_zone"] if corner else clock.HOME_ZONE)
+        return zone_of(self.order)
 
     @property
     def stage(self) -> str:
@@ -95,7 +95,8 @@ def page(order_id: str) -> Response:
         units = [each.unit for part in parts for each in part.units]
         offers = offers_of_order(connection, placed["order_id"], units, placed["facts"]["lines"])
         payment = payment_of_order(connection, placed["customer_id"], placed["order_id"])
-    shown = OrderPage(placed, parts, offers, payment, is_back="paid" in request.args)
+        care = care_of(connection, placed, parts, zone=zone_of(placed), at=clock.to_text(clock.now()))
+    shown = OrderPage(placed, parts, offers, payment, is_back="paid" in request.args, care=care)
     origin = payment.origin if payment.can_pay else None
     response = may_lead_to(origin, render_template("marketplace/orders/order.html", page=shown))
     if shown.is_confirming:
@@ -120,6 +121,13 @@ def order_of_address(connection: Connection, order_id: str) -> Order:
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("no such order")
     return order(connection, order_id)
+
+
+def zone_of(order: Order) -> str:
+    """Return the time zone an order was placed in: that of its corner, or of its market."""
+    facts = order["facts"]
+    corner = facts["corner"]
+    return facts.get("time_zone") or (corner["time_zone"] if corner else clock.HOME_ZONE)
 
 
 def _act(order_id: str, states: tuple[str, ...], step: Callable[[Connection, list[Unit], Actor], None]) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketplace.tables.cases import case_step, unit_case, withdrawal
 from marketplace.tables.columns import OWNER_KEYS, metadata
 from marketplace.tables.events import inbox, sent
 from marketplace.tables.feeds import (
@@ -54,6 +55,7 @@ __all__ = [
     "adjustment",
     "api_answer",
     "api_key",
+    "case_step",
     "category",
     "claim",
     "confirmation",
@@ -117,5 +119,7 @@ __all__ = [
     "terms_mark",
     "timer",
     "unit",
+    "unit_case",
     "unit_step",
+    "withdrawal",
 ]

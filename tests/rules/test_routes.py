@@ -42,6 +42,10 @@ OPEN_TO_UNTOLD = {
     "/orders/<order_id>/consent",
     "/orders/<order_id>/substitution",
     "/orders/<order_id>/delivery",
+    "/orders/<order_id>/returns",
+    "/orders/<order_id>/returns/<case_name>/removal",
+    "/orders/<order_id>/returns/<case_name>/shipment",
+    "/orders/<order_id>/withdrawal",
     "/orders/<order_id>/payment",
     "/payments/events",
     "/sell",
@@ -89,6 +93,8 @@ PARTS = {
     "document_no": "1",
     "user_id": "0190a1b2-0000-7000-8000-000000000000",
     "secret": "s3cr3t",
+    "case_name": "0190a1b2-0000-7000-8000-000000000000:1:1:1",
+    "withdrawal_no": "1",
     "part_id": "0190a1b2-0000-7000-8000-000000000000",
 }
 

@@ -11,10 +11,12 @@ from marketplace.orders import timers
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
+from marketplace.sellers import imports
 
 HANDLERS: Mapping[str, Handler] = {
     MAIL: deliver,
     "publish": publish_supply_job,
+    imports.JOB: imports.take_import,
     "sweep": sweep,
     "payouts": pay_out,
     "units": timers.move_units,

@@ -120,21 +120,18 @@ def make_key(trade: Trade, seller_id: int) -> str:
 
 
 def sell(trade: Trade) -> str:
-    """List two phones over the API, cheaper than all others; the kiosk shows the offer as its winner by itself."""
-    listing = {
-        "ean": EAN,
-        "grade": "GOOD",
-        "price": "300.00",
-        "quantity": 3,
-        "warranty_delay": 24,
-        "shipping_delay": 48,
-        "shipping_price": "0.00",
-        "vat_type": "MARGINAL",
-        "battery": 91,
-    }
+    """Send a file with a phone cheaper than all others, and a line a spreadsheet spoilt; the kiosk follows by itself."""
+    head = "sku;ean;grade;price;quantity;warranty_delay;shipping_delay;shipping_price;vat_type;battery"
+    lines = [f"R-13;{EAN};Très bon état;300,00;3;24;48;0;MARGINAL;91", "R-14;3,61E+12;Très bon état;300,00;3;24;48;0;MARGINAL;91"]
     trade.enrol_kiosk()
-    trade.api("PUT", "/listings/R-13", json=listing)
+    file = "\r\n".join([head, *lines]).encode("cp1252")
+    taken = trade.api("POST", "/imports", data=file, headers={"Content-Type": "text/csv", "Idempotency-Key": "morning"})
     trade.work()
+    trade.work()
+    report = trade.api("GET", f"/imports/{taken['import_id']}")
+    assert (report["lines"], report["added"], report["refused"]) == (2, 1, 1)
+    assert report["publication"]
+    assert report["problems"][0]["field"] == "ean"
     trade.sync()
     with trade.screen() as screen:
         page = screen.get("/sku/IPHONE-13-128-BLUE?grade=GOOD").text

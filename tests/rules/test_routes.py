@@ -41,6 +41,7 @@ OPEN_TO_UNTOLD = {
     "/orders/<order_id>/cancellation",
     "/orders/<order_id>/consent",
     "/orders/<order_id>/substitution",
+    "/orders/<order_id>/claims",
     "/orders/<order_id>/delivery",
     "/orders/<order_id>/returns",
     "/orders/<order_id>/returns/<case_name>/removal",

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.money.provider import ProviderRefused, RefundFacts, provider
 from marketplace.money.sales import OrderMoney, post_refund_bounced, post_refund_paid, post_unused
+from marketplace.orders.step_mails import mail_refund
 from marketplace.running.jobs import Work, enqueue
 from pos import clock
 from pos.errors import Conflict, NotFound
@@ -284,6 +285,7 @@ def _move(connection: Connection, customer_id: str, refund_id: str, attempt: int
     refund = _refund(connection, customer_id, refund_id)
     if facts.state == "done":
         post_refund_paid(connection, _money(refund, refund.key, at))
+        mail_refund(connection, customer_id, refund.order_id, cents=refund.amount_cents, key=refund.key)
     elif facts.state == "failed" and before["state"] == "done":
         post_refund_bounced(connection, _money(refund, refund.key, at))
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders import stock
+from marketplace.orders.step_mails import mail_customer, mail_new_part, mail_paid_order, remind_before
 from marketplace.papers.confirmations import issue_confirmation
 from pos import clock
 
@@ -95,6 +96,7 @@ def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: st
     if is_first:
         _make_parts(connection, paid, lines, at)
         issue_confirmation(connection, customer_id, order_id, at=at)
+        mail_paid_order(connection, customer_id, order_id)
     return True
 
 
@@ -134,6 +136,7 @@ def release(connection: Connection, customer_id: str, order_id: str, *, before: 
         return False
     found = row(connection, "select market from customer_order where customer_id = :customer_id and order_id = :order_id", **key)
     stock.release(connection, found["market"] if found else "", rows(connection, LINES, **key))
+    mail_customer(connection, customer_id, order_id, "order_unpaid", unique=before)
     return True
 
 
@@ -156,6 +159,7 @@ def keep_reserved(connection: Connection, customer_id: str, order_id: str, *, un
         **key,
         until=until,
     )
+    remind_before(connection, **key, until=until)
 
 
 def next_number(connection: Connection, seller_id: int, name: str) -> int:
@@ -206,6 +210,7 @@ def make_part(connection: Connection, paid: PaidOrder, place: int, units: list[d
     first = {"part_id": part_id, "step_no": 1, "state": "to_accept", "at": at, "by": by, "why": "", "cents": None}
     key = ("seller_id", "line_no", "unit_no")
     connection.execute(tables.unit_step.insert(), [{name: unit[name] for name in key} | first for unit in units])
+    mail_new_part(connection, seller_id, part_id)
     return part_id
 
 

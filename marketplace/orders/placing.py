@@ -29,6 +29,7 @@ from marketplace.orders.orders import OrderFacts
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
+from marketplace.orders.step_mails import remind_before
 from marketplace.papers.confirmations import issue_confirmation
 from pos import clock
 from pos.bodies import Acquisition
@@ -297,7 +298,9 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
     note_name(connection, placing.customer_id, placing.order_id, contact.name)
-    if not to_pay:
+    if values["reserved_until"]:
+        remind_before(connection, placing.customer_id, placing.order_id, until=clock.to_text(now + RESERVED_FOR))
+    else:
         issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
     mail_placed_order(connection, placing.customer_id, placing.order_id)
 

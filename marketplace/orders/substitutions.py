@@ -23,6 +23,7 @@ from marketplace.orders.mails import mail_substitution
 from marketplace.orders.order_lines import OrderedListing, agreed_listing, ordered_listing
 from marketplace.orders.parts import PaidOrder, make_part
 from marketplace.orders.repricing import ListingTerms, all_in_cents, listing_now
+from marketplace.orders.step_mails import mail_step
 from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, end, move_money, refund, refundable_cents
 from marketplace.publishing.terms import terms_now
@@ -103,6 +104,7 @@ def give_up(connection: Connection, units: Iterable[Unit], actor: Actor) -> None
         stand_in = _reserve_stand_in(connection, unit, at=actor.at)
         if stand_in is None:
             refund(connection, unit, refundable_cents(unit), actor)
+            mail_step(connection, "units_cancelled", [unit], facts={"by": actor.by.partition(":")[0]})
             continue
         is_consented = bool(order["may_substitute"])
         _note(connection, unit, stand_in, "taken" if is_consented else "offered", at=actor.at)

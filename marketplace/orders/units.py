@@ -19,6 +19,7 @@ from marketplace.money.sales import UnitSale, post_refunded, post_shipped
 from marketplace.orders import stock
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
+from marketplace.orders.step_mails import mail_step
 from marketplace.papers.invoices import issue_credit_note, issue_invoices
 from pos import clock
 from pos.errors import Conflict, NotFound, Refused
@@ -123,13 +124,17 @@ def units_of_order(connection: Connection, order_id: str) -> list[Unit]:
 
 def accept(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
     """Note that the seller will ship these units. Raises: WrongUnitState."""
-    _move(connection, list(units), "accepted", actor)
+    taken = list(units)
+    _move(connection, taken, "accepted", actor)
+    mail_step(connection, "units_accepted", taken)
 
 
 def cancel(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
     """Give up units that were not shipped, and their money goes back in full. Raises: WrongUnitState."""
-    for unit in end(connection, units, actor):
+    gone = end(connection, units, actor)
+    for unit in gone:
         refund(connection, unit, refundable_cents(unit), actor)
+    mail_step(connection, "units_cancelled", gone, facts={"by": actor.by.partition(":")[0]})
 
 
 def end(connection: Connection, units: Iterable[Unit], actor: Actor) -> list[Unit]:
@@ -186,7 +191,9 @@ def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, acto
         )
         stock.take_out(connection, unit["market"], [{**unit, "quantity": 1}])
         post_shipped(connection, _sale(connection, unit), at=actor.at)
-    issue_invoices(connection, sent, at=actor.at)
+    papers = issue_invoices(connection, sent, at=actor.at)
+    tracking = {"carrier": checked.carrier, "tracking": checked.tracking}
+    mail_step(connection, "units_shipped", sent, facts=tracking, papers=papers)
 
 
 def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
@@ -203,6 +210,7 @@ def deliver(connection: Connection, units: Iterable[Unit], actor: Actor) -> None
             **_key(unit),
             at=actor.at,
         )
+    mail_step(connection, "units_delivered", arrived, facts={"delivered_at": actor.at, "by": actor.by})
 
 
 def take_back(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:

@@ -23,6 +23,7 @@ from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.orders import Order, order
 from marketplace.orders.parts import next_number
 from marketplace.papers.parties import Customer, Party, customer_of, seller_party
+from marketplace.running.mail import PaperName
 from pos import clock
 from pos.bodies import Names
 from pos.errors import NotFound
@@ -110,14 +111,17 @@ class Invoice:
         return f"{self.issued_at} {self.number}"
 
 
-def issue_invoices(connection: Connection, units: Iterable[RefundedUnit], *, at: str) -> None:
-    """Issue the invoices of units that were shipped just now, of each part one by scheme, in the caller's transaction."""
+def issue_invoices(connection: Connection, units: Iterable[RefundedUnit], *, at: str) -> dict[str, list[PaperName]]:
+    """Issue the invoices of units that shipped just now, one by scheme, in the caller's transaction; return them by part."""
     shipped = [_unit(connection, unit) for unit in units]
     groups: dict[tuple[int, str, int], list[dict[str, Any]]] = {}
     for unit in shipped:
         groups.setdefault((unit["seller_id"], unit["part_id"], unit["vat_margin"]), []).append(unit)
-    for of_part in groups.values():
-        _issue_invoice(connection, of_part, at)
+    issued: dict[str, list[PaperName]] = {}
+    for (seller_id, part_id, _), of_part in groups.items():
+        number = _issue_invoice(connection, of_part, at)
+        issued.setdefault(part_id, []).append({"kind": "invoice", "owner": str(seller_id), "name": number})
+    return issued
 
 
 def issue_credit_note(connection: Connection, unit: RefundedUnit, *, cents: int, at: str) -> bool:
@@ -186,7 +190,7 @@ def vat_in(cents: int, rate_bp: int) -> int:
     return (2 * cents * rate_bp + 10000 + rate_bp) // (2 * (10000 + rate_bp))
 
 
-def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: str) -> None:
+def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: str) -> str:
     first = units[0]
     placed = order(connection, first["order_id"])
     seller = seller_party(connection, first["seller_id"])
@@ -216,11 +220,11 @@ def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: 
     }
     language = row(connection, f"select language from customer_order where {OF_ORDER}", **_of_order(first)) or {}
     fact = f"shipped:{_name(first)}"
-    _insert(connection, first, "invoice", facts, fact=fact, language=language.get("language", "fr"))
+    return _insert(connection, first, "invoice", facts, fact=fact, language=language.get("language", "fr"))
 
 
-def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: InvoiceFacts, *, fact: str, language: str) -> None:
-    """Write a document under the next number of its series."""
+def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: InvoiceFacts, *, fact: str, language: str) -> str:
+    """Write a document under the next number of its series, and return that."""
     seller_id = unit["seller_id"]
     invoice_no = next_number(connection, seller_id, kind)
     number = f"{seller_id}-{LETTERS[kind]}-{invoice_no:06}"
@@ -240,6 +244,7 @@ def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: Inv
         "body": compact({**facts, "number": number}),
     }
     connection.execute(tables.invoice.insert(), values)
+    return number
 
 
 def _vat(placed: Order, seller: Party, unit: dict[str, Any], cents: int) -> VatShown:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from marketplace.papers.confirmations import Confirmation
-from marketplace.papers.invoices import Invoice
-from marketplace.running.mail import page_without_request
+from sqlalchemy import Connection
+
+from marketplace.papers.confirmations import Confirmation, confirmation
+from marketplace.papers.invoices import Invoice, invoice_of_seller
+from marketplace.running.mail import Attachment, PaperName, page_without_request
 from pos import clock
 
 FOLDER = "marketplace/papers"
@@ -26,6 +28,11 @@ def print_confirmation(issued: Confirmation) -> bytes:
     return print_page("confirmation", issued.facts, language=issued.language, at=issued.issued_at)
 
 
+def print_attached(connection: Connection, papers: Sequence[PaperName]) -> list[Attachment]:
+    """Return the documents that go with a mail. Raises: NotFound."""
+    return [_attached(connection, paper) for paper in papers]
+
+
 def print_page(template: str, facts: Mapping[str, object], *, language: str, at: str) -> bytes:
     """Return a document as PDF, made at a moment (UTC text); its template has blocks `title`, `foot` and `main`."""
     page = page_without_request(f"{FOLDER}/{template}.html", language)
@@ -37,3 +44,11 @@ def print_page(template: str, facts: Mapping[str, object], *, language: str, at:
     title, foot = (" ".join(html.unescape(block(name)).split()) for name in ("title", "foot"))
     write_pdf = importlib.import_module(PDF_MODULE).write_pdf
     return bytes(write_pdf(page.render(values), title=title, language=language, made_at=clock.from_text(at), foot=foot))
+
+
+def _attached(connection: Connection, paper: PaperName) -> Attachment:
+    if paper["kind"] == "confirmation":
+        confirmed = confirmation(connection, paper["owner"], paper["name"])
+        return Attachment(f"comptoir-{confirmed.facts['number']}.pdf", print_confirmation(confirmed))
+    invoice = invoice_of_seller(connection, int(paper["owner"]), paper["name"])
+    return Attachment(f"{invoice.number}.pdf", print_invoice(invoice))

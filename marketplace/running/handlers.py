@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
 from marketplace.orders import timers
+from marketplace.orders.step_mails import REMINDER, remind_to_pay
+from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
-from marketplace.sellers import imports
 
 HANDLERS: Mapping[str, Handler] = {
-    MAIL: deliver,
+    MAIL: partial(deliver, attach=print_attached),
+    REMINDER: remind_to_pay,
     "publish": publish_supply_job,
-    imports.JOB: imports.take_import,
     "sweep": sweep,
     "payouts": pay_out,
     "units": timers.move_units,

@@ -12,7 +12,7 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -22,7 +22,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypedDict
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, Template
@@ -75,28 +75,58 @@ class WrittenMail:
     html: str
 
 
+class PaperName(TypedDict):
+    """A document that goes with a mail, written when it is sent: its kind, whose it is and what it is called there."""
+
+    kind: str
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A PDF under its file's name."""
+
+    file: str
+    content: bytes
+
+
+Attach = Callable[[Connection, Sequence[PaperName]], list[Attachment]]
+
+
 def send_mail(
-    connection: Connection, template: str, *, to: str, language: str, facts: Mapping[str, Any], owner_id: str, unique: str
+    connection: Connection,
+    template: str,
+    *,
+    to: str,
+    language: str,
+    facts: Mapping[str, Any],
+    owner_id: str,
+    unique: str,
+    papers: Sequence[PaperName] = (),
 ) -> bool:
     """Enqueue a mail in the caller's transaction; tell whether it is new: of one template an owner gets one of a name.
 
     `template` is a page of templates/marketplace/mail, which sees `facts` (plain JSON) and `public_url`.
     """
-    body = {"template": template, "to": to, "language": language, "facts": facts}
+    body = {"template": template, "to": to, "language": language, "facts": facts, "papers": papers}
     return enqueue(connection, MAIL, body, owner_id=owner_id, unique=f"{template}:{unique}")
 
 
-def deliver(work: Work, body: dict[str, Any]) -> None:
-    """Write a mail and hand it to the mail server. The handler of its job.
+def deliver(work: Work, body: dict[str, Any], *, attach: Attach) -> None:
+    """Write a mail with its documents and hand it to the mail server. The handler of its job.
 
     Raises: Postponed while no server is named, Hopeless where it refuses this mail for good, Undelivered.
     """
     with reading(work.engine) as connection:
         server = smtp_server(connection)
+        attached = attach(connection, body.get("papers", ())) if server else []
     if server is None:
         raise Postponed("no mail server is named: comptoir marketplace mail", until=work.now + ASKED_AGAIN)
     written = write_mail(body["template"], body["language"], {**body["facts"], "public_url": work.public_url})
     message = _message(written, work, sender=server.sender, to=body["to"])
+    for paper in attached:
+        message.add_attachment(paper.content, maintype="application", subtype="pdf", filename=paper.file)
     try:
         with _connected(server) as smtp:
             smtp.send_message(message)

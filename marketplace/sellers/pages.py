@@ -13,6 +13,7 @@ from marketplace.bodies import fit_body
 from marketplace.db import reading, row, rows, run_tx
 from marketplace.sellers import applications, documents, people, standing
 from marketplace.sellers.applications import Application
+from marketplace.sellers.decision_mails import mail_answer, mail_move
 from marketplace.sellers.desk import password_link
 from marketplace.sellers.standing import ReasonsMissing
 from marketplace.web import marketplace, see_other
@@ -105,11 +106,14 @@ def decision(seller_id: int) -> AnyResponse | tuple[str, int]:
 
     def work(connection: Connection) -> None:
         if state == "trial":
-            applications.admit(connection, seller_id, reasons, by=HQ, now=now)
+            secret = applications.admit(connection, seller_id, reasons, by=HQ, now=now)
+            mail_answer(connection, seller_id, state, reasons, secret=secret)
         elif state == "refused":
             applications.refuse(connection, seller_id, reasons, by=HQ, now=now)
+            mail_answer(connection, seller_id, state, reasons)
         else:
-            standing.move_seller(connection, seller_id, state, reasons, by=HQ, now=now)
+            from_at = standing.move_seller(connection, seller_id, state, reasons, by=HQ, now=now)
+            mail_move(connection, seller_id, state, reasons, at=now, from_at=from_at)
 
     run_tx(marketplace().engine, work)
     return see_other("console.sellers.seller", seller_id=seller_id)

@@ -42,7 +42,7 @@ def measure(scratch: Path) -> list[Row]:
         held, recorded, tries = _killed(directory)
     finally:
         remove_corners(directory)
-    single = _single_rate(scratch)
+    single = single_rate(scratch)
     return [
         Row(
             f"events taken in from {KIOSKS} kiosks at once, batches of 500, {KIOSKS * EVENTS:,} in all",
@@ -135,7 +135,7 @@ def _held(directory: Path) -> int:
     return sum(each["held"] for each in streams)
 
 
-def _single_rate(scratch: Path) -> float:
+def single_rate(scratch: Path) -> float:
     """Return the events per second of an endpoint that stores one durable row a request, asked by as many clients at once."""
     folder = scratch / "peers"
     folder.mkdir(exist_ok=True)

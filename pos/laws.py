@@ -6,7 +6,7 @@ Invariant: no figure of the law stands in the code; where a market has no rule o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from sqlite_utils import Database
 
@@ -15,9 +15,10 @@ from pos.db import remembered
 
 
 class GuaranteeLaw(TypedDict):
-    """How many months the seller answers for conformity (L217-3)."""
+    """How many months the seller answers for conformity (L217-3), and for how many a defect counts as there from the start."""
 
     months: int
+    presumed_months: NotRequired[int]
 
 
 class WithdrawalLaw(TypedDict):

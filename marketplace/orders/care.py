@@ -61,11 +61,12 @@ class ShownCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Care:
-    """The rights of each part, the records of withdrawals, and the cases, the newest first."""
+    """The rights of each part, records of withdrawals, cases, the newest first, and whether a guarantee covers a device."""
 
     rights: list[PartRights]
     withdrawals: list[Declaration]
     cases: list[ShownCase]
+    has_guarantees: bool
 
     @property
     def can_withdraw(self) -> bool:
@@ -95,7 +96,8 @@ def care_of(connection: Connection, order: Order, parts: Sequence[PartOfOrder], 
         if is_case_of(case, device.unit)
     ]
     rights = rights_of(order, parts, cases, zone=zone, at=at)
-    return Care(rights=rights, withdrawals=withdrawals_of(connection, order), cases=shown)
+    has_arrived = any(device.unit["state"] == "delivered" for part in parts for device in part.units)
+    return Care(rights=rights, withdrawals=withdrawals_of(connection, order), cases=shown, has_guarantees=has_arrived)
 
 
 def address_of(connection: Connection, seller_id: int) -> str:

@@ -54,7 +54,8 @@ KEY = """
 
 
 class UnitCase(TypedDict):
-    """A case of one unit; `said` is what the customer wrote, `cents` what went back with it. Times are UTC texts."""
+    """A case of one unit; `said` is what the customer wrote, `cents` what went back with it; `presumed` tells that
+    the defect counts as there from the start (L217-7). Times are UTC texts."""
 
     seller_id: int
     part_id: str
@@ -73,6 +74,7 @@ class UnitCase(TypedDict):
     due_at: str | None
     tracking: str | None
     cents: int | None
+    presumed: int
 
 
 class CaseOpen(Conflict):
@@ -95,6 +97,7 @@ class CaseRequest:
     wish: Wish
     said: str
     is_granted: bool
+    is_presumed: bool = False
 
 
 def open_case(connection: Connection, unit: Unit, asked: CaseRequest, actor: Actor) -> UnitCase:
@@ -121,6 +124,7 @@ def open_case(connection: Connection, unit: Unit, asked: CaseRequest, actor: Act
         "due_at": None if asked.is_granted else _later(actor.at, ANSWER_WITHIN),
         "tracking": None,
         "cents": None,
+        "presumed": int(asked.is_presumed),
     }
     # Two posts at once count the same cases: the second finds its number taken.
     names = ", ".join(case)
@@ -169,11 +173,14 @@ def settle(connection: Connection, case: UnitCase, unit: Unit, cents: int | None
     refund(connection, unit, given, actor)
 
 
-def mend(connection: Connection, case: UnitCase, state: CaseState, tracking: str, actor: Actor) -> None:
-    """Note that the device was repaired or replaced and is on its way. Raises: WrongCaseState, CaseIncomplete."""
+def mend(connection: Connection, case: UnitCase, tracking: str, actor: Actor) -> None:
+    """Note that the device was repaired or replaced, as granted, and is on its way. Raises: WrongCaseState, CaseIncomplete."""
+    ends: Mapping[str | None, CaseState] = {"repair": "repaired", "replacement": "replaced"}
+    if case["remedy"] not in ends:
+        raise WrongCaseState(state=case["state"])
     if not TRACKING.fullmatch(tracking.strip()):
         raise CaseIncomplete("no tracking number", fields={"tracking": "malformed" if tracking.strip() else "missing"})
-    _move(connection, case, state, actor, tracking=tracking.strip())
+    _move(connection, case, ends[case["remedy"]], actor, tracking=tracking.strip())
 
 
 def refuse(connection: Connection, case: UnitCase, actor: Actor) -> None:

@@ -14,11 +14,13 @@ from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
+from marketplace.sellers import imports
 
 HANDLERS: Mapping[str, Handler] = {
     MAIL: partial(deliver, attach=print_attached),
     REMINDER: remind_to_pay,
     "publish": publish_supply_job,
+    imports.JOB: imports.take_import,
     "sweep": sweep,
     "payouts": pay_out,
     "units": timers.move_units,

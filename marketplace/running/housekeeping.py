@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from marketplace.db import execute_on, run_tx
+from marketplace.db import execute_on, reading, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.publishing.by_itself import publish_supply
 from marketplace.publishing.publications import sweep_files
@@ -21,6 +21,7 @@ from marketplace.publishing.trials import halt_failing
 from marketplace.running import jobs
 from marketplace.running.jobs import Work
 from marketplace.sellers.documents import sweep_documents
+from marketplace.sellers.imports import follow_publications, forget_imports, publishing_imports
 from marketplace.sellers.repeats import forget_answers
 from marketplace.sellers.standing import close_due_sellers
 from pos import clock
@@ -70,13 +71,16 @@ def _start_prices(directory: Path, now: datetime) -> None:
 
 
 def publish_supply_job(work: Work, _body: Mapping[str, Any]) -> str:
-    """Publish what sellers, orders and timers changed; return the publications made."""
+    """Publish what sellers, orders and timers changed, and tell the files it came from; return the publications made."""
+    with reading(work.engine) as connection:
+        waiting = publishing_imports(connection)
     published = publish_supply(work.engine, work.directory)
+    follow_publications(work.engine, waiting, now=work.now)
     return ", ".join(str(each.publication) for each in published)
 
 
 def sweep(work: Work, _body: Mapping[str, Any]) -> str:
-    """Delete files nobody can ask for, selections nobody touched for a month, answers of the sellers' API and jobs of long ago.
+    """Delete files nobody can ask for, selections nobody touched for a month, answers, imports and jobs of long ago.
 
     Return what went.
 
@@ -87,5 +91,7 @@ def sweep(work: Work, _body: Mapping[str, Any]) -> str:
     before = work.now - SELECTIONS_KEPT
     selections = run_tx(work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before))
     answers = run_tx(work.engine, lambda connection: forget_answers(connection, now=work.now))
+    imports = forget_imports(work.engine, now=work.now)
     forgotten = jobs.forget_done(work.engine, now=work.now)
-    return f"{files} files ({size} bytes), {documents} documents, {selections} selections, {answers} answers, {forgotten} jobs"
+    others = f"{documents} documents, {selections} selections, {answers} answers, {imports} imports, {forgotten} jobs"
+    return f"{files} files ({size} bytes), {others}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from flask import Flask, Response, g, request
-from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from flask_openapi3 import APIBlueprint, Info, OpenAPI, RawModel
 from flask_openapi3.models.security_scheme import SecurityScheme
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection
@@ -57,6 +57,12 @@ class ApiQuery(BaseModel):
     """What stands in an address."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class TableBody(RawModel):
+    """A file as the body."""
+
+    mimetypes = sorted(TABLE_TYPES)
 
 
 class BadBody(Refused):

@@ -11,7 +11,18 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.refunds import NothingToRefund
-from marketplace.orders.cases import CaseIncomplete, UnitCase, WrongCaseState, case_of, receive, refuse, settle, unit_of_case
+from marketplace.orders.cases import (
+    CaseIncomplete,
+    UnitCase,
+    WrongCaseState,
+    case_of,
+    grant,
+    mend,
+    receive,
+    refuse,
+    settle,
+    unit_of_case,
+)
 from marketplace.orders.mails import mail_case_moved
 from marketplace.orders.returns import read_words
 from marketplace.orders.units import Actor, RefundTooHigh, WrongUnitState
@@ -44,6 +55,22 @@ class ReturnsPage:
 def listing() -> str:
     """Show what comes back."""
     return _page(None)
+
+
+@returns.post("/returns/<case_name>/answer")
+@desk_role("shipping")
+def answer(case_name: str) -> Response | tuple[str, int]:
+    """Agree to a claim with one of the remedies: the customer then sends the device back."""
+    remedy = request.form.get("remedy", "")
+    return _act(case_name, lambda connection, case, actor: grant(connection, case, remedy, actor))
+
+
+@returns.post("/returns/<case_name>/remedy")
+@desk_role("shipping")
+def remedy(case_name: str) -> Response | tuple[str, int]:
+    """Note that the device was repaired or replaced, and is on its way to the customer."""
+    tracking = request.form.get("tracking", "")
+    return _act(case_name, lambda connection, case, actor: mend(connection, case, tracking, actor))
 
 
 @returns.post("/returns/<case_name>/arrival")

@@ -53,16 +53,18 @@ def take_rows(
     market: str,
     now: datetime,
     trade: SellingRules | None = None,
+    products: Products | None = None,
     lines: dict[tuple[str, str], int] | None = None,
 ) -> list[Verdict]:
     """Judge and store rows in the caller's write transaction, in a number of statements that does not grow with them.
 
-    `market` is that of a row which names none; `lines` has the line on which each SKU stood before, and is brought along.
+    `market` is that of a row which names none; `trade` and `products` are looked up where they are not given; `lines` has the
+    line on which each SKU stood before, and is brought along.
     """
     trade, lines = trade or selling_rules(connection), {} if lines is None else lines
     keys = [(row.fields.get("market", "").strip().casefold() or market, fold_sku(row.fields.get("sku", ""))) for row in sent]
     stored = own_listings(connection, seller_id, keys)
-    judge = _Judge(trade=trade, products=_products_of(connection, sent), seller_id=seller_id)
+    judge = _Judge(trade=trade, products=products or products_of(connection, sent), seller_id=seller_id)
     verdicts = [
         judge.judge(row, key[0], stored.get(key), first_line=lines.setdefault(key, row.line))
         for row, key in zip(sent, keys, strict=True)
@@ -70,6 +72,21 @@ def take_rows(
     wanted = [verdict.listing for verdict in verdicts if verdict.listing is not None and verdict.outcome != "refused"]
     kept = {listing.key: listing for listing in store_listings(connection, wanted, stored, now=now)}
     return [replace(each, listing=kept.get(each.listing.key, each.listing) if each.listing else None) for each in verdicts]
+
+
+def products_of(connection: Connection, sent: Sequence[SentRow]) -> Products:
+    """Return the SKUs that rows name; titles are looked up where a row has nothing better."""
+    names: set[str] = set()
+    has_titles = False
+    for row in sent:
+        ean, code = row.fields.get("ean", "").strip(), row.fields.get("product", "").strip()
+        try:
+            names |= {code} if code else set()
+            names |= {ean_13(ean)} if ean else set()
+        except WrongField:
+            continue
+        has_titles |= not (ean or code) and bool(row.fields.get("title", "").strip())
+    return read_products(connection, names, has_titles=has_titles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,18 +239,3 @@ def _new_listing(seller_id: int, sku: str, market: str, values: Mapping[str, Any
 def _refused(row: SentRow, problems: list[FieldProblem], stored: OwnListing | None) -> Verdict:
     sku = row.fields.get("sku", "").strip()[:SHOWN]
     return Verdict(line=row.line, sku=sku, outcome="refused", problems=tuple(problems), listing=stored)
-
-
-def _products_of(connection: Connection, sent: Sequence[SentRow]) -> Products:
-    """Return the SKUs that rows name; titles are looked up where a row has nothing better."""
-    names: set[str] = set()
-    has_titles = False
-    for row in sent:
-        ean, code = row.fields.get("ean", "").strip(), row.fields.get("product", "").strip()
-        try:
-            names |= {code} if code else set()
-            names |= {ean_13(ean)} if ean else set()
-        except WrongField:
-            continue
-        has_titles |= not (ean or code) and bool(row.fields.get("title", "").strip())
-    return read_products(connection, names, has_titles=has_titles)

@@ -21,7 +21,14 @@ from marketplace.tables.feeds import (
     sku,
 )
 from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
-from marketplace.tables.listings import api_answer, api_key, seller_listing
+from marketplace.tables.listings import (
+    api_answer,
+    api_key,
+    seller_import,
+    seller_import_file,
+    seller_import_line,
+    seller_listing,
+)
 from marketplace.tables.money import adjustment, entry, fee_rule, payout, payout_terms, posting
 from marketplace.tables.orders import (
     claim,
@@ -104,6 +111,9 @@ __all__ = [
     "seller_application",
     "seller_counter",
     "seller_document",
+    "seller_import",
+    "seller_import_file",
+    "seller_import_line",
     "seller_link",
     "seller_listing",
     "seller_session",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 
-from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, text
+from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, since, text
 
 # Written once and never changed: the durable acknowledgement of a declaration. `statement` is JSON, a `Declaration`.
 withdrawal = owned(
@@ -36,6 +36,7 @@ unit_case = owned(
     maybe_text("due_at"),
     maybe_text("tracking"),
     maybe_whole("cents"),
+    since("presumed", 0),
     ForeignKeyConstraint(
         ["seller_id", "part_id", "line_no", "unit_no"], ["unit.seller_id", "unit.part_id", "unit.line_no", "unit.unit_no"]
     ),

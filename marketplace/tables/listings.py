@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
 
 from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, text, whole
 
@@ -49,4 +49,46 @@ api_answer = owned(
     maybe_text("body"),
     CheckConstraint("(status is null) = (body is null)", name="answer_is_whole"),
     Index("api_answer_by_time", "claimed_at"),
+)
+
+# A file of listings a seller sent, and how far it was taken in: `taken` of its `lines` were judged. `problem` is why all of it
+# was refused, as JSON. `publication` is the first known to hold it.
+seller_import = owned(
+    "seller_import",
+    key("seller_id", Whole),
+    key("import_id"),
+    text("market"),
+    text("name"),
+    text("source"),
+    text("state"),
+    text("sent_at"),
+    maybe_text("ended_at"),
+    whole("lines"),
+    whole("taken"),
+    whole("added"),
+    whole("changed"),
+    whole("unchanged"),
+    whole("held"),
+    whole("refused"),
+    maybe_whole("publication"),
+    maybe_text("problem"),
+    CheckConstraint("state in ('waiting', 'running', 'publishing', 'done', 'refused')", name="known_import_state"),
+    CheckConstraint("added + changed + unchanged + held + refused = taken", name="import_adds_up"),
+    Index("seller_import_by_state", "state", "sent_at"),
+)
+seller_import_file = owned(
+    "seller_import_file", key("seller_id", Whole), key("import_id"), Column("content", LargeBinary, nullable=False)
+)
+
+# What became of each line; `problems` are reasons as JSON, empty where there are none.
+seller_import_line = owned(
+    "seller_import_line",
+    key("seller_id", Whole),
+    key("import_id"),
+    key("line", Whole),
+    text("sku"),
+    text("outcome"),
+    maybe_whole("listing_id"),
+    text("problems"),
+    CheckConstraint("outcome in ('added', 'changed', 'unchanged', 'held', 'refused')", name="known_outcome"),
 )

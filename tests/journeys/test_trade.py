@@ -45,7 +45,7 @@ def trade(hq: Hq, time: time_machine.Coordinates, tmp_path: Path, page: Page) ->
         yield running
 
 
-def test_a_company_applies_sells_ships_refunds_and_is_paid(trade: Trade, time: time_machine.Coordinates) -> None:
+def test_a_company_applies_sells_ships_takes_one_back_and_is_paid(trade: Trade, time: time_machine.Coordinates) -> None:
     seller_id = apply_and_be_let_in(trade)
     enter_desk(trade, seller_id)
     listing = sell(trade)
@@ -60,7 +60,7 @@ def test_a_company_applies_sells_ships_refunds_and_is_paid(trade: Trade, time: t
     assert (books["provider"], books["commission"]) == (UNITS * PRICE, -commission)
     net = -books["seller_payable"]
     assert net == UNITS * PRICE - commission - commission // 5
-    refund_one(trade, order)
+    send_one_back(trade, order)
     assert trade.books() == {
         "provider": UNITS * PRICE - PRICE,
         "commission": -commission // 2,
@@ -120,21 +120,18 @@ def make_key(trade: Trade, seller_id: int) -> str:
 
 
 def sell(trade: Trade) -> str:
-    """List two phones over the API, cheaper than all others; the kiosk shows the offer as its winner by itself."""
-    listing = {
-        "ean": EAN,
-        "grade": "GOOD",
-        "price": "300.00",
-        "quantity": 3,
-        "warranty_delay": 24,
-        "shipping_delay": 48,
-        "shipping_price": "0.00",
-        "vat_type": "MARGINAL",
-        "battery": 91,
-    }
+    """Send a file with a phone cheaper than all others, and a line a spreadsheet spoilt; the kiosk follows by itself."""
+    head = "sku;ean;grade;price;quantity;warranty_delay;shipping_delay;shipping_price;vat_type;battery"
+    lines = [f"R-13;{EAN};Très bon état;300,00;3;24;48;0;MARGINAL;91", "R-14;3,61E+12;Très bon état;300,00;3;24;48;0;MARGINAL;91"]
     trade.enrol_kiosk()
-    trade.api("PUT", "/listings/R-13", json=listing)
+    file = "\r\n".join([head, *lines]).encode("cp1252")
+    taken = trade.api("POST", "/imports", data=file, headers={"Content-Type": "text/csv", "Idempotency-Key": "morning"})
     trade.work()
+    trade.work()
+    report = trade.api("GET", f"/imports/{taken['import_id']}")
+    assert (report["lines"], report["added"], report["refused"]) == (2, 1, 1)
+    assert report["publication"]
+    assert report["problems"][0]["field"] == "ean"
     trade.sync()
     with trade.screen() as screen:
         page = screen.get("/sku/IPHONE-13-128-BLUE?grade=GOOD").text
@@ -189,15 +186,29 @@ def ship(trade: Trade) -> None:
         trade.api("POST", f"/orders/{told['order_id']}/lines/1/shipment", json=sent)
 
 
-def refund_one(trade: Trade, order: str) -> None:
-    """One of the two comes back: the customer received both, the seller refunds one."""
+def send_one_back(trade: Trade, order: str) -> None:
+    """The customer got both, withdraws from one and sends it; the seller has it back and refunds it; both have their papers."""
     page = trade.page
     page.goto(order)
     page.locator("form[action$='/delivery'] button").first.click()
-    [told] = trade.api("GET", "/orders")["orders"]
-    trade.api("POST", f"/orders/{told['order_id']}/lines/1/refund", json={"units": [1], "reason": "return"})
+    invoice = page.get_by_role("link", name=re.compile("^Facture")).first.get_attribute("href")
+    assert trade.get_pdf(invoice).startswith(b"%PDF")
+    page.get_by_role("link", name="Renoncer au contrat ici").click()
+    page.locator("[name=unit]").first.check()
+    page.get_by_role("button", name=re.compile("Confirmer|confirm")).click()
+    expect(page.get_by_text("accusé de réception").first).to_be_visible()
+    page.goto(order)
+    page.locator("[name=tracking]").fill("6A99999999999")
+    page.get_by_role("button", name="C’est parti").click()
+
+    page.goto(f"{trade.url}/seller/returns")
+    page.get_by_role("button", name="L’appareil est arrivé").click()
+    page.get_by_role("button", name="Rembourser le client").click()
+    expect(page.get_by_text("remboursé").first).to_be_visible()
     trade.work()
     assert [made["amount"] for made in trade.bank.books.listed("refund")] == [PRICE]
+    page.goto(order)
+    assert trade.get_pdf(page.get_by_role("link", name=re.compile("^Avoir")).first.get_attribute("href")).startswith(b"%PDF")
 
 
 def be_paid(trade: Trade, time: time_machine.Coordinates, net: int) -> None:

@@ -78,6 +78,12 @@ class Trade:
         assert answer.ok, (path, answer.status_code, answer.text[:500])
         return answer.json()
 
+    def get_pdf(self, path: str | None) -> bytes:
+        """Fetch what a page links to."""
+        answer = requests.get(f"{self.url}{path}", timeout=API_S)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
+        return answer.content
+
     def enrol_kiosk(self) -> None:
         code = comptoir("marketplace", "enrol", "nantes-crebillon", "--dir", str(self.hq.directory)).split()[-1]
         comptoir("kiosk", "enrol", "--dir", str(self.kiosk), "--marketplace", self.url, "--code", code)

@@ -41,6 +41,7 @@ OPEN_TO_UNTOLD = {
     "/orders/<order_id>/cancellation",
     "/orders/<order_id>/consent",
     "/orders/<order_id>/substitution",
+    "/orders/<order_id>/claims",
     "/orders/<order_id>/delivery",
     "/orders/<order_id>/returns",
     "/orders/<order_id>/returns/<case_name>/removal",
@@ -96,6 +97,7 @@ PARTS = {
     "case_name": "0190a1b2-0000-7000-8000-000000000000:1:1:1",
     "withdrawal_no": "1",
     "part_id": "0190a1b2-0000-7000-8000-000000000000",
+    "import_id": "0190a1b2-0000-7000-8000-000000000000",
 }
 
 

@@ -46,6 +46,7 @@ OFF_SCREEN = {
     "offline": "protocol: a state of the round",
     "metadata_expired": "protocol: a fault of the round",
     "stale": "protocol: a fault of the round",
+    "file_refused": "kept with the import: its report says the reason by a code of its own",
     "not_enough_keys": "said by `comptoir marketplace keys rotate`",
     "rejected": "protocol: a fault of the round",
     "malformed_events": "protocol: answered to kiosks as JSON",

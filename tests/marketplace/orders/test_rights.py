@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.orders.rights import RETURN_DAYS, months_after, return_period, withdrawal_period
+from marketplace.orders.cases import UnitCase
+from marketplace.orders.rights import RETURN_DAYS, guarantees_of, months_after, return_period, withdrawal_period
 from marketplace.orders.units import Unit
 from pos import clock
 
@@ -114,3 +115,50 @@ def test_no_delivery_gives_fewer_than_the_promised_days_and_our_own_period_is_no
     begins = date.fromisoformat(clock.local_day(clock.from_text(at), zone))
     assert timedelta(14) <= date.fromisoformat(law.last_day) - begins <= timedelta(19)
     assert own.last_day == (begins + timedelta(RETURN_DAYS)).isoformat()
+
+
+def case(state: str, since: str, *, ground: str = "legal", wish: str = "repair") -> UnitCase:
+    facts: dict[str, Any] = {"ground": ground, "state": state, "since": since, "wish": wish}
+    return facts  # type: ignore[return-value]
+
+
+def guarantees(*cases: UnitCase, at: str = "2026-11-09T23:30:00Z") -> tuple[str | None, str | None, str | None]:
+    """Return the last days of the law's guarantee, of its presumption, and of a seller's twelve months."""
+    given = guarantees_of(unit(delivered=at), cases, legal_months=24, presumed_months=12, own_months=12, zone=PARIS)
+    assert given is not None
+    assert given.legal is not None
+    assert given.presumed is not None
+    assert given.commercial is not None
+    return given.legal.last_day, given.presumed.last_day, given.commercial.last_day
+
+
+def test_each_guarantee_has_its_own_clock_from_the_local_day_of_delivery() -> None:
+    assert guarantees() == ("2028-11-10", "2027-11-10", "2027-11-10")
+
+
+def test_each_repair_under_the_law_adds_six_months_to_the_laws_guarantee_alone() -> None:
+    once, twice = case("repaired", "2027-02-01T10:00:00Z"), case("repaired", "2027-06-01T10:00:00Z")
+    assert guarantees(once) == ("2029-05-10", "2027-11-10", "2027-11-10")
+    assert guarantees(twice, once) == ("2029-11-10", "2027-11-10", "2027-11-10")
+    for other in (case("repaired", "2027-02-01T10:00:00Z", ground="commercial"), case("received", "2027-02-01T10:00:00Z")):
+        assert guarantees(other) == guarantees()
+
+
+def test_a_replacement_that_the_seller_chose_begins_the_guarantee_anew() -> None:
+    assert guarantees(case("replaced", "2027-03-31T22:30:00Z")) == ("2029-04-01", "2028-04-01", "2027-11-10")
+    assert guarantees(case("replaced", "2027-03-31T22:30:00Z", wish="replacement")) == guarantees()
+
+
+def test_what_did_not_arrive_or_went_back_has_no_guarantee_to_claim_under() -> None:
+    for state in ("shipped", "returned", "cancelled"):
+        gone = unit(state, delivered="2026-11-09T09:00:00Z")
+        assert guarantees_of(gone, [], legal_months=24, presumed_months=12, own_months=12, zone=PARIS) is None
+
+
+@given(MOMENTS, st.lists(st.sampled_from(["repaired", "refused", "replaced"]), max_size=4))
+def test_nothing_a_seller_does_shortens_a_guarantee(at: str, states: list[str]) -> None:
+    cases = [
+        case(state, clock.to_text(clock.from_text(at) + timedelta(days=60 * number)), wish="repair")
+        for number, state in enumerate(states, start=1)
+    ]
+    assert guarantees(*cases, at=at)[0] >= guarantees(at=at)[0]  # type: ignore[operator]

@@ -12,6 +12,7 @@ from pos import clock
 from tests.marketplace.hq import IPHONE_13, Hq, words
 from tests.marketplace.sellers.applicants import COMPANY, admitted, decide
 from tests.marketplace.sellers.desks import paid_part
+from tests.marketplace.sellers.selling import Seller
 
 PASSWORD = "quai de la fosse"
 OTHER = "bord de l'erdre"
@@ -163,6 +164,7 @@ def test_the_desk_of_one_seller_knows_nobody_of_another(hq: Hq, renouveau: Flask
     """Every route with another seller's ids: nothing is found, and nothing changes."""
     other = admitted(hq, country="DE", siret="", vat_number="DE 136695976", email="max@ailleurs.example")
     strangers = {"user_id": user_id(hq, "max@ailleurs.example"), "part_id": paid_part(hq, IPHONE_13)["part_id"]}
+    strangers["import_id"] = Seller(hq).ask("POST", "/imports", data=b"sku\nA", content_type="text/csv").json["import_id"]  # type: ignore[index]
     before = hq.rows("select * from seller_user where seller_id = :id", id=other)
     rules = [rule for rule in hq.app.url_map.iter_rules() if rule.endpoint.startswith("desk.") and rule.arguments]
     tried = [rule for rule in rules if not rule.rule.startswith("/seller/password/")]

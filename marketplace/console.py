@@ -26,6 +26,7 @@ from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.running import pages as running_pages
 from marketplace.sellers import pages as seller_pages
+from marketplace.sellers import quality_pages
 from marketplace.web import marketplace, see_other, source
 from pos import clock
 from pos.origins import ForeignOrigin
@@ -38,7 +39,15 @@ TOKEN, BROWSER = "token", "browser"
 console = Blueprint("console", __name__, url_prefix="/console")
 SUBJECTS = (
     *(fleet_pages.pages, device_pages.pages, gap_pages.pages),
-    *(publishing_pages.pages, slips, orders, seller_pages.pages, event_pages.pages, running_pages.pages),
+    *(
+        publishing_pages.pages,
+        slips,
+        orders,
+        seller_pages.pages,
+        quality_pages.console_pages,
+        event_pages.pages,
+        running_pages.pages,
+    ),
     *(money_pages.pages, payment_pages.pages, fee_pages.pages, payout_pages.pages, partner_pages.pages),
 )
 for subject in SUBJECTS:

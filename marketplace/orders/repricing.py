@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from marketplace.bodies import fit_body
 from marketplace.db import row, rows
+from marketplace.orders.stock import has_trial_room
 from marketplace.publishing.prices import price_in_force
 from marketplace.publishing.terms import NEWEST, terms_at, terms_now
 from pos.bodies import GradeBody, OptionBody, PlanBody, SellerBody, SkuBody
@@ -173,14 +174,15 @@ def is_available(connection: Connection, listing_id: int, quantity: int) -> bool
     found = row(
         connection,
         """
-        select 1 as one from listing join seller on seller.seller_id = listing.seller_id
+        select seller.seller_id, seller.state from listing join seller on seller.seller_id = listing.seller_id
         where listing.listing_id = :listing_id and listing.state = 'online' and seller.suspended = 0
           and listing.quantity - listing.reserved >= :quantity
         """,
         listing_id=listing_id,
         quantity=quantity,
     )
-    return found is not None
+    is_on_trial = found is not None and found["state"] == "trial"
+    return found is not None and (not is_on_trial or has_trial_room(connection, found["seller_id"], quantity))
 
 
 def propose(connection: Connection, wish: TokenLine, shown: PricedWish, *, market: str, at: str) -> PricedWish | None:

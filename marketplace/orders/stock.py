@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from marketplace.db import changed
+from marketplace.db import changed, row
 from marketplace.publishing.marks import Marks
+from marketplace.sellers.quality_rules import rules_of
+from pos import clock
 from pos.errors import Conflict
 from sync.hq.log import SUPPLY
 
@@ -35,9 +37,12 @@ class LinesGone(Conflict):
 
 
 def reserve(connection: Connection, market: str, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Take the units of order lines out of what others can order, all or none. Raises: LinesGone."""
+    """Take the units of order lines out of what others can order, all or none; of a seller on trial so many as its rules allow.
+
+    Raises: LinesGone.
+    """
     lines = list(lines)
-    gone = [line["line_no"] for line in lines if not _change(connection, RESERVE, line)]
+    gone = [line["line_no"] for line in lines if not (_has_room(connection, line) and _change(connection, RESERVE, line))]
     if gone:
         raise LinesGone(lines=gone)
     _mark(connection, market, lines)
@@ -57,6 +62,21 @@ def take_out(connection: Connection, market: str, lines: Iterable[Mapping[str, A
     for line in lines:
         _change(connection, TAKE_OUT, line)
     _mark(connection, market, lines)
+
+
+def has_trial_room(connection: Connection, seller_id: int, quantity: int) -> bool:
+    """Tell whether a seller on trial may have so many more units ordered and not shipped."""
+    query = "select coalesce(sum(reserved), 0) as open from listing where seller_id = :seller_id"
+    ordered = row(connection, query, seller_id=seller_id)
+    most = rules_of(connection, clock.to_text(clock.now())[:10]).trial_units
+    return (int(ordered["open"]) if ordered else 0) + quantity <= most
+
+
+def _has_room(connection: Connection, line: Mapping[str, Any]) -> bool:
+    # Writing the seller's row makes two orders of one seller on trial count one after the other.
+    on_trial = "update seller set state = state where seller_id = :seller_id and state = 'trial'"
+    is_on_trial = changed(connection, on_trial, seller_id=line["seller_id"])
+    return not is_on_trial or has_trial_room(connection, line["seller_id"], line["quantity"])
 
 
 def _change(connection: Connection, statement: str, line: Mapping[str, Any]) -> bool:

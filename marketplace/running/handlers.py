@@ -14,7 +14,7 @@ from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler
 from marketplace.running.mail import MAIL, deliver
-from marketplace.sellers import imports
+from marketplace.sellers import imports, quality
 
 HANDLERS: Mapping[str, Handler] = {
     MAIL: partial(deliver, attach=print_attached),
@@ -24,6 +24,7 @@ HANDLERS: Mapping[str, Handler] = {
     "sweep": sweep,
     "payouts": pay_out,
     "units": timers.move_units,
+    quality.JOB: quality.rate,
     payments.JOB: payments.check,
     payments.RELEASE_TIMER: payments.release,
     refunds.JOB: refunds.send,
@@ -33,6 +34,7 @@ TIMERS: Mapping[str, timedelta] = {
     "sweep": SWEEP_EVERY,
     "payouts": PAYOUTS_EVERY,
     "units": timers.EVERY,
+    quality.JOB: quality.EVERY,
     payments.RELEASE_TIMER: payments.CHECK_AGAIN,
 }
 """The kinds of jobs that timers enqueue, and how often."""

@@ -21,6 +21,7 @@ from marketplace.feeds.content import DESK_SELLERS_FROM
 from marketplace.sellers.companies import Company, company_key
 from marketplace.sellers.documents import Document, record_documents
 from marketplace.sellers.people import invite
+from marketplace.sellers.quality_rules import rules_of
 from marketplace.sellers.standing import Reasons, mark_seller, note_step
 from marketplace.settings import setting, store_setting
 from pos import clock
@@ -28,8 +29,6 @@ from pos.errors import Conflict, NotFound, PosError
 from pos.throttle import Throttle, whole_seconds
 
 LAST_SELLER = "last_desk_seller"
-START_QUALITY_BP = 9000
-"""The quality of a seller of whom no order tells: better than a bad one's, worse than a good one's."""
 APPLICATIONS = Throttle(
     table="console_failure", key="name", free_tries=20, first_wait=timedelta(minutes=1), longest_wait=timedelta(hours=1)
 )
@@ -156,7 +155,7 @@ def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, 
         tables.seller.insert(),
         {
             "seller_id": seller_id,
-            "quality_bp": START_QUALITY_BP,
+            "quality_bp": rules_of(connection, clock.to_text(now)[:10]).start_quality_bp,
             "suspended": 0,
             "body": compact(body),
             "source": "desk",

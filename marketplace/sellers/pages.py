@@ -15,6 +15,7 @@ from marketplace.sellers import applications, documents, people, standing
 from marketplace.sellers.applications import Application
 from marketplace.sellers.decision_mails import mail_answer, mail_move
 from marketplace.sellers.desk import password_link
+from marketplace.sellers.quality_pages import QualityView, quality_of
 from marketplace.sellers.standing import ReasonsMissing
 from marketplace.web import marketplace, see_other
 from pos import clock
@@ -45,6 +46,7 @@ class SellerPage:
     asking: Application | None
     history: list[dict[str, Any]]
     people: list[dict[str, Any]]
+    quality: QualityView
     shown: str | None
     problem: PosError | None
 
@@ -158,6 +160,7 @@ def _page(seller_id: int, problem: PosError | None = None, shown: str | None = N
             asking=asking,
             history=standing.steps(connection, seller_id),
             people=people.people(connection, seller_id),
+            quality=quality_of(connection, seller_id),
             shown=shown,
             problem=problem,
         )

@@ -46,6 +46,7 @@ from marketplace.tables.orders import (
 from marketplace.tables.papers import confirmation, invoice
 from marketplace.tables.payments import payment, payment_event, refund
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
+from marketplace.tables.quality import quality_rule, seller_quality
 from marketplace.tables.running import console_failure, job, setting, timer
 from marketplace.tables.selections import selection, selection_line, selection_order
 from marketplace.tables.sellers import (
@@ -102,6 +103,7 @@ __all__ = [
     "posting",
     "price_start",
     "price_start_terms",
+    "quality_rule",
     "refund",
     "revocation",
     "selection",
@@ -116,6 +118,7 @@ __all__ = [
     "seller_import_line",
     "seller_link",
     "seller_listing",
+    "seller_quality",
     "seller_session",
     "seller_step",
     "seller_user",

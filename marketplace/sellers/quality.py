@@ -1,0 +1,209 @@
+"""How well each seller serves, reckoned every night from the steps of its units, and what follows from it.
+
+Invariant: a night's figures rest on steps from before its day and on the rules of that day, so that they can be reckoned again.
+A feed speaks for its own sellers: theirs are kept and shown, and rank nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from marketplace import tables
+from marketplace.bodies import compact
+from marketplace.db import changed, reading, row, rows, run_tx, upsert
+from marketplace.running.jobs import Work
+from marketplace.sellers.quality_rules import QualityRules, rules_of
+from marketplace.sellers.standing import Reasons, mark_seller, move_seller, steps
+from pos import clock
+from pos.offers import quality_bp
+
+JOB = "quality"
+EVERY = timedelta(hours=1)
+"""How often is looked whether a day's figures are missing; each day is reckoned once."""
+AT_ONCE = 50
+BY = "quality"
+"""Who takes the steps of sellers that follow from figures."""
+
+UNITS = """
+    select unit_step.part_id, unit_step.line_no, unit_step.unit_no,
+      min(case when unit_step.state = 'accepted' then unit_step.at end) as accepted_at,
+      min(case when unit_step.state = 'shipped' then unit_step.at end) as shipped_at,
+      max(case when unit_step.state = 'cancelled' then unit_step.by end) as cancelled_by,
+      max(case when unit_step.state = 'returned' then 1 else 0 end) as is_returned,
+      max(case when unit_step.state = 'refunded' and unit_step.why in ('defect', 'transit') then 1 else 0 end) as is_defect,
+      max(case when claimed.part_id is null then 0 else 1 end) as is_claimed
+    from part
+    join unit_step on unit_step.seller_id = part.seller_id and unit_step.part_id = part.part_id
+    left join unit_case claimed on claimed.seller_id = unit_step.seller_id and claimed.part_id = unit_step.part_id
+      and claimed.line_no = unit_step.line_no and claimed.unit_no = unit_step.unit_no
+      and claimed.ground in ('legal', 'commercial') and claimed.opened_at < :until and not exists (
+        select 1 from case_step
+        where case_step.seller_id = claimed.seller_id and case_step.part_id = claimed.part_id
+          and case_step.line_no = claimed.line_no and case_step.unit_no = claimed.unit_no
+          and case_step.case_no = claimed.case_no and case_step.state in ('refused', 'dropped') and case_step.at < :until
+      )
+    where part.seller_id = :seller_id and part.paid_at >= :since and part.paid_at < :until and unit_step.at < :until
+    group by unit_step.part_id, unit_step.line_no, unit_step.unit_no
+"""
+UNRATED = """
+    select seller.seller_id from seller
+    where seller.state <> 'closed' and not exists (
+      select 1 from seller_quality where seller_quality.seller_id = seller.seller_id and seller_quality.day = :day
+    )
+    order by seller.seller_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFigures:
+    """A seller's figures of one night: counts of the units that were paid in the days before `day`.
+
+    `taken` are those of the `cancelled` that the timer took; `due` had to be shipped by then, `late` of them were not in time.
+    """
+
+    seller_id: int
+    day: str
+    units: int
+    cancelled: int
+    taken: int
+    due: int
+    late: int
+    shipped: int
+    returned: int
+    defects: int
+    quality_bp: int
+
+    @property
+    def cancel_bp(self) -> int:
+        """The share of units that the seller cancelled or let pass."""
+        return _share(self.cancelled, self.units)
+
+    @property
+    def late_bp(self) -> int:
+        """The share of late units among those due."""
+        return _share(self.late, self.due)
+
+    @property
+    def defect_bp(self) -> int:
+        """The share of shipped units that were refunded for a defect or damage, or claimed for and not refused."""
+        return _share(self.defects, self.shipped)
+
+    def broken(self, rules: QualityRules) -> list[str]:
+        """Return the names of the thresholds passed; none while too few units were sold to judge by."""
+        if self.units < rules.least_units:
+            return []
+        names = ("cancel_bp", "late_bp", "defect_bp")
+        return [name for name in names if getattr(self, name) > getattr(rules, name)]
+
+
+def rate_sellers(engine: Engine, *, now: datetime) -> int:
+    """Reckon the figures of this day's night for whom they are missing, apply them, and return how many sellers that were."""
+    day = clock.to_text(now)[:10]
+    with reading(engine) as connection:
+        rules, unrated = rules_of(connection, day), rows(connection, UNRATED, day=day)
+    for first in range(0, len(unrated), AT_ONCE):
+        with reading(engine) as connection:
+            some = unrated[first : first + AT_ONCE]
+            figures = [figures_of(connection, seller["seller_id"], day, rules) for seller in some]
+        run_tx(engine, partial(_apply, figures=figures, rules=rules, now=now))
+    return len(unrated)
+
+
+def rate(work: Work, _body: Mapping[str, Any]) -> str:
+    """Do the job of the timer."""
+    return f"{rate_sellers(work.engine, now=work.now)} sellers"
+
+
+def figures_of(connection: Connection, seller_id: int, day: str, rules: QualityRules) -> QualityFigures:
+    """Reckon a seller's figures of the night before a day (UTC) by that day's rules; the same whenever it is done."""
+    until = f"{day}T00:00:00Z"
+    since = clock.to_text(clock.from_text(until) - timedelta(days=rules.days))
+    counts = _count(rows(connection, UNITS, seller_id=seller_id, since=since, until=until), until, rules)
+    bare = QualityFigures(seller_id=seller_id, day=day, quality_bp=0, **counts)
+    missing = max(0, rules.least_units - bare.units)
+    served = quality_bp(metrics(bare)) * min(bare.units, rules.least_units) + rules.start_quality_bp * missing
+    return QualityFigures(**{**asdict(bare), "quality_bp": served // rules.least_units})
+
+
+def metrics(figures: QualityFigures) -> dict[str, int]:
+    """Return figures as the ranking weighs them; answers to messages are not measured yet and cost nothing."""
+    return {"cancel_bp": figures.cancel_bp, "defect_bp": figures.defect_bp, "late_bp": figures.late_bp, "reply_h": 0}
+
+
+def newest_figures(connection: Connection, seller_id: int) -> QualityFigures | None:
+    """Return a seller's figures of the last night, None before the first."""
+    query = "select * from seller_quality where seller_id = :seller_id order by day desc limit 1"
+    stored = row(connection, query, seller_id=seller_id)
+    return QualityFigures(**stored) if stored else None
+
+
+def _count(units: Iterable[Mapping[str, Any]], until: str, rules: QualityRules) -> dict[str, int]:
+    counts = dict.fromkeys(("units", "cancelled", "taken", "due", "late", "shipped", "returned", "defects"), 0)
+    for unit in units:
+        by, shipped_at = unit["cancelled_by"] or "", unit["shipped_at"]
+        counts["units"] += 1
+        counts["taken"] += by == "timer"
+        counts["cancelled"] += by == "timer" or by.startswith("seller:")
+        counts["shipped"] += shipped_at is not None
+        counts["returned"] += unit["is_returned"]
+        counts["defects"] += unit["is_defect"] or unit["is_claimed"]
+        if unit["accepted_at"] and not by:
+            ship_by = clock.to_text(clock.from_text(unit["accepted_at"]) + timedelta(hours=rules.ship_h))
+            is_late = (shipped_at or until) > ship_by
+            counts["due"] += shipped_at is not None or is_late
+            counts["late"] += is_late
+    return counts
+
+
+def _share(part: int, whole: int) -> int:
+    return 10_000 * part // whole if whole else 0
+
+
+def _apply(connection: Connection, *, figures: list[QualityFigures], rules: QualityRules, now: datetime) -> None:
+    """Keep figures; a desk's seller is ranked by them, and warned or relieved where they pass its thresholds."""
+    for night in figures:
+        connection.execute(upsert(tables.seller_quality), asdict(night))
+        query = "select quality_bp, body, source, state from seller where seller_id = :seller_id"
+        seller = row(connection, query, seller_id=night.seller_id)
+        if seller is None or seller["source"] != "desk":
+            continue
+        body = compact({**json.loads(seller["body"]), "metrics": metrics(night)})
+        if (seller["quality_bp"], seller["body"]) != (night.quality_bp, body):
+            update = "update seller set quality_bp = :quality_bp, body = :body where seller_id = :seller_id"
+            changed(connection, update, quality_bp=night.quality_bp, body=body, seller_id=night.seller_id)
+            mark_seller(connection, night.seller_id)
+        _move(connection, night, rules, state=seller["state"], now=now)
+
+
+def _move(connection: Connection, figures: QualityFigures, rules: QualityRules, *, state: str, now: datetime) -> None:
+    """Warn an active seller whose figures pass a threshold, and relieve one that was warned for that; HQ does all else."""
+    broken = figures.broken(rules)
+    if state == "active" and broken:
+        move_seller(connection, figures.seller_id, "warned", _reasons(figures, rules, broken), by=BY, now=now)
+    elif state == "warned" and not broken and steps(connection, figures.seller_id)[0]["by"] == BY:
+        move_seller(connection, figures.seller_id, "active", _reasons(figures, rules, broken), by=BY, now=now)
+
+
+def _reasons(figures: QualityFigures, rules: QualityRules, broken: list[str]) -> Reasons:
+    """Return the statement of reasons that goes with a step, in the language of our terms."""
+    counted = {
+        "cancel_bp": f"{figures.cancelled} ventes annulées sur {figures.units}",
+        "late_bp": f"{figures.late} envois en retard sur {figures.due}",
+        "defect_bp": f"{figures.defects} appareils remboursés pour défaut sur {figures.shipped} expédiés",
+    }
+    names = broken or list(counted)
+    limits = ", ".join(f"{counted[name]} (seuil : {getattr(rules, name) / 100:g} %)" for name in names)
+    return Reasons(
+        facts=f"Sur {rules.days} jours, au {figures.day} : {limits}.",
+        rule=f"Seuils de qualité en vigueur depuis le {rules.valid_from}.",
+        remedy="L’avertissement tombe de lui-même dès que les chiffres repassent sous les seuils ; il se conteste par écrit."
+        if broken
+        else "L’avertissement est levé.",
+    )

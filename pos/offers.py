@@ -21,8 +21,9 @@ STARTED = "left join price_now on price_now.listing_id = listing.listing_id"
 PRICE = "coalesce(price_now.price_cents, listing.price_cents)"
 PRIOR = "case when price_now.listing_id is null then listing.prior_cents else price_now.prior_cents end"
 # Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
+SCALE = 1_000_000
 TURNS = {
-    "score": "seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc",
+    "score": f"seller.quality_bp * {SCALE} / ({{price}} + listing.shipping_cents) desc",
     "price": "{price} + listing.shipping_cents",
     "delivery": "listing.delivery_days",
     "seller": "listing.seller_id",
@@ -159,6 +160,19 @@ def winning_offer(database: Database, sku_id: int, grade_id: int, *, quantity: i
     where = "and listing.sku_id = ? and listing.grade_id = ? and stock.quantity >= ?"
     rows = _rows(database, where, [sku_id, grade_id, quantity])
     return _offer(rows[0], rows[1:3]) if rows else None
+
+
+def price_to_win_cents(
+    winner: Offer, *, quality_bp: int, shipping_cents: int, delivery_days: int, seller_id: int, listing_id: int
+) -> int:
+    """Return the highest price at which such a listing comes before `winner`; below one cent none does."""
+    score = winner.seller["quality_bp"] * SCALE // winner.all_in_cents
+    by_score = quality_bp * SCALE // (score + 1)
+    is_first = (delivery_days, seller_id, listing_id) < (winner.delivery_days, winner.seller_id, winner.listing_id)
+    by_price = winner.all_in_cents - (not is_first)
+    if score:
+        by_price = min(by_price, quality_bp * SCALE // score)
+    return max(by_score, by_price) - shipping_cents
 
 
 def pairs_of(database: Database, listing_ids: Collection[int]) -> set[tuple[int, int]]:

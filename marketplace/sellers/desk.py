@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, row, run_tx
 from marketplace.papers.pages import desk_papers
-from marketplace.sellers import import_pages, order_pages, people, quality_pages, return_pages, standing
+from marketplace.sellers import import_pages, key_pages, listing_pages, order_pages, people, quality_pages, return_pages, standing
 from marketplace.sellers.applications import application
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.orders import WaitingUnits, waiting
@@ -29,7 +29,15 @@ COOKIE, PATH = "comptoir_desk", "/seller"
 OPEN_PAGES = frozenset({"desk.login", "desk.log_in", "desk.link", "desk.choice"})
 
 desk = Blueprint("desk", __name__, url_prefix=PATH)
-SUBJECTS = (order_pages.orders, return_pages.returns, desk_papers, import_pages.imports, quality_pages.desk_pages)
+SUBJECTS = (
+    order_pages.orders,
+    return_pages.returns,
+    desk_papers,
+    import_pages.imports,
+    quality_pages.desk_pages,
+    listing_pages.listings,
+    key_pages.keys,
+)
 for subject in SUBJECTS:
     desk.register_blueprint(subject)
 

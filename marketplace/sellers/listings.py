@@ -63,6 +63,15 @@ def own_listing(connection: Connection, seller_id: int, market: str, sku: str) -
     return listing
 
 
+def own_listing_of(connection: Connection, seller_id: int, listing_id: int) -> OwnListing:
+    """Return a seller's listing by its id. Raises: NotFound."""
+    query = text(f"{_SELECT} and own.listing_id = :listing_id")
+    stored = connection.execute(query, {"seller_id": seller_id, "listing_id": listing_id}).first()
+    if stored is None:
+        raise NotFound("no such listing")
+    return _listing(stored)
+
+
 def own_listings(connection: Connection, seller_id: int, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], OwnListing]:
     """Return those of a seller's listings, by market and folded SKU, that there are."""
     if not keys:

@@ -1,0 +1,174 @@
+"""`/seller/listings`: a seller's listings at the desk: found, changed, paused, a held price confirmed, and where each stands.
+
+Invariant: a listing is changed by the very rules of files and of the API (`verdicts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request
+from sqlalchemy import Connection
+from sqlite_utils import Database
+from werkzeug.wrappers import Response
+
+from marketplace.db import reading, row, run_tx
+from marketplace.sellers.fields import FieldProblem, fold_sku
+from marketplace.sellers.guard import desk_role, signed_in_seller
+from marketplace.sellers.listings import OwnListing, home_market, own_listing_of, page_of_listings
+from marketplace.sellers.trade import SellingRules, selling_rules, sku_facts
+from marketplace.sellers.verdicts import SentRow, take_rows
+from marketplace.web import marketplace, markets, see_other
+from pos import clock
+from pos.currencies import decimal
+from pos.offers import Offer, price_to_win_cents, winning_offer
+from pos.shapes import UNPRINTABLE
+from shop.web import render_template
+
+PAGE = 50
+listings = Blueprint("listings", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Where a listing stands: `winner` is the offer on sale now, None where nobody has one; cents.
+
+    `to_win_cents` is the highest price that would win, None where this listing wins or no price would.
+    """
+
+    winner: Offer | None
+    is_won: bool
+    to_win_cents: int | None
+    quality_bp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownListing:
+    """A listing as the desk shows it: with its product (`code`, `ean`, `title`), its grade's code, and its contest."""
+
+    own: OwnListing
+    product: Mapping[str, Any]
+    grade: str
+    currency: str
+    contest: Contest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingsPage:
+    """Listings of a market whose SKU contains `q`; `following` leads on, None on the last page."""
+
+    listings: list[ShownListing]
+    markets: list[str]
+    market: str
+    q: str
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingPage:
+    """One listing; `problems` are why nothing was changed, `form` what had been typed."""
+
+    listing: ShownListing
+    problems: tuple[FieldProblem, ...]
+    form: Mapping[str, str]
+
+
+@listings.get("/listings")
+def listing() -> str:
+    """Show the seller's listings of a market in the order of their SKUs."""
+    seller_id, asked = signed_in_seller().seller_id, request.args
+    q, after = (asked.get(name, "") if not UNPRINTABLE.search(asked.get(name, "")) else "" for name in ("q", "after"))
+    with reading(marketplace().engine) as connection:
+        trade = selling_rules(connection)
+        market = asked.get("market", "")
+        market = market if market in trade.currencies else home_market(connection, seller_id, trade.currencies)
+        owns = page_of_listings(connection, seller_id, market=market, after=after, limit=PAGE + 1, q=q)
+        shown = _shown(connection, seller_id, owns[:PAGE], trade)
+    following = fold_sku(owns[PAGE - 1].sku) if len(owns) > PAGE else None
+    page = ListingsPage(listings=shown, markets=list(trade.currencies), market=market, q=q, following=following)
+    return render_template("marketplace/sellers/listings.html", page=page)
+
+
+@listings.get("/listings/<int:listing_id>")
+def one(listing_id: int) -> str:
+    """Show one listing, why the winner wins, and at what price this one would."""
+    return _one(listing_id, (), {})
+
+
+@listings.post("/listings/<int:listing_id>")
+@desk_role("owner")
+def change(listing_id: int) -> Response | tuple[str, int]:
+    """Change price, stock and whether it is paused."""
+    form = request.form
+    said = {name: form[name] for name in ("price", "quantity") if name in form}
+    return _change(listing_id, {**said, "paused": form.get("paused", "0")})
+
+
+@listings.post("/listings/<int:listing_id>/confirmation")
+@desk_role("owner")
+def confirmation(listing_id: int) -> Response | tuple[str, int]:
+    """Put a held price on sale."""
+    return _change(listing_id, {"confirm_price": "1"})
+
+
+def _change(listing_id: int, fields: dict[str, str]) -> Response | tuple[str, int]:
+    seller_id = signed_in_seller().seller_id
+
+    def work(connection: Connection) -> tuple[FieldProblem, ...]:
+        own = own_listing_of(connection, seller_id, listing_id)
+        sent = SentRow(0, {**fields, "sku": own.sku, "market": own.supply.market})
+        [verdict] = take_rows(connection, seller_id, [sent], market=own.supply.market, now=clock.now())
+        return verdict.problems if verdict.outcome == "refused" else ()
+
+    problems = run_tx(marketplace().engine, work)
+    if problems:
+        return _one(listing_id, problems, fields), 422
+    return see_other("desk.listings.one", listing_id=listing_id)
+
+
+def _one(listing_id: int, problems: tuple[FieldProblem, ...], form: Mapping[str, str]) -> str:
+    seller_id = signed_in_seller().seller_id
+    with reading(marketplace().engine) as connection:
+        own = own_listing_of(connection, seller_id, listing_id)
+        [shown] = _shown(connection, seller_id, [own], selling_rules(connection))
+    typed = form or {"price": decimal(own.supply.price_cents, shown.currency), "quantity": str(own.supply.quantity)}
+    return render_template("marketplace/sellers/listing.html", page=ListingPage(listing=shown, problems=problems, form=typed))
+
+
+def _shown(connection: Connection, seller_id: int, owns: Collection[OwnListing], trade: SellingRules) -> list[ShownListing]:
+    products = sku_facts(connection, {own.supply.sku_id for own in owns})
+    seller = row(connection, "select quality_bp from seller where seller_id = :seller_id", seller_id=seller_id)
+    quality_bp = seller["quality_bp"] if seller else 0
+    published = {own.supply.market for own in owns} & {*markets().names()}
+    catalogues = {market: markets().store(market).read() for market in published}
+    unknown = {"product": "", "ean": None, "title": ""}
+    return [
+        ShownListing(
+            own=own,
+            product=products.get(own.supply.sku_id, unknown),
+            grade=trade.code_of(own.supply.grade_id),
+            currency=trade.currencies.get(own.supply.market, "EUR"),
+            contest=contest_of(catalogues.get(own.supply.market), own, quality_bp),
+        )
+        for own in owns
+    ]
+
+
+def contest_of(catalogue: Database | None, own: OwnListing, quality_bp: int) -> Contest:
+    """Return where a listing stands in the published catalogue of its market, by the code that chooses every offer."""
+    supply = own.supply
+    winner = winning_offer(catalogue, supply.sku_id, supply.grade_id) if catalogue is not None else None
+    is_won = winner is not None and winner.listing_id == supply.listing_id
+    to_win = 0
+    if winner is not None and not is_won:
+        to_win = price_to_win_cents(
+            winner,
+            quality_bp=quality_bp,
+            shipping_cents=supply.shipping_cents,
+            delivery_days=supply.delivery_days,
+            seller_id=supply.seller_id,
+            listing_id=supply.listing_id,
+        )
+    return Contest(winner=winner, is_won=is_won, to_win_cents=to_win if to_win > 0 else None, quality_bp=quality_bp)

@@ -109,6 +109,9 @@ marketplace = Gathering(
         "marketplace.money.provider_commands": {
             "payments": "Set the payment provider up from two files with its secrets, or say how it is set up.",
         },
+        "marketplace.orders.carrier_commands": {
+            "carriers": "Set a carrier up to order its plans, or say which are.",
+        },
         "marketplace.publishing.commands": {
             "halt": "End the open trial and lead its corners back; its rows stay back until the feed says something else.",
             "promote": "Give the open trial to the next ring; all of the last ring ends it, and everybody has it.",

@@ -25,6 +25,10 @@ import templates
 from demo import bank_books
 from demo.bank_books import BankProblem, Books, Thing
 from demo.bank_webhooks import MANNERS, Webhooks
+from demo.carrier import API as CARRIER_API
+from demo.carrier import MANNERS as CARRIER_MANNERS
+from demo.carrier import PATH as CARRIER
+from demo.carrier import CarrierDesk, serve
 from pos.privacy import take_over
 
 _PAGES = Path(__file__).parent / "pages"
@@ -68,6 +72,7 @@ class Bank(ThreadingHTTPServer):
         self.webhooks = Webhooks(webhook_url, self.webhook_secret.read_text(encoding="utf-8").strip())
         self.books = Books(directory / "bank.db", self.webhooks.plan)
         self.address = address
+        self.carrier = CarrierDesk(directory, events_url=webhook_url.replace("/payments/events", "/activations/events"))
         self.mood = "fine"
         """How the API answers now: one of `MOOD_NAMES`."""
         self._key = self.secret_key.read_text(encoding="utf-8").strip()
@@ -77,7 +82,7 @@ class Bank(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Answer, and tell of events, in threads of their own."""
-        for run in (self.serve_forever, lambda: self.webhooks.keep_telling(self.books)):
+        for run in (self.serve_forever, lambda: self.webhooks.keep_telling(self.books), self.carrier.keep_judging):
             thread = threading.Thread(target=run, name="bank", daemon=True)
             thread.start()
             self._running.append(thread)
@@ -85,6 +90,7 @@ class Bank(ThreadingHTTPServer):
     def stop(self) -> None:
         """Close the port and the books."""
         self.webhooks.end()
+        self.carrier.end()
         if self._running:
             self.shutdown()
         for thread in self._running:
@@ -208,6 +214,11 @@ class _Request(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if url.path.startswith("/v1/"):
             self._api("GET", url.path, url.query)
+        elif url.path.startswith(f"{CARRIER_API}/"):
+            serve(self.server.carrier, "GET", self.path, "", self.headers.get("Authorization", ""), self._send_as)
+        elif url.path == f"{CARRIER}/":
+            desk = self.server.carrier
+            self._page("carrier.html", orders=desk.orders(), manner=desk.manner, manners=CARRIER_MANNERS)
         elif url.path == "/":
             self._page("bank.html", page=_overview(self.server))
         elif url.path.startswith("/c/pay/"):
@@ -225,11 +236,16 @@ class _Request(BaseHTTPRequestHandler):
         if self.path.startswith("/v1/"):
             self._api("POST", self.path, body)
             return
+        if self.path.startswith(f"{CARRIER_API}/"):
+            serve(self.server.carrier, "POST", self.path, body, self.headers.get("Authorization", ""), self._send_as)
+            return
         form = dict(parse_qsl(body))
         if urlsplit(self.headers.get("Origin", "")).netloc not in ("", self.headers.get("Host")):
             self._send(b"", "text/plain", status=HTTPStatus.FORBIDDEN)
         elif self.path.startswith("/c/pay/"):
             self._pay(self.path.rpartition("/")[2], form.get("act", ""))
+        elif self.path == f"{CARRIER}/":
+            self._steer_carrier(form)
         else:
             self._steer(form)
 
@@ -287,6 +303,16 @@ class _Request(BaseHTTPRequestHandler):
                 return
         self._see_other("/")
 
+    def _steer_carrier(self, form: Mapping[str, str]) -> None:
+        """Change how the carrier behaves, or judge an order by hand."""
+        desk = self.server.carrier
+        if form.get("manner") in CARRIER_MANNERS:
+            desk.manner = form["manner"]
+        order_id, _, state = form.get("move", "").partition(":")
+        if any(order["id"] == order_id for order in desk.orders()):
+            desk.move(order_id, state)
+        self._see_other(f"{CARRIER}/")
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the demo's terminal belongs to its own lines."""
 
@@ -297,6 +323,9 @@ class _Request(BaseHTTPRequestHandler):
 
     def _see_other(self, location: str) -> None:
         self._send(b"", "text/plain", status=HTTPStatus.SEE_OTHER, headers={"Location": location})
+
+    def _send_as(self, body: bytes, kind: str, status: int) -> None:
+        self._send(body, kind, status=status)
 
     def _send(self, body: bytes, kind: str, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)

@@ -23,12 +23,14 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from demo.bank import Bank
+from demo.carrier import PATH as CARRIER
 from demo.mailbox import Mailbox
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
 from marketplace.installation import open_database, opened, sync_path
+from marketplace.orders.carriers import plan_partners
 from marketplace.publishing.publications import publish_all
 from marketplace.running.mail import SmtpServer, store_smtp_server
 from marketplace.setup import create_installation, upgrade_installation
@@ -258,6 +260,11 @@ def _start_bank(demo: Demo, running: ExitStack) -> None:
     running.callback(bank.stop)
     secrets = ("--key-file", str(bank.secret_key), "--webhook-secret-file", str(bank.webhook_secret))
     _command("marketplace", "payments", "--dir", str(demo.marketplace), *secrets, "--api", demo.bank_url)
+    api, key = f"http://{bracketed(EVERYWHERE.get(demo.host, demo.host))}:{demo.port + 4}{CARRIER}", str(bank.carrier.key_file)
+    with opened(demo.marketplace) as engine:
+        carriers = plan_partners(engine)
+    for partner in carriers:
+        _command("marketplace", "carriers", "--dir", str(demo.marketplace), "--partner", partner, "--api", api, "--key-file", key)
 
 
 def _start_marketplace(demo: Demo, running: ExitStack) -> DemoProcess:
@@ -314,5 +321,6 @@ def _addresses(demo: Demo, password: str) -> list[str]:
         f"paper          http://127.0.0.1:{demo.port + 3}/",
         f"mail           http://127.0.0.1:{demo.port + 3}/mail",
         f"bank           {demo.bank_url}/",
+        f"carrier        {demo.bank_url}{CARRIER}/",
         f"printer        raw TCP 127.0.0.1:{demo.port + 2}",
     ]

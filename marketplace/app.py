@@ -24,7 +24,15 @@ from marketplace.events import heartbeats, uplink
 from marketplace.front import MOST_FORM_BYTES, Front
 from marketplace.installation import DIRECTORY_VARIABLE, SERVER_VARIABLE, open_database, read_installation, sync_path
 from marketplace.money import payment_pages
-from marketplace.orders import claim_pages, order_pages, pages, return_pages, selection_pages, substitution_pages
+from marketplace.orders import (
+    activation_pages,
+    claim_pages,
+    order_pages,
+    pages,
+    return_pages,
+    selection_pages,
+    substitution_pages,
+)
 from marketplace.papers.pages import papers
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
@@ -40,7 +48,7 @@ UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 PARTS = (
     *(home.routes, sitemaps.routes, pages.pages, selection_pages.pages),
-    *(order_pages.orders, claim_pages.claims, return_pages.returns, substitution_pages.substitutions),
+    *(order_pages.orders, activation_pages.pages, claim_pages.claims, return_pages.returns, substitution_pages.substitutions),
     *(payment_pages.payments, application_pages.pages, desk.desk, ranking.routes),
     papers,
 )

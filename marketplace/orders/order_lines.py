@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict, cast
 
 from marketplace.orders.repricing import Basis, Comparison, ListingTerms, PricedWish, all_in_cents
-from pos.bodies import Acquisition, Names, OptionBody, PlanBody
+from pos.bodies import Acquisition, Names, OptionBody, PlanBody, SummaryFacts
 from pos.credit import CreditFacts
 from pos.errors import NotFound
 from pos.laws import Laws
@@ -46,12 +46,13 @@ class OrderedListing(TypedDict):
 
 
 class OrderedPlan(TypedDict):
-    """The plan of a line."""
+    """The plan of a line, with its contract summary; orders placed before carriers were asked lack that."""
 
     name: Names
     plan_id: int
     data_gb: int
     commitment_months: int
+    summary: NotRequired[SummaryFacts]
 
 
 class OrderedOption(TypedDict):
@@ -198,6 +199,7 @@ def _plan(plan_id: int, plan: PlanBody) -> OrderedPlan:
         "plan_id": plan_id,
         "data_gb": plan["data_gb"],
         "commitment_months": plan["commitment_months"],
+        "summary": plan["summary"],
     }
 
 

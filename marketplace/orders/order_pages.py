@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.payments import PaymentOfOrder, payment_of_order
+from marketplace.orders.activations import Activation, activations_of
 from marketplace.orders.care import Care, care_of
 from marketplace.orders.contacts import masked_name
 from marketplace.orders.orders import Order, order
@@ -40,6 +41,7 @@ class OrderPage:
     parts: list[PartOfOrder]
     offers: list[SubstituteOffer]
     payment: PaymentOfOrder
+    activations: list[Activation]
     is_back: bool
     """Whether the customer comes from the provider's page and says to have paid there."""
     care: Care
@@ -73,6 +75,9 @@ class OrderPage:
         if self.offers:
             return "choice"
         states = {unit.unit["state"] for part in self.parts for unit in part.units}
+        plans = {plan["state"] for plan in self.activations}
+        if self.order["state"] in ("requested", "closed") and plans and not states:
+            return next((state for state in ("refused", "active") if state in plans), self.order["state"])
         if self.order["state"] != "paid" or not states:
             return self.order["state"]
         under_way = ("to_accept", "accepted", "shipped", "delivered", "returned", "cancelled")
@@ -96,7 +101,8 @@ def page(order_id: str) -> Response:
         offers = offers_of_order(connection, placed["order_id"], units, placed["facts"]["lines"])
         payment = payment_of_order(connection, placed["customer_id"], placed["order_id"])
         care = care_of(connection, placed, parts, zone=zone_of(placed), at=clock.to_text(clock.now()))
-    shown = OrderPage(placed, parts, offers, payment, is_back="paid" in request.args, care=care)
+        activations = activations_of(connection, placed["order_id"])
+    shown = OrderPage(placed, parts, offers, payment, activations, is_back="paid" in request.args, care=care)
     origin = payment.origin if payment.can_pay else None
     response = may_lead_to(origin, render_template("marketplace/orders/order.html", page=shown))
     if shown.is_confirming:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders import stock
+from marketplace.orders.activations import request_activations
 from marketplace.orders.step_mails import mail_customer, mail_new_part, mail_paid_order, remind_before
 from marketplace.papers.confirmations import issue_confirmation
 from pos import clock
@@ -97,6 +98,7 @@ def mark_paid(connection: Connection, customer_id: str, order_id: str, *, at: st
         _make_parts(connection, paid, lines, at)
         issue_confirmation(connection, customer_id, order_id, at=at)
         mail_paid_order(connection, customer_id, order_id)
+        request_activations(connection, customer_id, order_id, at=at)
     return True
 
 

@@ -21,11 +21,13 @@ from marketplace.money.payments import PRICES_KEPT
 from marketplace.money.provider import NoProvider, pages_origin
 from marketplace.orders import stock
 from marketplace.orders.acquisitions import read_acquisitions
+from marketplace.orders.activations import request_activations
 from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
 from marketplace.orders.finding import note_name
 from marketplace.orders.mails import mail_placed_order
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import OrderFacts
+from marketplace.orders.parts import mark_paid
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
@@ -263,7 +265,7 @@ def _slip_facts(reading: Reading) -> Origin:
 
 def _place(connection: Connection, pricing: Pricing, placing: Placing, now: datetime) -> None:
     lines = [_row_of_line(line, placing.customer_id, placing.order_id) for line in pricing.lines]
-    to_pay = any(line["collected_cents"] for line in lines)
+    has_devices = any(line["listing_id"] is not None for line in lines)
     stock.reserve(connection, pricing.market["market"], [line for line in lines if line["listing_id"] is not None])
     ordered: list[OrderLine] = [
         {**order_line(line, pricing.laws), "acquisition": placing.acquisitions.get(line.line_no)} for line in pricing.lines
@@ -282,8 +284,8 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
         "number": placing.number,
         "market": pricing.market["market"],
         "currency": pricing.market["currency"],
-        "state": "open" if to_pay else "requested",
-        "reserved_until": clock.to_text(now + RESERVED_FOR) if to_pay else None,
+        "state": "open" if has_devices else "requested",
+        "reserved_until": clock.to_text(now + RESERVED_FOR) if has_devices else None,
         "source": placing.source,
         "language": placing.language,
         "name": contact.name,
@@ -298,11 +300,14 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
     note_name(connection, placing.customer_id, placing.order_id, contact.name)
-    if values["reserved_until"]:
+    if pricing.collected_cents:
         remind_before(connection, placing.customer_id, placing.order_id, until=clock.to_text(now + RESERVED_FOR))
-    else:
-        issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
     mail_placed_order(connection, placing.customer_id, placing.order_id)
+    if not has_devices:
+        issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
+        request_activations(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
+    elif not pricing.collected_cents:
+        mark_paid(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
 
 
 def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:

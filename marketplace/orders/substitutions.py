@@ -25,7 +25,7 @@ from marketplace.orders.parts import PaidOrder, make_part
 from marketplace.orders.repricing import ListingTerms, all_in_cents, listing_now
 from marketplace.orders.step_mails import mail_step
 from marketplace.orders.timeline import unit_name
-from marketplace.orders.units import Actor, Unit, end, move_money, refund, refundable_cents
+from marketplace.orders.units import Actor, Unit, end, let_go, move_money, refund, refundable_cents
 from marketplace.publishing.terms import terms_now
 from pos import clock
 from pos.errors import Conflict, NotFound
@@ -103,7 +103,7 @@ def give_up(connection: Connection, units: Iterable[Unit], actor: Actor) -> None
         order = _order(connection, unit)
         stand_in = _reserve_stand_in(connection, unit, at=actor.at)
         if stand_in is None:
-            refund(connection, unit, refundable_cents(unit), actor)
+            let_go(connection, unit, actor)
             mail_step(connection, "units_cancelled", [unit], facts={"by": actor.by.partition(":")[0]})
             continue
         is_consented = bool(order["may_substitute"])
@@ -155,7 +155,7 @@ def decide(connection: Connection, unit: Unit, decision: Decision, actor: Actor)
         _take(connection, unit, stand_in, actor)
         return
     stock.release(connection, unit["market"], [{**stand_in, "line_no": unit["line_no"], "quantity": 1}])
-    refund(connection, unit, refundable_cents(unit), actor)
+    let_go(connection, unit, actor)
 
 
 def expire_offers(engine: Engine, *, now: datetime) -> int:

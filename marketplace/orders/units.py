@@ -17,6 +17,7 @@ from marketplace.db import changed, row, rows
 from marketplace.money.refunds import request_refund
 from marketplace.money.sales import UnitSale, post_refunded, post_shipped
 from marketplace.orders import stock
+from marketplace.orders.activations import follow_cancelled, refuse_unacknowledged
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
 from marketplace.orders.step_mails import mail_step
@@ -133,8 +134,14 @@ def cancel(connection: Connection, units: Iterable[Unit], actor: Actor) -> None:
     """Give up units that were not shipped, and their money goes back in full. Raises: WrongUnitState."""
     gone = end(connection, units, actor)
     for unit in gone:
-        refund(connection, unit, refundable_cents(unit), actor)
+        let_go(connection, unit, actor)
     mail_step(connection, "units_cancelled", gone, facts={"by": actor.by.partition(":")[0]})
+
+
+def let_go(connection: Connection, unit: Unit, actor: Actor) -> None:
+    """Give the money of a cancelled unit back that nothing takes the place of, and its plan up at the carrier."""
+    refund(connection, unit, refundable_cents(unit), actor)
+    follow_cancelled(connection, unit, at=actor.at)
 
 
 def end(connection: Connection, units: Iterable[Unit], actor: Actor) -> list[Unit]:
@@ -171,8 +178,9 @@ def move_money(connection: Connection, unit: Unit, cents: int, actor: Actor, *, 
 
 
 def ship(connection: Connection, units: Iterable[Unit], shipment: Shipment, actor: Actor) -> None:
-    """Note that accepted units are on their way. Raises: WrongUnitState, InvalidShipment, ImeiKnown."""
+    """Note that accepted units are on their way. Raises: WrongUnitState, InvalidShipment, ImeiKnown, ActivationPending."""
     sent = list(units)
+    refuse_unacknowledged(connection, sent)
     checked = check_shipment(connection, shipment, {unit["unit_no"]: unit["sku_id"] for unit in sent})
     _move(connection, sent, "shipped", actor)
     for unit in sent:

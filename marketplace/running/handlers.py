@@ -8,7 +8,7 @@ from functools import partial
 
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
-from marketplace.orders import timers
+from marketplace.orders import activations, timers
 from marketplace.orders.step_mails import REMINDER, remind_to_pay
 from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
@@ -28,6 +28,7 @@ HANDLERS: Mapping[str, Handler] = {
     payments.JOB: payments.check,
     payments.RELEASE_TIMER: payments.release,
     refunds.JOB: refunds.send,
+    activations.JOB: activations.carry,
 }
 TIMERS: Mapping[str, timedelta] = {
     "publish": PUBLISH_EVERY,

@@ -31,6 +31,7 @@ from marketplace.tables.listings import (
 )
 from marketplace.tables.money import adjustment, entry, fee_rule, payout, payout_terms, posting
 from marketplace.tables.orders import (
+    activation,
     claim,
     customer_order,
     order_line,
@@ -60,6 +61,7 @@ from marketplace.tables.sellers import (
 
 __all__ = [
     "OWNER_KEYS",
+    "activation",
     "adjustment",
     "api_answer",
     "api_key",

@@ -199,4 +199,31 @@ substitution = owned(
     Index("substitution_by_order", "order_id"),
     Index("substitution_by_state", "state", "decide_by"),
 )
+
+# A plan asked of its carrier: `phone` and `rio` are kept until the carrier answered.
+activation = owned(
+    "activation",
+    key("customer_id"),
+    key("activation_id"),
+    text("order_id"),
+    whole("line_no"),
+    whole("unit_no"),
+    text("partner_id"),
+    whole("plan_id"),
+    maybe_text("acquisition"),
+    maybe_text("phone"),
+    maybe_text("rio"),
+    text("state"),
+    maybe_text("carrier_order_id"),
+    text("reason"),
+    text("asked_at"),
+    text("since"),
+    CheckConstraint(
+        "state in ('needs_number', 'to_send', 'sent', 'acknowledged', 'active', 'refused', 'given_up')",
+        name="known_activation_state",
+    ),
+    CheckConstraint("rio is null or state in ('to_send', 'sent')", name="rio_until_answered"),
+    Index("activation_by_id", "activation_id"),
+    Index("activation_by_order", "order_id"),
+)
 seller_counter = owned("seller_counter", key("seller_id", Whole), key("name"), whole("value"))

@@ -38,6 +38,9 @@ UNTOLD = {"Origin": "null"}
 OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
+    "/activations/events",
+    "/orders/<order_id>/activations/<int:line_no>/<int:unit_no>/choice",
+    "/orders/<order_id>/activations/<int:line_no>/<int:unit_no>/number",
     "/orders/<order_id>/cancellation",
     "/orders/<order_id>/consent",
     "/orders/<order_id>/substitution",
@@ -65,6 +68,7 @@ OPEN_TO_UNTOLD = {
 PARTS = {
     "code": "IPHONE-13-128-BLUE",
     "line_no": "1",
+    "unit_no": "1",
     "selection_id": "fr.0123456789abcdef0123456789abcdef",
     "number": "35-0001-H",
     "position": "A1",

@@ -21,6 +21,7 @@ from tests.marketplace.deaths import killed_everywhere
 from tests.marketplace.hq import IPHONE_13_WITH_PLAN, Hq
 from tests.marketplace.money.books import assert_adds_up, balances
 from tests.marketplace.money.paying import bank_of
+from tests.marketplace.orders.carriers import acknowledge_plans
 
 BEGIN = datetime.fromisoformat("2026-12-01T09:00:00+00:00")
 
@@ -114,6 +115,7 @@ def test_hq_killed_at_any_statement_of_an_order_s_life_loses_and_doubles_nothing
         assert balances(connection) == {"provider": 16900, "customer_money": -16900}
 
     assert life.deaths(life.accept) > 3
+    acknowledge_plans(hq)
     assert life.deaths(life.ship) > 10
     assert life.deaths(life.take_back) > 3
     assert life.unit["state"] == "returned"

@@ -31,6 +31,7 @@ from pos.tokens import TokenLine
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
 from tests.marketplace.money.books import RETURNED, assert_adds_up, balances
 from tests.marketplace.money.paying import money_arrives
+from tests.marketplace.orders.carriers import acknowledge_plans
 
 IMEI, OTHER_IMEI = "490154203237518", "011415009346880"
 TWO_SELLERS = (IPHONE_13, LAST_IPHONE_12)
@@ -279,6 +280,7 @@ def test_a_seller_sees_no_unit_of_another(hq: Hq) -> None:
 
 def test_every_step_that_moves_money_is_in_the_ledger(hq: Hq) -> None:
     paid(hq, IPHONE_13_WITH_PLAN)
+    acknowledge_plans(hq)
     [ordered] = units(hq)
     act(hq, accept)
     act(hq, ship, shipment(IMEI))

@@ -1,0 +1,328 @@
+"""Plans of placed orders on their way to their carrier: one request a line and unit, sent once, acknowledged, active or refused.
+
+Invariants: what a carrier needs to port a number is passed on and forgotten once it answered; a device that was sold with a plan
+leaves its seller only after the carrier acknowledged that plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal, TypedDict, cast
+
+from sqlalchemy import Connection
+
+from marketplace import tables
+from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.orders.carriers import Carrier, CarrierTruth, read_carrier
+from marketplace.running.jobs import Postponed, Work, enqueue
+from pos import clock
+from pos.acquisitions import read_acquisition
+from pos.errors import Conflict, NotFound, Refused
+from pos.rio import check_rio, normalize_rio
+
+JOB = "activation"
+LOOK_AGAIN, NO_CARRIER_AGAIN = timedelta(minutes=1), timedelta(minutes=10)
+BEFORE = {
+    "sent": "('to_send')",
+    "acknowledged": "('to_send', 'sent')",
+    "active": "('to_send', 'sent', 'acknowledged')",
+    "refused": "('to_send', 'sent', 'acknowledged')",
+    "given_up": "('needs_number', 'to_send', 'sent', 'acknowledged', 'active', 'refused')",
+}
+"""The states a request may come from: what a carrier said earlier never takes back what it said later."""
+
+ActivationState = Literal["needs_number", "to_send", "sent", "acknowledged", "active", "refused", "given_up"]
+
+
+class Activation(TypedDict):
+    """A plan asked of its carrier; `phone` and `rio` are there until it answered. Times are UTC texts."""
+
+    customer_id: str
+    activation_id: str
+    order_id: str
+    line_no: int
+    unit_no: int
+    partner_id: str
+    plan_id: int
+    acquisition: str | None
+    phone: str | None
+    rio: str | None
+    state: ActivationState
+    carrier_order_id: str | None
+    reason: str
+    since: str
+
+
+class ActivationPending(Conflict):
+    """The carrier has not acknowledged the plan this unit was sold with: it cannot leave yet. Nothing was done to any unit."""
+
+
+class NumberMissing(Refused):
+    """How the number comes, or which it is, was not said; `data["fields"]` maps each field to a code."""
+
+
+class ActivationMoved(Conflict):
+    """The request is no longer where this step begins; nothing was changed."""
+
+
+def request_activations(connection: Connection, customer_id: str, order_id: str, *, at: str) -> None:
+    """Ask the carriers for the plans of an order that is paid or costs nothing here, in the caller's transaction; once."""
+    key = {"customer_id": customer_id, "order_id": order_id}
+    placed = row(connection, "select facts from customer_order where customer_id = :customer_id and order_id = :order_id", **key)
+    query = """
+        select line_no, plan_id, partner_id, quantity from order_line
+        where customer_id = :customer_id and order_id = :order_id and plan_id is not null and basis <> 'dropped'
+    """
+    said = {line["line_no"]: line.get("acquisition") for line in json.loads(placed["facts"])["lines"]} if placed else {}
+    for line in rows(connection, query, **key):
+        for unit_no in range(1, line["quantity"] + 1):
+            acquisition = said.get(line["line_no"])
+            asked = {
+                **key,
+                "activation_id": new_id(),
+                "unit_no": unit_no,
+                "acquisition": acquisition,
+                "since": at,
+                "asked_at": at,
+            }
+            asked |= {name: line[name] for name in ("line_no", "plan_id", "partner_id")}
+            asked["state"] = "to_send" if acquisition == "new" else "needs_number"
+            connection.execute(tables.activation.insert(), asked | {"reason": ""})
+            if asked["state"] == "to_send":
+                _enqueue(connection, customer_id, str(asked["activation_id"]))
+
+
+def activations_of(connection: Connection, order_id: str) -> list[Activation]:
+    """Return the plans of an order, in the order of its lines."""
+    query = "select * from activation where order_id = :order_id order by line_no, unit_no"
+    return cast(list[Activation], rows(connection, query, order_id=order_id))
+
+
+def activation_of(connection: Connection, order_id: str, line_no: int, unit_no: int) -> Activation:
+    """Return one plan of an order. Raises: NotFound."""
+    found = [each for each in activations_of(connection, order_id) if (each["line_no"], each["unit_no"]) == (line_no, unit_no)]
+    if not found:
+        raise NotFound("no such plan")
+    return found[0]
+
+
+def answer_number(connection: Connection, asked: Activation, form: Mapping[str, str]) -> None:
+    """Take how the number of a plan comes, with the number and its RIO where they are needed, and have the plan ordered.
+
+    Raises: NumberMissing, InvalidRio, ActivationMoved.
+    """
+    acquisition = asked["acquisition"] or read_acquisition(form.get("acquisition"))
+    phone = "".join(form.get("phone", "").split())
+    if acquisition is None or (acquisition != "new" and not phone):
+        raise NumberMissing(fields={"acquisition" if acquisition is None else "phone": "missing"})
+    rio = normalize_rio(form.get("rio", "")) if acquisition == "port" else None
+    if rio is not None:
+        check_rio(rio, phone)
+    moved = changed(
+        connection,
+        """
+        update activation set state = 'to_send', acquisition = :acquisition, phone = :phone, rio = :rio
+        where customer_id = :customer_id and activation_id = :activation_id and state = 'needs_number'
+        """,
+        **_key(asked),
+        acquisition=acquisition,
+        phone=phone if acquisition != "new" else None,
+        rio=rio,
+    )
+    if not moved:
+        raise ActivationMoved(state=asked["state"])
+    _enqueue(connection, asked["customer_id"], asked["activation_id"])
+
+
+def give_up(connection: Connection, asked: Activation, *, at: str) -> None:
+    """Note that a plan its carrier refused is not wanted any more. Raises: ActivationMoved."""
+    if asked["state"] != "refused" or not _move(connection, asked, "given_up", at=at):
+        raise ActivationMoved(state=asked["state"])
+
+
+def refuse_unacknowledged(connection: Connection, units: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ActivationPending where more units of a line with a plan would have left than its carrier acknowledged plans."""
+    leaving = Counter((unit["customer_id"], unit["order_id"], unit["line_no"]) for unit in units)
+    for (customer_id, order_id, line_no), wanted in leaving.items():
+        line = _line(connection, {"customer_id": customer_id, "order_id": order_id, "line_no": line_no})
+        if line["plans"] and line["left"] + wanted > line["acknowledged"]:
+            raise ActivationPending(line=line_no)
+
+
+def follow_cancelled(connection: Connection, unit: Mapping[str, Any], *, at: str) -> None:
+    """Give up a plan of a cancelled unit's line where more plans than units are left, in the caller's transaction."""
+    line = _line(connection, unit)
+    if not line["plans"] or line["live"] <= line["wanted"]:
+        return
+    live = [each for each in activations_of(connection, unit["order_id"]) if each["state"] != "given_up"]
+    of_line = [each for each in live if each["line_no"] == unit["line_no"]]
+    asked = min(of_line, key=lambda each: (each["state"] != "refused", each["unit_no"] != unit["unit_no"]))
+    _move(connection, asked, "given_up", at=at)
+    _enqueue(connection, asked["customer_id"], asked["activation_id"], unique="given_up")
+
+
+def take_carrier_event(connection: Connection, activation_id: str, event_id: str) -> None:
+    """Enqueue a look at a plan that its carrier spoke of, once an event."""
+    found = row(
+        connection, "select customer_id from activation where activation_id = :activation_id", activation_id=activation_id
+    )
+    if found is not None:
+        _enqueue(connection, found["customer_id"], activation_id, unique=event_id)
+
+
+def carry(work: Work, body: dict[str, Any]) -> str:
+    """Do the job of one plan: order it, look until its carrier has answered for good, or tell that it is given up.
+
+    Raises: Postponed while the carrier has not answered; Offline, Rejected: asking again does no harm.
+    """
+    with reading(work.engine) as connection:
+        asked = _activation(connection, body)
+        settings = read_carrier(connection, asked["partner_id"])
+        wish = _wish(connection, asked)
+    if asked["state"] in ("active", "refused", "needs_number"):
+        return asked["state"]
+    if settings is None:
+        if asked["state"] == "given_up":
+            return asked["state"]
+        raise Postponed(f"no carrier is set up for {asked['partner_id']}", until=work.now + NO_CARRIER_AGAIN)
+    carrier = Carrier(settings)
+    if asked["state"] == "given_up":
+        if known := carrier.find(asked["activation_id"]):
+            carrier.cancel(known.carrier_order_id)
+        return asked["state"]
+    truth = carrier.look(asked["carrier_order_id"]) if asked["carrier_order_id"] else carrier.order(wish)
+    state = run_tx(work.engine, partial(take_truth, asked=asked, truth=truth, at=clock.to_text(work.now)))
+    if state == "given_up":
+        carrier.cancel(truth.carrier_order_id)  # Its unit was cancelled while we asked.
+    elif state not in ("active", "refused") and not body.get("unique"):
+        raise Postponed("the carrier has not answered for good", until=work.now + LOOK_AGAIN)
+    return state
+
+
+def take_truth(connection: Connection, asked: Activation, truth: CarrierTruth, *, at: str) -> ActivationState:
+    """Write down what the carrier says of a plan and return its state; in the caller's transaction, in any order, any often."""
+    if truth.carrier_order_id:
+        changed(
+            connection,
+            """
+            update activation set carrier_order_id = :carrier_order_id
+            where customer_id = :customer_id and activation_id = :activation_id and carrier_order_id is null
+            """,
+            **_key(asked),
+            carrier_order_id=truth.carrier_order_id,
+        )
+    _move(connection, asked, truth.state, at=at, reason=truth.reason)
+    return _activation(connection, asked)["state"]
+
+
+def _move(connection: Connection, asked: Activation, state: ActivationState, *, at: str, reason: str = "") -> bool:
+    moved = changed(
+        connection,
+        f"""
+        update activation set state = :state, since = :at, reason = :reason,
+          phone = case when :state = 'sent' then phone end, rio = case when :state = 'sent' then rio end
+        where customer_id = :customer_id and activation_id = :activation_id and state in {BEFORE[state]}
+        """,
+        **_key(asked),
+        state=state,
+        at=at,
+        reason=reason,
+    )
+    if moved:
+        _close_plan_order(connection, asked)
+    return moved == 1
+
+
+def _close_plan_order(connection: Connection, asked: Activation) -> None:
+    """Close an order of plans alone once each is active or given up."""
+    changed(
+        connection,
+        """
+        update customer_order set state = 'closed'
+        where customer_id = :customer_id and order_id = :order_id and state = 'requested' and not exists (
+          select 1 from activation
+          where activation.customer_id = customer_order.customer_id and activation.order_id = customer_order.order_id
+            and activation.state not in ('active', 'given_up')
+        )
+        """,
+        customer_id=asked["customer_id"],
+        order_id=asked["order_id"],
+    )
+
+
+def _enqueue(connection: Connection, customer_id: str, activation_id: str, *, unique: str = "") -> None:
+    body = {"customer_id": customer_id, "activation_id": activation_id, "unique": unique}
+    enqueue(connection, JOB, body, owner_id=customer_id, unique=f"{activation_id}:{unique}")
+
+
+def _key(asked: Mapping[str, Any]) -> dict[str, str]:
+    return {"customer_id": asked["customer_id"], "activation_id": asked["activation_id"]}
+
+
+def _activation(connection: Connection, asked: Mapping[str, Any]) -> Activation:
+    query = "select * from activation where customer_id = :customer_id and activation_id = :activation_id"
+    found = row(connection, query, **_key(asked))
+    if found is None:
+        raise NotFound("no such plan")
+    return cast(Activation, found)
+
+
+def _line(connection: Connection, unit: Mapping[str, Any]) -> dict[str, int]:
+    """Count the plans and units of a line: of plans all, those not given up and those acknowledged; of units left and wanted.
+
+    A unit is wanted until it is cancelled for good: what may take its place is still offered for one its seller gave up.
+    """
+    where = "customer_id = :customer_id and order_id = :order_id and line_no = :line_no"
+    query = f"""
+        select
+          (select count(*) from activation where {where}) as plans,
+          (select count(*) from activation where {where} and state <> 'given_up') as live,
+          (select count(*) from activation where {where} and state in ('acknowledged', 'active')) as acknowledged,
+          (select count(*) from unit where {where} and shipped_at is not null) as left_already,
+          (select count(*) from unit where {where} and state <> 'cancelled') as standing,
+          (select count(*) from substitution where {where} and state = 'offered') as offered
+    """
+    values = {name: unit[name] for name in ("customer_id", "order_id", "line_no")}
+    found = row(connection, query, **values) or {}
+    return {**found, "left": found["left_already"], "wanted": found["standing"] + found["offered"]}
+
+
+def _wish(connection: Connection, asked: Activation) -> dict[str, Any]:
+    """Return a plan's order as a TMF622 ProductOrder; what is frozen in our order, and the number as it was given."""
+    placed = row(
+        connection,
+        """
+        select name, email, address, facts from customer_order where customer_id = :customer_id and order_id = :order_id
+        """,
+        customer_id=asked["customer_id"],
+        order_id=asked["order_id"],
+    )
+    if placed is None:
+        raise NotFound("no such order")
+    line = next(line for line in json.loads(placed["facts"])["lines"] if line["line_no"] == asked["line_no"])
+    facts = {
+        "acquisition": asked["acquisition"],
+        "phoneNumber": asked["phone"],
+        "rio": asked["rio"],
+        "contractSummarySha256": (line["plan"].get("summary") or {}).get("sha256"),
+    }
+    contact = {"emailAddress": placed["email"], "postalAddress": placed["address"]}
+    return {
+        "@type": "ProductOrder",
+        "externalId": asked["activation_id"],
+        "category": "mobile plan",
+        "productOrderItem": [
+            {
+                "id": "1",
+                "quantity": 1,
+                "action": "modify" if asked["acquisition"] == "renewal" else "add",
+                "productOffering": {"id": str(asked["plan_id"]), "name": line["plan"]["name"]["fr"]},
+                "product": {"productCharacteristic": [{"name": name, "value": value} for name, value in facts.items() if value]},
+            }
+        ],
+        "relatedParty": [{"@referredType": "Individual", "role": "customer", "name": placed["name"], "contactMedium": contact}],
+    }

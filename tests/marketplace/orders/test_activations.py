@@ -1,0 +1,220 @@
+"""The plans of orders at their carriers: asked once, answered, and what follows a refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from werkzeug.test import TestResponse
+
+from demo.bank import Bank
+from marketplace.db import reading, run_tx
+from marketplace.orders.activations import ActivationPending
+from marketplace.orders.parts import mark_paid
+from marketplace.orders.shipments import Shipment
+from marketplace.orders.units import Actor, accept, ship, units_of_order
+from pos import clock
+from pos.tokens import TokenLine
+from tests.marketplace.hq import IPHONE_13_WITH_PLAN, Hq, words
+from tests.marketplace.money.banks import running_bank
+from tests.marketplace.orders.carriers import connect_carrier
+
+PLAN_ALONE = TokenLine(plan_id=1, one_off_cents=100, monthly_cents=999)
+NUMBER = {"phone": "06 12 34 56 78", "rio": "03p 123456 559"}
+
+
+@pytest.fixture
+def bank(hq: Hq, tmp_path: Path) -> Iterator[Bank]:
+    """A bank with the carrier beside it, whose key the marketplace has."""
+    with running_bank(tmp_path / "bank") as answering:
+        connect_carrier(hq, answering)
+        yield answering
+
+
+def order(hq: Hq, line: TokenLine = PLAN_ALONE, *, way: str = "new", counter: int = 1) -> str:
+    """Order a slip of one line, paid where it costs something, and return the order's id."""
+    placed = hq.claim(hq.digits(line, counter=counter), acquisition_1=way)
+    assert placed.status_code == 303, words(placed)
+    order_id = str(placed.location.rpartition("/")[2])
+    if line.listing_id:
+        [who] = hq.rows("select customer_id from customer_order where order_id = :order_id", order_id=order_id)
+        run_tx(hq.engine, lambda connection: mark_paid(connection, who["customer_id"], order_id, at=clock.to_text(clock.now())))
+    return order_id
+
+
+def turn(hq: Hq, minutes: int = 0) -> None:
+    """Do what jobs are due, some minutes later."""
+    with time_machine.travel(clock.now() + timedelta(minutes=minutes), tick=False):
+        hq.work()
+
+
+def state(hq: Hq) -> str:
+    [asked] = hq.rows("select state from activation")
+    return str(asked["state"])
+
+
+def answer(hq: Hq, order_id: str, **form: str) -> TestResponse:
+    return hq.client.post(f"/orders/{order_id}/activations/1/1/number", data=form)
+
+
+def choose(hq: Hq, order_id: str, choice: str) -> TestResponse:
+    return hq.client.post(f"/orders/{order_id}/activations/1/1/choice", data={"choice": choice})
+
+
+def unit_states(hq: Hq) -> list[str]:
+    return [str(unit["state"]) for unit in hq.rows("select state from unit")]
+
+
+def send(hq: Hq, order_id: str) -> None:
+    """Accept and ship all units of an order."""
+    at = clock.to_text(clock.now())
+
+    def work(connection: Any) -> None:
+        units = units_of_order(connection, order_id)
+        accept(connection, [unit for unit in units if unit["state"] == "to_accept"], Actor(by="seller:1", at=at))
+        shipment = Shipment(carrier="Colissimo", tracking="6A12345678901", imeis={1: "490154203237518"}, serials={})
+        ship(connection, units_of_order(connection, order_id), shipment, Actor(by="seller:1", at=at))
+
+    run_tx(hq.engine, work)
+
+
+def test_a_plan_alone_is_asked_of_its_carrier_once_and_becomes_active(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq)
+    turn(hq)
+    assert state(hq) == "sent"
+    [asked] = bank.carrier.orders()
+    [party] = asked["relatedParty"]
+    assert party["name"] == "Camille Roux"
+    assert asked["productOrderItem"][0]["productOffering"]["id"] == "1"
+    assert order_id not in json.dumps(asked)
+    bank.carrier.move(asked["id"], "acknowledged")
+    turn(hq, 2)
+    assert (state(hq), hq.rows("select state from customer_order")) == ("acknowledged", [{"state": "requested"}])
+    bank.carrier.move(asked["id"], "completed")
+    turn(hq, 4)
+    assert (state(hq), hq.rows("select state from customer_order")) == ("active", [{"state": "closed"}])
+    assert "Votre forfait est actif." in words(hq.client.get(f"/orders/{order_id}"))
+    assert len(bank.carrier.orders()) == 1
+
+
+def test_a_carrier_that_took_the_order_and_failed_to_say_so_is_not_asked_twice(hq: Hq, bank: Bank) -> None:
+    order(hq)
+    bank.carrier.manner = "broken"
+    turn(hq)
+    assert state(hq) == "to_send"
+    turn(hq, 5)
+    assert (state(hq), len(bank.carrier.orders())) == ("sent", 1)
+
+
+def test_the_number_is_asked_checked_passed_on_and_forgotten(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, way="port")
+    turn(hq)
+    assert (state(hq), bank.carrier.orders()) == ("needs_number", [])
+    assert "Répondre" in hq.client.get(f"/orders/{order_id}").text
+    assert "RIO, pour garder votre numéro" in hq.client.get(f"/orders/{order_id}/activations/1/1").text
+    wrong = answer(hq, order_id, **NUMBER | {"rio": "03P123456558"})
+    assert (wrong.status_code, "Ce RIO n’est pas celui de ce numéro." in words(wrong)) == (422, True)
+    assert answer(hq, order_id, rio=NUMBER["rio"]).status_code == 422
+    assert state(hq) == "needs_number"
+    assert answer(hq, order_id, **NUMBER).status_code == 303
+    assert answer(hq, order_id, **NUMBER).status_code == 409, "it is answered once"
+    turn(hq)
+    [asked] = bank.carrier.orders()
+    facts = {each["name"]: each["value"] for each in asked["productOrderItem"][0]["product"]["productCharacteristic"]}
+    assert (facts["rio"], facts["phoneNumber"], facts["acquisition"]) == ("03P123456559", "0612345678", "port")
+    bank.carrier.move(asked["id"], "acknowledged")
+    turn(hq, 2)
+    assert hq.rows("select rio, phone from activation") == [{"rio": None, "phone": None}]
+    with reading(hq.engine) as connection:
+        jobs = str(connection.exec_driver_sql("select * from job").all())
+    assert "03P123456559" not in jobs
+
+
+def test_a_device_leaves_only_after_the_carrier_acknowledged_its_plan(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN)
+    with pytest.raises(ActivationPending):
+        send(hq, order_id)
+    turn(hq)
+    bank.carrier.move(bank.carrier.orders()[0]["id"], "acknowledged")
+    turn(hq, 2)
+    send(hq, order_id)
+    assert unit_states(hq) == ["shipped"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "place"),
+    [("device", "/selections/new?l=11..1.new."), ("plan", "/sku/IPHONE-13-128-BLUE"), ("nothing", "/orders/")],
+)
+def test_a_refusal_gives_the_money_back_and_offers_what_else_there_is(hq: Hq, bank: Bank, choice: str, place: str) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN)
+    hq.write(
+        """
+        insert into payment (customer_id, payment_id, order_id, attempt, state, currency, amount_cents, received_cents,
+          refunded_cents, back_url, opened_at, expires_at, dispute)
+        select customer_id, 'p', order_id, 1, 'paid', 'EUR', 17000, 17000, 0, '', placed_at, placed_at, '' from customer_order
+        """
+    )
+    assert choose(hq, order_id, choice).status_code == 409, "nothing is refused yet"
+    bank.carrier.manner = "refuses"
+    turn(hq)
+    bank.carrier.judge(now_s=clock.now().timestamp())
+    turn(hq, 2)
+    page = words(hq.client.get(f"/orders/{order_id}/activations/1/1"))
+    assert state(hq) == "refused"
+    assert "the line is not eligible" in page
+    chosen = choose(hq, order_id, choice)
+    assert (chosen.status_code, chosen.location.startswith(place)) == (303, True)
+    assert (state(hq), unit_states(hq)) == ("given_up", ["cancelled"])
+    assert len(hq.rows("select refund_id from refund")) == 1
+    assert choose(hq, order_id, choice).status_code == 409
+
+
+def test_a_customer_who_cancels_the_device_has_the_plan_given_up_at_its_carrier(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN)
+    hq.write("update unit set collected_cents = 0")
+    turn(hq)
+    assert hq.client.post(f"/orders/{order_id}/cancellation").status_code == 303
+    turn(hq)
+    assert (state(hq), bank.carrier.orders()[0]["state"]) == ("given_up", "cancelled")
+
+
+def test_a_carrier_s_event_is_a_reason_to_ask_and_only_with_its_key(hq: Hq, bank: Bank) -> None:
+    key = connect_carrier(hq, bank)
+    order(hq)
+    turn(hq)
+    [asked] = bank.carrier.orders()
+    event = {"eventId": "e1", "event": {"productOrder": {"externalId": asked["externalId"], "state": "completed"}}}
+    assert hq.client.post("/activations/events", json=event).status_code == 400
+    assert hq.client.post("/activations/events", json=[]).status_code == 400
+    headers = {"Authorization": f"Bearer {key}"}
+    for _ in range(2):
+        assert hq.client.post("/activations/events", json=event, headers=headers).status_code == 204
+    turn(hq)
+    assert state(hq) == "sent", "what the event claims is not believed"
+    bank.carrier.move(asked["id"], "completed")
+    hq.client.post("/activations/events", json=event | {"eventId": "e2"}, headers=headers)
+    turn(hq)
+    assert state(hq) == "active"
+
+
+def test_without_a_carrier_set_up_a_plan_waits_and_the_jobs_say_why(hq: Hq) -> None:
+    order(hq)
+    turn(hq)
+    assert state(hq) == "to_send"
+    [job] = hq.rows("select state, error from job where kind = 'activation'")
+    assert job["state"] == "waiting"
+    assert "no carrier is set up for loire-mobile" in job["error"]
+
+
+def test_the_contract_summary_stands_with_its_hash_before_the_button_and_is_frozen_with_the_order(hq: Hq) -> None:
+    page = hq.client.get(f"/k/{hq.digits()}").text
+    assert page.index("https://example.invalid/1.pdf") < page.index("avec obligation de paiement")
+    assert "SHA-256 " + "0" * 64 in page
+    order(hq)
+    [placed] = hq.rows("select facts from customer_order")
+    assert json.loads(placed["facts"])["lines"][0]["plan"]["summary"]["sha256"] == "0" * 64

@@ -27,10 +27,12 @@ from marketplace.money import payment_pages
 from marketplace.orders import (
     activation_pages,
     claim_pages,
+    message_pages,
     order_pages,
     pages,
     return_pages,
     selection_pages,
+    sign_in_pages,
     substitution_pages,
 )
 from marketplace.papers.pages import papers
@@ -49,6 +51,7 @@ UPLINKS, UPLINKS_WAITING = 3, 1
 PARTS = (
     *(home.routes, sitemaps.routes, pages.pages, selection_pages.pages),
     *(order_pages.orders, activation_pages.pages, claim_pages.claims, return_pages.returns, substitution_pages.substitutions),
+    *(message_pages.messages, sign_in_pages.sign_ins),
     *(payment_pages.payments, application_pages.pages, desk.desk, ranking.routes),
     papers,
 )

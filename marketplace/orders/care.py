@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.orders.cases import OPEN, UnitCase, case_name, cases_of_order, is_case_of
+from marketplace.orders.messages import PartMessage, messages_of_order
 from marketplace.orders.order_lines import OrderedListing
 from marketplace.orders.orders import Order
 from marketplace.orders.returns import Declaration, PartRights, rights_of, withdrawals_of
@@ -67,6 +68,7 @@ class Care:
     withdrawals: list[Declaration]
     cases: list[ShownCase]
     has_guarantees: bool
+    messages: list[PartMessage]
 
     @property
     def can_withdraw(self) -> bool:
@@ -96,8 +98,11 @@ def care_of(connection: Connection, order: Order, parts: Sequence[PartOfOrder], 
         if is_case_of(case, device.unit)
     ]
     rights = rights_of(order, parts, cases, zone=zone, at=at)
+    messages = messages_of_order(connection, order["order_id"])
     has_arrived = any(device.unit["state"] == "delivered" for part in parts for device in part.units)
-    return Care(rights=rights, withdrawals=withdrawals_of(connection, order), cases=shown, has_guarantees=has_arrived)
+    return Care(
+        rights=rights, withdrawals=withdrawals_of(connection, order), cases=shown, has_guarantees=has_arrived, messages=messages
+    )
 
 
 def address_of(connection: Connection, seller_id: int) -> str:

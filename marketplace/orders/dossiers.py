@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.money.accounts import of_order, of_seller, of_unit
+from marketplace.orders.messages import PartMessage, messages_of_order
 from marketplace.orders.orders import Order, order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order
 from marketplace.orders.units import refundable_cents
@@ -45,13 +46,15 @@ class MoneyOfOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """An order as HQ sees it; `address` is whom the parcels go to, `mails` what the customer was told."""
+    """An order as HQ sees it; `address` is whom the parcels go to, `mails` what the customer was told,
+    `messages` what they and the sellers wrote."""
 
     order: Order
     address: str
     parts: list[PartOfOrder]
     money: MoneyOfOrder
     mails: list[dict[str, Any]]
+    messages: list[PartMessage]
 
     def units_in(self, *states: str) -> list[UnitOfOrder]:
         """Return the units in one of these states."""
@@ -91,6 +94,7 @@ def dossier(connection: Connection, customer_id: str, number: str) -> Dossier:
         parts=parts,
         money=money,
         mails=mail_log(connection, customer_id),
+        messages=messages_of_order(connection, placed["order_id"]),
     )
 
 

@@ -111,6 +111,24 @@ def mail_case_moved(connection: Connection, case: UnitCase, why: str) -> None:
     send_mail(connection, "case_moved", to=to, language=language, facts=facts, owner_id=case["customer_id"], unique=unique)
 
 
+def mail_message(connection: Connection, seller_id: int, part_id: str, message_no: int, *, to_seller: bool) -> None:
+    """Enqueue to the other side of a part that a message waits there, in the transaction that writes it."""
+    query = """
+        select part.number, part.order_id, part.customer_id, customer_order.email, customer_order.language
+        from part
+        join customer_order on customer_order.customer_id = part.customer_id and customer_order.order_id = part.order_id
+        where part.seller_id = :seller_id and part.part_id = :part_id
+    """
+    part = row(connection, query, seller_id=seller_id, part_id=part_id) or {}
+    path = f"/seller/orders/{part_id}" if to_seller else f"/orders/{part['order_id']}"
+    facts = {"number": part["number"], "path": path, "to_seller": to_seller}
+    readers = _people(connection, seller_id) if to_seller else [{**part, "user_id": "customer"}]
+    owner_id = of_seller(seller_id) if to_seller else part["customer_id"]
+    for reader in readers:
+        to, language, unique = reader["email"], reader["language"], f"{part_id}:{message_no}:{reader['user_id']}"
+        send_mail(connection, "message", to=to, language=language, facts=facts, owner_id=owner_id, unique=unique)
+
+
 def _people(connection: Connection, seller_id: int) -> list[dict[str, Any]]:
     """Return those of a seller who may act on an order, with the language they applied in."""
     people = """

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.refunds import NothingToRefund
+from marketplace.orders.messages import PartMessage, messages_of_part, write_message
 from marketplace.orders.shipments import ImeiKnown, InvalidShipment, Shipment
 from marketplace.orders.substitutions import give_up
 from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, ship
@@ -57,6 +58,7 @@ class PartPage:
     part: SellerPart
     to: Parcel | None
     invoices: list[Invoice]
+    messages: list[PartMessage]
     form: Mapping[str, str]
     problem: PosError | None
 
@@ -164,6 +166,18 @@ def refund(part_id: str) -> Response | tuple[str, int]:
     return _act(part_id, act)
 
 
+@orders.post("/orders/<part_id>/messages")
+@desk_role("shipping")
+def message(part_id: str) -> Response:
+    """Write to the customer of an order."""
+    person, text, actor = signed_in_seller(), request.form.get("text", ""), _actor()
+    run_tx(
+        marketplace().engine,
+        lambda connection: write_message(connection, part_id, text, actor, seller_id=person.seller_id),
+    )
+    return see_other("desk.orders.part", part_id=part_id, _anchor="messages")
+
+
 def _act(part_id: str, act: Act) -> Response | tuple[str, int]:
     """Do something with the units that the form names, each as `part:line:unit`, and show the order again."""
     person, names = signed_in_seller(), _names(request.form.getlist("unit"))
@@ -189,7 +203,8 @@ def _part_page(part_id: str, form: Mapping[str, str], problem: PosError | None) 
         shown = part_of_seller(connection, person.seller_id, part_id)
         to = parcels(connection, person.seller_id, [part_id]).get(part_id) if person.may("shipping") else None
         invoices = invoices_of_part(connection, person.seller_id, part_id)
-    page = PartPage(part=shown, to=to, invoices=invoices, form=form, problem=problem)
+        messages = messages_of_part(connection, person.seller_id, part_id)
+    page = PartPage(part=shown, to=to, invoices=invoices, messages=messages, form=form, problem=problem)
     return render_template("marketplace/sellers/order.html", page=page)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.tables.cases import case_step, unit_case, withdrawal
 from marketplace.tables.columns import OWNER_KEYS, metadata
+from marketplace.tables.customers import customer_link, customer_session, message
 from marketplace.tables.events import inbox, sent
 from marketplace.tables.feeds import (
     category,
@@ -72,7 +73,9 @@ __all__ = [
     "console_failure",
     "corner",
     "corner_ring",
+    "customer_link",
     "customer_order",
+    "customer_session",
     "device",
     "device_request",
     "enrolment_code",
@@ -89,6 +92,7 @@ __all__ = [
     "listing_terms",
     "market",
     "media",
+    "message",
     "metadata",
     "option",
     "option_terms",

@@ -16,6 +16,7 @@ from marketplace.money.ledger import held
 from marketplace.money.pages import currency_in, name_in
 from marketplace.money.receipts import BankReceipt, book_receipt
 from marketplace.money.statements import PartnerStatement, partner_statement, statement_csv
+from marketplace.papers.statement_prints import print_partner_statement
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.amounts import read_amount
@@ -77,6 +78,15 @@ def statement_file(partner_id: str, month: str) -> Response:
     return Response(
         text, headers={"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+@pages.get("/<partner_id>/statements/<month>/statement.pdf")
+def statement_pdf(partner_id: str, month: str) -> Response:
+    """Download a partner's statement of a month as PDF."""
+    page = _statement(partner_id, month)
+    content = print_partner_statement(page.statement, page.name, language=door.visitor().language)
+    headers = {"Content-Type": "application/pdf", "Content-Disposition": f'attachment; filename="partner-{month}.pdf"'}
+    return Response(content, headers=headers)
 
 
 @pages.post("/receipts")

@@ -27,6 +27,8 @@ from marketplace.money.payouts import (
     set_payout_terms,
 )
 from marketplace.money.statements import Statement, statement_csv, statement_of
+from marketplace.papers.parties import seller_party
+from marketplace.papers.statement_prints import print_statement
 from marketplace.settings import setting, store_setting
 from marketplace.web import marketplace, see_other
 from pos import clock
@@ -209,6 +211,16 @@ def read_iban(text: str) -> str:
         return str(iban.validate(text)) if text.strip() else ""
     except ValidationError:
         raise InvalidIban("not an IBAN", field="iban") from None
+
+
+@pages.get("/sellers/<int:seller_id>/statements/<day>/statement.pdf")
+def statement_pdf(seller_id: int, day: str) -> Response:
+    """Download a statement as PDF."""
+    with reading(marketplace().engine) as connection:
+        name, shown = _name(connection, seller_id), _statement(connection, seller_id, day)
+        party = seller_party(connection, seller_id)
+    content = print_statement(shown, name, party, language=door.visitor().language)
+    return _download(content, f"statement-{seller_id}-{day}-{shown.currency}.pdf", "application/pdf")
 
 
 def _statement(connection: Connection, seller_id: int, day: str) -> Statement:

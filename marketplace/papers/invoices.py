@@ -22,7 +22,7 @@ from marketplace.money.sales import SaleShares
 from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.orders import Order, order
 from marketplace.orders.parts import next_number
-from marketplace.papers.parties import Customer, Party, customer_of, seller_party
+from marketplace.papers.parties import Customer, Party, customer_of, language_of, seller_party
 from marketplace.running.mail import PaperName
 from pos import clock
 from pos.bodies import Names
@@ -218,9 +218,9 @@ def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: 
         "legal_months": placed["facts"]["guarantees"]["legal_months"],
         "corrects": None,
     }
-    language = row(connection, f"select language from customer_order where {OF_ORDER}", **_of_order(first)) or {}
+    language = language_of(connection, first["customer_id"], first["order_id"])
     fact = f"shipped:{_name(first)}"
-    return _insert(connection, first, "invoice", facts, fact=fact, language=language.get("language", "fr"))
+    return _insert(connection, first, "invoice", facts, fact=fact, language=language)
 
 
 def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: InvoiceFacts, *, fact: str, language: str) -> str:
@@ -334,10 +334,6 @@ def _unit(connection: Connection, unit: RefundedUnit) -> dict[str, Any]:
 
 def _name(unit: dict[str, Any]) -> str:
     return f"{unit['part_id']}/{unit['line_no']}/{unit['unit_no']}"
-
-
-def _of_order(unit: dict[str, Any]) -> dict[str, str]:
-    return {"customer_id": unit["customer_id"], "order_id": unit["order_id"]}
 
 
 def _invoices(connection: Connection, condition: str, **values: object) -> list[Invoice]:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from marketplace.db import reading
+from marketplace.orders.cases import case_of
 from marketplace.orders.order_pages import order_of_address
 from marketplace.papers.confirmations import confirmation
 from marketplace.papers.invoices import MOST_SHOWN, Invoice, invoice_of_order, invoice_of_seller, newest_invoices
-from marketplace.papers.printing import print_confirmation, print_invoice
+from marketplace.papers.labels import label_of
+from marketplace.papers.parties import language_of
+from marketplace.papers.printing import print_confirmation, print_invoice, print_page
 from marketplace.sellers.guard import signed_in_seller
 from marketplace.web import marketplace
 from shop.web import render_template
@@ -45,6 +48,17 @@ def invoice_page(order_id: str, number: str) -> Response:
         placed = order_of_address(connection, order_id)
         issued = invoice_of_order(connection, placed["customer_id"], placed["order_id"], number)
     return pdf_response(print_invoice(issued), f"{issued.number}.pdf")
+
+
+@papers.get("/orders/<order_id>/returns/<case_name>/label.pdf")
+def label_page(order_id: str, case_name: str) -> Response:
+    """Send the label of a device that is to be sent back to whoever holds the order's address."""
+    with reading(marketplace().engine) as connection:
+        placed = order_of_address(connection, order_id)
+        case = case_of(connection, case_name, order_id=placed["order_id"])
+        label, language = label_of(connection, case), language_of(connection, placed["customer_id"], placed["order_id"])
+    content = print_page("return_label", label, language=language, at=label["opened_at"])
+    return pdf_response(content, f"{label['part_number']}.pdf")
 
 
 @desk_papers.get("")

@@ -66,3 +66,10 @@ def customer_of(connection: Connection, customer_id: str, order_id: str) -> Cust
     query = "select name, address from customer_order where customer_id = :customer_id and order_id = :order_id"
     found = row(connection, query, customer_id=customer_id, order_id=order_id) or {"name": "", "address": ""}
     return {"name": found["name"], "address": found["address"]}
+
+
+def language_of(connection: Connection, customer_id: str, order_id: str) -> str:
+    """Return the language an order was placed in."""
+    query = "select language from customer_order where customer_id = :customer_id and order_id = :order_id"
+    found = row(connection, query, customer_id=customer_id, order_id=order_id)
+    return str(found["language"]) if found else "fr"

@@ -12,6 +12,7 @@ from marketplace.money.payouts import plan_payouts
 from marketplace.money.sales import post_received, post_shipped
 from tests.marketplace.hq import Hq, words
 from tests.marketplace.money.books import SHIPPED, money, unit
+from tests.marketplace.papers.printed import printed
 from tests.marketplace.test_console import log_in
 
 ADJUSTMENT = {
@@ -183,6 +184,10 @@ def test_a_seller_s_statement_as_page_and_file(paying: Hq) -> None:
     text = lines.data.decode("utf-8-sig")
     assert "sale;unit:p1/1/1;;369.00;36.90;7.38;324.72;EUR\r\n" in text
     assert text.endswith(";-324.72;EUR\r\n")
+    document = paying.client.get("/console/payouts/sellers/1/statements/2026-11-16/statement.pdf")
+    told = printed(document.data)
+    for fact in ("Relevé du 16 novembre 2026", "Atelier Loire SAS", "vente expédiée", "369,00 €", "-36,90 €", "324,72 €"):
+        assert fact in told.replace("−", "-"), fact
     for day in ("2026-11-17", "soon"):
         assert paying.client.get(f"/console/payouts/sellers/1/statements/{day}").status_code in (400, 404)
 
@@ -200,6 +205,9 @@ def test_a_partner_s_debt_its_statement_and_its_payment(paying: Hq) -> None:
     page = words(paying.client.get("/console/partners/loire-mobile/statements/2026-11"))
     assert "vente expédiée" in page
     assert ";199.00;EUR" in paying.client.get("/console/partners/loire-mobile/statements/2026-11/lines.csv").text
+    told = printed(paying.client.get("/console/partners/loire-mobile/statements/2026-11/statement.pdf").data)
+    for fact in ("Relevé de 2026-11", "Loire Mobile", "199,00 €"):
+        assert fact in told, fact
     assert paying.client.get("/console/partners/nobody/statements/2026-11").status_code == 404
 
     receipt = {"partner": "loire-mobile", "currency": "EUR", "amount": "199,00", "receipt_id": "r1"}

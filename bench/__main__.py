@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import away, capacity, commands, hq, ingest, ledger, orders, pages, peers, quality, syncing
+from bench import away, capacity, commands, hq, ingest, ledger, orders, pages, peers, quality, seller_files, syncing
 from bench.measure import Row, keep, machine, table
 from bench.world import make_marketplace
 
-GROUPS = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "ledger", "quality", "peers", "away", "capacity")
-USUAL = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "ledger", "quality", "peers", "capacity")
+GROUPS = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "away", "capacity")
+USUAL = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "capacity")
 """All of it: the three days of `away` are in `peers`, beside theirs."""
 
 RESULTS = Path(".comptoir") / "bench"
@@ -28,6 +28,7 @@ TITLES = {
     "hq": "HQ",
     "ingest": "Ingest",
     "orders": "Orders",
+    "files": "Sellers' files",
     "ledger": "Ledger",
     "quality": "Sellers' quality",
     "peers": "Beside peers",
@@ -52,7 +53,7 @@ def main() -> None:
         print(_capacity(chosen))
         return
     chosen.scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
-    if set(groups) - {"commands", "orders", "ledger", "quality"} and not (chosen.scratch / "marketplace").exists():
+    if set(groups) - {"commands", "orders", "files", "ledger", "quality"} and not (chosen.scratch / "marketplace").exists():
         seconds = make_marketplace(chosen.scratch, chosen.listings)
         print("HQ: " + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
     print(f"Machine: {machine()}.\n", flush=True)
@@ -63,6 +64,7 @@ def main() -> None:
         "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),
         "ingest": lambda: ingest.measure(chosen.scratch),
         "orders": lambda: orders.measure(chosen.scratch, runs=chosen.runs),
+        "files": lambda: seller_files.measure(chosen.scratch),
         "ledger": lambda: ledger.measure(chosen.scratch, runs=chosen.runs),
         "quality": lambda: quality.measure(chosen.scratch),
         "peers": lambda: peers.measure(chosen.scratch, days=chosen.days),

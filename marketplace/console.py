@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from marketplace import sessions
 from marketplace.db import reading, row, run_tx
 from marketplace.events import pages as event_pages
+from marketplace.feeds import pages as feed_pages
 from marketplace.feeds.imports import recent_imports
 from marketplace.fleet import device_pages, gap_pages
 from marketplace.fleet import pages as fleet_pages
@@ -41,6 +42,7 @@ SUBJECTS = (
     *(fleet_pages.pages, device_pages.pages, gap_pages.pages),
     *(
         publishing_pages.pages,
+        feed_pages.pages,
         slips,
         orders,
         seller_pages.pages,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
+from marketplace.feeds import uploads
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
 from marketplace.orders import activations, timers
@@ -21,6 +22,7 @@ HANDLERS: Mapping[str, Handler] = {
     REMINDER: remind_to_pay,
     "publish": publish_supply_job,
     imports.JOB: imports.take_import,
+    uploads.JOB: uploads.take_feed,
     "sweep": sweep,
     "payouts": pay_out,
     "units": timers.move_units,

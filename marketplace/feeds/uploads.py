@@ -1,0 +1,150 @@
+"""HQ's own feed sent to the console: a .zip of all of it, or single files that take the place of those of the last one.
+
+Invariant: what is unpacked is plain files under names a feed has, and no more bytes than one may have, whatever an archive says;
+what is imported is judged as `comptoir marketplace import` judges it, all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from sqlalchemy import Connection
+
+from marketplace.db import new_id
+from marketplace.feeds.content import HEADER_FILE
+from marketplace.feeds.imports import import_feed
+from marketplace.feeds.listings import FILE as LISTINGS_FILE
+from marketplace.feeds.media_files import FOLDER as MEDIA
+from marketplace.feeds.problems import FeedRefused
+from marketplace.feeds.shapes import FEED_ROWS
+from marketplace.feeds.text_files import MOST_TABLE_BYTES
+from marketplace.installation import sync_path
+from marketplace.running.jobs import HQ, Work, enqueue
+from pos.errors import Refused
+
+JOB = "feed"
+FOLDER, LAST = "feeds", "last"
+MOST_FILES = 25_000
+MOST_BYTES = 2 * MOST_TABLE_BYTES
+BLOCK = 2**20
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError)
+"""What an archive that is damaged, locked or of another kind lets its reader raise."""
+NAMES = frozenset({HEADER_FILE, LISTINGS_FILE, "prices.csv", *(f"{name}.jsonl" for name in FEED_ROWS)})
+MEDIUM = re.compile(rf"{MEDIA}/[A-Za-z0-9][A-Za-z0-9._-]{{0,199}}", re.ASCII)
+
+
+class UploadRefused(Refused):
+    """What was sent is no feed and no files of one; `data["reason"]` says why, `data["name"]` where."""
+
+
+def receive_feed(directory: Path, files: Iterable[tuple[str, IO[bytes]]]) -> dict[str, Any]:
+    """Unpack what was sent into a folder of its own, and return the body of the job that imports it. Raises: UploadRefused."""
+    import_id = new_id()
+    place = directory / FOLDER / import_id
+    place.mkdir(mode=0o700, parents=True)
+    try:
+        is_whole = _unpack(place, list(files))
+        if not is_whole and not (directory / FOLDER / LAST).exists():
+            raise UploadRefused("single files need a feed they belong to", name="", reason="alone")
+    except BaseException:
+        shutil.rmtree(place)
+        raise
+    return {"folder": import_id, "is_whole": is_whole}
+
+
+def enqueue_feed(connection: Connection, body: Mapping[str, Any], *, is_withdrawal_meant: bool) -> None:
+    """Enqueue the import of a feed that was received, in the caller's transaction."""
+    enqueue(connection, JOB, {**body, "is_withdrawal_meant": is_withdrawal_meant}, owner_id=HQ, unique=body["folder"])
+
+
+def take_feed(work: Work, body: Mapping[str, Any]) -> str:
+    """Import a feed that was received; whatever is wrong with it is kept for the console, and said in a line."""
+    folder = work.directory / FOLDER
+    place, last = folder / str(body["folder"]), folder / LAST
+    if not place.exists():
+        return "imported before"
+    if not body["is_whole"]:
+        _complete(place, last)
+    try:
+        imported = import_feed(
+            work.engine,
+            place,
+            static=sync_path(work.directory),
+            progress=lambda _stage, _count: None,
+            is_withdrawal_meant=bool(body["is_withdrawal_meant"]),
+        )
+    except FeedRefused as refusal:
+        shutil.rmtree(place)
+        return f"refused: {len(refusal.data['problems'])} problems"
+    shutil.rmtree(last, ignore_errors=True)
+    place.rename(last)
+    return f"{imported.listings} listings, {imported.marked} rows wait for a publication"
+
+
+def _unpack(place: Path, files: list[tuple[str, IO[bytes]]]) -> bool:
+    """Write what was sent as files of a feed; tell whether it is all of one: an archive."""
+    if len(files) == 1 and files[0][0].lower().endswith(".zip"):
+        _write(place, _entries(files[0][1].read()))
+        return True
+    if not files or any(name.lower().endswith(".zip") for name, _ in files):
+        raise UploadRefused("one .zip, or files of a feed", name="", reason="nothing" if not files else "mixed")
+    _write(place, ((name, _blocks(file)) for name, file in files))
+    return False
+
+
+def _entries(content: bytes) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield the files of an archive by their names in the feed, without the one folder they may all lie in."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")]
+            if len(entries) > MOST_FILES:
+                raise UploadRefused("too many files", name="", reason="large")
+            tops = {PurePosixPath(entry.filename).parts[0] for entry in entries if entry.filename}
+            top = f"{tops.pop()}/" if len(tops) == 1 and not tops & NAMES else ""
+            for entry in entries:
+                with archive.open(entry) as file:
+                    yield entry.filename.removeprefix(top), _blocks(file)
+    except UNREADABLE:
+        raise UploadRefused("no archive that can be read", name="", reason="damaged") from None
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while block := file.read(BLOCK):
+            yield block
+    except UNREADABLE:
+        raise UploadRefused("no archive that can be read", name="", reason="damaged") from None
+
+
+def _write(place: Path, files: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+    written = 0
+    (place / MEDIA).mkdir()
+    for name, blocks in files:
+        if name not in NAMES and not MEDIUM.fullmatch(name):
+            raise UploadRefused("no file of a feed", name=name[:120], reason="name")
+        path = place / name
+        if path.exists():
+            raise UploadRefused("a file that stands twice", name=name, reason="twice")
+        with path.open("xb") as file:
+            for block in blocks:
+                written += len(block)
+                if written > MOST_BYTES:
+                    raise UploadRefused("larger than a feed may be", name=name, reason="large")
+                file.write(block)
+
+
+def _complete(place: Path, last: Path) -> None:
+    """Put the last feed's files beside those that were sent, which take their place."""
+    for path in sorted(last.rglob("*")):
+        ours = place / path.relative_to(last)
+        if path.is_file() and not ours.exists():
+            os.link(path, ours)

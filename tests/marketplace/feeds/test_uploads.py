@@ -1,0 +1,126 @@
+"""HQ's feed sent to the console: judged whole, completed by the last one, and no archive does harm."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from marketplace.feeds import uploads
+from tests.marketplace import world
+from tests.marketplace.hq import Hq, words
+from tests.marketplace.test_console import log_in
+
+Sent = list[tuple[bytes, str]]
+
+
+@pytest.fixture
+def console(hq: Hq) -> Hq:
+    log_in(hq)
+    return hq
+
+
+def archive(files: dict[str, bytes], top: str = "") -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(top + name, content)
+    return written.getvalue()
+
+
+def feed(hq: Hq, **listings: dict[str, str] | None) -> dict[str, bytes]:
+    folder = world.write_feed(hq.directory / "sent", supply=world.listings(**listings))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def send(hq: Hq, *files: tuple[bytes, str], **form: str) -> str:
+    """Send files as a browser does; return what the page they lead to says once the jobs are done."""
+    data = {**form, "file": [(io.BytesIO(content), name) for content, name in files]}
+    answer = hq.client.post("/console/feeds", data=data)
+    if answer.status_code != 303:
+        assert answer.status_code == 422
+        return words(answer)
+    assert "en cours de lecture" in words(hq.client.get("/console/feeds"))
+    hq.work()
+    return words(hq.client.get("/console/feeds"))
+
+
+def price(hq: Hq) -> int:
+    return int(hq.rows("select price_cents from listing where listing_id = 11")[0]["price_cents"])
+
+
+def folders(hq: Hq) -> list[str]:
+    return sorted(path.name for path in (hq.directory / uploads.FOLDER).iterdir())
+
+
+@pytest.mark.parametrize("top", ["", "monday/"])
+def test_a_whole_feed_is_imported_and_waits_for_its_publication(console: Hq, top: str) -> None:
+    page = send(console, (archive(feed(console, l11={"price": "349.00"}), top), "feed.zip"))
+    assert "4 annonces" in page
+    assert price(console) == 34900
+    assert {each["origin"] for each in console.rows("select origin from sync_dirty")} == {"hq"}
+    look = words(console.client.post("/console/trials/fr/outlooks", data={"act": "publish"}))
+    assert "349,00 €" in look
+    assert folders(console) == ["last"]
+
+
+def test_a_single_file_takes_the_place_of_the_last_feed_s(console: Hq) -> None:
+    listings = feed(console, l11={"price": "339.00"})["listings.csv"]
+    assert "Envoyez d’abord le flux entier" in send(console, (listings, "listings.csv"))
+    send(console, (archive(feed(console)), "feed.zip"))
+    send(console, (listings, "listings.csv"))
+    assert price(console) == 33900
+    assert folders(console) == ["last"]
+    send(console, (feed(console)["skus.jsonl"], "skus.jsonl"))
+    assert price(console) == 33900, "what was completed is the last feed now"
+
+
+def test_a_feed_with_a_mistake_is_refused_whole_and_leaves_the_last_as_it_was(console: Hq) -> None:
+    send(console, (archive(feed(console)), "feed.zip"))
+    page = send(console, (archive(feed(console, l11={"price": "349.00"}, l12={"price": "cheap"})), "feed.zip"))
+    assert "refusé : 1 problème" in page
+    assert "listings.csv:3" in page
+    assert price(console) == 36900
+    assert folders(console) == ["last"]
+    assert console.rows("select * from job where state = 'dead'") == []
+
+
+def test_many_withdrawals_need_a_tick(console: Hq) -> None:
+    more = {f"l{number}": {"seller_id": "1", "sku_id": "1", "grade": "FAIR", "price": "99.00"} for number in range(30, 36)}
+    send(console, (archive(feed(console, **more)), "feed.zip"))
+    fewer = archive(feed(console))
+    assert "would be gone" in send(console, (fewer, "feed.zip"))
+    send(console, (fewer, "feed.zip"), withdrawals="1")
+    assert console.rows("select state from listing where listing_id = 30") == [{"state": "withdrawn"}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([], "Choisissez un .zip"),
+        ([(b"PK\x03\x04 nothing", "feed.zip")], "ne se lit pas"),
+        ([(archive({"../../evil.jsonl": b""}), "feed.zip")], "evil.jsonl"),
+        ([(archive({"feed.json": b"", "run.sh": b""}), "feed.zip")], "run.sh"),
+        ([(archive({"feed.json": b"", "media/.hidden": b""}), "feed.zip")], ".hidden"),
+        ([(b"", "notes.txt")], "notes.txt"),
+        ([(b"", "skus.jsonl"), (b"", "skus.jsonl")], "deux fois"),
+        ([(archive({}), "a.zip"), (b"", "skus.jsonl")], "Choisissez un .zip"),
+    ],
+)
+def test_what_is_no_feed_is_refused_and_leaves_nothing(console: Hq, sent: Sent, said: str) -> None:
+    assert said in send(console, *sent)
+    assert folders(console) == []
+
+
+def test_an_archive_is_believed_no_length_and_no_bytes(console: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_BYTES", 10_000_000)
+    bomb = archive({"feed.json": b"{}", "listings.csv": bytes(20_000_000)})
+    assert len(bomb) < 50_000
+    assert "plus qu’un flux" in send(console, (bomb, "feed.zip"))
+    whole = archive({"feed.json": b"{}", "listings.csv": bytes(range(256)) * 40})
+    spoilt = whole.replace(whole[150:160], bytes(10))
+    assert "ne se lit pas" in send(console, (spoilt, "feed.zip"))
+    assert folders(console) == []
+    assert not Path("/evil.jsonl").exists()

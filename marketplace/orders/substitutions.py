@@ -7,10 +7,10 @@ Invariant: a unit's money is refunded, or stands for one unit that took its plac
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Literal, TypedDict, cast
 
 from sqlalchemy import Connection, Engine
@@ -28,7 +28,7 @@ from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, end, let_go, move_money, refund, refundable_cents
 from marketplace.publishing.terms import terms_now
 from pos import clock
-from pos.errors import Conflict, NotFound
+from pos.errors import Conflict, NotFound, PosError
 from pos.offers import best_first
 from pos.rows import ROWS
 
@@ -36,6 +36,7 @@ DECIDE_WITHIN = timedelta(hours=48)
 """How long a customer may think about what would stand in; it is reserved until then."""
 CANDIDATES = 20
 MOST = 200
+logger = logging.getLogger(__name__)
 
 CANDIDATE_LISTINGS = f"""
     select listing.listing_id
@@ -170,13 +171,17 @@ def expire_offers(engine: Engine, *, now: datetime) -> int:
     """
     with reading(engine) as connection:
         late = cast(list[Unit], rows(connection, query, at=at, most=MOST))
-    return sum(run_tx(engine, partial(_expire, unit=unit, actor=Actor(by="timer", at=at))) for unit in late)
+    return sum(_expired(engine, unit, Actor(by="timer", at=at)) for unit in late)
 
 
-def _expire(connection: Connection, *, unit: Unit, actor: Actor) -> bool:
+def _expired(engine: Engine, unit: Unit, actor: Actor) -> bool:
+    """Give one unit's money back in a transaction of its own; one that cannot be helped holds up no other."""
     try:
-        decide(connection, unit, "expired", actor)
+        run_tx(engine, lambda connection: decide(connection, unit, "expired", actor))
     except ChoiceMade:
+        return False
+    except PosError:
+        logger.exception("an offer that ran out cannot be settled")
         return False
     return True
 

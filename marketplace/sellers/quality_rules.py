@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from marketplace import tables
 from marketplace.db import changed, row, rows
+from marketplace.running.jobs import HQ
 from pos import clock
 from pos.errors import NotFound, Refused
 
@@ -28,6 +29,7 @@ BOUNDS = {
     "trial_units": (1, 1_000_000),
 }
 """The least and the most that each figure may be."""
+RULES = f"select valid_from, {', '.join(BOUNDS)}, made_at from quality_rule where owner_id = :owner_id"
 
 
 class RulesRefused(Refused):
@@ -56,13 +58,12 @@ class QualityRules:
 
 def every_rules(connection: Connection) -> list[QualityRules]:
     """Return all rules, the latest first."""
-    return [QualityRules(**each) for each in rows(connection, "select * from quality_rule order by valid_from desc")]
+    return [QualityRules(**each) for each in rows(connection, f"{RULES} order by valid_from desc", owner_id=HQ)]
 
 
 def rules_of(connection: Connection, day: str) -> QualityRules:
     """Return the rules in force on a day. Raises: NotFound before the first."""
-    query = "select * from quality_rule where valid_from <= :day order by valid_from desc limit 1"
-    stored = row(connection, query, day=day)
+    stored = row(connection, f"{RULES} and valid_from <= :day order by valid_from desc limit 1", owner_id=HQ, day=day)
     if stored is None:
         raise NotFound("no rules on that day")
     return QualityRules(**stored)
@@ -82,8 +83,9 @@ def add_rules(connection: Connection, form: Mapping[str, str], *, now: datetime)
         raise RulesRefused("these figures cannot be taken", fields=wrong)
     figures = cast(dict[str, int], {name: int(said) for name, said in texts.items()})
     rules = QualityRules(valid_from=valid_from, made_at=clock.to_text(now), **figures)
-    changed(connection, "delete from quality_rule where valid_from >= :valid_from", valid_from=valid_from)
-    connection.execute(tables.quality_rule.insert(), asdict(rules))
+    later = "delete from quality_rule where owner_id = :owner_id and valid_from >= :valid_from"
+    changed(connection, later, owner_id=HQ, valid_from=valid_from)
+    connection.execute(tables.quality_rule.insert(), {"owner_id": HQ, **asdict(rules)})
     return rules
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint
 
-from marketplace.tables.columns import Whole, key, owned, reference, text, whole
+from marketplace.tables.columns import Whole, key, owned, text, whole
 
 # Rates are of the units paid in the `days` before; below `least_units` of them nobody is judged by rates.
-quality_rule = reference(
+quality_rule = owned(
     "quality_rule",
+    key("owner_id"),
     key("valid_from"),
     whole("days"),
     whole("least_units"),

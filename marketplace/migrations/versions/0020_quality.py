@@ -20,6 +20,7 @@ def upgrade() -> None:
     counts = ("units", "cancelled", "taken", "due", "late", "shipped", "returned", "defects", "quality_bp")
     op.create_table(
         "quality_rule",
+        key("owner_id"),
         key("valid_from"),
         *(whole(name) for name in figures),
         text("made_at"),
@@ -29,8 +30,8 @@ def upgrade() -> None:
     op.create_table("seller_quality", key("seller_id", Whole), key("day"), *(whole(name) for name in counts), sqlite_strict=True)
     op.execute(
         """
-        insert into quality_rule (valid_from, days, least_units, ship_h, cancel_bp, late_bp, defect_bp, start_quality_bp,
-          trial_units, made_at)
-        values ('2020-01-01', 90, 20, 48, 500, 1500, 500, 9000, 50, '2020-01-01T00:00:00Z')
+        insert into quality_rule (owner_id, valid_from, days, least_units, ship_h, cancel_bp, late_bp, defect_bp,
+          start_quality_bp, trial_units, made_at)
+        values ('hq', '2020-01-01', 90, 20, 48, 500, 1500, 500, 9000, 50, '2020-01-01T00:00:00Z')
         """
     )

@@ -178,7 +178,7 @@ def test_a_seller_is_reminded_once_six_hours_before_the_unit_is_taken(hq: Hq) ->
     due = clock.from_text(part["accept_by"])
     for ahead, reminded in ((timedelta(hours=7), 0), (REMIND_BEFORE, 1), (timedelta(hours=5), 0)):
         assert remind_sellers(hq.engine, now=due - ahead) == reminded, ahead
-    [mail] = hq.rows("select body from job where kind = 'mail' and owner_id = 'seller:1'")
+    [mail] = hq.rows("select body from job where job_id like 'mail:units_wait:%' and owner_id = 'seller:1'")
     body = json.loads(mail["body"])
     assert (body["template"], body["to"]) == ("units_wait", "owner-1@vendeur.example")
     assert body["facts"]["path"] == f"/seller/orders/{part['part_id']}"

@@ -281,6 +281,13 @@ class Vat(Shape):
     standard_bp: BasisPoints
 
 
+class SalesTax(Shape):
+    """What is added to prices that hold no tax: parts per million, where a ZIP code begins so."""
+
+    zip_prefix: Annotated[str, Field(pattern="^[0-9]{1,5}$")]
+    rate_ppm: Annotated[int, Field(ge=0, le=250_000)]
+
+
 LAW_BODIES: dict[str, type[Shape]] = {
     "legal_guarantee": LegalGuarantee,
     "withdrawal": Withdrawal,
@@ -289,6 +296,7 @@ LAW_BODIES: dict[str, type[Shape]] = {
     "credit_notice": CreditSentence,
     "forbidden_words": ForbiddenWords,
     "vat": Vat,
+    "sales_tax": SalesTax,
 }
 """What the law rows hold that pages and totals read, by kind; a kind we do not know yet is carried as it is."""
 

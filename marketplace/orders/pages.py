@@ -15,6 +15,7 @@ from marketplace.orders.forms import SMALL, seen_cents
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import Order, order
 from marketplace.orders.placing import SlipUnknown, SlipUsed, TotalRose, claim_slip
+from marketplace.orders.sales_tax import TaxQuote, TaxUnknown, quote_tax, tax_rows, zip_of
 from marketplace.orders.slips import Reading, Waiting, Withdrawn, read_slip
 from marketplace.orders.stock import LinesGone
 from marketplace.web import marketplace, see_other
@@ -38,6 +39,7 @@ class SlipPage:
     form: Mapping[str, str]
     fields: Mapping[str, str]
     problem: PosError | None
+    tax: TaxQuote | None
 
     @property
     def currency(self) -> str:
@@ -66,7 +68,7 @@ def slip(digits: str) -> str | tuple[str, int]:
         placed = order(connection, read.order_id) if isinstance(read, Reading) and read.order_id is not None else None
     if not isinstance(read, Reading):
         return _no_slip(read)
-    return _slip_page(read, {}, {}, None) if placed is None else _used_slip(placed, 200)
+    return _slip_page(read, request.args, {}, None) if placed is None else _used_slip(placed, 200)
 
 
 @pages.post("/k/<digits>/claim")
@@ -88,7 +90,7 @@ def claim(digits: str) -> Response | tuple[str, int]:
         )
     except (InvalidContact, AcquisitionMissing) as problem:
         return _again(digits, form, replace, problem.data["fields"], problem)
-    except (LinesGone, TotalRose, NotEligible, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
+    except (LinesGone, TotalRose, TaxUnknown, NotEligible, SlipAlreadyVoided, SlipUnknown, SlipWithdrawn) as problem:
         return _again(digits, form, replace, {}, problem)
     except SlipUsed as problem:
         with reading(marketplace().engine) as connection:
@@ -122,7 +124,10 @@ def _again(
 
 def _slip_page(slip: Reading, form: Mapping[str, str], fields: Mapping[str, str], problem: PosError | None) -> str:
     lines = [order_line(line, slip.laws) for line in slip.lines]
-    page = SlipPage(slip=slip, lines=lines, form=form, fields=fields, problem=problem)
+    with reading(marketplace().engine) as connection:
+        rates = tax_rows(connection, slip.market["market"], clock.local_day(clock.now(), slip.corner["time_zone"]))
+    tax = quote_tax(slip, rates, zip_of(form.get("address", "")) or zip_of(form.get("zip", "")))
+    page = SlipPage(slip=slip, lines=lines, form=form, fields=fields, problem=problem, tax=tax)
     return render_template("marketplace/orders/slip.html", page=page)
 
 

@@ -19,7 +19,7 @@ from marketplace.bodies import compact
 from marketplace.db import new_id, row, run_tx
 from marketplace.money.payments import PRICES_KEPT
 from marketplace.money.provider import NoProvider, pages_origin
-from marketplace.orders import stock
+from marketplace.orders import forms, stock
 from marketplace.orders.acquisitions import read_acquisitions
 from marketplace.orders.activations import request_activations
 from marketplace.orders.contacts import Contact, folded_email, read_contact, read_email
@@ -30,6 +30,7 @@ from marketplace.orders.orders import OrderFacts
 from marketplace.orders.parts import mark_paid
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
+from marketplace.orders.sales_tax import TaxRow, TaxUnknown, line_tax_cents, quote_tax, tax_rows, zip_of
 from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
 from marketplace.orders.step_mails import remind_before
 from marketplace.papers.confirmations import issue_confirmation
@@ -129,6 +130,7 @@ def claim_slip(
             raise SlipAlreadyVoided(number=reading.number)
         contact = read_contact(form, reading.market["market"])
         _refuse_dearer(reading, seen_cents, is_changed=bool(replace))
+        rates = _tax_rates(connection, reading, contact, form, day=clock.local_day(now, reading.corner["time_zone"]))
         placing = Placing(
             **_ids(),
             number=reading.number,
@@ -141,7 +143,7 @@ def claim_slip(
         )
         # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
         connection.execute(text(INSERT_CLAIM), _claim(reading, placing, clock.to_text(now)))
-        _place(connection, reading, placing, now)
+        _place(connection, reading, placing, rates, now)
         return placing.order_id
 
     return run_tx(engine, work)
@@ -175,6 +177,7 @@ def order_selection(
         _refuse_dearer(pricing, seen_cents, is_changed=True)
         if pricing.collected_cents and pages_origin(connection) is None:
             raise NoProvider("nothing can be paid here yet")
+        rates = _tax_rates(connection, pricing, contact, form, day=clock.local_day(now, zone))
         at = clock.to_text(now)
         placing = Placing(
             **_ids(),
@@ -190,7 +193,7 @@ def order_selection(
         values |= {"customer_id": placing.customer_id, "order_id": placing.order_id}
         # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
         connection.execute(text(INSERT_SELECTION_ORDER), values)
-        _place(connection, pricing, placing, now)
+        _place(connection, pricing, placing, rates, now)
         return placing.order_id
 
     return run_tx(engine, work)
@@ -238,6 +241,18 @@ def _refuse_dearer(pricing: Pricing, seen_cents: int | None, *, is_changed: bool
         raise TotalRose(was_cents=seen_cents, now_cents=total_cents)
 
 
+def _tax_rates(connection: Connection, pricing: Pricing, contact: Contact, form: Mapping[str, str], *, day: str) -> list[TaxRow]:
+    """Return the rates of sales tax that the order's address is taxed by. Raises: TaxUnknown, TotalRose."""
+    rates = [] if pricing.market["tax_included"] else tax_rows(connection, pricing.market["market"], day)
+    tax = quote_tax(pricing, rates, zip_of(contact.address))
+    if tax is not None and tax.cents is None:
+        raise TaxUnknown("no sales tax is known for this address", fields={"address": "no_tax"})
+    seen = forms.seen_cents(form, "seen_tax_cents")
+    if tax is not None and tax.cents and (seen is None or tax.cents > seen):
+        raise TotalRose(was_cents=seen, now_cents=tax.cents)
+    return rates
+
+
 def _claim(reading: Reading, placing: Placing, at: str) -> dict[str, Any]:
     return {
         "corner_id": reading.corner_id,
@@ -263,8 +278,11 @@ def _slip_facts(reading: Reading) -> Origin:
     }
 
 
-def _place(connection: Connection, pricing: Pricing, placing: Placing, now: datetime) -> None:
-    lines = [_row_of_line(line, placing.customer_id, placing.order_id) for line in pricing.lines]
+def _place(connection: Connection, pricing: Pricing, placing: Placing, rates: Sequence[TaxRow], now: datetime) -> None:
+    lines = [
+        _row_of_line(line, placing) | {"tax_cents": line_tax_cents(line, rates, zip_of(placing.contact.address)) or 0}
+        for line in pricing.lines
+    ]
     has_devices = any(line["listing_id"] is not None for line in lines)
     stock.reserve(connection, pricing.market["market"], [line for line in lines if line["listing_id"] is not None])
     ordered: list[OrderLine] = [
@@ -310,13 +328,13 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, now: date
         mark_paid(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
 
 
-def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str, Any]:
+def _row_of_line(line: Comparison, placing: Placing) -> dict[str, Any]:
     """Return the row of a line; cents but the total are for one unit."""
     chosen = line.chosen
     listing, plan = (chosen.listing, chosen.plan) if chosen else (None, None)
     return {
-        "customer_id": customer_id,
-        "order_id": order_id,
+        "customer_id": placing.customer_id,
+        "order_id": placing.order_id,
         "line_no": line.line_no,
         "seller_id": listing["seller_id"] if listing else None,
         "listing_id": listing["listing_id"] if listing else None,
@@ -329,7 +347,6 @@ def _row_of_line(line: Comparison, customer_id: str, order_id: str) -> dict[str,
         "total_cents": chosen.totals.total_cents if chosen else 0,
         "owed_cents": all_in_cents(listing) if listing else 0,
         "collected_cents": device_due_cents(chosen.line) if chosen and listing else 0,
-        "tax_cents": 0,
         "vat_margin": int(listing["vat_note"] == "margin") if listing else 0,
         "delivery_days": listing["delivery_days"] if listing else 0,
     }

@@ -17,6 +17,7 @@ from marketplace.orders.forms import seen_cents
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.placing import TotalRose, order_selection
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
+from marketplace.orders.sales_tax import TaxQuote, TaxUnknown, quote_tax, tax_rows, zip_of
 from marketplace.orders.stock import LinesGone
 from marketplace.web import marketplace, may_lead_to, see_other
 from pos import clock
@@ -42,6 +43,7 @@ class SelectionOrderPage:
     form: Mapping[str, str]
     problem: PosError | None
     origin: str | None
+    tax: TaxQuote | None
 
     @property
     def lines(self) -> list[OrderLine]:
@@ -96,7 +98,7 @@ def place(selection_id: str) -> Response:
             seen_cents=seen_cents(request.form),
             now=clock.now(),
         )
-    except (InvalidContact, AcquisitionMissing, LinesGone, TotalRose, NotEligible, NoProvider) as problem:
+    except (InvalidContact, AcquisitionMissing, LinesGone, TotalRose, NotEligible, NoProvider, TaxUnknown) as problem:
         return _page(selection_id, wishes, request.form, problem)
     try:
         return web.see_other(payment_address(order_id))
@@ -120,8 +122,11 @@ def _page(selection_id: str, wishes: Sequence[tuple[int, Wish]], typed: Mapping[
     with reading(marketplace().engine) as connection:
         pricing = price_selection(connection, _market(), wishes, now=clock.now(), zone=door.visitor().time_zone)
         origin = pages_origin(connection)
+        rates = tax_rows(connection, _market()["market"], door.today())
+    zip_code = zip_of(typed.get("address", "")) or zip_of(typed.get("zip", "") or request.args.get("zip", ""))
+    tax = quote_tax(pricing, rates, zip_code)
     page = SelectionOrderPage(
-        selection_id=selection_id, pricing=pricing, wishes=dict(wishes), form=typed, problem=problem, origin=origin
+        selection_id=selection_id, pricing=pricing, wishes=dict(wishes), form=typed, problem=problem, origin=origin, tax=tax
     )
     response = may_lead_to(origin, render_template("marketplace/orders/selection.html", page=page))
     response.status_code = problem.status if problem is not None else 200

@@ -12,6 +12,7 @@ from marketplace.orders.units import Actor, accept, refund, ship, take_back, uni
 from marketplace.papers.invoices import invoices_of_part, vat_in
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq
+from tests.marketplace.orders.carriers import acknowledge_plans
 from tests.marketplace.papers.printed import printed
 from tests.marketplace.sellers.applicants import admitted
 from tests.marketplace.sellers.desks import desk, paid_part
@@ -135,6 +136,7 @@ def test_credit_notes_of_all_refunds_take_back_the_invoice_to_the_cent(hq: Hq, v
 
 def test_of_a_bundle_the_invoice_is_of_the_whole_price_and_says_who_bears_what(hq: Hq) -> None:
     part = paid_part(hq, IPHONE_13_WITH_PLAN)
+    acknowledge_plans(hq)
     shipped(hq, part, IMEIS[0])
     text = fetched(hq, part, "1-F-000001")
     assert "Total 369,00 € Pris en charge par Loire Mobile avec votre forfait -200,00 € Payé à la commande 169,00 €" in text

@@ -25,7 +25,8 @@ from marketplace.running import mail
 from marketplace.running.mail import SmtpServer, send_mail, store_smtp_server, write_mail
 from marketplace.running.plain_text import plain_text
 from pos import clock
-from tests.marketplace.hq import URL, Hq
+from tests.marketplace.hq import IPHONE_13, URL, Hq
+from tests.marketplace.sellers.desks import paid_part
 from tests.processes import comptoir
 
 TO = "camille@example.org"
@@ -216,6 +217,20 @@ def test_what_is_refused_for_good_is_dead_and_what_is_refused_for_now_waits(
     assert (state, tries) == ("dead" if is_dead else "waiting", 1)
     assert next(iter(answers.values()))[:3] in error
     assert TO not in error + caplog.text, "an address stands in no log"
+
+
+def test_documents_are_printed_when_the_mail_is_sent_and_go_with_it(hq: Hq, postbox: Postbox, port: int) -> None:
+    part = paid_part(hq, IPHONE_13)
+    name_server(hq, port)
+    hq.work()
+    [sent] = [message for message in postbox.mails if "paiement reçu" in message["Subject"]]
+    assert "Nous avons bien reçu votre paiement." in sent.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    [paper] = sent.iter_attachments()
+    assert (paper.get_content_type(), paper.get_filename()) == (
+        "application/pdf",
+        f"comptoir-{part['number'].rpartition('-')[0]}.pdf",
+    )
+    assert paper.get_content().startswith(b"%PDF-")  # type: ignore[attr-defined]
 
 
 def serve(talk: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:

@@ -144,6 +144,13 @@ def give_up(connection: Connection, asked: Activation, *, at: str) -> None:
         raise ActivationMoved(state=asked["state"])
 
 
+def withdraw_plan(connection: Connection, asked: Activation, *, at: str) -> None:
+    """Give a plan up because its customer withdrew from it, and have its carrier cancel it. Raises: ActivationMoved."""
+    if not _move(connection, asked, "given_up", at=at):
+        raise ActivationMoved(state=asked["state"])
+    _enqueue(connection, asked["customer_id"], asked["activation_id"], unique="given_up")
+
+
 def refuse_unacknowledged(connection: Connection, units: Iterable[Mapping[str, Any]]) -> None:
     """Raise ActivationPending where more units of a line with a plan would have left than its carrier acknowledged plans."""
     leaving = Counter((unit["customer_id"], unit["order_id"], unit["line_no"]) for unit in units)

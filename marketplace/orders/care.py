@@ -14,6 +14,7 @@ from marketplace.orders.cases import OPEN, UnitCase, case_name, cases_of_order, 
 from marketplace.orders.messages import PartMessage, messages_of_order
 from marketplace.orders.order_lines import OrderedListing
 from marketplace.orders.orders import Order
+from marketplace.orders.plan_rights import PlanRight, plan_rights
 from marketplace.orders.returns import Declaration, PartRights, rights_of, withdrawals_of
 from marketplace.orders.timeline import PartOfOrder
 
@@ -69,11 +70,12 @@ class Care:
     cases: list[ShownCase]
     has_guarantees: bool
     messages: list[PartMessage]
+    plans: list[PlanRight]
 
     @property
     def can_withdraw(self) -> bool:
         """Whether anything can be withdrawn from now."""
-        return any(rights.withdrawable for rights in self.rights)
+        return bool(self.plans) or any(rights.withdrawable for rights in self.rights)
 
     @property
     def can_send_back(self) -> bool:
@@ -101,7 +103,12 @@ def care_of(connection: Connection, order: Order, parts: Sequence[PartOfOrder], 
     messages = messages_of_order(connection, order["order_id"])
     has_arrived = any(device.unit["state"] == "delivered" for part in parts for device in part.units)
     return Care(
-        rights=rights, withdrawals=withdrawals_of(connection, order), cases=shown, has_guarantees=has_arrived, messages=messages
+        rights=rights,
+        withdrawals=withdrawals_of(connection, order),
+        cases=shown,
+        has_guarantees=has_arrived,
+        messages=messages,
+        plans=plan_rights(connection, order, zone=zone, at=at),
     )
 
 

@@ -17,6 +17,7 @@ from marketplace.orders.cases import CaseIncomplete, UnitCase, case_of, cases_of
 from marketplace.orders.contacts import masked_name
 from marketplace.orders.order_pages import order_of_address, zone_of
 from marketplace.orders.orders import Order
+from marketplace.orders.plan_rights import PlanRight, plan_rights
 from marketplace.orders.returns import Declaration, PartRights, ask_return, rights_of, withdraw, withdrawal_of
 from marketplace.orders.timeline import parts_of_order
 from marketplace.orders.units import Actor
@@ -35,11 +36,20 @@ class RightPage:
     """What a right can still be used for, by seller's part, and why nothing was declared the last time."""
 
     order: Order
-    name: str
-    email: str
     zone: str
     rights: list[PartRights]
+    plans: list[PlanRight]
     problem: PosError | None
+
+    @property
+    def name(self) -> str:
+        """The customer's initials."""
+        return masked_name(self.order["name"])
+
+    @property
+    def email(self) -> str:
+        """The customer's address, masked."""
+        return masked_email(self.order["email"])
 
 
 @returns.get("/orders/<order_id>/withdrawal")
@@ -138,13 +148,13 @@ def _right_page(template: str, order_id: str, problem: PosError | None) -> str:
         placed = order_of_address(connection, order_id)
         cases = cases_of_order(connection, placed["order_id"])
         parts = parts_of_order(connection, placed)
-    zone = zone_of(placed)
+        zone, at = zone_of(placed), clock.to_text(clock.now())
+        plans = plan_rights(connection, placed, zone=zone, at=at)
     page = RightPage(
         order=placed,
-        name=masked_name(placed["name"]),
-        email=masked_email(placed["email"]),
         zone=zone,
-        rights=rights_of(placed, parts, cases, zone=zone, at=clock.to_text(clock.now())),
+        rights=rights_of(placed, parts, cases, zone=zone, at=at),
+        plans=plans,
         problem=problem,
     )
     return render_template(template, page=page)

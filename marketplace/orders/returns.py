@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import reading, row, rows, run_tx
+from marketplace.orders.activations import withdraw_plan
 from marketplace.orders.cases import (
     MOST_WORDS,
     OPEN,
@@ -33,10 +34,12 @@ from marketplace.orders.cases import (
 from marketplace.orders.contacts import UNWRITABLE
 from marketplace.orders.mails import mail_case_moved, mail_case_opened, mail_withdrawal
 from marketplace.orders.orders import Order
+from marketplace.orders.plan_rights import PlanRight, plan_rights
 from marketplace.orders.rights import Period, return_period, withdrawal_period
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder
 from marketplace.orders.units import Actor, Unit, cancel
 from pos import clock
+from pos.bodies import Names
 from pos.errors import Conflict, NotFound
 
 MOST_OVERDUE = 200
@@ -51,9 +54,10 @@ class RightOver(Conflict):
 
 
 class WithdrawnUnit(TypedDict):
-    """A device of a statement: what it is, its seller, and the number of that seller's part."""
+    """What was withdrawn from: a device with its seller and the number of that seller's part, or a plan of a carrier."""
 
     title: str
+    plan: NotRequired[Names]
     seller: str
     number: str
     is_sent_back: bool
@@ -97,13 +101,23 @@ def withdraw(
     cases = cases_of_order(connection, order["order_id"])
     every = rights_of(order, parts, cases, zone=statement["zone"], at=actor.at)
     chosen = [(rights.part, each) for rights in every for each in rights.withdrawable if each.name in named]
-    _refuse_others(parts, named, {each.name for _, each in chosen})
+    plans = [each for each in plan_rights(connection, order, zone=statement["zone"], at=actor.at) if each.name in named]
+    devices = {name for name in named if not name.startswith("plan:")}
+    if len(devices) + len(plans) < len(named):
+        raise RightOver("no plan that can be withdrawn from any more")
+    if devices or not plans:
+        _refuse_others(parts, devices, {each.name for _, each in chosen})
+    for plan in plans:
+        withdraw_plan(connection, plan.activation, at=actor.at)
     early = [each.unit for _, each in chosen if each.unit["state"] in UNSHIPPED]
     cancel(connection, early, actor)
     asked = CaseRequest(ground="withdrawal", wish="refund", said="", is_granted=True)
     sent_back = [each.unit for _, each in chosen if each.unit["state"] not in UNSHIPPED]
     opened = [open_case(connection, unit, asked, actor) for unit in sent_back]
-    frozen: Declaration = {**statement, "units": [_withdrawn(part, each) for part, each in chosen]}
+    frozen: Declaration = {
+        **statement,
+        "units": [_withdrawn(part, each) for part, each in chosen] + [_withdrawn_plan(plan) for plan in plans],
+    }
     withdrawal_no = _record(connection, order, frozen, actor.at)
     mail_withdrawal(connection, order["customer_id"], order["order_id"], withdrawal_no, {**frozen, "declared_at": actor.at})
     for case in opened:
@@ -218,6 +232,11 @@ def _record(connection: Connection, order: Order, statement: Declaration, at: st
     record = {**key, "withdrawal_no": withdrawal_no, "declared_at": at, "statement": frozen}
     connection.execute(tables.withdrawal.insert(), record)
     return int(withdrawal_no)
+
+
+def _withdrawn_plan(right: PlanRight) -> WithdrawnUnit:
+    partner = right.activation["partner_id"]
+    return {"title": "", "plan": right.plan, "seller": partner, "number": "", "is_sent_back": False}
 
 
 def _withdrawn(part: PartOfOrder, device: UnitOfOrder) -> WithdrawnUnit:

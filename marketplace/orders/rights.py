@@ -59,6 +59,11 @@ def return_period(units: Iterable[Unit], zone: str) -> Period | None:
     return _after_arrival(units, RETURN_DAYS, zone, to_working_day=False)
 
 
+def plan_period(placed_at: str, days: int | None, zone: str) -> Period | None:
+    """Return until when a plan can be withdrawn from: a contract of services counts from its conclusion (L221-18)."""
+    return None if days is None else _period(_working_day(_day(placed_at, zone) + timedelta(days=days)), zone)
+
+
 def guarantees_of(
     unit: Unit, cases: Sequence[UnitCase], *, legal_months: int | None, presumed_months: int | None, own_months: int, zone: str
 ) -> UnitGuarantees | None:

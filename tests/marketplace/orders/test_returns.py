@@ -18,6 +18,7 @@ from marketplace.running.mail import write_mail
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq, words
 from tests.marketplace.money.books import assert_adds_up, balances
+from tests.marketplace.orders.test_orders import PLAN_ALONE
 from tests.marketplace.sellers.desks import desk, names_of, paid_part, units_of
 
 MONDAY = datetime(2026, 11, 9, 9, tzinfo=UTC)
@@ -209,3 +210,21 @@ def test_nobody_reaches_the_units_or_cases_of_another(hq: Hq) -> None:
     assert hq.client.get(f"/orders/{order(other)}/withdrawals/1").status_code == 404
     assert "Atelier" not in words(stranger.get("/seller/returns"))
     assert (hq.rows("select * from unit_case"), hq.rows("select * from unit")) == before
+
+
+def test_a_plan_alone_is_withdrawn_from_for_fourteen_days_from_the_order(hq: Hq, moved: time_machine.Traveller) -> None:
+    moved.move_to(MONDAY)
+    order_id = hq.claim(hq.digits(PLAN_ALONE)).location.rpartition("/")[2]
+    moved.move_to(datetime(2026, 11, 23, 23, tzinfo=UTC))
+    assert "Renoncer au contrat ici" not in words(hq.client.get(f"/orders/{order_id}"))
+    assert hq.client.post(f"/orders/{order_id}/withdrawal", data={"unit": "plan:1:1"}).status_code == 409
+    moved.shift(timedelta(seconds=-1))
+    assert "Renoncer au contrat ici" in words(hq.client.get(f"/orders/{order_id}"))
+    assert "Libre 20 Go" in words(hq.client.get(f"/orders/{order_id}/withdrawal"))
+    answer = hq.client.post(f"/orders/{order_id}/withdrawal", data={"unit": "plan:1:1"})
+    assert answer.status_code == 303
+    assert "Libre 20 Go" in words(hq.client.get(answer.location))
+    [mail] = mails(hq, "withdrawal")
+    assert "Libre 20 Go" in write_mail("withdrawal", "fr", {**mail["facts"], "public_url": URL}).text
+    assert hq.rows("select state from activation") == [{"state": "given_up"}]
+    assert hq.client.post(f"/orders/{order_id}/withdrawal", data={"unit": "plan:1:1"}).status_code == 409

@@ -23,6 +23,7 @@ from marketplace.money import pages as money_pages
 from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders.console_orders import orders
 from marketplace.orders.console_slips import slips
+from marketplace.privacy import pages as privacy_pages
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.running import pages as running_pages
@@ -51,6 +52,7 @@ SUBJECTS = (
         running_pages.pages,
     ),
     *(money_pages.pages, payment_pages.pages, fee_pages.pages, payout_pages.pages, partner_pages.pages),
+    privacy_pages.pages,
 )
 for subject in SUBJECTS:
     console.register_blueprint(subject)

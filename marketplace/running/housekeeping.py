@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from marketplace.db import execute_on, reading, run_tx
 from marketplace.installation import keys_path, replica_paths, sync_path
+from marketplace.privacy.erasures import end_keeping
 from marketplace.publishing.by_itself import publish_supply
 from marketplace.publishing.publications import sweep_files
 from marketplace.publishing.trials import halt_failing
@@ -80,7 +81,8 @@ def publish_supply_job(work: Work, _body: Mapping[str, Any]) -> str:
 
 
 def sweep(work: Work, _body: Mapping[str, Any]) -> str:
-    """Delete files nobody can ask for, selections nobody touched for a month, answers, imports and jobs of long ago.
+    """Delete files nobody can ask for, selections nobody touched for a month, answers, imports and jobs of long ago,
+    and empty what erased orders kept for as long as the law says.
 
     Return what went.
 
@@ -93,5 +95,6 @@ def sweep(work: Work, _body: Mapping[str, Any]) -> str:
     answers = run_tx(work.engine, lambda connection: forget_answers(connection, now=work.now))
     imports = forget_imports(work.engine, now=work.now)
     forgotten = jobs.forget_done(work.engine, now=work.now)
+    ended = end_keeping(work.engine, now=work.now)
     others = f"{documents} documents, {selections} selections, {answers} answers, {imports} imports, {forgotten} jobs"
-    return f"{files} files ({size} bytes), {others}"
+    return f"{files} files ({size} bytes), {others}, papers of {ended} erased orders"

@@ -47,6 +47,7 @@ from marketplace.tables.orders import (
 )
 from marketplace.tables.papers import confirmation, invoice
 from marketplace.tables.payments import payment, payment_event, refund
+from marketplace.tables.privacy import erasure
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
 from marketplace.tables.quality import quality_rule, seller_quality
 from marketplace.tables.running import console_failure, job, setting, timer
@@ -80,6 +81,7 @@ __all__ = [
     "device_request",
     "enrolment_code",
     "entry",
+    "erasure",
     "fee_rule",
     "feed_import",
     "grade",

@@ -16,8 +16,12 @@ from sync.addresses import Host, WebAddress
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65531), help="First of five ports.")
 @click.option("--host", default="127.0.0.1", show_default=True, type=Host(), help="Where the marketplace listens.")
 @click.option("--public-url", type=WebAddress(), help="The marketplace's address as a phone on the same network opens it.")
+@click.option("--empty", "is_empty", is_flag=True, help="Begin without a past: no sellers' desks, no orders.")
 @click.option("--fresh", is_flag=True, help="Begin again in the directory.")
-def demo_command(directory: Path, listings: int | None, port: int, host: str, public_url: str | None, *, fresh: bool) -> None:
+def demo_command(
+    directory: Path, listings: int | None, port: int, host: str, public_url: str | None, *, is_empty: bool, fresh: bool
+) -> None:
     """Run marketplace, kiosk, a virtual printer and a demo bank on this machine, until Ctrl-C."""
-    made = Demo(directory=directory.resolve(), listings=listings, host=host, port=port, public_url=public_url)
-    run_demo(made, fresh=fresh, say=click.echo)
+    directory = directory.resolve()
+    demo = Demo(directory=directory, listings=listings, host=host, port=port, public_url=public_url, is_empty=is_empty)
+    run_demo(demo, fresh=fresh, say=click.echo)

@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine
 from sqlite_utils import Database
 
-from marketplace import tables
-from marketplace.db import changed, open_engine, reading, rows, run_tx
-from marketplace.fleet.corners import corner_document
+from marketplace.db import open_engine, reading, rows, run_tx
+from marketplace.fleet.corners import corner_document, delete_corners, insert_corners
 from marketplace.fleet.enrolments import enrol_device, start_enrolment
 from marketplace.installation import Installation, read_installation, replica_path
 from pos import clock, outbox, tokens
@@ -83,10 +82,10 @@ class Slips:
 
     samples: tuple[tuple[SlipFacts, Token], ...]
 
-    def issue(self, corner: Outbox, *, now: datetime) -> None:
-        """Record one more slip of `corner`, signed with its key."""
+    def issue(self, corner: Outbox, *, kind: int | None = None, now: datetime) -> str:
+        """Record one more slip of `corner`, signed with its key, and return its digits; kinds take turns unless one is given."""
         corner.slips += 1
-        facts, token = self.samples[corner.slips % len(self.samples)]
+        facts, token = self.samples[(corner.slips if kind is None else kind) % len(self.samples)]
         issued = now.replace(second=0, microsecond=0)
         own = replace(
             token,
@@ -106,6 +105,7 @@ class Slips:
         digits = tokens.to_digits(tokens.encode(own, corner.key))
         body = {"number": number, "key_id": corner.key_id, "counter": corner.slips, "digits": digits, "facts": own_facts}
         corner.record("slip_issued", body, now=now)
+        return digits
 
 
 def enrol_corners(directory: Path, market: str, count: int, *, progress: Progress) -> tuple[list[Outbox], Slips]:
@@ -136,16 +136,7 @@ def enrol_corners(directory: Path, market: str, count: int, *, progress: Progres
 def remove_corners(directory: Path) -> int:
     """Take every simulated corner out, with all it sent; return how many there were."""
     with closing(_Engine(read_installation(directory))) as opened:
-
-        def work(connection: Connection) -> int:
-            count = 0
-            for table in reversed(tables.metadata.sorted_tables):
-                if "corner_id" in table.columns:
-                    gone = changed(connection, f"delete from {table.name} where corner_id like :name", name=f"{PREFIX}_____")
-                    count = gone if table is tables.corner else count
-            return count
-
-        count = run_tx(opened.engine, work)
+        count = run_tx(opened.engine, lambda connection: delete_corners(connection, f"{PREFIX}_____"))
     (directory / SEED_FILE).unlink(missing_ok=True)
     return count
 
@@ -184,15 +175,13 @@ def _add_corners(engine: Engine, market: str, count: int) -> None:
         if pattern is None:
             raise NotFound(f"the market {market!r} has no corner to take as a pattern", market=market)
         body = json.loads(pattern["body"])
-        values = []
+        added = []
         for number in range(1, count + 1):
             corner_id, corner_no = name_of(number), FIRST_NUMBER + number
             if corner_id not in known:
                 own = {**body, "corner_id": corner_id, "corner_no": corner_no, "name": f"Charge {number:05}", "clerks": []}
-                row = {"corner_id": corner_id, "corner_no": corner_no, "market": market}
-                values.append({**row, "body": json.dumps(own, ensure_ascii=False)})
-        if values:
-            connection.execute(tables.corner.insert(), values)
+                added.append(own)
+        insert_corners(connection, added)
 
     run_tx(engine, work)
 

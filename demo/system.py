@@ -5,7 +5,6 @@ Marketplace and kiosk run as their own processes, started by the same commands a
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import socket
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,12 +23,15 @@ from urllib.request import urlopen
 
 from demo.bank import Bank
 from demo.carrier import PATH as CARRIER
+from demo.made import BEGUN, Access, Made, is_demo, read_made, write_access, write_made
 from demo.mailbox import Mailbox
+from demo.past.corners import add_corners
+from demo.past.making import DAYS, SLIPS, Past, make_past, opened_at
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
-from marketplace.installation import open_database, opened, sync_path
+from marketplace.installation import opened, sync_path
 from marketplace.orders.carriers import plan_partners
 from marketplace.publishing.publications import publish_all
 from marketplace.running.mail import SmtpServer, store_smtp_server
@@ -45,7 +47,8 @@ SEED = 1
 LISTINGS = 2000
 START_S = 30
 STOP_S = 5
-MARK = "demo.json"
+CLERK_PIN = "246810"
+"""Of every clerk of the sample."""
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 """Hosts that listen everywhere, and where this machine reaches them."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -69,13 +72,17 @@ class PartStopped(Unavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper, bank."""
+    """Where the demo lives and listens. Ports count up from `port`: marketplace, kiosk, printer, paper, bank.
+
+    `is_empty`: begun without a past.
+    """
 
     directory: Path
     listings: int | None
     host: str
     port: int
     public_url: str | None
+    is_empty: bool
 
     @property
     def url(self) -> str:
@@ -108,7 +115,7 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
     signal.signal(signal.SIGTERM, _stop_once)
     signal.signal(signal.SIGINT, _stop_once)
     _refuse_taken_ports(demo)
-    password = prepare(demo, fresh=fresh, say=say)
+    made = prepare(demo, fresh=fresh, say=say)
     mailbox = Mailbox(demo.directory / "mailbox")
     printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1", mailbox=mailbox)
     with ExitStack() as running:
@@ -117,12 +124,14 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
             running.callback(printer.stop)
             mailbox.start()
             running.callback(mailbox.stop)
-            _start_bank(demo, running)
+            bank = _start_bank(demo, running)
         _name_mailbox(demo, mailbox)
+        made = _give_past(demo, made, bank, say=say)
         parts = [_start_marketplace(demo, running)]
         _enrol(demo, say)
         parts.append(_start_kiosk(demo, running))
-        for line in _addresses(demo, password):
+        write_access(demo.directory, _access(demo, made))
+        for line in _addresses(demo, made):
             say(line)
         say("comptoir demo ready")
         with suppress(KeyboardInterrupt):
@@ -166,36 +175,61 @@ def _refuse_taken_ports(demo: Demo) -> None:
             raise PortTaken(f"{host}:{port} cannot be listened on ({problem.strerror}): choose another --port") from None
 
 
-def prepare(demo: Demo, *, fresh: bool, say: Say) -> str:
-    """Make the directory, the marketplace and its catalogue where missing; return the console's password."""
-    mark = demo.directory / MARK
-    if demo.directory.exists() and any(demo.directory.iterdir()) and not mark.exists():
+def prepare(demo: Demo, *, fresh: bool, say: Say) -> Made:
+    """Make the directory, the marketplace and its catalogue where missing; return what the directory remembers.
+
+    A past that was cut short is begun again, with everything it stood on.
+    """
+    if demo.directory.exists() and any(demo.directory.iterdir()) and not is_demo(demo.directory):
         raise NotADemo(f"{demo.directory} is not empty and holds no demo")
-    if fresh and mark.exists():
+    made = read_made(demo.directory)
+    if (fresh or made.get("past") == BEGUN) and is_demo(demo.directory):
         shutil.rmtree(demo.directory)
-    known = json.loads(mark.read_text()) if mark.exists() else {}
+        made = {}
     take_over(demo.directory)
-    mark.write_text(json.dumps(known), encoding="utf-8")
-    if "password" not in known:
+    if not made:
+        made = {"past": "none" if demo.is_empty else BEGUN}
+    write_made(demo.directory, made)
+    with clock.held_at(opened_at(clock.now())) if made.get("past") == BEGUN else nullcontext():
+        return _set_up(demo, made, say=say)
+
+
+def _set_up(demo: Demo, made: Made, *, say: Say) -> Made:
+    if "password" not in made:
         say("setting the marketplace up")
         shutil.rmtree(demo.marketplace, ignore_errors=True)
-        known = {"password": create_installation(demo.marketplace, database=None, public_url=demo.public_url or demo.url)}
-        mark.write_text(json.dumps(known), encoding="utf-8")
+        password = create_installation(demo.marketplace, database=None, public_url=demo.public_url or demo.url)
+        made = {**made, "password": password}
+        write_made(demo.directory, made)
     upgrade_installation(demo.marketplace, say=say)
-    engine = open_database(demo.marketplace)
-    if "listings" not in known:
-        listings = demo.listings or LISTINGS
-        say(f"writing and publishing a catalogue of {listings:,} listings")
-        write_feed(demo.directory / "feed", listings=listings, seed=SEED)
-        feed, static = demo.directory / "feed", sync_path(demo.marketplace)
-        import_feed(engine, feed, static=static, progress=lambda _stage, _count: None)
-        known["listings"] = listings
-    elif demo.listings not in (None, known["listings"]):
-        raise NotADemo(f"this demo holds {known['listings']:,} listings: --fresh begins again with another number")
-    publish_all(engine, demo.marketplace)
-    engine.dispose()
-    mark.write_text(json.dumps(known), encoding="utf-8")
-    return str(known["password"])
+    with opened(demo.marketplace) as engine:
+        if "listings" not in made:
+            listings = demo.listings or LISTINGS
+            say(f"writing and publishing a catalogue of {listings:,} listings")
+            feed, static = demo.directory / "feed", sync_path(demo.marketplace)
+            write_feed(feed, listings=listings, seed=SEED)
+            if made.get("past") == BEGUN:
+                add_corners(feed)
+            import_feed(engine, feed, static=static, progress=lambda _stage, _count: None)
+            made = {**made, "listings": listings}
+        elif demo.listings not in (None, made["listings"]):
+            raise NotADemo(f"this demo holds {made['listings']:,} listings: --fresh begins again with another number")
+        publish_all(engine, demo.marketplace)
+    write_made(demo.directory, made)
+    return made
+
+
+def _give_past(demo: Demo, made: Made, bank: Bank, *, say: Say) -> Made:
+    """Let a demo that is new, and not to be empty, have been at work for weeks; its bank and its mailbox are running."""
+    if made.get("past") != BEGUN:
+        return made
+    say(f"telling the last {DAYS} days: sellers, slips, orders, payouts")
+    with opened(demo.marketplace) as engine:
+        past = Past(engine=engine, directory=demo.marketplace, bank=bank, now=clock.now(), seed=SEED, slips=SLIPS)
+        made = {**made, "past": "made", "sellers": make_past(past)}
+        publish_all(engine, demo.marketplace)
+    write_made(demo.directory, made)
+    return made
 
 
 class DemoProcess:
@@ -252,7 +286,7 @@ def _name_mailbox(demo: Demo, mailbox: Mailbox) -> None:
         store_smtp_server(engine, server)
 
 
-def _start_bank(demo: Demo, running: ExitStack) -> None:
+def _start_bank(demo: Demo, running: ExitStack) -> Bank:
     """Run the bank in this process, and give the marketplace its keys as HQ is given them."""
     events = f"{demo.url}/payments/events"
     bank = Bank(demo.directory / "bank", host=demo.host, port=demo.port + 4, address=demo.bank_url, webhook_url=events)
@@ -265,6 +299,7 @@ def _start_bank(demo: Demo, running: ExitStack) -> None:
         carriers = plan_partners(engine)
     for partner in carriers:
         _command("marketplace", "carriers", "--dir", str(demo.marketplace), "--partner", partner, "--api", api, "--key-file", key)
+    return bank
 
 
 def _start_marketplace(demo: Demo, running: ExitStack) -> DemoProcess:
@@ -312,12 +347,29 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _addresses(demo: Demo, password: str) -> list[str]:
+def _access(demo: Demo, made: Made) -> Access:
+    return {
+        "marketplace": demo.public_url or demo.url,
+        "kiosk": f"http://127.0.0.1:{demo.port + 1}",
+        "paper": f"http://127.0.0.1:{demo.port + 3}",
+        "printer": f"127.0.0.1:{demo.port + 2}",
+        "console_password": made["password"],
+        "clerk_pin": CLERK_PIN,
+        "sellers": made.get("sellers", ()),
+    }
+
+
+def _addresses(demo: Demo, made: Made) -> list[str]:
+    own = demo.public_url or demo.url
     return [
         f"kiosk          http://127.0.0.1:{demo.port + 1}/",
-        f"clerk counter  http://127.0.0.1:{demo.port + 1}/counter    PIN 246810",
-        f"marketplace    {demo.public_url or demo.url}/",
-        f"HQ console     {demo.public_url or demo.url}/console    password {password}",
+        f"clerk counter  http://127.0.0.1:{demo.port + 1}/counter    PIN {CLERK_PIN}",
+        f"marketplace    {own}/",
+        f"HQ console     {own}/console    password {made['password']}",
+        *(
+            f"seller's desk  {own}/seller    {each['email']}    password {each['password']}"
+            for each in made.get("sellers", ())[:1]
+        ),
         f"paper          http://127.0.0.1:{demo.port + 3}/",
         f"mail           http://127.0.0.1:{demo.port + 3}/mail",
         f"bank           {demo.bank_url}/",

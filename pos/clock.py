@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,9 +14,23 @@ HOME_ZONE = "Europe/Paris"
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
 
+_HELD: list[datetime] = []
+"""The moments this process is held at, the innermost last; empty but while somebody tells of another day."""
+
+
 def now() -> datetime:
     """Return the current time in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - this is the one reader
+    return _HELD[-1] if _HELD else datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - this is the one reader
+
+
+@contextmanager
+def held_at(moment: datetime) -> Iterator[None]:
+    """Let it be `moment` for the whole process, all its threads, during the block: for what makes a past, as the demo does."""
+    _HELD.append(moment.astimezone(UTC).replace(microsecond=0))
+    try:
+        yield
+    finally:
+        _HELD.pop()
 
 
 def to_text(at: datetime) -> str:

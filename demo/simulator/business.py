@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from marketplace import tables
 from marketplace.db import changed, rows, run_tx
 from marketplace.publishing.marks import Marks
 from pos import clock
@@ -124,7 +123,7 @@ def _announce_price(connection: Connection, random: Random, marks: Marks) -> Non
     listing = random.choice(rows(connection, "select * from listing where state = 'online' order by listing_id"))
     starts_at = clock.now() + timedelta(hours=random.choice((1, 6, 24, 80))) + MOST_AHEAD
     starts_at -= timedelta(seconds=starts_at.timestamp() % QUARTER_S)
-    values = {
+    values: dict[str, Any] = {
         "seller_id": listing["seller_id"],
         "price_start_id": f"p{random.getrandbits(40):010x}",
         "market": MARKET,
@@ -133,7 +132,8 @@ def _announce_price(connection: Connection, random: Random, marks: Marks) -> Non
         "price_cents": random.randint(100, 900) * 100,
         "prior_cents": None,
     }
-    connection.execute(tables.price_start.insert(), values)
+    names = ", ".join(values)
+    changed(connection, f"insert into price_start ({names}) values ({', '.join(f':{name}' for name in values)})", **values)
     marks.add(MARKET, "price_start", values["price_start_id"])
 
 

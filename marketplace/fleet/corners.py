@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 
+from marketplace import tables
 from marketplace.db import changed, row, rows, run_tx
 from pos.corners import CornerDocument
 from pos.errors import NotFound
@@ -106,3 +108,26 @@ def rings(connection: Connection, market: str) -> dict[str, int]:
     )
     counts = {each["ring"]: int(each["corners"]) for each in found}
     return {ring: counts.get(ring, 0) for ring in RINGS}
+
+
+def insert_corners(connection: Connection, bodies: Sequence[Mapping[str, Any]]) -> None:
+    """Add corners by their rows of a feed, in the caller's transaction."""
+    values = [
+        {**{name: body[name] for name in ("corner_id", "corner_no", "market")}, "body": json.dumps(body, ensure_ascii=False)}
+        for body in bodies
+    ]
+    if values:
+        connection.execute(tables.corner.insert(), values)
+
+
+def delete_corners(connection: Connection, like: str) -> int:
+    """Delete the corners whose id matches a pattern of SQL, with all they ever sent, and return how many there were.
+
+    For corners that were never real: what a customer ordered at one goes with it.
+    """
+    count = 0
+    for table in reversed(tables.metadata.sorted_tables):
+        if "corner_id" in table.columns:
+            gone = changed(connection, f"delete from {table.name} where corner_id like :name", name=like)
+            count = gone if table is tables.corner else count
+    return count

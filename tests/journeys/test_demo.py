@@ -53,7 +53,7 @@ def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_
         pass
     for log, number in (("marketplace.log", signal.SIGINT), ("kiosk.log", signal.SIGTERM), ("kiosk.log", signal.SIGKILL)):
         (directory / log).unlink()
-        command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port)]
+        command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port), "--empty"]
         with (tmp_path / "said.txt").open("w") as said:
             process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_S
@@ -73,7 +73,7 @@ def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_
 @contextmanager
 def demo(directory: Path, port: int, *more: str) -> Iterator[list[str]]:
     """Run the demo until the block ends, then press Ctrl-C more than once; lend the addresses it printed for people."""
-    command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port), *more]
+    command = [sys.executable, "-m", "comptoir", "demo", "--dir", str(directory), "--port", str(port), "--empty", *more]
     output = directory.with_name(f"demo-{time.monotonic_ns()}.txt")
     with output.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"})

@@ -10,6 +10,10 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from marketplace import tables
+from marketplace.db import reading, run_tx
+from marketplace.orders.shipments import Shipment
+from marketplace.orders.units import Actor, accept, deliver, ship, units_of_order
+from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, Hq
 from tests.marketplace.money.paying import money_arrives
 from tests.marketplace.sellers.desks import desk, names_of, paid_part, units_of
@@ -24,8 +28,15 @@ FORM = {"role": "reader", "reason": "stock", "carrier": "Colissimo", "tracking":
 
 @pytest.fixture
 def part(hq: Hq) -> dict[str, Any]:
-    """A part of an order, with its seller's people at the desk."""
+    """A part of an order whose unit its customer has and sends back, with its seller's people at the desk."""
     made = paid_part(hq, LAST_IPHONE_12, seller_id=THEIRS)
+    sent = Shipment(carrier="Colissimo", tracking="6A12345678901", imeis={1: "011415009346880"}, serials={})
+    seller = Actor(by=f"seller:{THEIRS}", at=clock.to_text(clock.now()))
+    for step in (accept, lambda connection, units, by: ship(connection, units, sent, by), deliver):
+        with reading(hq.engine) as connection:
+            units = units_of_order(connection, made["order_id"])
+        run_tx(hq.engine, lambda connection, step=step, units=units: step(connection, units, seller))  # type: ignore[misc]
+    assert hq.client.post(f"/orders/{made['order_id']}/withdrawal", data={"unit": names_of(hq, made)}).status_code == 303
     desk(hq, THEIRS)
     return made
 
@@ -33,12 +44,20 @@ def part(hq: Hq) -> dict[str, Any]:
 def ids(hq: Hq, part: dict[str, Any]) -> dict[str, str]:
     """What the parts of addresses are, as the other seller knows them. A new kind of part is added here, so that it is walked."""
     [user] = hq.rows("select user_id from seller_user where seller_id = :seller_id", seller_id=THEIRS)
+    theirs = Seller(hq, THEIRS)
     return {
         "part_id": part["part_id"],
         "user_id": user["user_id"],
-        "number": "2-F-000001",
+        "number": hq.rows("select number from invoice where seller_id = :seller_id", seller_id=THEIRS)[0]["number"],
         "line": "1",
+        "line_no": "1",
+        "unit_no": "1",
         "order_id": part["part_id"],
+        "case_name": f"{names_of(hq, part)[0]}:1",
+        "withdrawal_no": "1",
+        "listing_id": str(theirs.put("B-1").json["listing_id"]),  # type: ignore[index]
+        "key_id": hq.rows("select key_id from api_key where seller_id = :seller_id", seller_id=THEIRS)[0]["key_id"],
+        "import_id": theirs.ask("POST", "/imports", data=b"sku\nA", content_type="text/csv").json["import_id"],  # type: ignore[index]
     }
 
 
@@ -64,6 +83,7 @@ def walk(browser: FlaskClient, rule: Rule, values: dict[str, str], form: dict[st
 
 def test_no_route_of_the_desk_opens_what_is_another_seller_s(hq: Hq, part: dict[str, Any]) -> None:
     browser, values = desk(hq, MINE), ids(hq, part)
+    hq.work()
     before, form = rows_of(hq, "seller_id", THEIRS), {**FORM, "unit": names_of(hq, part)}
     walked = rules(hq, "/seller/")
     assert len(walked) > 8
@@ -102,8 +122,8 @@ def test_no_address_of_the_api_opens_what_is_another_seller_s(hq: Hq, part: dict
 def test_no_act_on_an_order_reaches_another_customer_s(hq: Hq, part: dict[str, Any]) -> None:
     order_id = hq.claim(hq.digits(IPHONE_13, counter=2), email="other@example.org").location.rpartition("/")[2]
     assert money_arrives(hq, order_id) == "paid"
-    before = rows_of(hq, "customer_id", part["customer_id"])
     units, values = names_of(hq, part), {**ids(hq, part), "order_id": order_id}
+    before = rows_of(hq, "customer_id", part["customer_id"])
     [unit] = units_of(hq, part)
     form = {
         "unit": units,

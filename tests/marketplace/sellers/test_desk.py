@@ -9,10 +9,8 @@ from flask.testing import FlaskClient
 from marketplace.sellers.desk import COOKIE
 from marketplace.sellers.people import LINK, LOG_INS, SESSION
 from pos import clock
-from tests.marketplace.hq import IPHONE_13, Hq, words
+from tests.marketplace.hq import Hq, words
 from tests.marketplace.sellers.applicants import COMPANY, admitted, decide
-from tests.marketplace.sellers.desks import paid_part
-from tests.marketplace.sellers.selling import Seller
 
 PASSWORD = "quai de la fosse"
 OTHER = "bord de l'erdre"
@@ -158,24 +156,3 @@ def test_owners_change_people_and_nobody_else_does(hq: Hq, renouveau: FlaskClien
     assert renouveau.post(f"/seller/people/{leo}/role", data={"role": "owner"}).status_code == 303
     assert shipping.post(f"/seller/people/{nora}/removal").status_code == 303
     assert renouveau.get("/seller").location == "/seller/login", "whoever is removed is out at once"
-
-
-def test_the_desk_of_one_seller_knows_nobody_of_another(hq: Hq, renouveau: FlaskClient) -> None:
-    """Every route with another seller's ids: nothing is found, and nothing changes."""
-    other = admitted(hq, country="DE", siret="", vat_number="DE 136695976", email="max@ailleurs.example")
-    strangers = {"user_id": user_id(hq, "max@ailleurs.example"), "part_id": paid_part(hq, IPHONE_13)["part_id"]}
-    strangers["listing_id"] = str(Seller(hq).put().json["listing_id"])  # type: ignore[index]
-    strangers["key_id"] = hq.rows("select key_id from api_key")[0]["key_id"]
-    strangers["import_id"] = Seller(hq).ask("POST", "/imports", data=b"sku\nA", content_type="text/csv").json["import_id"]  # type: ignore[index]
-    before = hq.rows("select * from seller_user where seller_id = :id", id=other)
-    rules = [rule for rule in hq.app.url_map.iter_rules() if rule.endpoint.startswith("desk.") and rule.arguments]
-    tried = [rule for rule in rules if not rule.rule.startswith("/seller/password/")]
-    for rule in tried:
-        assert rule.arguments <= set(strangers), f"{rule.rule}: give this walk an id of another seller for each part"
-        path = rule.rule
-        for name, value in strangers.items():
-            path = path.replace(f"<{name}>", value).replace(f"<int:{name}>", value)
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            assert renouveau.open(path, method=method, data={"role": "reader"}).status_code == 404, (method, path)
-    assert len(tried) >= 3
-    assert hq.rows("select * from seller_user where seller_id = :id", id=other) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -113,7 +114,7 @@ class Customers:
         chance, names = self.story.chance, json.loads((SAMPLE / "past" / "customers.json").read_text("utf-8"))
         first, last = chance.choice(names["first"]), chance.choice(names["last"])
         address = f"{chance.randint(1, 90)} {chance.choice(names['streets'])}, {chance.choice(names['towns'])}"
-        form = {"name": f"{first} {last}", "email": f"{first}.{last}@example.org".lower(), "address": address}
+        form = {"name": f"{first} {last}", "email": _email(first, last), "address": address}
         form |= {"substitute": "yes"} if chance.random() < SUBSTITUTE else {}
         return form | {f"acquisition_{line_no}": min(ways, key=ACQUISITIONS.index) for line_no, ways in offered.items()}
 
@@ -145,3 +146,9 @@ class Customers:
         """Have the marketplace ask the bank what became of a payment."""
         payment_id = self.bank.books.get("checkout.session", session_id)["metadata"]["payment_id"]
         check_payment(self.engine, placed["customer_id"], payment_id, now=at)
+
+
+def _email(first: str, last: str) -> str:
+    """Return an address as people have them: without accents."""
+    letters = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
+    return f"{letters.lower()}@example.org"

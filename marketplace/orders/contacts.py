@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from marketplace.running.mail import is_mailable
 from pos.errors import Refused
 
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 POSTCODE = {"fr": re.compile(r"(?<!\d)\d{2}\s?\d{3}(?!\d)"), "us": re.compile(r"(?<!\d)\d{5}(?:[\s-]?\d{4})?(?!\d)")}
 UNWRITABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]")
 """What nobody types: a parcel label, and PostgreSQL, could not carry it, or it would turn the reading direction."""
@@ -36,7 +36,7 @@ def read_contact(form: Mapping[str, str], market: str) -> Contact:
     fields = {}
     if not 2 <= len(values["name"]) <= MOST_NAME or not any(letter.isalpha() for letter in values["name"]):
         fields["name"] = "missing"
-    if len(values["email"]) > MOST_EMAIL or not EMAIL.fullmatch(values["email"]):
+    if len(values["email"]) > MOST_EMAIL or not is_mailable(values["email"]):
         fields["email"] = "malformed" if values["email"] else "missing"
     postcode = POSTCODE.get(market)
     if not 8 <= len(values["address"]) <= MOST_ADDRESS or not any(letter.isalnum() for letter in values["address"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import re
 import smtplib
 import socket
 import ssl
@@ -40,6 +41,8 @@ from shop.filters import filters_of
 from shop.languages import page_environments
 
 MAIL = "mail"
+EMAIL = re.compile(r"[!-?A-~]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
+"""Not every mail server takes letters beyond ASCII before the @ (SMTPUTF8, RFC 6531)."""
 SETTING = "smtp"
 FOLDER = "marketplace/mail"
 TLS = ("starttls", "implicit", "none")
@@ -180,6 +183,17 @@ def read_sender(text: str | None, public_url: str) -> str:
     if not (text or "x").isprintable():
         raise Invalid("who mail is from is written in one line", field="from")
     return str(_address(address, name=name))
+
+
+def is_mailable(address: str) -> bool:
+    """Tell whether mail can be sent to what somebody typed: plain letters before the @, a domain in any alphabet after it."""
+    if not EMAIL.fullmatch(address):
+        return False
+    try:
+        _address(address)
+    except Invalid:
+        return False
+    return True
 
 
 def masked_email(address: str) -> str:

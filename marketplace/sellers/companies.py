@@ -17,6 +17,7 @@ from stdnum.exceptions import ValidationError as WrongNumber
 from stdnum.fr import siret
 from stdnum.gb import vat as british_vat
 
+from marketplace.running.mail import is_mailable
 from pos import clock
 from pos.errors import Refused
 
@@ -30,7 +31,6 @@ COUNTRIES = {
     "SE": "Sverige", "SI": "Slovenija", "SK": "Slovensko",
 }  # fmt: skip
 """Where a seller may be established, each named as it names itself: their IBANs and VAT numbers can be checked."""
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 PHONE = re.compile(r"\+?[0-9][0-9 .()-]{7,22}[0-9]")
 UNWRITABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]")
 LONGEST = {"address": 500, "email": 254}
@@ -149,7 +149,7 @@ def _number(validate: Callable[[str], str], text: str) -> str:
 
 
 def _email(text: str, values: Mapping[str, str]) -> str:
-    if not EMAIL.fullmatch(_said(text, values)):
+    if not is_mailable(_said(text, values)):
         raise ValueError("wrong")
     return text
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import changed, execute_on, new_id, reading, row, rows, run_tx
-from marketplace.sellers.companies import EMAIL
+from marketplace.running.mail import is_mailable
 from pos import clock
 from pos.errors import Conflict, NotFound, PosError, Refused
 from pos.throttle import Throttle, whole_seconds
@@ -162,7 +162,7 @@ def invite(connection: Connection, seller_id: int, email: str, role: str, *, now
     """Add a person, in the caller's transaction; return its id and the secret of its link. Raises: PersonRefused."""
     present = people(connection, seller_id)
     folded = email.strip().casefold()
-    if role not in ROLES or len(folded) > LONGEST_EMAIL or not EMAIL.fullmatch(folded) or not folded.isprintable():
+    if role not in ROLES or len(folded) > LONGEST_EMAIL or not is_mailable(folded):
         raise PersonRefused("no e-mail address or role", reason="wrong")
     if len(present) >= MOST_PEOPLE or folded in {person["email"].casefold() for person in present}:
         raise PersonRefused("there already", reason="present" if len(present) < MOST_PEOPLE else "many")

@@ -78,6 +78,7 @@ def test_nine_units_are_the_most(hq: Hq) -> None:
     [
         ("name", "", "Écrivez le prénom et le nom"),
         ("email", "camille@nowhere", "n’est pas complète"),
+        ("email", "élodie@example.org", "n’est pas complète"),
         ("email", "", "Écrivez une adresse e-mail"),
         ("address", "12 rue Crébillon, Nantes", "code postal"),
         ("address", "", "Écrivez la rue"),

@@ -11,13 +11,13 @@ from typing import Any, TypedDict
 from demo.past.sellers import SellerAccess
 
 MADE, ACCESS = "made.json", "demo.json"
-BEGUN = "begun"
+BEGUN, MADE_PAST = "begun", "made"
 
 
 class Made(TypedDict, total=False):
     """How far a demo was made: the console's password once it is set up, the size of its catalogue once that is imported.
 
-    `past` is "none", `BEGUN` while it is being made, "made" afterwards, with the ways into its sellers' desks.
+    `past` is "none", `BEGUN` while it is being made, `MADE_PAST` afterwards, with the ways into its sellers' desks.
     """
 
     password: str

@@ -23,9 +23,10 @@ from urllib.request import urlopen
 
 from demo.bank import Bank
 from demo.carrier import PATH as CARRIER
-from demo.made import BEGUN, Access, Made, is_demo, read_made, write_access, write_made
+from demo.made import BEGUN, MADE_PAST, Access, Made, is_demo, read_made, write_access, write_made
 from demo.mailbox import Mailbox
-from demo.past.corners import add_corners
+from demo.past.corners import OWN_CORNER, add_corners
+from demo.past.living import LivingCorners
 from demo.past.making import DAYS, SLIPS, Past, make_past, opened_at
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
@@ -42,7 +43,6 @@ from pos.privacy import take_over
 from sync.addresses import bracketed
 from sync.processes import end_with_parent
 
-CORNER = "nantes-crebillon"
 SEED = 1
 LISTINGS = 2000
 START_S = 30
@@ -130,6 +130,11 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
         parts = [_start_marketplace(demo, running)]
         _enrol(demo, say)
         parts.append(_start_kiosk(demo, running))
+        if made.get("past") == MADE_PAST:
+            living = LivingCorners(demo.marketplace)
+            with _signals_held():
+                living.start()
+            running.callback(living.stop)
         write_access(demo.directory, _access(demo, made))
         for line in _addresses(demo, made):
             say(line)
@@ -226,8 +231,7 @@ def _give_past(demo: Demo, made: Made, bank: Bank, *, say: Say) -> Made:
     say(f"telling the last {DAYS} days: sellers, slips, orders, payouts")
     with opened(demo.marketplace) as engine:
         past = Past(engine=engine, directory=demo.marketplace, bank=bank, now=clock.now(), seed=SEED, slips=SLIPS)
-        made = {**made, "past": "made", "sellers": make_past(past)}
-        publish_all(engine, demo.marketplace)
+        made = {**made, "past": MADE_PAST, "sellers": make_past(past)}
     write_made(demo.directory, made)
     return made
 
@@ -319,9 +323,9 @@ def _start_kiosk(demo: Demo, running: ExitStack) -> DemoProcess:
 def _enrol(demo: Demo, say: Say) -> None:
     """Enrol the kiosk once; every start tells it where marketplace and printer listen today, and syncs once."""
     if not (demo.kiosk / "device.key").exists():
-        say(f"enrolling the kiosk of {CORNER}")
+        say(f"enrolling the kiosk of {OWN_CORNER}")
         with opened(demo.marketplace) as engine:
-            code = start_enrolment(engine, CORNER, now=clock.now())
+            code = start_enrolment(engine, OWN_CORNER, now=clock.now())
         _command("kiosk", "enrol", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--code", code)
     _command("kiosk", "set", "--dir", str(demo.kiosk), "--marketplace", demo.url, "--printer", f"127.0.0.1:{demo.port + 2}")
     _command("kiosk", "sync", "--dir", str(demo.kiosk))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,8 +41,9 @@ from sync.messages import corner_sha256
 
 MARKET = "fr"
 FIRST_NUMBER = 201
-SOFTWARE = "1.4.0"
-KINDS, BUNDLE_EVERY = 90, 6
+SOFTWARE, OWN_CORNER = "demo", "nantes-crebillon"
+KINDS, BUNDLES = 90, 0.35
+"""How many different slips there are, and which share of those of phones comes with a plan."""
 SILENT, SILENCE = 2, timedelta(days=3)
 """How many corners have not been heard of for how long."""
 OFFERED = """
@@ -87,8 +90,8 @@ def make_slips(engine: Engine, directory: Path, public_url: str, pattern: str, s
         story.chance.shuffle(offered)
         with closing(open_ops(Path(folder) / "ops.db")) as ops, ops.write() as database:
             store_setting(database, "corner", document)
-            for place, (listing_id, category_id) in enumerate(offered[:KINDS]):
-                is_bundle = category_id == "phones" and place % BUNDLE_EVERY == 0 and bool(plans)
+            for listing_id, category_id in offered[:KINDS]:
+                is_bundle = category_id == "phones" and bool(plans) and story.chance.random() < BUNDLES
                 wish = Wish(listing_id=listing_id, plan_id=story.chance.choice(plans) if is_bundle else None)
                 with suppress(PosError):
                     selection_id = start_selection(database.execute, now=now)
@@ -103,21 +106,45 @@ def send(engine: Engine, directory: Path, corner: Outbox, *, now: datetime) -> N
     with reading(engine) as connection:
         device = sender(connection, corner.key_id)
     if device is not None:
-        heartbeat = _heartbeat(directory, corner, now=now)
-        corner.accept(store_events(engine, device, read_events(list(corner.waiting)), heartbeat=heartbeat, now=now))
+        said = {
+            "software": SOFTWARE,
+            "printer": {"name": "TM-m30III", "state": "ok", "queue": 0},
+            "pending": 0,
+            "next_counter": corner.slips + 1,
+            "faults": {},
+            "corner_sha256": corner.corner_sha256,
+        }
+        told = heartbeat(directory, said, now=now)
+        corner.accept(store_events(engine, device, read_events(list(corner.waiting)), heartbeat=told, now=now))
         judge(engine)
 
 
-def plan_heartbeats(engine: Engine, directory: Path, corners: list[Outbox], story: Story) -> None:
-    """Let nearly every corner be heard of in the last minutes before the end, and a few some days earlier for the last time."""
-    for place, corner in enumerate(corners):
-        ago = SILENCE if place < SILENT else timedelta(minutes=1, seconds=story.chance.randint(1, 400))
-        story.plan(story.until - ago, lambda at, corner=corner: send(engine, directory, corner, now=at))  # type: ignore[misc]
+def corners_heard_of() -> list[str]:
+    """Return the corners that have a device in the past: all of the market but the one whose kiosk the demo runs."""
+    rows = [*read_rows("past/corners"), *(row for row in read_rows("corners") if row["market"] == MARKET)]
+    return [row["corner_id"] for row in rows if row["corner_id"] != OWN_CORNER]
+
+
+def hear_from(engine: Engine, directory: Path, corners: list[Outbox], story: Story) -> None:
+    """Let every corner be heard of in the last minutes before the end, but for those that fell silent some days ago."""
+    for corner in corners[SILENT:]:
+        at = story.until - timedelta(seconds=story.chance.randint(30, 400))
+        with clock.held_at(at):
+            send(engine, directory, corner, now=at)
 
 
 def open_corners(corners: list[Outbox], story: Story, *, at: datetime) -> list[Outbox]:
     """Return the corners that can be heard of at a moment."""
     return corners if at < story.until - SILENCE else corners[SILENT:]
+
+
+def heartbeat(directory: Path, said: Mapping[str, object], *, now: datetime) -> Heartbeat:
+    """Return what a kiosk says next that said this before, and now holds the newest catalogue."""
+    with closing(Store(replica_path(directory, MARKET), durable=False)) as catalog:
+        held, number = sync_cursors(catalog.read()), publication(catalog.read())
+    channels = {name: {"epoch": each.epoch[:8], "version": each.version, "root": each.root[:16]} for name, each in held.items()}
+    told = {"wall": clock.to_text(now), "up_s": int(time.monotonic()), "boot": "demo", "known": True}
+    return read_heartbeat({**said, "catalog": channels, "publication": number, "clock": told})
 
 
 def _outbox(corner_id: str, key: Ed25519PrivateKey, told: Enrolment) -> Outbox:
@@ -141,23 +168,3 @@ def _offered(catalog: Store) -> tuple[list[tuple[int, str]], list[int]]:
     database = catalog.read()
     plans = [plan_id for (plan_id,) in database.execute("select plan_id from plan order by plan_id").fetchall()]
     return list(database.execute(OFFERED, [DESK_SELLERS_FROM]).fetchall()), plans
-
-
-def _heartbeat(directory: Path, corner: Outbox, *, now: datetime) -> Heartbeat:
-    """Return what a kiosk says that holds the newest catalogue."""
-    with closing(Store(replica_path(directory, MARKET), durable=False)) as catalog:
-        held, number = sync_cursors(catalog.read()), publication(catalog.read())
-    channels = {name: {"epoch": each.epoch[:8], "version": each.version, "root": each.root[:16]} for name, each in held.items()}
-    return read_heartbeat(
-        {
-            "catalog": channels,
-            "publication": number,
-            "software": SOFTWARE,
-            "printer": {"name": "TM-m30III", "state": "ok", "queue": 0},
-            "pending": 0,
-            "next_counter": corner.slips + 1,
-            "faults": {},
-            "clock": {"wall": clock.to_text(now), "up_s": 86_400, "boot": corner.key_id[:8], "known": True},
-            "corner_sha256": corner.corner_sha256,
-        }
-    )

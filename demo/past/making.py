@@ -22,12 +22,12 @@ from demo.past.orders import Customers
 from demo.past.sellers import DeskSeller, SellerAccess
 from demo.past.story import Story
 from demo.past.units import Handling
-from demo.sample_skus import read_rows
 from marketplace.installation import read_installation, replica_path
 from marketplace.money import payments
 from marketplace.money.payouts import PAYOUTS_EVERY
 from marketplace.orders import timers
 from marketplace.publishing.by_itself import publish_supply
+from marketplace.publishing.publications import publish_all
 from marketplace.running.handlers import HANDLERS
 from marketplace.running.jobs import Handler, Work
 from marketplace.running.mail import MAIL
@@ -40,6 +40,8 @@ DAYS = 25
 SLIPS = 280
 OLD_MAIL = timedelta(hours=20)
 """Mails of these last hours are sent; older ones were read and deleted long ago."""
+PUBLISHED_BEFORE = timedelta(minutes=8)
+"""How long before the end what changed meanwhile was published: the corners that are heard of hold it."""
 TIMERS: Mapping[str, timedelta] = {
     "payouts": PAYOUTS_EVERY,
     "units": timers.EVERY,
@@ -97,7 +99,7 @@ def make_past(past: Past) -> list[SellerAccess]:
             let = sellers.let_in(past.engine, past.directory, story, now=began)
             sellers.offer_listings(past.engine, past.directory, let, story, now=began)
             publish_supply(past.engine, past.directory)
-            names = [row["corner_id"] for row in read_rows("past/corners")]
+            names = corners.corners_heard_of()
             enrolled = corners.enrol_corners(past.engine, public_url, names, now=began)
             slips = corners.make_slips(past.engine, past.directory, public_url, names[0], story, now=began)
         handling = Handling(
@@ -115,10 +117,12 @@ def make_past(past: Past) -> list[SellerAccess]:
         )
         if slips.samples:
             customers.plan_visits(past.slips, since=began)
-        corners.plan_heartbeats(past.engine, past.directory, enrolled, story)
         payouts.plan_payouts(past.engine, story, since=began, returned=_returned(let))
         _plan_jobs(past, story, public_url, since=began)
         story.tell()
+        with clock.held_at(past.now - PUBLISHED_BEFORE):
+            publish_all(past.engine, past.directory)
+        corners.hear_from(past.engine, past.directory, enrolled, story)
     return [seller.access for seller in let]
 
 

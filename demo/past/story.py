@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from pos import clock
 from pos.errors import PosError
 
+EVENING, MORNING, NIGHT = 21, 5, timedelta(hours=8)
+"""The hours, UTC, between which nobody does anything, and how many they are."""
 Act = Callable[[datetime], None]
 logger = logging.getLogger(__name__)
 
@@ -35,8 +37,9 @@ class Story:
         heapq.heappush(self._waiting, (at.replace(microsecond=0), next(self._numbers), act))
 
     def soon(self, at: datetime, least_h: float, most_h: float, act: Act) -> None:
-        """Let `act` happen some hours after a moment."""
-        self.plan(at + timedelta(hours=least_h + (most_h - least_h) * self.chance.random()), act)
+        """Let `act` happen some hours after a moment, by day: what would happen at night happens the morning after."""
+        moment = at + timedelta(hours=least_h + (most_h - least_h) * self.chance.random())
+        self.plan(moment + NIGHT if moment.hour >= EVENING or moment.hour < MORNING else moment, act)
 
     def tell(self) -> None:
         """Let everything happen whose moment comes before the end.

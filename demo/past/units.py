@@ -73,8 +73,11 @@ class Handling:
         elif chance < given_up:
             self.story.soon(at, 1, 20, self._step(unit, give_up, by, "stock"))
         elif chance > given_up + WAITED_OUT * more:
-            self.story.soon(at, 1, 14, self._step(unit, accept, by))
-            self.story.soon(at, 16, 44, partial(self._ship, unit, by))
+            self.story.soon(at, 1, 12, partial(self._accept, unit, by))
+
+    def _accept(self, unit: Unit, by: str, at: datetime) -> None:
+        self._step(unit, accept, by)(at)
+        self.story.soon(at, 4, 30, partial(self._ship, unit, by))
 
     def _ship(self, unit: Unit, by: str, at: datetime) -> None:
         self.shipped += 1

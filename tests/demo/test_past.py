@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 
 from demo.bank import Bank
 from demo.made import read_made
-from demo.past.corners import add_corners
+from demo.past.corners import SILENT, add_corners, corners_heard_of
+from demo.past.living import LivingCorners
 from demo.past.making import Past, make_past, opened_at
 from demo.past.sellers import SellerAccess
 from demo.sample import write_feed
@@ -30,6 +31,7 @@ from tests.marketplace.money.books import assert_adds_up, open_accounts
 from tests.processes import five_ports
 
 NOW = clock.from_text("2026-11-28T15:00:00Z")
+LATE = "2026-11-28T14:50:00Z"
 SLIPS = 40
 FACTS = (
     """
@@ -66,9 +68,19 @@ def test_a_past_holds_every_state_and_its_books_add_up(past: tuple[Engine, list[
 
 def test_the_corners_of_a_past_were_heard_of_today(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
     with reading(past[0]) as connection:
-        seen = column(connection, "select corner_id from device where seen_at >= :today", today=clock.to_text(NOW)[:10])
+        seen = column(connection, "select corner_id from device where seen_at >= :late", late=LATE)
 
-    assert len(seen) >= 30
+    assert len(seen) == len(corners_heard_of()) - SILENT
+
+
+def test_the_corners_of_a_past_are_heard_of_while_the_demo_runs(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
+    directory, before = Path(past[0].url.database or "").parent, clock.to_text(clock.now())
+
+    assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
+
+    with reading(past[0]) as connection:
+        [heard] = rows(connection, "select count(*) as n from device where seen_at >= :before", before=before)
+    assert heard["n"] == len(corners_heard_of()) - SILENT
 
 
 def test_the_sellers_of_a_past_get_in_by_what_is_written_down(past: tuple[Engine, list[SellerAccess], Bank]) -> None:

@@ -33,10 +33,10 @@ from pos import clock
 
 CARRIERS = (("Colissimo", "6A"), ("Chronopost", "XK"), ("Mondial Relay", "24"))
 PHONES_FROM = 35_700_000_000_000
-CHANGED_MIND, GIVEN_UP, WAITED_OUT = 0.03, 0.03, 0.03
-"""Which share of units their customer cancels, their seller gives up, and their seller lets pass."""
-SLOW = 5
-"""How many times more often a slow seller gives up or lets pass."""
+CHANGED_MIND = 0.04
+"""Which share of units their customer cancels."""
+GIVEN_UP, WAITED_OUT = {False: 0.01, True: 0.1}, {False: 0.005, True: 0.1}
+"""Which share their seller gives up, and lets pass, by whether it is a slow one; the others keep to what HQ asks of sellers."""
 SAID_SO = 0.7
 """Which share of arrivals their customer confirms."""
 EVERY, SENT_BACK, GOODWILL = 10, 2, 5
@@ -65,14 +65,14 @@ class Handling:
                 self._plan(unit, seller, at)
 
     def _plan(self, unit: Unit, seller: DeskSeller, at: datetime) -> None:
-        chance, more = self.story.chance.random(), SLOW if seller.is_slow else 1
-        mind, given_up = CHANGED_MIND, CHANGED_MIND + GIVEN_UP * more
+        chance = self.story.chance.random()
+        given_up = CHANGED_MIND + GIVEN_UP[seller.is_slow]
         by = f"seller:{seller.person}"
-        if chance < mind:
+        if chance < CHANGED_MIND:
             self.story.soon(at, 0.5, 6, self._step(unit, cancel, "customer"))
         elif chance < given_up:
             self.story.soon(at, 1, 20, self._step(unit, give_up, by, "stock"))
-        elif chance > given_up + WAITED_OUT * more:
+        elif chance > given_up + WAITED_OUT[seller.is_slow]:
             self.story.soon(at, 1, 12, partial(self._accept, unit, by))
 
     def _accept(self, unit: Unit, by: str, at: datetime) -> None:

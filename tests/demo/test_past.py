@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,10 @@ def test_the_corners_of_a_past_were_heard_of_today(past: tuple[Engine, list[Sell
 
 
 def test_the_corners_of_a_past_are_heard_of_while_the_demo_runs(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
-    directory, before = Path(past[0].url.database or "").parent, clock.to_text(clock.now())
+    directory, before = Path(past[0].url.database or "").parent, clock.to_text(NOW + timedelta(hours=1))
 
-    assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
+    with clock.held_at(NOW + timedelta(hours=1)):
+        assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
 
     with reading(past[0]) as connection:
         [heard] = rows(connection, "select count(*) as n from device where seen_at >= :before", before=before)

@@ -19,13 +19,10 @@ from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.parts import ACCEPT_WITHIN
 from marketplace.orders.timeline import UnitOfOrder, UnitStep
 from marketplace.orders.units import Unit
+from marketplace.sellers.quality_rules import rules_of
 from pos import clock
 from pos.errors import NotFound
 
-SHIP_WITHIN = timedelta(hours=48)
-"""How long after a unit was accepted it is expected to be on its way."""
-DUE_AFTER = {"to_accept": ACCEPT_WITHIN, "accepted": SHIP_WITHIN}
-"""The states in which a unit waits for its seller, and for how long it may."""
 STATES = ("to_accept", "accepted", "shipped", "delivered", "returned", "cancelled")
 PAGE, MOST_WAITING = 50, 100
 PART_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -108,12 +105,13 @@ class SellerPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingUnits:
-    """Units of a part that wait for their seller until `due_at` (UTC text); `left_minutes` may be negative."""
+    """Units of a part that wait for their seller until `due_at` (UTC text); `left_minutes` of `whole_minutes` may be negative."""
 
     part: SellerPart
     units: list[UnitOfOrder]
     due_at: str
     left_minutes: int
+    whole_minutes: int
 
     @property
     def owed_cents(self) -> int:
@@ -122,10 +120,12 @@ class WaitingUnits:
 
 
 def waiting(connection: Connection, seller_id: int, state: str, *, now: datetime) -> list[WaitingUnits]:
-    """Return what waits to be accepted ("to_accept") or shipped ("accepted"), the most pressing first."""
+    """Return what waits to be accepted ("to_accept") or shipped ("accepted"; by the day's rules), the most pressing first."""
     query = PARTS.format(condition=IN_STATE) + " order by part.part_id limit :most"
     pressing = rows(connection, query, seller_id=seller_id, state=state, before=AFTER_ALL, most=MOST_WAITING)
-    waits = [_waiting(part, state, now) for part in _parts(connection, seller_id, pressing)]
+    rules = rules_of(connection, clock.to_text(now)[:10])
+    within = timedelta(hours=rules.ship_h) if state == "accepted" else ACCEPT_WITHIN
+    waits = [_waiting(part, state, within, now) for part in _parts(connection, seller_id, pressing)]
     return sorted(waits, key=lambda each: each.due_at)
 
 
@@ -190,10 +190,11 @@ def _unit(unit: Unit, lines: Any, steps: Sequence[UnitStep]) -> UnitOfOrder:
     return UnitOfOrder(unit=unit, listing=agreed_listing(lines, unit), steps=own)
 
 
-def _waiting(part: SellerPart, state: str, now: datetime) -> WaitingUnits:
+def _waiting(part: SellerPart, state: str, within: timedelta, now: datetime) -> WaitingUnits:
     units = part.units_in(state)
-    due = min(clock.from_text(each.unit["since"]) for each in units) + DUE_AFTER[state]
-    return WaitingUnits(part=part, units=units, due_at=clock.to_text(due), left_minutes=int((due - now).total_seconds() // 60))
+    due = min(clock.from_text(each.unit["since"]) for each in units) + within
+    left, whole = (int(time.total_seconds() // 60) for time in (due - now, within))
+    return WaitingUnits(part=part, units=units, due_at=clock.to_text(due), left_minutes=left, whole_minutes=whole)
 
 
 def _lines(units: Sequence[UnitOfOrder]) -> list[int]:

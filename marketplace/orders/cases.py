@@ -33,7 +33,7 @@ BEFORE: Mapping[CaseState, tuple[CaseState, ...]] = {
     "repaired": ("received",),
     "replaced": ("received",),
     "refused": ("asked", "received"),
-    "dropped": ("asked", "granted"),
+    "dropped": OPEN,
 }
 REMEDIES = ("refund", "repair", "replacement")
 """What a seller may grant a claim with; the device is sent back for each."""
@@ -192,8 +192,13 @@ def refuse(connection: Connection, case: UnitCase, actor: Actor) -> None:
 
 def drop(connection: Connection, case: UnitCase, actor: Actor) -> None:
     """Give a case up before anything was sent; a withdrawal stays what it is. Raises: WrongCaseState."""
-    if case["ground"] == "withdrawal":
+    if case["ground"] == "withdrawal" or case["state"] not in ("asked", "granted"):
         raise WrongCaseState(state=case["state"])
+    _move(connection, case, "dropped", actor)
+
+
+def supersede(connection: Connection, case: UnitCase, actor: Actor) -> None:
+    """End an open return or claim because the order is withdrawn from, wherever its device is. Raises: WrongCaseState."""
     _move(connection, case, "dropped", actor)
 
 

@@ -29,6 +29,7 @@ from marketplace.orders.cases import (
     is_case_of,
     open_case,
     settle,
+    supersede,
     unit_of_case,
 )
 from marketplace.orders.contacts import UNWRITABLE
@@ -113,6 +114,9 @@ def withdraw(
     cancel(connection, early, actor)
     asked = CaseRequest(ground="withdrawal", wish="refund", said="", is_granted=True)
     sent_back = [each.unit for _, each in chosen if each.unit["state"] not in UNSHIPPED]
+    for case in cases:
+        if case["state"] in OPEN and any(is_case_of(case, unit) for unit in sent_back):
+            supersede(connection, case, actor)
     opened = [open_case(connection, unit, asked, actor) for unit in sent_back]
     frozen: Declaration = {
         **statement,
@@ -197,12 +201,15 @@ def _rights(order: Order, part: PartOfOrder, cases: Sequence[UnitCase], zone: st
     units = [each.unit for each in part.units]
     withdrawal = withdrawal_period(units, order["facts"]["guarantees"]["withdrawal_days"], zone)
     returns = return_period(units, zone)
-    free = [each for each in part.units if each.unit["state"] in KEPT and not _is_busy(each.unit, cases)]
+    kept = [each for each in part.units if each.unit["state"] in KEPT]
+    withdrawn = [case for case in cases if case["ground"] == "withdrawal"]
+    bound = [each for each in kept if not _is_busy(each.unit, withdrawn)]
+    free = [each for each in kept if not _is_busy(each.unit, cases)]
     return PartRights(
         part=part,
         withdrawal=withdrawal,
         returns=returns,
-        withdrawable=free if withdrawal and withdrawal.is_open(at) else [],
+        withdrawable=bound if withdrawal and withdrawal.is_open(at) else [],
         returnable=[each for each in free if each.unit["state"] not in UNSHIPPED] if returns and returns.is_open(at) else [],
     )
 

@@ -112,3 +112,13 @@ def test_nobody_claims_for_the_device_of_another_nor_before_it_came(hq: Hq) -> N
     stranger = desk(hq, 1)
     for path in ("answer", "remedy"):
         assert stranger.post(f"/seller/returns/{name}:1/{path}", data={"remedy": "repair"}).status_code == 404
+
+
+def test_a_claim_takes_nothing_from_the_right_to_withdraw(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    case = claimed(hq, part)
+    assert "Renoncer au contrat ici" in words(hq.client.get(f"/orders/{order(part)}"))
+    name = case.rpartition(":")[0]
+    assert hq.client.post(f"/orders/{order(part)}/withdrawal", data={"unit": name}).status_code == 303
+    states = hq.rows("select ground, state from unit_case order by case_no")
+    assert [tuple(state.values()) for state in states] == [("legal", "dropped"), ("withdrawal", "granted")]

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from marketplace.db import changed, new_id, rows
-from marketplace.money.accounts import ACCOUNTS, CLEARING
+from marketplace.money.accounts import ACCOUNTS, CLEARING, of_order
 from pos.currencies import DECIMALS
 
 MOST_LINES = 500
+ORDER_FROM = len(of_order("")) + 1
+"""Where an order's id begins in the name of its party."""
 ADD_POSTING = text("""
     insert into posting (owner_id, entry_id, posting_no, account, party, currency, at, amount_cents, due_on)
     values (:owner_id, :entry_id, :posting_no, :account, :party, :currency, :at, :amount_cents, :due_on)
@@ -59,18 +61,20 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class OpenParty:
-    """What a clearing account still holds of one party, and since when."""
+    """What a clearing account still holds of one party, and since when; of an order its customer and number."""
 
     account: str
     currency: str
     party: str
     cents: int
     since: str
+    customer_id: str | None
+    number: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One posting with the entry it belongs to."""
+    """One posting with the entry it belongs to; of an order as party its customer and number."""
 
     entry_id: str
     kind: str
@@ -81,6 +85,8 @@ class LedgerLine:
     currency: str
     at: str
     cents: int
+    customer_id: str | None
+    number: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +153,18 @@ def open_parties(connection: Connection) -> list[OpenParty]:
     found = rows(
         connection,
         f"""
-        select account, currency, party, cast(sum(amount_cents) as bigint) as cents, min(at) as since
-        from posting
-        where account in ({", ".join(f"'{name}'" for name in CLEARING)})
-        group by account, currency, party
-        having sum(amount_cents) <> 0
-        order by since, account, party
-        limit :most
+        select held.*, customer_order.customer_id, customer_order.number
+        from (
+          select account, currency, party, cast(sum(amount_cents) as bigint) as cents, min(at) as since
+          from posting
+          where account in ({", ".join(f"'{name}'" for name in CLEARING)})
+          group by account, currency, party
+          having sum(amount_cents) <> 0
+          order by since, account, party
+          limit :most
+        ) as held
+        left join customer_order on customer_order.order_id = substr(held.party, {ORDER_FROM})
+        order by held.since, held.account, held.party
         """,
         most=MOST_LINES,
     )
@@ -167,9 +178,10 @@ def lines_of(connection: Connection, account: str, *, party: str | None, until: 
         connection,
         f"""
         select entry.entry_id, entry.kind, entry.fact, entry.subject, posting.account, posting.party, posting.currency,
-          posting.at, posting.amount_cents as cents
+          posting.at, posting.amount_cents as cents, customer_order.customer_id, customer_order.number
         from posting
         join entry on entry.owner_id = posting.owner_id and entry.entry_id = posting.entry_id
+        left join customer_order on customer_order.order_id = substr(posting.party, {ORDER_FROM})
         where posting.account = :account and posting.at < :until {one}
         order by posting.at desc, posting.entry_id desc, posting.posting_no
         limit :most

@@ -159,3 +159,12 @@ def test_hq_s_pages_of_an_order_are_for_hq_alone(hq: Hq) -> None:
     assert stranger.get(address(placed)).status_code == 303
     assert stranger.post(address(placed, "delivery"), data={"unit": names(hq), "why": "x"}).status_code == 303
     assert hq.rows("select state from unit") == [{"state": "shipped"}]
+
+
+def test_the_ledger_s_pages_name_an_order_by_its_number(hq: Hq) -> None:
+    placed = paid(hq, IPHONE_13)
+    log_in(hq)
+    for page in ("/console/money/clearing", "/console/money/accounts/customer_money"):
+        shown = words(hq.client.get(page))
+        assert placed["number"] in shown, page
+        assert f"order:{placed['order_id']}" not in shown, page

@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.db import reading, row, run_tx
 from marketplace.money.bank_files import BankAccount, transfer_file
-from marketplace.money.days import end_of_day, later, payout_day, period_before
+from marketplace.money.days import end_of_day
 from marketplace.money.fee_pages import rate_bp
-from marketplace.money.pages import currency_in, seller_names
+from marketplace.money.pages import seller_names
 from marketplace.money.payouts import (
     Payout,
     PayoutTerms,
@@ -26,9 +26,15 @@ from marketplace.money.payouts import (
     send_file,
     set_payout_terms,
 )
-from marketplace.money.statements import Statement, statement_csv, statement_of
-from marketplace.papers.parties import seller_party
-from marketplace.papers.statement_prints import print_statement
+from marketplace.money.statement_files import (
+    next_payout_day,
+    sent_file,
+    statement_as_csv,
+    statement_as_pdf,
+    statement_days,
+    statement_in,
+)
+from marketplace.money.statements import Statement
 from marketplace.settings import setting, store_setting
 from marketplace.web import marketplace, see_other
 from pos import clock
@@ -39,7 +45,6 @@ from shop.web import render_template
 
 pages = Blueprint("payouts", __name__, url_prefix="/payouts")
 ACCOUNT = "bank_account"
-SHOWN_PERIODS = 9
 
 
 class AccountMissing(Refused):
@@ -94,7 +99,7 @@ def listing() -> str:
             waiting=sum(payout.state == "planned" and payout.is_sepa for payout in payouts),
             account=_account(connection),
             last_day=setting(connection, "payouts_EUR"),
-            next_day=_next_payout_day(today),
+            next_day=next_payout_day(today),
         )
     return render_template("marketplace/money/payouts.html", page=page)
 
@@ -131,7 +136,7 @@ def bank_file(file_id: str) -> Response:
     if not payouts or account is None:
         raise NotFound("no file has this name")
     document = transfer_file(account, payouts, file_id=file_id)
-    return _download(document, f"pain.001-{file_id}.xml", "application/xml")
+    return sent_file(document, f"pain.001-{file_id}.xml", "application/xml")
 
 
 @pages.post("/sellers/<int:seller_id>/payouts/<payout_id>")
@@ -156,7 +161,7 @@ def seller(seller_id: int) -> str:
             terms=payout_terms(connection, seller_id),
             currency=request.args.get("currency") or "EUR",
             payouts=payouts_of(connection, seller_id),
-            days=_periods(_next_payout_day(today)),
+            days=statement_days(today),
         )
     return render_template("marketplace/money/seller_money.html", page=page)
 
@@ -191,7 +196,7 @@ def store_terms(seller_id: int) -> AnyResponse:
 def statement(seller_id: int, day: str) -> str:
     """Show the statement of the period that ends with a day of payouts."""
     with reading(marketplace().engine) as connection:
-        page = StatementPage(_name(connection, seller_id), _statement(connection, seller_id, day))
+        page = StatementPage(_name(connection, seller_id), statement_in(connection, seller_id, day))
     return render_template("marketplace/money/statement.html", page=page)
 
 
@@ -200,9 +205,8 @@ def statement_file(seller_id: int, day: str) -> Response:
     """Download the lines of a statement."""
     with reading(marketplace().engine) as connection:
         _name(connection, seller_id)
-        shown = _statement(connection, seller_id, day)
-    text = "\ufeff" + statement_csv(shown.currency, shown.lines)
-    return _download(text.encode(), f"statement-{seller_id}-{day}-{shown.currency}.csv", "text/csv; charset=utf-8")
+        shown = statement_in(connection, seller_id, day)
+    return statement_as_csv(shown)
 
 
 def read_iban(text: str) -> str:
@@ -217,17 +221,8 @@ def read_iban(text: str) -> str:
 def statement_pdf(seller_id: int, day: str) -> Response:
     """Download a statement as PDF."""
     with reading(marketplace().engine) as connection:
-        name, shown = _name(connection, seller_id), _statement(connection, seller_id, day)
-        party = seller_party(connection, seller_id)
-    content = print_statement(shown, name, party, language=door.visitor().language)
-    return _download(content, f"statement-{seller_id}-{day}-{shown.currency}.pdf", "application/pdf")
-
-
-def _statement(connection: Connection, seller_id: int, day: str) -> Statement:
-    end_of_day(day)
-    if payout_day(day) != day:
-        raise NotFound("statements end with a day of payouts")
-    return statement_of(connection, seller_id, currency_in(request.args.get("currency") or "EUR"), day)
+        name, shown = _name(connection, seller_id), statement_in(connection, seller_id, day)
+        return statement_as_pdf(connection, shown, name)
 
 
 def _name(connection: Connection, seller_id: int) -> str:
@@ -240,18 +235,3 @@ def _name(connection: Connection, seller_id: int) -> str:
 def _account(connection: Connection) -> BankAccount | None:
     stored = setting(connection, ACCOUNT)
     return BankAccount(**stored) if stored else None
-
-
-def _next_payout_day(today: str) -> str:
-    return next(day for day in (later(today, ahead) for ahead in range(1, 32)) if payout_day(day) == day)
-
-
-def _periods(newest: str) -> list[str]:
-    days = [newest]
-    while len(days) < SHOWN_PERIODS:
-        days.append(period_before(days[-1]))
-    return days
-
-
-def _download(document: bytes, name: str, kind: str) -> Response:
-    return Response(document, headers={"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'})

@@ -72,6 +72,11 @@ class BadBody(Refused):
 PROBLEMS: dict[Any, Any] = dict.fromkeys((401, 403, 404, 405, 413, 415, 422, 429, 503), ApiProblem)
 
 
+def answered(model: BaseModel) -> Response:
+    """Return what a read answers."""
+    return Response(model.model_dump_json(), content_type="application/json")
+
+
 def new_routes(name: str) -> APIBlueprint:
     """Return a part of the API."""
     return APIBlueprint(name, __name__, url_prefix=PREFIX, abp_security=[{BEARER: []}], abp_responses=PROBLEMS)

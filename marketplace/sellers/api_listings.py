@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from marketplace.sellers.api import ApiQuery, ApiShape, answer_once, caller, looking, new_routes
+from marketplace.sellers.api import ApiQuery, ApiShape, answer_once, answered, caller, looking, new_routes
 from marketplace.sellers.fields import HOURS, MOST_DELAY_H, WrongField, fold_sku, seller_sku
 from marketplace.sellers.keys import ApiKey
 from marketplace.sellers.listings import OwnListing, home_market, own_listing, page_of_listings
@@ -133,7 +133,7 @@ def every_listing(query: PageQuery) -> Response:
         listings = page_of_listings(connection, key.seller_id, market=market, after=after, limit=PAGE + 1)
         answers = listing_answers(connection, listings[:PAGE], trade)
     cursor = fold_sku(listings[PAGE - 1].sku) if len(listings) > PAGE else None
-    return _answered(ListingsAnswer(listings=answers, cursor=cursor))
+    return answered(ListingsAnswer(listings=answers, cursor=cursor))
 
 
 @routes.get("/listings/<path:sku>", responses={200: ListingAnswer})
@@ -143,7 +143,7 @@ def one_listing(path: ListingPath, query: MarketQuery) -> Response:
     with looking() as connection:
         trade = selling_rules(connection)
         market = _market(connection, key, trade, query.market)
-        return _answered(listing_answers(connection, [own_listing(connection, key.seller_id, market, _sku(path.sku))], trade)[0])
+        return answered(listing_answers(connection, [own_listing(connection, key.seller_id, market, _sku(path.sku))], trade)[0])
 
 
 @routes.put("/listings/<path:sku>", responses={200: ListingAnswer, 201: ListingAnswer})
@@ -229,7 +229,3 @@ def _answer(listing: OwnListing, trade: SellingRules, facts: dict[str, str]) -> 
         state="paused" if listing.paused else supply.state,
         **facts,
     )
-
-
-def _answered(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), content_type="application/json")

@@ -13,9 +13,9 @@ from marketplace.orders.shipments import Shipment
 from marketplace.orders.substitutions import give_up
 from marketplace.orders.timeline import UnitOfOrder
 from marketplace.orders.units import Actor, Unit, accept, ship
-from marketplace.sellers.api import ApiQuery, ApiShape, answer_once, caller, looking, new_routes
+from marketplace.sellers.api import ApiQuery, ApiShape, BadBody, answer_once, answered, caller, looking, new_routes
 from marketplace.sellers.api_listings import Price
-from marketplace.sellers.fields import money
+from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.fulfilment import BEFORE, REFUNDED, meant, refund_units, units_of_part
 from marketplace.sellers.listings import own_skus
 from marketplace.sellers.orders import STATES as UNIT_STATES
@@ -158,7 +158,7 @@ def every_order(query: ChangesQuery) -> Response:
         parts = changed_parts(connection, key.seller_id, since=since, most=PAGE + 1)
         answers = _answers(connection, key.seller_id, parts[:PAGE])
     cursor = parts[:PAGE][-1].changed_no if parts else since
-    return _answered(OrdersAnswer(orders=answers, cursor=str(cursor), more=len(parts) > PAGE))
+    return answered(OrdersAnswer(orders=answers, cursor=str(cursor), more=len(parts) > PAGE))
 
 
 @routes.get("/orders/<order_id>", responses={200: OrderAnswer})
@@ -166,7 +166,7 @@ def one_order(path: OrderPath) -> Response:
     """Return one order."""
     key = caller("orders")
     with looking() as connection:
-        return _answered(_answers(connection, key.seller_id, [part_of_seller(connection, key.seller_id, path.order_id)])[0])
+        return answered(_answers(connection, key.seller_id, [part_of_seller(connection, key.seller_id, path.order_id)])[0])
 
 
 @routes.post("/orders/<order_id>/lines/<int:line>/acceptance", responses={200: OrderAnswer})
@@ -198,7 +198,10 @@ def refund(path: LinePath, body: RefundBody) -> Response:
     """Give money of units back that were shipped."""
 
     def act(connection: Connection, units: list[Unit], actor: Actor) -> None:
-        cents = money(body.amount, decimals=places(units[0]["currency"])) if body.amount else None
+        try:
+            cents = money(body.amount, decimals=places(units[0]["currency"])) if body.amount else None
+        except WrongField as problem:
+            raise BadBody("no amount of this currency", fields={"amount": str(problem)}) from None
         refund_units(connection, units, cents, actor)
 
     return _act(path, body.units, REFUNDED, act, why=body.reason)
@@ -274,7 +277,3 @@ def _unit(unit: Unit) -> UnitAnswer:
         carrier=unit["carrier"],
         tracking=unit["tracking"],
     )
-
-
-def _answered(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), content_type="application/json")

@@ -13,6 +13,7 @@ from flask import Blueprint, g, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading, row, run_tx
+from marketplace.money import desk_pages
 from marketplace.papers.pages import desk_papers
 from marketplace.sellers import import_pages, key_pages, listing_pages, order_pages, people, quality_pages, return_pages, standing
 from marketplace.sellers.applications import application
@@ -33,6 +34,7 @@ SUBJECTS = (
     order_pages.orders,
     return_pages.returns,
     desk_papers,
+    desk_pages.money,
     import_pages.imports,
     quality_pages.desk_pages,
     listing_pages.listings,

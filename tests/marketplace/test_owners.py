@@ -69,7 +69,7 @@ def rows_of(hq: Hq, column: str, owner: Any) -> dict[str, list[dict[str, Any]]]:
 
 def rules(hq: Hq, prefix: str) -> list[Rule]:
     """The routes below a prefix that name something of somebody."""
-    named = [rule for rule in hq.app.url_map.iter_rules() if rule.rule.startswith(prefix) and rule.arguments]
+    named = [rule for rule in hq.app.url_map.iter_rules() if rule.rule.startswith(prefix) and rule.arguments - {"day"}]
     return [rule for rule in named if not rule.rule.startswith("/seller/password/")]
 
 

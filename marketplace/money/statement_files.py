@@ -1,0 +1,60 @@
+"""Statements as HQ and their sellers ask for them: the days they end with, one of them, and its files."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from sqlalchemy import Connection
+
+from marketplace.money.days import end_of_day, later, payout_day, period_before
+from marketplace.money.pages import currency_in
+from marketplace.money.statements import Statement, statement_csv, statement_of
+from marketplace.papers.parties import seller_party
+from marketplace.papers.statement_prints import print_statement
+from pos.errors import NotFound
+from shop import door
+
+SHOWN_PERIODS = 9
+"""A quarter of a year."""
+
+
+def next_payout_day(today: str) -> str:
+    """Return the first day of payouts after a day."""
+    return next(day for day in (later(today, ahead) for ahead in range(1, 32)) if payout_day(day) == day)
+
+
+def statement_days(today: str) -> list[str]:
+    """Return the days with which a seller's statements end, that of the running period first."""
+    days = [next_payout_day(today)]
+    while len(days) < SHOWN_PERIODS:
+        days.append(period_before(days[-1]))
+    return days
+
+
+def statement_in(connection: Connection, seller_id: int, day: str) -> Statement:
+    """Return a seller's statement in the currency that the address asks for. Raises: Invalid, NotFound for another day."""
+    end_of_day(day)
+    if payout_day(day) != day:
+        raise NotFound("statements end with a day of payouts")
+    return statement_of(connection, seller_id, currency_in(request.args.get("currency") or "EUR"), day)
+
+
+def statement_as_csv(statement: Statement) -> Response:
+    """Return a statement's lines as a file."""
+    text = "\ufeff" + statement_csv(statement.currency, statement.lines)
+    return sent_file(text.encode(), f"{_file_name(statement)}.csv", "text/csv; charset=utf-8")
+
+
+def statement_as_pdf(connection: Connection, statement: Statement, name: str) -> Response:
+    """Return a statement as PDF, in the language of whoever asks."""
+    party = seller_party(connection, statement.seller_id)
+    content = print_statement(statement, name, party, language=door.visitor().language)
+    return sent_file(content, f"{_file_name(statement)}.pdf", "application/pdf")
+
+
+def sent_file(document: bytes, name: str, kind: str) -> Response:
+    """Return a file to keep."""
+    return Response(document, headers={"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _file_name(statement: Statement) -> str:
+    return f"statement-{statement.seller_id}-{statement.day}-{statement.currency}"

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 from marketplace.sellers.fields import ALIASES, FIELDS, SHOWN, FieldProblem, WrongField
 from marketplace.sellers.verdicts import SentRow
@@ -118,19 +120,29 @@ def _record(lines: list[str], place: int, separator: str) -> tuple[list[str] | F
 
 def _workbook_records(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yield each row of a workbook's first sheet. Raises: FileRefused."""
+    with TemporaryFile() as printed:
+        returned = _print_workbook(content, printed)
+        if returned == TOO_LONG:
+            wrong = WrongField("too_many_lines", f"more than {MOST_LINES:,} lines, 100 columns, or 64 MB of text")
+            raise _refusal(0, "", "", wrong)
+        if returned:
+            raise _refusal(0, "", "", WrongField("not_a_workbook", "damaged, protected, or no .xlsx that may be opened"))
+        printed.seek(0)
+        for line, text in enumerate(printed, start=1):
+            record: list[str] = json.loads(text)
+            if line > 1 or any(record):
+                yield line, record
+
+
+def _print_workbook(content: bytes, printed: IO[bytes]) -> int:
+    """Let a process of its own print a workbook's rows into a file, and return how it ended."""
     command = [sys.executable, "-m", "marketplace.sellers.workbooks", str(MOST_ROWS)]
     try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=WORKBOOK_S, check=False)  # noqa: S603 - our own
+        return subprocess.run(  # noqa: S603 - our own
+            command, input=content, stdout=printed, stderr=subprocess.DEVNULL, timeout=WORKBOOK_S, check=False
+        ).returncode
     except subprocess.TimeoutExpired:
-        done = subprocess.CompletedProcess(command, -1, b"", b"")
-    if done.returncode == TOO_LONG:
-        raise _refusal(0, "", "", WrongField("too_many_lines", f"more than {MOST_LINES:,} lines, or 100 columns"))
-    if done.returncode:
-        raise _refusal(0, "", "", WrongField("not_a_workbook", "damaged, protected, or no .xlsx that may be opened"))
-    for line, text in enumerate(done.stdout.splitlines(), start=1):
-        record: list[str] = json.loads(text)
-        if line > 1 or any(record):
-            yield line, record
+        return -1
 
 
 def _header(line: int, record: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
-"""Reads an .xlsx in a process of its own, whose memory and time end before a bomb does harm.
+"""Reads an .xlsx in a process of its own, whose memory, time and output end before a bomb does harm.
 
 `python -m marketplace.sellers.workbooks MOST_ROWS < FILE` prints the rows of the first sheet, a JSON list of texts a line. A
-sheet of a kilobyte can ask its reader for gigabytes: by packed zeros, or by one cell in the last row and column.
+sheet of a kilobyte can ask its reader for gigabytes: by packed zeros, by one cell in the last row and column, or by one long
+text that every cell names.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ MEMORY_BYTES = 1_000_000_000
 TIME_S = 20
 MOST_COLUMNS = 100
 MOST_TEXT = 2_000
+MOST_BYTES = 64 * 2**20
+"""Of output."""
 UNREADABLE, TOO_LONG = 3, 4
-"""How the process ends when the file is no workbook, and when it has too many rows or columns."""
+"""How the process ends when the file is no workbook, and when it has too many rows, columns or bytes of text."""
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -28,6 +31,7 @@ def main() -> int:
     most_rows = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (TIME_S, TIME_S))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read())).get_sheet_by_index(0)
@@ -35,8 +39,13 @@ def main() -> int:
         return UNREADABLE
     if sheet.total_height > most_rows or sheet.total_width > MOST_COLUMNS:
         return TOO_LONG
+    written = 0
     for row in sheet.to_python(skip_empty_area=False):
-        sys.stdout.write(json.dumps([text_of(cell) for cell in row]) + "\n")
+        line = json.dumps([text_of(cell) for cell in row], ensure_ascii=False).encode() + b"\n"
+        written += len(line)
+        if written > MOST_BYTES:
+            return TOO_LONG
+        sys.stdout.buffer.write(line)
     return 0
 
 

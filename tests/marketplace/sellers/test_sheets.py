@@ -97,6 +97,14 @@ def test_a_bomb_is_refused_and_harms_nobody(sheet: str) -> None:
     assert refusal(workbook_of(sheet))[0] in ("not_a_workbook", "too_many_lines", "empty_file")
 
 
+def test_a_workbook_of_little_that_says_much_is_not_read_to_its_end() -> None:
+    long = f"<row>{cell('A1', 'x' * workbooks.MOST_TEXT) * workbooks.MOST_COLUMNS}</row>".replace(' r="A1"', "")
+    most = workbooks.MOST_BYTES // (workbooks.MOST_TEXT * workbooks.MOST_COLUMNS)
+    content = workbook_of(f"<row>{cell('A1', 'sku')}</row>".replace(' r="A1"', "") + long * (most + 1))
+    assert len(content) < 300_000
+    assert refusal(content)[0] == "too_many_lines"
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_rows_or_a_refusal(content: bytes) -> None:
     if content.startswith(b"PK"):

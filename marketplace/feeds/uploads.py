@@ -1,7 +1,8 @@
 """HQ's own feed sent to the console: a .zip of all of it, or single files that take the place of those of the last one.
 
 Invariant: what is unpacked is plain files under names a feed has, and no more bytes than one may have, whatever an archive says;
-what is imported is judged as `comptoir marketplace import` judges it, all of it or nothing.
+what is imported is judged as `comptoir marketplace import` judges it, all of it or nothing; feeds are imported in the order in
+which they were sent, one after another.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from marketplace.db import new_id
+from marketplace.db import new_id, reading, rows
 from marketplace.feeds.content import HEADER_FILE
 from marketplace.feeds.imports import import_feed
 from marketplace.feeds.listings import FILE as LISTINGS_FILE
@@ -28,11 +30,14 @@ from marketplace.feeds.problems import FeedRefused
 from marketplace.feeds.shapes import FEED_ROWS
 from marketplace.feeds.text_files import MOST_TABLE_BYTES
 from marketplace.installation import sync_path
-from marketplace.running.jobs import HQ, Work, enqueue
+from marketplace.running.jobs import HQ, Postponed, Work, body_of, enqueue_in_turn, is_behind
 from pos.errors import Refused
 
 JOB = "feed"
-FOLDER, LAST = "feeds", "last"
+FOLDER, LAST, BEFORE = "feeds", "last", "before-"
+AGAIN = timedelta(seconds=5)
+LOST_AFTER = timedelta(days=1)
+"""A folder is written before its job is enqueued."""
 MOST_FILES = 25_000
 MOST_BYTES = 2 * MOST_TABLE_BYTES
 BLOCK = 2**20
@@ -63,11 +68,17 @@ def receive_feed(directory: Path, files: Iterable[tuple[str, IO[bytes]]]) -> dic
 
 def enqueue_feed(connection: Connection, body: Mapping[str, Any], *, is_withdrawal_meant: bool) -> None:
     """Enqueue the import of a feed that was received, in the caller's transaction."""
-    enqueue(connection, JOB, {**body, "is_withdrawal_meant": is_withdrawal_meant}, owner_id=HQ, unique=body["folder"])
+    enqueue_in_turn(connection, JOB, {**body, "is_withdrawal_meant": is_withdrawal_meant}, owner_id=HQ)
 
 
 def take_feed(work: Work, body: Mapping[str, Any]) -> str:
-    """Import a feed that was received; whatever is wrong with it is kept for the console, and said in a line."""
+    """Import a feed that was received; whatever is wrong with it is kept for the console, and said in a line.
+
+    Raises: Postponed while one sent before it is still to be imported.
+    """
+    with reading(work.engine) as connection:
+        if is_behind(connection, JOB, owner_id=work.owner_id, job_id=work.job_id):
+            raise Postponed("an earlier feed comes first", until=work.now + AGAIN)
     folder = work.directory / FOLDER
     place, last = folder / str(body["folder"]), folder / LAST
     if not place.exists():
@@ -85,9 +96,29 @@ def take_feed(work: Work, body: Mapping[str, Any]) -> str:
     except FeedRefused as refusal:
         shutil.rmtree(place)
         return f"refused: {len(refusal.data['problems'])} problems"
-    shutil.rmtree(last, ignore_errors=True)
+    before = folder / f"{BEFORE}{place.name}"
+    if last.exists():
+        last.rename(before)
     place.rename(last)
+    shutil.rmtree(before, ignore_errors=True)
     return f"{imported.listings} listings, {imported.marked} rows wait for a publication"
+
+
+def sweep_feeds(engine: Engine, directory: Path, *, now: datetime) -> int:
+    """Delete folders of feeds that no job is to import, and return how many. Idempotent."""
+    with reading(engine) as connection:
+        stored = rows(
+            connection,
+            "select body from job where owner_id = :owner_id and kind = :kind and state <> 'done'",
+            owner_id=HQ,
+            kind=JOB,
+        )
+    kept = {LAST, *(str(body_of(each["body"])["folder"]) for each in stored)}
+    oldest = (now - LOST_AFTER).timestamp()
+    lost = [path for path in (directory / FOLDER).glob("*") if path.name not in kept and path.stat().st_mtime < oldest]
+    for path in lost:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(lost)
 
 
 def _unpack(place: Path, files: list[tuple[str, IO[bytes]]]) -> bool:

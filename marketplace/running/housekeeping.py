@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from marketplace.db import execute_on, reading, run_tx
+from marketplace.feeds.uploads import sweep_feeds
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.privacy.erasures import end_keeping
 from marketplace.publishing.by_itself import publish_supply
@@ -90,11 +91,14 @@ def sweep(work: Work, _body: Mapping[str, Any]) -> str:
     """
     files, size = sweep_files(work.engine, work.directory)
     documents = sweep_documents(work.engine, work.directory, now=work.now)
+    feeds = sweep_feeds(work.engine, work.directory, now=work.now)
     before = work.now - SELECTIONS_KEPT
     selections = run_tx(work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before))
     answers = run_tx(work.engine, lambda connection: forget_answers(connection, now=work.now))
     imports = forget_imports(work.engine, now=work.now)
     forgotten = jobs.forget_done(work.engine, now=work.now)
     ended = end_keeping(work.engine, now=work.now)
-    others = f"{documents} documents, {selections} selections, {answers} answers, {imports} imports, {forgotten} jobs"
+    others = (
+        f"{documents} documents, {feeds} feeds, {selections} selections, {answers} answers, {imports} imports, {forgotten} jobs"
+    )
     return f"{files} files ({size} bytes), {others}, papers of {ended} erased orders"

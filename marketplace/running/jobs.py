@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.bodies import compact
-from marketplace.db import changed, new_id, reading, rows, run_tx
+from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from pos import clock
 from pos.errors import Conflict, Invalid
 
@@ -32,6 +32,8 @@ KEPT = timedelta(days=90)
 DELETED_AT_ONCE = 500
 LOOKED_AT = 8
 MOST_REASON = 500
+TURN = "n"
+"""Before the number of a job that has its turn: it sorts behind the hexadecimal ids of jobs without one."""
 NEWS = "comptoir_jobs"
 """The mark on a database connection whose transaction enqueued something."""
 RETRY = "update job set state = 'waiting', due_at = :now, tries = 0"
@@ -113,6 +115,34 @@ def enqueue(
     )
     connection.info[NEWS] = True
     return added == 1
+
+
+def enqueue_in_turn(connection: Connection, kind: str, body: Mapping[str, Any], *, owner_id: str) -> str:
+    """Enqueue a job that comes after every job of its owner and kind that is there (`is_behind`); return its id."""
+    newest = row(
+        connection,
+        """
+        select job_id from job where owner_id = :owner_id and kind = :kind and job_id >= :least and job_id < :beyond
+        order by job_id desc limit 1
+        """,
+        owner_id=owner_id,
+        kind=kind,
+        least=f"{kind}:{TURN}",
+        beyond=f"{kind}:{chr(ord(TURN) + 1)}",
+    )
+    number = int(newest["job_id"].rpartition(TURN)[2]) + 1 if newest else 1
+    turn = f"{TURN}{number:012d}"
+    enqueue(connection, kind, body, owner_id=owner_id, unique=turn)
+    return f"{kind}:{turn}"
+
+
+def is_behind(connection: Connection, kind: str, *, owner_id: str, job_id: str) -> bool:
+    """Tell whether a job of that owner and kind, enqueued in turn before this one, is still to be done."""
+    query = """
+        select 1 as one from job where owner_id = :owner_id and kind = :kind and job_id < :job_id
+          and state in ('waiting', 'running') limit 1
+    """
+    return row(connection, query, owner_id=owner_id, kind=kind, job_id=job_id) is not None
 
 
 def tick(engine: Engine, timers: Mapping[str, timedelta], *, now: datetime) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
+from marketplace.db import run_tx
 from marketplace.feeds import uploads
+from marketplace.running.jobs import HQ, Postponed, Work
+from pos import clock
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, words
 from tests.marketplace.test_console import log_in
@@ -94,6 +100,38 @@ def test_many_withdrawals_need_a_tick(console: Hq) -> None:
     assert "would be gone" in send(console, (fewer, "feed.zip"))
     send(console, (fewer, "feed.zip"), withdrawals="1")
     assert console.rows("select state from listing where listing_id = 30") == [{"state": "withdrawn"}]
+
+
+def test_a_feed_waits_for_those_sent_before_it_in_whatever_order_workers_take_them(console: Hq) -> None:
+    start = clock.now()
+    with time_machine.travel(start, tick=False) as travel:
+        for cents in range(31000, 31005):
+            sent = archive(feed(console, l11={"price": f"{cents / 100:.2f}"}))
+            console.client.post("/console/feeds", data={"file": [(io.BytesIO(sent), "feed.zip")]})
+        jobs = console.rows("select job_id, body from job where kind = 'feed' order by job_id desc")
+        late = work(console, jobs[0]["job_id"])
+        with pytest.raises(Postponed):
+            uploads.take_feed(late, json.loads(jobs[0]["body"]))
+        console.work()
+        travel.move_to(start + uploads.AGAIN)
+        console.work()
+    assert price(console) == 31004
+    assert folders(console) == ["last"]
+
+
+def test_the_sweep_removes_folders_of_feeds_that_no_job_names(console: Hq) -> None:
+    send(console, (archive(feed(console)), "feed.zip"))
+    kept = uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))])
+    run_tx(console.engine, lambda connection: uploads.enqueue_feed(connection, kept, is_withdrawal_meant=False))
+    uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))])
+    assert uploads.sweep_feeds(console.engine, console.directory, now=clock.now()) == 0, "its job may be enqueued in a moment"
+    later = clock.now() + uploads.LOST_AFTER + timedelta(minutes=1)
+    assert uploads.sweep_feeds(console.engine, console.directory, now=later) == 1
+    assert folders(console) == sorted(["last", kept["folder"]])
+
+
+def work(hq: Hq, job_id: str) -> Work:
+    return Work(engine=hq.engine, directory=hq.directory, public_url="", now=clock.now(), owner_id=HQ, job_id=job_id)
 
 
 @pytest.mark.parametrize(

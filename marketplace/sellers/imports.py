@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
-from marketplace.running.jobs import Postponed, Work, enqueue
+from marketplace.running.jobs import Postponed, Work, enqueue_in_turn, is_behind
 from marketplace.sellers.fields import WrongField, fold_sku
 from marketplace.sellers.fields import problem as field_problem
 from marketplace.sellers.listings import home_market
@@ -104,7 +104,7 @@ def receive(connection: Connection, seller_id: int, content: bytes, *, name: str
     counts = dict.fromkeys(("lines", "taken", *OUTCOMES), 0)
     connection.execute(tables.seller_import.insert(), {**key, **about, **counts})
     connection.execute(tables.seller_import_file.insert(), {**key, "content": content})
-    enqueue(connection, JOB, {"import_id": import_id}, owner_id=str(seller_id), unique=import_id)
+    enqueue_in_turn(connection, JOB, {"import_id": import_id}, owner_id=str(seller_id))
     return import_id
 
 
@@ -146,7 +146,7 @@ def take_import(work: Work, body: Mapping[str, Any]) -> str:
         about = seller_import(connection, seller_id, import_id)
         if about.state in ENDED:
             return about.state
-        if _is_behind_another(connection, seller_id, import_id):
+        if is_behind(connection, JOB, owner_id=work.owner_id, job_id=work.job_id):
             raise Postponed("an earlier file comes first", until=work.now + AGAIN)
         key = {"seller_id": seller_id, "import_id": import_id}
         file = row(
@@ -272,15 +272,6 @@ def _columns(verdict: Verdict) -> dict[str, Any]:
         "listing_id": verdict.listing.supply.listing_id if is_taken and verdict.listing else None,
         "problems": problems,
     }
-
-
-def _is_behind_another(connection: Connection, seller_id: int, import_id: str) -> bool:
-    """Tell whether a file the seller sent before this one is still to be taken in."""
-    query = """
-        select 1 as one from job where owner_id = :owner_id and kind = :kind and job_id < :job_id
-          and state in ('waiting', 'running') limit 1
-    """
-    return row(connection, query, owner_id=str(seller_id), kind=JOB, job_id=f"{JOB}:{import_id}") is not None
 
 
 def _end(connection: Connection, key: Mapping[str, Any], state: str, *, problem: Mapping[str, Any] | None = None) -> None:

@@ -118,6 +118,17 @@ def test_a_file_that_cannot_be_trusted_is_refused_whole_and_the_next_goes_on(hq:
     assert hq.rows("select * from seller_import_file") == []
 
 
+def test_files_of_one_second_are_taken_in_as_they_were_sent(hq: Hq, seller: Seller) -> None:
+    start = clock.now()
+    with time_machine.travel(start, tick=False) as travel:
+        sent = [send(seller, table(line("A-1", f"{price},00"))) for price in range(351, 357)]
+        for turn in range(2):
+            travel.move_to(start + turn * imports.AGAIN)
+            hq.work()
+    assert [told(seller, each)["state"] for each in sent] == ["publishing"] * len(sent)
+    assert [row["price_cents"] for row in seller.on_sale()] == [35600]
+
+
 def test_what_is_no_file_is_refused_at_once(seller: Seller) -> None:
     assert seller.ask("POST", "/imports", data=b"", content_type="text/csv").status_code == 422
     assert seller.ask("POST", "/imports", data=b"x", content_type="application/pdf").status_code == 415

@@ -158,11 +158,12 @@ def settle(connection: Connection, case: UnitCase, unit: Unit, cents: int | None
     """Give money back and end the case: all that is left without `cents`.
 
     Less than that takes a reason, and the device in the seller's hands or a customer who wished to keep it for less.
+    A device that was noted as back before the case ended is only refunded.
     Raises: WrongCaseState, CaseIncomplete, RefundTooHigh, NothingToRefund.
     """
     left = refundable_cents(unit)
     given = left if cents is None else cents
-    is_back = case["state"] in ("sent", "received")
+    is_back = case["state"] in ("sent", "received") and unit["state"] in ("shipped", "delivered")
     if given < left and not actor.why:
         raise CaseIncomplete("less than all takes a reason", fields={"why": "missing"})
     if given < left and case["state"] != "received" and case["wish"] != "reduction":

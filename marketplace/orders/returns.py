@@ -7,6 +7,7 @@ with it (D221-5: content, date and time, on a durable medium).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,13 +42,14 @@ from marketplace.orders.timeline import PartOfOrder, UnitOfOrder
 from marketplace.orders.units import Actor, Unit, cancel
 from pos import clock
 from pos.bodies import Names
-from pos.errors import Conflict, NotFound
+from pos.errors import Conflict, NotFound, PosError
 
 MOST_OVERDUE = 200
 UNSHIPPED = ("to_accept", "accepted")
 KEPT = (*UNSHIPPED, "shipped", "delivered")
 TAKEN_BACK = "sent back and not answered in time"
 """Why the timer settles a case, in its step."""
+logger = logging.getLogger(__name__)
 
 
 class RightOver(Conflict):
@@ -171,7 +173,7 @@ def read_words(text: str, *, least: int = 0) -> str:
 def settle_overdue(engine: Engine, *, now: datetime) -> int:
     """Refund in full what came back and was not answered in time, and return how many cases that were.
 
-    A repair or a replacement that is late is for people to look at.
+    A repair or a replacement that is late is for people to look at; a case that cannot be settled holds up no other.
     """
     at = clock.to_text(now)
     query = """
@@ -188,6 +190,9 @@ def _settled(engine: Engine, case: UnitCase, at: str) -> bool:
     try:
         run_tx(engine, partial(_settle, case=case, actor=actor))
     except WrongCaseState:
+        return False
+    except PosError:
+        logger.exception("a case cannot be settled")
         return False
     return True
 

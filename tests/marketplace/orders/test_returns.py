@@ -13,7 +13,7 @@ import time_machine
 from marketplace.db import reading, run_tx
 from marketplace.orders.returns import settle_overdue
 from marketplace.orders.shipments import Shipment
-from marketplace.orders.units import Actor, Unit, accept, deliver, ship, units_of_order
+from marketplace.orders.units import Actor, Unit, accept, deliver, ship, take_back, units_of_order
 from marketplace.running.mail import write_mail
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq, words
@@ -191,6 +191,28 @@ def test_what_was_sent_back_and_not_answered_is_refunded_by_itself(hq: Hq, moved
     assert settle_overdue(hq.engine, now=declared + timedelta(days=14, seconds=1)) == 1
     assert settle_overdue(hq.engine, now=declared + timedelta(days=30)) == 0
     assert [(unit["state"], unit["refunded_cents"]) for unit in units_of(hq, part)] == [("returned", 36900)]
+
+
+def test_a_device_that_hq_noted_as_back_is_refunded_when_its_time_is_over(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    case = withdrawn(hq, part)
+    hq.client.post(f"/orders/{order(part)}/returns/{case}/shipment", data={"tracking": "8R0123456"})
+    by_hq = Actor(by="hq", at=clock.to_text(clock.now()), why="found in the parcel room")
+    run_tx(hq.engine, lambda connection: take_back(connection, own(connection, part), by_hq))
+    assert settle_overdue(hq.engine, now=clock.now() + timedelta(days=15)) == 1
+    assert [(unit["state"], unit["refunded_cents"]) for unit in units_of(hq, part)] == [("returned", 36900)]
+
+
+def test_a_case_that_cannot_be_settled_holds_up_no_other(hq: Hq, moved: time_machine.Traveller) -> None:
+    first, second = paid_part(hq, IPHONE_13), paid_part(hq, LAST_IPHONE_12, seller_id=2, counter=2)
+    for part, imei in ((first, IMEI), (second, "011415009346880")):
+        name = delivered(hq, part, imei=imei)
+        hq.client.post(f"/orders/{order(part)}/withdrawal", data={"unit": name})
+        hq.client.post(f"/orders/{order(part)}/returns/{name}:1/shipment", data={"tracking": "8R0123456"})
+        moved.shift(timedelta(minutes=1))
+    hq.write("update payment set state = 'returned' where order_id = :order_id", order_id=order(first))
+    assert settle_overdue(hq.engine, now=clock.now() + timedelta(days=15)) == 1
+    assert [units_of(hq, part)[0]["refunded_cents"] for part in (first, second)] == [0, 24900]
 
 
 def test_nobody_reaches_the_units_or_cases_of_another(hq: Hq) -> None:

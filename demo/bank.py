@@ -41,7 +41,7 @@ SHOWN = 30
 ACCEPTED = {
     "checkout/sessions": {
         *("mode", "line_items", "success_url", "cancel_url", "expires_at", "metadata", "payment_intent_data"),
-        *("customer_email", "locale", "client_reference_id", "expand"),
+        *("customer_email", "locale", "client_reference_id", "expand", "payment_method_types"),
     },
     "refunds": {"payment_intent", "amount", "reason", "metadata", "expand"},
 }

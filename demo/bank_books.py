@@ -157,6 +157,9 @@ def open_session(books: Books, wanted: Mapping[str, Any], *, address: str) -> Th
     for name in ("success_url", "line_items"):
         if not wanted.get(name):
             raise invalid(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    methods = wanted.get("payment_method_types", ["card"])
+    if unknown := [method for method in methods if method != "card"]:
+        raise invalid(f"Invalid payment_method_types[0]: {unknown[0]} is not activated.", param="payment_method_types")
     items = [_item(number, item) for number, item in enumerate(wanted["line_items"])]
     if len({item["currency"] for item in items}) > 1:
         raise invalid("All line items must have the same currency.", param="line_items")
@@ -174,6 +177,7 @@ def open_session(books: Books, wanted: Mapping[str, Any], *, address: str) -> Th
         status="open",
         payment_status="unpaid",
         payment_intent=None,
+        payment_method_types=methods,
         amount_subtotal=total,
         amount_total=total,
         currency=items[0]["currency"],

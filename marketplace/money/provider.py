@@ -30,6 +30,11 @@ RETRIES = 1
 """Of the library, within one call, under the same idempotency key."""
 EVENT_TOLERANCE_S = 300
 MOST_LISTED = 100
+FAILED = ("requires_payment_method", "canceled")
+"""States of a payment that a completed page can bring no money with any more (Stripe, PaymentIntents, `status`)."""
+DISPUTES = {"won": "won", "lost": "lost", "prevented": "warned", "warning_closed": "warned"}
+DISPUTES |= {"warning_needs_response": "warned", "warning_under_review": "warned"}
+"""Our states by those of a dispute that is not open: a warning takes no money (Stripe, Disputes, `status`)."""
 
 
 class NoProvider(Unavailable):
@@ -90,7 +95,8 @@ class RefundFacts:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFacts:
-    """A claim of the customer's bank as the provider knows it; `state` open, won or lost, as seen from us."""
+    """A claim of the customer's bank as the provider knows it; `state` open, won or lost, as seen from us, or warned: no money
+    is taken for it."""
 
     dispute_id: str
     cents: int
@@ -99,7 +105,7 @@ class DisputeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFacts:
-    """A payment as the provider knows it now. `session` is open, complete or expired."""
+    """A payment as the provider knows it now. `session` is open, complete or expired, also where its payment failed for good."""
 
     session: str
     intent_id: str | None
@@ -167,7 +173,10 @@ class Provider:
             self._client.checkout.sessions.list({"limit": 1})
 
     def open_session(self, wish: SessionWish) -> OpenedSession:
-        """Open a payment page; the same wish again returns the same page."""
+        """Open a payment page; the same wish again returns the same page.
+
+        Cards alone: with them a completed page means money at once, and units need not wait for a debit that clears in days.
+        """
         items = [
             {
                 "quantity": 1,
@@ -180,6 +189,7 @@ class Provider:
             opened = self._client.checkout.sessions.create(
                 {
                     "mode": "payment",
+                    "payment_method_types": ["card"],
                     "line_items": items,
                     "success_url": f"{wish.back_url}?paid=1",
                     "cancel_url": wish.back_url,
@@ -207,10 +217,12 @@ class Provider:
             session = self._client.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent.latest_charge"]})
             intent: Any = session.payment_intent
             is_paid = intent is not None and intent.amount_received > 0
+            # A page is complete once the customer is through with it, though the payment failed afterwards.
+            has_failed = session.status == "complete" and intent is not None and intent.status in FAILED
             refunds = self._refunds(intent.id) if is_paid else []
             disputes = self._disputes(intent.id) if is_paid and intent.latest_charge.disputed else []
         return PaymentFacts(
-            session=str(session.status),
+            session="expired" if has_failed else str(session.status),
             intent_id=intent.id if intent is not None else None,
             received_cents=intent.amount_received if intent is not None else 0,
             refunds=refunds,
@@ -223,8 +235,7 @@ class Provider:
 
     def _disputes(self, intent_id: str) -> list[DisputeFacts]:
         listed = self._client.disputes.list({"payment_intent": intent_id, "limit": MOST_LISTED})
-        states = {"won": "won", "lost": "lost"}
-        return [DisputeFacts(claimed.id, claimed.amount, states.get(str(claimed.status), "open")) for claimed in listed.data]
+        return [DisputeFacts(claimed.id, claimed.amount, DISPUTES.get(str(claimed.status), "open")) for claimed in listed.data]
 
     def refund(self, intent_id: str, *, payment_id: str, cents: int, key: str) -> RefundFacts:
         """Give `cents` back; with the same `key` again, the same refund."""

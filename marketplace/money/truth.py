@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from marketplace.db import changed, row
 from marketplace.money.provider import DisputeFacts, PaymentFacts
 from marketplace.money.refunds import refund_payment, take_facts
-from marketplace.money.sales import OrderMoney, post_dispute, post_received, post_unused
+from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_received, post_unused
 from marketplace.orders import parts
 from pos.errors import NotFound
 
@@ -113,17 +113,21 @@ def _receive(connection: Connection, payment: Payment, cents: int, at: str) -> N
 
 
 def _take_dispute(connection: Connection, payment: Payment, dispute: DisputeFacts, at: str) -> None:
+    """Book a dispute; one that takes no money is skipped, or won where it had taken some."""
+    state = "won" if dispute.state == "warned" else dispute.state
     money = _money(payment, dispute.dispute_id, dispute.cents, at)
+    if dispute.state == "warned" and not is_disputed(connection, money):
+        return
     post_dispute(connection, money, "opened")
-    if dispute.state != "open":
-        post_dispute(connection, money, cast(Literal["won", "lost"], dispute.state))
+    if state != "open":
+        post_dispute(connection, money, cast(Literal["won", "lost"], state))
     changed(
         connection,
         """
         update payment set dispute = :state
         where customer_id = :customer_id and payment_id = :payment_id and (dispute in ('', 'open') or :state <> 'open')
         """,
-        state=dispute.state,
+        state=state,
         customer_id=payment.customer_id,
         payment_id=payment.payment_id,
     )

@@ -295,6 +295,42 @@ def test_a_disputed_payment_is_booked_and_given_back_when_we_win(hq: Hq, bank: B
     assert hq.rows("select dispute from payment") == [{"dispute": "won"}]
 
 
+def test_a_completed_page_whose_payment_failed_gives_its_units_back(hq: Hq, bank: Bank, time: time_machine.Coordinates) -> None:
+    order_id = order(hq, LAST_IPHONE_12)
+    session_id = session_of(pay(hq, order_id))
+    bank.act("refuse", session_id)
+    session = bank.books.get("checkout.session", session_id)
+    assert session["payment_method_types"] == ["card"], "no means of payment that clears days after the page"
+    bank.books.put({**session, "status": "complete"})
+    time.shift(OPEN_FOR + timedelta(minutes=1))
+    hq.work()
+    assert (state(hq, order_id), payment_states(hq)) == ("unpaid", ["expired"])
+    assert hq.rows("select reserved from listing where listing_id = 21") == [{"reserved": 0}]
+
+
+def test_a_warning_of_a_dispute_takes_no_money_and_a_dispute_that_was_prevented_gives_it_back(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    [intent] = bank.books.listed("payment_intent")
+    bank.act("dispute", intent["id"])
+    [claimed] = bank.books.listed("dispute")
+    for status, accounts, shown in (
+        ("warning_needs_response", {"provider": 36900, "customer_money": -36900}, ""),
+        ("needs_response", {"customer_money": -36900, "disputes": 36900}, "open"),
+        ("prevented", {"provider": 36900, "customer_money": -36900}, "won"),
+    ):
+        bank.books.put({**claimed, "status": status})
+        look(hq)
+        assert_booked(hq, **accounts)
+        assert hq.rows("select dispute from payment") == [{"dispute": shown}], status
+
+
+def look(hq: Hq) -> None:
+    [paid] = hq.rows("select customer_id, payment_id from payment")
+    check_payment(hq.engine, paid["customer_id"], paid["payment_id"], now=clock.now())
+
+
 def test_a_bundle_s_page_asks_for_the_device_s_share_alone(hq: Hq, bank: Bank) -> None:
     pay(hq, order(hq, IPHONE_13_WITH_PLAN))
     [session] = bank.books.listed("checkout.session")
@@ -314,11 +350,11 @@ def test_a_payment_looked_at_from_two_sides_at_once_is_booked_once(hq: Hq, bank:
     bank.act("pay", session_of(pay(hq, order_id)))
     [paid] = hq.rows("select customer_id, payment_id from payment")
 
-    def look(_: int) -> str:
+    def look_once(_: int) -> str:
         return check_payment(hq.engine, paid["customer_id"], paid["payment_id"], now=clock.now())
 
     with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(look, range(8))) == {"paid"}
+        assert set(threads.map(look_once, range(8))) == {"paid"}
     assert len(hq.rows("select * from unit")) == 1
     assert_booked(hq, provider=36900, customer_money=-36900)
 

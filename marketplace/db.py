@@ -30,6 +30,8 @@ TRIES = 8
 LONGEST_S = 45
 """No further try after so long: SQLite alone waits 30 seconds for whoever writes."""
 CONNECT_S = 5
+DELETED_AT_ONCE = 500
+"""Rows a sweep deletes in one transaction, so that it never holds SQLite's writer for long."""
 DISK_FULL = "53100"
 LOCK_TIMEOUT = "55P03"
 SQLITE_FILE = "marketplace.db"
@@ -125,6 +127,14 @@ def row(connection: Connection, sql: str, **values: Any) -> dict[str, Any] | Non
 def changed(connection: Connection, sql: str, **values: Any) -> int:
     """Run one writing statement and return how many rows it changed."""
     return connection.execute(statement(sql), values).rowcount
+
+
+def delete_in_chunks(engine: Engine, delete: Callable[[Connection], int]) -> int:
+    """Run a `delete` of at most `DELETED_AT_ONCE` rows in transactions of its own until nothing is left; return how many went."""
+    gone = 0
+    while deleted := run_tx(engine, delete):
+        gone += deleted
+    return gone
 
 
 def upsert(table: Table, *, skip: tuple[str, ...] = ()) -> TextClause:

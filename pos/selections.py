@@ -173,9 +173,14 @@ def wipe_selections_of_slips(execute: Execute) -> None:
     execute("delete from selection where selection_id in (select selection_id from slip)", {})
 
 
-def wipe_old_selections(execute: Execute, *, before: datetime) -> int:
-    """Forget every selection nobody touched since `before` and return how many; inside the caller's transaction, idempotent."""
-    forgotten = execute("delete from selection where touched_at < :before", {"before": clock.to_text(before)})
+def wipe_old_selections(execute: Execute, *, before: datetime, most: int) -> int:
+    """Forget at most so many selections nobody touched since `before`; inside the caller's transaction. Return how many."""
+    delete = """
+        delete from selection where selection_id in (
+          select selection_id from selection where touched_at < :before limit :most
+        )
+    """
+    forgotten = execute(delete, {"before": clock.to_text(before), "most": most})
     return int(forgotten.rowcount)
 
 

@@ -120,9 +120,10 @@ class SelectionsContract:
     def test_what_nobody_touched_is_forgotten_with_its_lines(self, kept: Kept) -> None:
         old, touched = kept.start(PHONE), kept.start(PHONE, Wish(listing_id=109))
         kept.remove(touched, 1, minutes=2)
-        forgotten = kept.write(lambda execute: selections.wipe_old_selections(execute, before=NOW + timedelta(minutes=1)))
+        spared = kept.write(lambda execute: selections.wipe_old_selections(execute, before=NOW + timedelta(minutes=1), most=0))
+        forgotten = kept.write(lambda execute: selections.wipe_old_selections(execute, before=NOW + timedelta(minutes=1), most=9))
 
-        assert forgotten == 1
+        assert (spared, forgotten) == (0, 1)
         with pytest.raises(NotFound):
             kept.priced(old)
         assert len(kept.priced(touched).lines) == 1

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.bodies import compact
-from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
 from pos import clock
 from pos.errors import Conflict, Invalid
 
@@ -29,7 +29,6 @@ MOST_TRIES = 42
 """Waits double from the first to the longest: the last try is three days after the first."""
 KEPT = timedelta(days=90)
 """How long a job that was done is kept, and with it the memory that it was enqueued."""
-DELETED_AT_ONCE = 500
 LOOKED_AT = 8
 MOST_REASON = 500
 TURN = "n"
@@ -267,10 +266,7 @@ def forget_done(engine: Engine, *, now: datetime) -> int:
         )
     """
     values = {"until": clock.to_text(now - KEPT), "most": DELETED_AT_ONCE}
-    forgotten = 0
-    while deleted := run_tx(engine, lambda connection: changed(connection, delete, **values)):
-        forgotten += deleted
-    return forgotten
+    return delete_in_chunks(engine, lambda connection: changed(connection, delete, **values))
 
 
 def _start(connection: Connection, name: str, every: timedelta, *, now: datetime) -> None:

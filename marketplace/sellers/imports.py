@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
-from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
 from marketplace.running.jobs import Postponed, Work, enqueue_in_turn, is_behind
 from marketplace.sellers.fields import WrongField, fold_sku
 from marketplace.sellers.fields import problem as field_problem
@@ -195,18 +195,31 @@ def follow_publications(engine: Engine, waiting: Sequence[Mapping[str, Any]], *,
 
 
 def forget_imports(engine: Engine, *, now: datetime) -> int:
-    """Delete imports that ended long ago, each in a transaction of its own; return how many."""
+    """Delete imports that ended long ago, some of their lines in a transaction; return how many."""
     query = "select seller_id, import_id from seller_import where state in ('done', 'refused') and sent_at < :until"
     with reading(engine) as connection:
         old = rows(connection, query, until=clock.to_text(now - KEPT))
 
-    def forget(connection: Connection, key: Mapping[str, Any]) -> None:
-        for table in ("seller_import_line", "seller_import_file", "seller_import"):
-            changed(connection, f"delete from {table} where seller_id = :seller_id and import_id = :import_id", **key)
-
     for key in old:
-        run_tx(engine, lambda connection, key=key: forget(connection, key))  # type: ignore[misc]
+        _forget(engine, key)
     return len(old)
+
+
+def _forget(engine: Engine, key: Mapping[str, Any]) -> None:
+    """Delete an import; its own row goes last, so that a sweep that was cut off is gone on with."""
+    whose = "seller_id = :seller_id and import_id = :import_id"
+    lines = f"""
+        delete from seller_import_line where {whose} and line in (
+          select line from seller_import_line where {whose} limit :most
+        )
+    """
+    delete_in_chunks(engine, lambda connection: changed(connection, lines, most=DELETED_AT_ONCE, **key))
+
+    def forget(connection: Connection) -> None:
+        for table in ("seller_import_file", "seller_import"):
+            changed(connection, f"delete from {table} where {whose}", **key)
+
+    run_tx(engine, forget)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import changed, row, run_tx
+from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, row, run_tx
 from pos import clock
 from pos.errors import Conflict, Invalid, Refused
 
@@ -69,9 +69,15 @@ def write_once(
         raise
 
 
-def forget_answers(connection: Connection, *, now: datetime) -> int:
-    """Delete answers that are kept no longer, in the caller's transaction; return how many."""
-    return changed(connection, "delete from api_answer where claimed_at < :until", until=clock.to_text(now - KEPT))
+def forget_answers(engine: Engine, *, now: datetime) -> int:
+    """Delete answers that are kept no longer, some in a transaction; return how many."""
+    delete = """
+        delete from api_answer where (seller_id, repeat_key) in (
+          select seller_id, repeat_key from api_answer where claimed_at < :until limit :most
+        )
+    """
+    values = {"until": clock.to_text(now - KEPT), "most": DELETED_AT_ONCE}
+    return delete_in_chunks(engine, lambda connection: changed(connection, delete, **values))
 
 
 _CLAIMED = "from api_answer where seller_id = :seller_id and repeat_key = :repeat_key and claim = :claim and status is null"

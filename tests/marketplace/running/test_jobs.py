@@ -16,9 +16,9 @@ import pytest
 import time_machine
 from sqlalchemy import Connection, text
 
-from marketplace.db import run_tx
+from marketplace.db import DELETED_AT_ONCE, run_tx
 from marketplace.running import jobs, working
-from marketplace.running.jobs import DELETED_AT_ONCE, KEPT, LEASE, MOST_TRIES, Hopeless, Postponed, Work
+from marketplace.running.jobs import KEPT, LEASE, MOST_TRIES, Hopeless, Postponed, Work
 from marketplace.running.working import Working
 from pos import clock
 from tests.marketplace import killed_jobs

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy import event
 
 from marketplace.db import changed, run_tx
 from marketplace.running.housekeeping import PUBLISH_EVERY
@@ -257,11 +258,15 @@ def test_a_row_for_another_market_is_refused_with_that_reason(hq: Hq, seller: Se
     assert [each["code"] for each in told(seller, import_id)["problems"]] == ["other_market"]
 
 
-def test_imports_of_long_ago_are_forgotten(hq: Hq, seller: Seller) -> None:
-    import_id = send(seller, table(line("A-1"), line("A-1")))
+def test_imports_of_long_ago_are_forgotten_some_lines_at_a_time(hq: Hq, seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "DELETED_AT_ONCE", 2)
+    import_id = send(seller, table(*[line("A-1")] * 5))
     hq.work()
     run_tx(hq.engine, lambda connection: changed(connection, "update seller_import set state = 'done'"))
     assert forget_imports(hq.engine, now=clock.now()) == 0
+    deleted: list[int] = []
+    event.listen(hq.engine, "after_cursor_execute", lambda *told: deleted.append(told[1].rowcount))
     assert forget_imports(hq.engine, now=clock.now() + KEPT + timedelta(days=1)) == 1
+    assert max(deleted) == 2
     assert seller.ask("GET", f"/imports/{import_id}").status_code == 404
     assert hq.rows("select * from seller_import_line") == []

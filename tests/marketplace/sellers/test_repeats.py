@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import event
 
 from marketplace.running.working import Working
+from marketplace.sellers import repeats
 from pos import clock
 from tests.marketplace.hq import Hq
 from tests.marketplace.sellers.selling import Seller
@@ -65,3 +67,14 @@ def test_answers_are_kept_for_a_day(seller: Seller) -> None:
 
 def test_a_key_nobody_could_send_twice_is_refused(seller: Seller) -> None:
     assert seller.put(headers={"Idempotency-Key": "x" * 300}).status_code == 400
+
+
+def test_answers_are_forgotten_some_at_a_time(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "DELETED_AT_ONCE", 2)
+    for number in range(5):
+        seller.put(headers={"Idempotency-Key": f"k{number}"})
+    deleted: list[int] = []
+    event.listen(seller.hq.engine, "after_cursor_execute", lambda *told: deleted.append(told[1].rowcount))
+
+    assert repeats.forget_answers(seller.hq.engine, now=clock.now() + timedelta(hours=25)) == 5
+    assert deleted == [2, 2, 1, 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,11 +28,12 @@ from marketplace.front import largest_body
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos.db import DatabaseError as CatalogError
-from pos.errors import CatalogUnreadable, PosError, Unavailable
+from pos.errors import CatalogUnreadable, Invalid, PosError, Unavailable
 from pos.languages import LANGUAGES
 from shop import app as shop
 from shop import door, problems, web
 from shop.web import LANGUAGE_COOKIE
+from sync.incoming import PlainRequest
 
 YEAR_S = 31_536_000
 SHOP = frozenset({"home", *(routes.name for routes in shop.ROUTES)})
@@ -93,6 +95,8 @@ def set_up(app: Flask, markets: Markets) -> None:
     app.before_request(_limit_body)
     here = marketplace_of(app)
     shop.set_up(app, door_of(lambda: marketplace().engine, markets, here.directory), refused=("foreign",), headers=HEADERS)
+    app.request_class = _Asked
+    app.before_request(refuse_nul)
     app.extensions["marketplace-markets"] = markets
     app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
     app.context_processor(lambda: {"in_language": _in_language, "market": door.current().market(), "markets": markets.names()})
@@ -114,6 +118,30 @@ def _in_language(code: str) -> str:
 
 def _limit_body() -> None:
     request.max_content_length = largest_body(request.path)
+
+
+class _Asked(PlainRequest):
+    """A request whose form holds no NUL: no database takes one in a text. It is looked at when somebody first reads the form."""
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if has_nul(self.form.to_dict(flat=False)):
+            raise Invalid("a form has no NUL character")
+
+
+def has_nul(said: object) -> bool:
+    """Tell whether a text somewhere in it, as JSON nests them, holds a NUL."""
+    if isinstance(said, Mapping):
+        return any(has_nul(name) or has_nul(value) for name, value in said.items())
+    if isinstance(said, list):
+        return any(has_nul(each) for each in said)
+    return isinstance(said, str) and "\0" in said
+
+
+def refuse_nul() -> None:
+    """Refuse an address that holds a NUL character. Raises: Invalid."""
+    if "\0" in request.path or has_nul(request.args.to_dict(flat=False)):
+        raise Invalid("an address has no NUL character")
 
 
 def source() -> str:

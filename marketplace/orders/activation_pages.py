@@ -27,7 +27,7 @@ from marketplace.orders.order_lines import OrderLine
 from marketplace.orders.order_pages import order_of_address
 from marketplace.orders.orders import Order
 from marketplace.orders.units import Actor, cancel, units_of_order
-from marketplace.web import marketplace, see_other
+from marketplace.web import has_nul, marketplace, see_other
 from pos import clock
 from pos.errors import Invalid, InvalidRio, PosError
 from shop import web
@@ -116,6 +116,8 @@ def hear() -> Response:
         event_id, activation_id = str(said["eventId"]), str(said["event"]["productOrder"]["externalId"])
     except (TypeError, KeyError, IndexError):
         raise Invalid("not a ProductOrderStateChangeEvent") from None
+    if has_nul(said):
+        raise Invalid("an event has no NUL character")
     if len(event_id) > MOST_EVENT_ID:
         raise Invalid("an eventId is at most 100 characters", field="eventId")
     with reading(marketplace().engine) as connection:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from flask import Flask, Response, g, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI, RawModel
 from flask_openapi3.models.security_scheme import SecurityScheme
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -27,7 +27,7 @@ from marketplace.front import largest_body
 from marketplace.sellers.keys import ApiKey, NotInScope, UnknownKey, known_key, note_use
 from marketplace.sellers.limits import Allowance, spend
 from marketplace.sellers.repeats import ApiAnswer, write_once
-from marketplace.web import Marketplace, marketplace
+from marketplace.web import Marketplace, has_nul, marketplace, refuse_nul
 from pos import clock
 from pos.errors import PosError, Refused, Unavailable
 
@@ -51,6 +51,14 @@ class ApiShape(BaseModel):
     """A body or a query as it is sent: strict, and nothing in it that we do not know."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, body: object) -> object:
+        """Refuse a NUL character in any text: no database takes one."""
+        if has_nul(body):
+            raise ValueError("a text has no NUL character")
+        return body
 
 
 class ApiQuery(BaseModel):
@@ -153,6 +161,7 @@ def _let_in() -> None:
 
     g.allowance = run_tx(marketplace().engine, take)
     g.key = key
+    refuse_nul()
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
     if has_body and not (request.is_json or (request.mimetype in TABLE_TYPES and request.endpoint == "imports.receive")):
         raise UnsupportedMediaType("not a type this address takes")

@@ -13,6 +13,9 @@ from flask.testing import FlaskClient
 
 from marketplace.db import open_engine
 from tests.marketplace.hq import CopiedHq, Hq
+from tests.marketplace.sellers.desks import desk
+from tests.marketplace.sellers.selling import LISTING, Seller
+from tests.marketplace.test_console import log_in
 
 DOWN = {
     "PostgreSQL is stopped": "postgresql://127.0.0.1:1/comptoir",
@@ -88,3 +91,30 @@ def test_a_query_of_thousands_of_fields_is_refused(hq: Hq) -> None:
 def post(client: FlaskClient, body: bytes) -> int:
     kind = "application/x-www-form-urlencoded"
     return client.post("/console/login", data=body, content_type=kind).status_code
+
+
+def test_a_nul_character_is_refused_wherever_it_is_sent(hq: Hq) -> None:
+    seller, owner = Seller(hq), desk(hq, 1)
+    log_in(hq)
+    for browser, path in (
+        (owner, "/seller/imports/%00"),
+        (owner, "/seller/invoices?before=%00"),
+        (hq.client, "/console/orders?q=a%00b"),
+        (hq.client, "/sku/%00?market=%00&lang=%00"),
+        (hq.client, "/?%00=1"),
+    ):
+        assert browser.get(path).status_code == 400, path
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        answer = hq.app.test_client().post("/seller/login", data={"email": "a\0b", "password": "x"}, content_type=kind)
+        assert answer.status_code == 400, kind
+    event = {"eventId": "1", "event": {"productOrder": {"externalId": "\0"}}}
+    assert hq.client.post("/activations/events", json=event).status_code == 400
+    for method, path, body in (
+        ("GET", "/imports/%00", None),
+        ("GET", "/listings?cursor=%00", None),
+        ("PUT", "/listings/a%00b", LISTING),
+        ("PUT", "/listings/a", {**LISTING, "comment": "a\0b"}),
+        ("PUT", "/listings/a", {**LISTING, "ean": "\0"}),
+    ):
+        assert seller.ask(method, path, json=body).status_code in (400, 422), path
+    assert seller.put().status_code == 201

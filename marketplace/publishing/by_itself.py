@@ -66,9 +66,10 @@ def publish_supply(engine: Engine, directory: Path) -> list[Published]:
     for market in markets(engine):
         with reading(engine) as connection:
             marks = waiting_marks(connection, market, origins=(SUPPLY,))
-        if marks and replica_path(directory, market).exists():
+            held = [mark for mark in waiting_marks(connection, market, origins=(HELD,)) if mark[0] == "listing"]
+        if (marks or held) and replica_path(directory, market).exists():
             try:
-                published += _publish(engine, directory, market, marks)
+                published += _publish(engine, directory, market, marks, held)
             except Busy as problem:
                 logger.info("supply of %s is published later: %s", market, problem)
     return published
@@ -100,16 +101,18 @@ def held_back(connection: Connection, market: str) -> list[HeldBack]:
     return [HeldBack(name=json.loads(seller.pop("body"))["name"], **seller) for seller in held]
 
 
-def _publish(engine: Engine, directory: Path, market: str, marks: Collection[Mark]) -> list[Published]:
-    ids = {int(key) for table, key, _ in marks if table in SUPPLIED}
+def _publish(engine: Engine, directory: Path, market: str, marks: Collection[Mark], held: Collection[Mark]) -> list[Published]:
+    """Publish what is no mistake of `marks`, and the listings `held` whose price and offer are near the published ones again."""
+    ids = {int(key) for table, key, _ in (*marks, *held) if table in SUPPLIED}
     before = _published(replica_path(directory, market), ids)
     with reading(engine) as connection:
         after = _current(connection, market, ids)
+    still = _jumped(before, after) | _gone(before, after)
     mistakes = _mistakes(marks, before, after, replica_path(directory, market))
     if mistakes:
         run_tx(engine, lambda connection: hold_marks(connection, market, mistakes))
         logger.warning("%d changes of %s wait for somebody to look at them", len(mistakes), market)
-    rest = [mark for mark in marks if mark not in mistakes]
+    rest = [mark for mark in marks if mark not in mistakes] + [mark for mark in held if int(mark[1]) not in still]
     left = {listing_id for listing_id, standing in after.items() if standing.quantity}
     sold_out = [mark for mark in rest if mark[0] == "stock" and int(mark[1]) not in left]
     batches = [sold_out, rest] if sold_out and len(rest) > MANY else [rest]
@@ -142,15 +145,25 @@ def _mistakes(
     marks: Collection[Mark], before: Mapping[int, _Standing], after: Mapping[int, _Standing], replica: Path
 ) -> set[Mark]:
     """Return the marks of prices that jump, and of offers that vanish, where there are too many of them (`trials`)."""
-    moves = {key: (before[key].price_cents, after[key].price_cents) for key in before.keys() & after.keys()}
-    moves = {key: (was, now) for key, (was, now) in moves.items() if was != now}
-    jumped = {key for key, (was, now) in moves.items() if now * JUMP < was or now > was * JUMP}
-    gone = {key for key, standing in before.items() if standing.is_offered and not (key in after and after[key].is_offered)}
+    ids = {int(key) for table, key, _ in marks if table in SUPPLIED}
+    moves = {key for key in ids & before.keys() & after.keys() if before[key].price_cents != after[key].price_cents}
+    jumped, gone = _jumped(before, after) & ids, _gone(before, after) & ids
     if len(moves) < JUDGED_PRICES or len(jumped) * JUMPED_SHARE < len(moves):
         jumped = set()
     if len(gone) < LEAST or not is_too_much(gone=len(gone), before=_offers(replica)):
         gone = set()
     return {mark for mark in marks if mark[0] in SUPPLIED and int(mark[1]) in (gone | jumped if mark[0] == "listing" else gone)}
+
+
+def _jumped(before: Mapping[int, _Standing], after: Mapping[int, _Standing]) -> set[int]:
+    """Return the listings whose price is less than half, or more than twice, the published one."""
+    moves = {key: (before[key].price_cents, after[key].price_cents) for key in before.keys() & after.keys()}
+    return {key for key, (was, now) in moves.items() if now * JUMP < was or now > was * JUMP}
+
+
+def _gone(before: Mapping[int, _Standing], after: Mapping[int, _Standing]) -> set[int]:
+    """Return the listings that are published as offered and are no more."""
+    return {key for key, standing in before.items() if standing.is_offered and not (key in after and after[key].is_offered)}
 
 
 def _offers(replica: Path) -> int:

@@ -88,7 +88,8 @@ Mark = tuple[str, str, int]
 _MARK = text(
     "insert into sync_dirty (market, table_name, row_key, gen, origin) values (:market, :table_name, :row_key, 1, :origin) "
     "on conflict (market, table_name, row_key) do update set gen = sync_dirty.gen + 1, "
-    "origin = case when excluded.origin = 'supply' then 'supply' else sync_dirty.origin end"
+    "origin = case when excluded.origin = 'supply' and not (sync_dirty.origin = 'held' and sync_dirty.table_name = 'listing') "
+    "then 'supply' else sync_dirty.origin end"
 )
 
 
@@ -161,8 +162,8 @@ def commit(engine: Engine, entry: LogEntry) -> None:
 def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[Value] | None, *, origin: str = HQ) -> None:
     """Mark rows of a published table as changed since they were published; None stands for the whole table.
 
-    A row that both HQ and its supply changed goes with its supply. Belongs in the transaction that changes what the rows are made
-    from. A mark too many costs time, a missing one loses a change.
+    A row that both HQ and its supply changed goes with its supply; a listing that is held back stays so, whoever touches it.
+    Belongs in the transaction that changes what the rows are made from. A mark too many costs time, a missing one loses a change.
     """
     texts = [WHOLE_TABLE] if keys is None else [json.dumps(key, ensure_ascii=False) for key in keys]
     if texts:

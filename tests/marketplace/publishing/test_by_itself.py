@@ -160,6 +160,24 @@ def test_prices_that_jump_in_numbers_wait_until_somebody_lets_them_go(supplied: 
     assert "Retenu" not in words(supplied.client.get("/console/trials/"))
 
 
+def test_a_held_price_stays_held_however_often_its_seller_touches_it(supplied: Hq, seller: Seller) -> None:
+    many(seller, 20, price="99.00")
+    assert go(supplied) == []
+
+    seller.patch("M-0", price="98.00")
+    sold_out = seller.patch("M-1", quantity=0).json["listing_id"]  # type: ignore[index]
+    mended = seller.patch("M-2", price="349.00").json["listing_id"]  # type: ignore[index]
+    assert go(supplied) == [3]
+
+    assert published(supplied)[sold_out] == (35900, 0), "what sold out goes at once, its price does not"
+    assert published(supplied)[mended] == (34900, 4)
+    assert [cents for cents, _ in published(supplied).values() if cents < 10000] == []
+    assert [origin for _, origin in origins(supplied)] == ["held"] * 19
+    log_in(supplied)
+    assert supplied.client.post("/console/trials/fr/releases").status_code == 303
+    assert origins(supplied) == []
+
+
 def test_offers_that_vanish_in_numbers_wait_and_come_back_by_themselves(supplied: Hq, seller: Seller) -> None:
     for number in range(20):
         seller.patch(f"M-{number}", paused=True)

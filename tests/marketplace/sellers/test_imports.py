@@ -126,7 +126,7 @@ def test_files_of_one_second_are_taken_in_as_they_were_sent(hq: Hq, seller: Sell
         for turn in range(2):
             travel.move_to(start + turn * imports.AGAIN)
             hq.work()
-    assert [told(seller, each)["state"] for each in sent] == ["publishing"] * len(sent)
+    assert [(told(seller, each)["added"], told(seller, each)["changed"]) for each in sent] == [(1, 0), *[(0, 1)] * 5]
     assert [row["price_cents"] for row in seller.on_sale()] == [35600]
 
 

@@ -13,7 +13,7 @@ from marketplace.orders import activations, timers
 from marketplace.orders.step_mails import REMINDER, remind_to_pay
 from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
-from marketplace.running.jobs import Handler
+from marketplace.running.jobs import Handler, WhenDead
 from marketplace.running.mail import MAIL, deliver
 from marketplace.sellers import imports, quality
 
@@ -32,6 +32,7 @@ HANDLERS: Mapping[str, Handler] = {
     refunds.JOB: refunds.send,
     activations.JOB: activations.carry,
 }
+WHEN_DEAD: Mapping[str, WhenDead] = {imports.JOB: imports.end_dead}
 TIMERS: Mapping[str, timedelta] = {
     "publish": PUBLISH_EVERY,
     "sweep": SWEEP_EVERY,

@@ -84,6 +84,10 @@ class Job:
     tries: int
 
 
+WhenDead = Callable[[Connection, Job], None]
+"""What is done, in the transaction that marks a job as dead, for those who wait for it."""
+
+
 def enqueue(
     connection: Connection,
     kind: str,
@@ -206,14 +210,22 @@ def finish(engine: Engine, job: Job, *, note: str, now: datetime) -> None:
     run_tx(engine, work)
 
 
-def fail(engine: Engine, job: Job, reason: str, *, now: datetime, is_hopeless: bool = False) -> None:
+def fail(
+    engine: Engine, job: Job, reason: str, *, now: datetime, is_hopeless: bool = False, when_dead: WhenDead | None = None
+) -> None:
     """Let a job that failed be tried again later, each time after a longer wait; or mark it as dead, after the last try."""
     values = {"now": clock.to_text(now), "reason": reason[:MOST_REASON].replace("\x00", "")}
-    if is_hopeless or job.tries >= MOST_TRIES:
+    is_dead = is_hopeless or job.tries >= MOST_TRIES
+    if is_dead:
         setting = "state = 'dead', finished_at = :now, error = :reason"
     else:
         setting, values["now"] = "state = 'waiting', due_at = :now, error = :reason", clock.to_text(now + wait_after(job.tries))
-    run_tx(engine, lambda connection: _settle(connection, job, setting, **values))
+
+    def work(connection: Connection) -> None:
+        if _settle(connection, job, setting, **values) and is_dead and when_dead:
+            when_dead(connection, job)
+
+    run_tx(engine, work)
 
 
 def postpone(engine: Engine, job: Job, reason: str, *, until: datetime) -> None:

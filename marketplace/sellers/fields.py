@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,8 @@ MOST_DELAY_H = 90 * 24
 HOURS = 24
 SHOWN = 120
 """How much of a value a report repeats."""
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""No database takes these: not even to look something up."""
 SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE | re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?!\1)[.,]\d{1,3}", re.ASCII)
@@ -234,3 +236,10 @@ def read_fields(fields: dict[str, str], *, decimals: int) -> tuple[dict[str, Any
 def problem(name: str, value: str, wrong: WrongField) -> FieldProblem:
     """Return a reason with its place."""
     return FieldProblem(field=name, value=value[:SHOWN], code=wrong.code, detail=str(wrong))
+
+
+def unstorable(fields: Mapping[str, str]) -> FieldProblem | None:
+    """Return the reason to refuse a row, a field of which no database takes; None where there is none."""
+    wrong = WrongField("unprintable", "an invisible sign")
+    named = ((name, text) for name, text in fields.items() if UNSTORABLE.search(text))
+    return next((problem(name, UNSTORABLE.sub("", text), wrong) for name, text in named), None)

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Engine, text
 
 from marketplace import tables
 from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
-from marketplace.running.jobs import Postponed, Work, enqueue_in_turn, is_behind
+from marketplace.running.jobs import Job, Postponed, Work, body_of, enqueue_in_turn, is_behind
 from marketplace.sellers.fields import WrongField, fold_sku
 from marketplace.sellers.fields import problem as field_problem
 from marketplace.sellers.listings import home_market
-from marketplace.sellers.sheets import BadRow, FileRefused, read_sheet, sent_rows
+from marketplace.sellers.sheets import BadRow, FileProblem, FileRefused, read_sheet, sent_rows
 from marketplace.sellers.trade import Products, SellingRules, selling_rules
 from marketplace.sellers.verdicts import OUTCOMES, SentRow, Verdict, products_of, take_rows
 from pos import clock
@@ -163,6 +163,13 @@ def take_import(work: Work, body: Mapping[str, Any]) -> str:
     taking = _Taking(engine=work.engine, seller_id=seller_id, about=about, trade=trade, products=products, sent=sent)
     taking.go_on()
     return run_tx(work.engine, lambda connection: _end_taken(connection, key))
+
+
+def end_dead(connection: Connection, job: Job) -> None:
+    """End the import of a job that is dead, so that its seller learns of it; what was taken of the file stays taken."""
+    problem = FileProblem(line=0, field="", value="", code="not_taken", detail="we could not read it to its end: send it again")
+    key = {"seller_id": int(job.owner_id), "import_id": str(body_of(job.body)["import_id"])}
+    _end(connection, key, "refused", problem=asdict(problem))
 
 
 def held_back_of(connection: Connection, seller_id: int, import_id: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-from marketplace.sellers.fields import ALIASES, FIELDS, SHOWN, FieldProblem, WrongField
+from marketplace.sellers.fields import ALIASES, FIELDS, SHOWN, FieldProblem, WrongField, unstorable
 from marketplace.sellers.verdicts import SentRow
 from pos.errors import Refused
 
@@ -168,7 +168,9 @@ def _row(line: int, header: list[str], record: list[str]) -> SentRow | BadRow:
     if beyond or len(record) < len(header):
         wrong = WrongField("wrong_columns", f"{len(record)} columns, where the header has {len(header)}")
         return BadRow(line=line, problem=_problem("", beyond[0] if beyond else "", wrong))
-    return SentRow(line, {name: _plain(text) for name, text in zip(header, record, strict=False) if name})
+    fields = {name: _plain(text) for name, text in zip(header, record, strict=False) if name}
+    spoilt = unstorable(fields)
+    return BadRow(line=line, problem=spoilt) if spoilt else SentRow(line, fields)
 
 
 def _plain(text: str) -> str:

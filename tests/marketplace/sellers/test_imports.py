@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from marketplace.db import changed, run_tx
 from marketplace.running.housekeeping import PUBLISH_EVERY
-from marketplace.running.jobs import Work
+from marketplace.running.jobs import MOST_TRIES, Work
 from marketplace.sellers import imports
 from marketplace.sellers.imports import KEPT, forget_imports, take_import
 from pos import clock
@@ -128,6 +128,35 @@ def test_files_of_one_second_are_taken_in_as_they_were_sent(hq: Hq, seller: Sell
             hq.work()
     assert [(told(seller, each)["added"], told(seller, each)["changed"]) for each in sent] == [(1, 0), *[(0, 1)] * 5]
     assert [row["price_cents"] for row in seller.on_sale()] == [35600]
+
+
+def test_a_row_that_no_database_takes_is_refused_alone(hq: Hq, seller: Seller) -> None:
+    rows = (["_x0000_A", int(EAN)], ["B", "_x0000_"], ["C", int(EAN)])
+    sheet = [[*each, "GOOD", 359.5, 4, 24, 48, "MARGINAL", ""] for each in rows]
+    import_id = send(seller, workbook(list(HEADER.split(";")), *sheet), XLSX)
+    hq.work()
+    answer = told(seller, import_id)
+    assert (answer["added"], answer["refused"]) == (1, 2)
+    assert [(each["line"], each["field"], each["code"]) for each in answer["problems"]] == [
+        (2, "sku", "unprintable"),
+        (3, "ean", "unprintable"),
+    ]
+
+
+def test_a_file_whose_job_is_dead_is_refused_and_the_next_goes_on(
+    hq: Hq, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = send(seller, table(line("A-1")))
+    hq.write("update job set tries = :tries where kind = 'import'", tries=MOST_TRIES - 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "take_rows", None)
+        hq.work()
+    answer = told(seller, dead)
+    assert (answer["state"], [each["code"] for each in answer["problems"]]) == ("refused", ["not_taken"])
+    assert "envoyez-le à nouveau" in words(desk(hq, 1).get(f"/seller/imports/{dead}"))
+    after = send(seller, table(line("A-1")))
+    hq.work()
+    assert told(seller, after)["added"] == 1
 
 
 def test_what_is_no_file_is_refused_at_once(seller: Seller) -> None:

@@ -27,7 +27,7 @@ from marketplace.orders.finding import note_name
 from marketplace.orders.mails import mail_placed_order
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import OrderFacts
-from marketplace.orders.parts import mark_paid
+from marketplace.orders.parts import amount_cents, mark_paid
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.sales_tax import TaxRow, TaxUnknown, line_tax_cents, quote_tax, tax_rows, zip_of
@@ -175,8 +175,6 @@ def order_selection(
             return earlier
         pricing = price_selection(connection, market, wishes, now=now, zone=zone)
         _refuse_dearer(pricing, seen_cents, is_changed=True)
-        if pricing.collected_cents and pages_origin(connection) is None:
-            raise NoProvider("nothing can be paid here yet")
         rates = _tax_rates(connection, pricing, contact, form, day=clock.local_day(now, zone))
         at = clock.to_text(now)
         placing = Placing(
@@ -193,7 +191,8 @@ def order_selection(
         values |= {"customer_id": placing.customer_id, "order_id": placing.order_id}
         # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
         connection.execute(text(INSERT_SELECTION_ORDER), values)
-        _place(connection, pricing, placing, rates, now)
+        if _place(connection, pricing, placing, rates, now) and pages_origin(connection) is None:
+            raise NoProvider("nothing can be paid here yet")
         return placing.order_id
 
     return run_tx(engine, work)
@@ -278,7 +277,8 @@ def _slip_facts(reading: Reading) -> Origin:
     }
 
 
-def _place(connection: Connection, pricing: Pricing, placing: Placing, rates: Sequence[TaxRow], now: datetime) -> None:
+def _place(connection: Connection, pricing: Pricing, placing: Placing, rates: Sequence[TaxRow], now: datetime) -> int:
+    """Write an order down and return what is to be paid for it here, tax included."""
     lines = [
         _row_of_line(line, placing) | {"tax_cents": line_tax_cents(line, rates, zip_of(placing.contact.address)) or 0}
         for line in pricing.lines
@@ -318,14 +318,16 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, rates: Se
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
     note_name(connection, placing.customer_id, placing.order_id, contact.name)
-    if pricing.collected_cents:
+    cents = amount_cents(connection, placing.customer_id, placing.order_id)
+    if cents:
         remind_before(connection, placing.customer_id, placing.order_id, until=clock.to_text(now + RESERVED_FOR))
     mail_placed_order(connection, placing.customer_id, placing.order_id)
     if not has_devices:
         issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
         request_activations(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
-    elif not pricing.collected_cents:
+    elif not cents:
         mark_paid(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
+    return cents
 
 
 def _row_of_line(line: Comparison, placing: Placing) -> dict[str, Any]:

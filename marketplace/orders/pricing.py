@@ -69,6 +69,11 @@ class Pricing:
         return sum(line.quantity * device_due_cents(line) for line in devices)
 
     @property
+    def has_devices(self) -> bool:
+        """Whether anything is delivered, which is taxed whoever pays for it."""
+        return any(line.chosen is not None and line.chosen.listing is not None for line in self.lines)
+
+    @property
     def months(self) -> tuple[Span, ...]:
         """What the customer gets, month by month."""
         return spans(tuple(line.chosen.line for line in self.lines if line.chosen is not None))

@@ -60,8 +60,11 @@ def zip_of(address: str) -> str:
 
 
 def quote_tax(pricing: Pricing, rates: Sequence[TaxRow], zip_code: str) -> TaxQuote | None:
-    """Return the tax of what is ordered; None where prices hold it already, or nothing is paid here."""
-    if pricing.market["tax_included"] or not pricing.collected_cents:
+    """Return the tax of what is ordered; None where prices hold it already, or no device is ordered.
+
+    A device that costs nothing with its plan is taxed all the same.
+    """
+    if pricing.market["tax_included"] or not pricing.has_devices:
         return None
     per_line = [(line, line_tax_cents(line, rates, zip_code)) for line in pricing.lines]
     known = [line.wish.quantity * cents for line, cents in per_line if cents is not None]

@@ -68,7 +68,7 @@ class SelectionOrderPage:
     @property
     def is_payable(self) -> bool:
         """Whether what it costs here can be paid here."""
-        return self.origin is not None or not self.pricing.collected_cents
+        return self.origin is not None or not (self.pricing.collected_cents or (self.tax and self.tax.cents))
 
 
 @pages.get("/selections/<selection_id>/order")

@@ -8,9 +8,11 @@ import pytest
 
 from marketplace.db import reading
 from marketplace.orders.parts import amount_cents
+from pos.tokens import TokenLine
 from tests.marketplace import world
 from tests.marketplace.hq import IPHONE_13, Hq, words
 
+IPHONE_13_FOR_NOTHING = TokenLine(listing_id=11, plan_id=2, option_ids=(1,), one_off_cents=100, monthly_cents=2198)
 NEW_YORK, MIAMI = "350 Fifth Avenue, New York, NY 10118", "1 Ocean Drive, Miami, FL 33139"
 
 
@@ -23,6 +25,8 @@ def american(hq: Hq) -> Hq:
         rows["laws"].append(world.law(law_id, "sales_tax", {"zip_prefix": prefix, "rate_ppm": rate_ppm}))
     ended = world.law("tax-3", "sales_tax", {"zip_prefix": "33", "rate_ppm": 70_000}) | {"valid_to": "2023-01-01"}
     rows["laws"].append(ended)
+    for plan in rows["plans"]:
+        plan["instalment_months"] = 24
     hq.import_world(rows)
     hq.publish()
     hq.write("update market set body = :body", body=json.dumps(body))
@@ -41,6 +45,18 @@ def test_the_tax_is_asked_for_before_the_form_and_frozen_with_the_order(american
     [order] = american.rows("select customer_id, order_id from customer_order")
     with reading(american.engine) as connection:
         assert amount_cents(connection, **order) == 40175
+
+
+def test_a_device_that_costs_nothing_with_its_plan_waits_for_its_tax(american: Hq) -> None:
+    digits = american.digits(IPHONE_13_FOR_NOTHING, publication=2)
+    page = american.client.get(f"/k/{digits}?zip=10118")
+    assert "Taxe de vente pour 10118 : 32,75 €" in words(page)
+    placed = american.claim(digits, address=NEW_YORK, seen_tax_cents="3275", acquisition_1="new")
+    assert placed.status_code == 303, words(placed)
+    [order] = american.rows("select customer_id, order_id, state from customer_order")
+    assert (order.pop("state"), american.rows("select * from unit")) == ("open", [])
+    with reading(american.engine) as connection:
+        assert amount_cents(connection, **order) == 3275
 
 
 @pytest.mark.parametrize("seen", ["", "1476"])

@@ -50,6 +50,8 @@ def write_message(
     if part is None:
         raise NotFound("no such order")
     body = UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\t", " ")).strip()
+    # Writing the part's row makes two messages at once take their numbers one after the other.
+    note_change(connection, part["seller_id"], part["part_id"])
     count = "select count(*) as n from message where seller_id = :seller_id and part_id = :part_id"
     written = row(connection, count, seller_id=part["seller_id"], part_id=part["part_id"])
     message_no = (written["n"] if written else 0) + 1
@@ -58,7 +60,6 @@ def write_message(
         raise MessageRefused("no message that can be sent", reason=reason)
     values = {**part, "message_no": message_no, "at": actor.at, "by": actor.by, "body": body}
     connection.execute(tables.message.insert(), values)
-    note_change(connection, part["seller_id"], part["part_id"])
     mail_message(connection, part["seller_id"], part["part_id"], message_no, to_seller=actor.by == "customer")
 
 

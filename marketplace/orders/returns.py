@@ -17,7 +17,7 @@ from typing import NotRequired, TypedDict, cast
 from sqlalchemy import Connection, Engine
 
 from marketplace import tables
-from marketplace.db import reading, row, rows, run_tx
+from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.orders.activations import withdraw_plan
 from marketplace.orders.cases import (
     MOST_WORDS,
@@ -234,6 +234,10 @@ def _refuse_others(parts: Sequence[PartOfOrder], named: set[str], chosen: set[st
 
 def _record(connection: Connection, order: Order, statement: Declaration, at: str) -> int:
     key = {"customer_id": order["customer_id"], "order_id": order["order_id"]}
+    # Writing the order's row makes two declarations at once number their records one after the other.
+    changed(
+        connection, "update customer_order set state = state where customer_id = :customer_id and order_id = :order_id", **key
+    )
     last = row(
         connection,
         "select coalesce(max(withdrawal_no), 0) as n from withdrawal where customer_id = :customer_id and order_id = :order_id",

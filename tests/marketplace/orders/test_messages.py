@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from marketplace.orders.messages import MOST_LETTERS
@@ -54,3 +56,12 @@ def test_nobody_writes_in_the_order_of_another(hq: Hq) -> None:
     assert desk(hq, 2).post(f"/seller/orders/{part_id}/messages", data={"text": "Bonjour"}).status_code == 404
     assert reader.post(f"/seller/orders/{part_id}/messages", data={"text": "Bonjour"}).status_code == 403
     assert hq.rows("select * from message") == []
+
+
+def test_messages_written_at_once_are_all_kept_and_numbered(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    form = {"part": part["part_id"], "text": "Bonjour"}
+    with ThreadPoolExecutor(4) as fingers:
+        sent = [fingers.submit(hq.app.test_client().post, f"/orders/{order(part)}/messages", data=form) for _ in range(8)]
+    assert {each.result().status_code for each in sent} == {303}
+    assert [each["message_no"] for each in hq.rows("select message_no from message order by message_no")] == list(range(1, 9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,13 @@ import time_machine
 from marketplace.db import reading, run_tx
 from marketplace.orders.returns import settle_overdue
 from marketplace.orders.shipments import Shipment
+from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, accept, deliver, ship, take_back, units_of_order
 from marketplace.running.mail import write_mail
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq, words
 from tests.marketplace.money.books import assert_adds_up, balances
+from tests.marketplace.money.paying import money_arrives
 from tests.marketplace.orders.test_orders import PLAN_ALONE
 from tests.marketplace.sellers.desks import desk, names_of, paid_part, units_of
 
@@ -232,6 +235,18 @@ def test_nobody_reaches_the_units_or_cases_of_another(hq: Hq) -> None:
     assert hq.client.get(f"/orders/{order(other)}/withdrawals/1").status_code == 404
     assert "Atelier" not in words(stranger.get("/seller/returns"))
     assert (hq.rows("select * from unit_case"), hq.rows("select * from unit")) == before
+
+
+def test_two_withdrawals_at_once_are_two_records(hq: Hq) -> None:
+    order_id = hq.claim(hq.digits(IPHONE_13, LAST_IPHONE_12)).location.rpartition("/")[2]
+    assert money_arrives(hq, order_id) == "paid"
+    with reading(hq.engine) as connection:
+        names = [unit_name(unit) for unit in units_of_order(connection, order_id)]
+    with ThreadPoolExecutor(2) as fingers:
+        path = f"/orders/{order_id}/withdrawal"
+        answers = [fingers.submit(hq.app.test_client().post, path, data={"unit": name}) for name in names]
+    assert [answer.result().status_code for answer in answers] == [303, 303]
+    assert [each["withdrawal_no"] for each in hq.rows("select withdrawal_no from withdrawal order by withdrawal_no")] == [1, 2]
 
 
 def test_a_plan_alone_is_withdrawn_from_for_fourteen_days_from_the_order(hq: Hq, moved: time_machine.Traveller) -> None:

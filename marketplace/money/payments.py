@@ -271,7 +271,7 @@ def _wish(connection: Connection, payment: Payment) -> SessionWish:
         order_id=payment.order_id,
     )
     frozen: dict[str, Any] = placed or {}
-    names = {place: _name(line) for place, line in enumerate(json.loads(frozen["facts"])["lines"], start=1)}
+    names = {line["line_no"]: _name(line) for line in json.loads(frozen["facts"])["lines"]}
     items = [
         (names.get(line["line_no"], frozen["number"]) + (f" × {line['quantity']}" if line["quantity"] > 1 else ""), line["cents"])
         for line in lines

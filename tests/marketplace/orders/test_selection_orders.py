@@ -62,6 +62,16 @@ def test_a_selection_is_ordered_and_leads_to_the_payment_page(hq: Hq, bank: Bank
     assert payment["amount_cents"] == 36900
 
 
+def test_the_payment_page_names_each_device_though_line_numbers_have_gaps(hq: Hq, bank: Bank) -> None:
+    selection = select(hq)
+    hq.client.post(f"/selections/{selection}/lines", data={"listing": "21"})
+    hq.client.post(f"/selections/{selection}/lines/1/removal")
+    assert post(hq, selection, seen_cents="24900").status_code == 303
+    [session] = bank.books.listed("checkout.session")
+    assert hq.rows("select line_no from order_line") == [{"line_no": 2}]
+    assert [item["description"] for item in session["line_items"]["data"]] == ["Apple iPhone 12"]
+
+
 def test_many_posts_of_one_order_make_one(hq: Hq, bank: Bank) -> None:
     selection = select(hq)
     with ThreadPoolExecutor(6) as posts:

@@ -14,8 +14,9 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.money.accounts import of_unit
 from marketplace.money.provider import ProviderRefused, RefundFacts, provider
-from marketplace.money.sales import OrderMoney, post_refund_bounced, post_refund_paid, post_unused
+from marketplace.money.sales import OrderMoney, post_refund_bounced, post_refund_paid, post_returned_before, post_unused
 from marketplace.orders.step_mails import mail_refund
 from marketplace.running.jobs import Work, enqueue
 from pos import clock
@@ -86,6 +87,39 @@ def request_refund(
     if paid is None or cents <= 0:
         raise NothingToRefund(cents=cents)
     return refund_payment(connection, customer_id, paid["payment_id"], cents=cents, unit=unit, reason=reason, at=at)
+
+
+def request_rest(
+    connection: Connection, customer_id: str, order_id: str, *, cents: int, unit: RefundedUnit, reason: str, at: str
+) -> None:
+    """Ask for all that a unit still gives back, less what somebody returned by hand at the provider before.
+
+    In the caller's transaction, once a unit. Raises: NothingToRefund without a payment.
+    """
+    paid = row(
+        connection,
+        """
+        select currency, received_cents - refunded_cents as left_cents from payment
+        where customer_id = :customer_id and order_id = :order_id and state = 'paid' order by attempt limit 1
+        """,
+        customer_id=customer_id,
+        order_id=order_id,
+    )
+    if paid is None:
+        raise NothingToRefund(cents=cents)
+    asked = min(cents, paid["left_cents"])
+    if asked:
+        request_refund(connection, customer_id, order_id, cents=asked, unit=unit, reason=reason, at=at)
+    if asked < cents:
+        money = OrderMoney(
+            customer_id=customer_id,
+            order_id=order_id,
+            reference=of_unit(unit["part_id"], unit["line_no"], unit["unit_no"]),
+            currency=paid["currency"],
+            cents=cents - asked,
+            at=at,
+        )
+        post_returned_before(connection, money)
 
 
 def refund_payment(

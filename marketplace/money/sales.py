@@ -125,6 +125,13 @@ def post_unused(connection: Connection, refund: OrderMoney) -> bool:
     return post(connection, _order_fact(refund, "unused"), lines)
 
 
+def post_returned_before(connection: Connection, refund: OrderMoney) -> bool:
+    """Book that so much of what a unit gives back went back earlier, by hand at the provider, when it was booked as unused."""
+    party = of_order(refund.order_id)
+    lines = [Posting("refunds_due", party, refund.cents), Posting("customer_money", party, -refund.cents)]
+    return post(connection, _order_fact(refund, "returned_before"), lines)
+
+
 def post_refund_paid(connection: Connection, refund: OrderMoney) -> bool:
     """Book that the provider paid a refund out."""
     lines = [Posting("refunds_due", of_order(refund.order_id), refund.cents), Posting("provider", "", -refund.cents)]

@@ -14,7 +14,7 @@ from typing import Literal, TypedDict, cast
 from sqlalchemy import Connection
 
 from marketplace.db import changed, row, rows
-from marketplace.money.refunds import request_refund
+from marketplace.money.refunds import request_refund, request_rest
 from marketplace.money.sales import UnitSale, post_refunded, post_shipped
 from marketplace.orders import stock
 from marketplace.orders.activations import follow_cancelled, refuse_unacknowledged
@@ -240,7 +240,10 @@ def refundable_cents(unit: Unit) -> int:
 
 
 def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None:
-    """Owe the customer money of one unit back, and have it sent. Raises: RefundTooHigh, NothingToRefund."""
+    """Owe the customer money of one unit back, and have it sent. Raises: RefundTooHigh, NothingToRefund.
+
+    Of all that is left of the unit, what went back by hand at the provider before is not sent again.
+    """
     if cents == 0:
         return
     noted = changed(
@@ -257,7 +260,8 @@ def refund(connection: Connection, unit: Unit, cents: int, actor: Actor) -> None
         raise RefundTooHigh(refundable_cents=refundable_cents(unit), cents=cents)
     _note_step(connection, unit, "refunded", actor, cents=cents)
     customer_id, order_id = unit["customer_id"], unit["order_id"]
-    request_refund(connection, customer_id, order_id, cents=cents, unit=unit, reason=actor.why or actor.by, at=actor.at)
+    ask = request_rest if cents == refundable_cents(unit) else request_refund
+    ask(connection, customer_id, order_id, cents=cents, unit=unit, reason=actor.why or actor.by, at=actor.at)
     steps = row(connection, STEPS, **_key(unit))
     refund_id = f"step {steps['steps'] if steps else 0}"
     post_refunded(connection, _sale(connection, unit), refund_id=refund_id, cents=cents, at=actor.at)

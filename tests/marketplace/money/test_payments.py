@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
+from demo import bank_books
 from demo.bank import Bank
 from demo.bank_webhooks import signature
 from marketplace.db import reading, run_tx
@@ -19,7 +20,7 @@ from marketplace.money.payments import OPEN_FOR, check_payment
 from marketplace.orders.units import Actor, refund, units_of_order
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
-from tests.marketplace.money.books import assert_adds_up, balances
+from tests.marketplace.money.books import assert_adds_up, balances, open_accounts
 from tests.marketplace.money.paying import bank_of
 from tests.marketplace.test_console import log_in
 
@@ -233,6 +234,24 @@ def test_a_cancelled_unit_s_money_reaches_the_customer_once(hq: Hq, bank: Bank) 
         tell(hq, bank, body)
     assert hq.rows("select state, refunded_cents from payment") == [{"state": "paid", "refunded_cents": 36900}]
     assert_booked(hq)
+
+
+@pytest.mark.parametrize("by_hand", [36900, 10000])
+def test_a_unit_can_be_cancelled_after_its_money_was_returned_by_hand_at_the_provider(hq: Hq, bank: Bank, by_hand: int) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    [intent] = bank.books.listed("payment_intent")
+    with bank.books.change() as told:
+        bank_books.refund(bank.books, told, {"payment_intent": intent["id"], "amount": by_hand})
+    look(hq)
+    assert hq.client.post(f"/orders/{order_id}/cancellation").status_code == 303
+    hq.work()
+    assert sum(made["amount"] for made in bank.books.listed("refund")) == 36900
+    assert hq.rows("select state, refunded_cents from unit") == [{"state": "cancelled", "refunded_cents": 36900}]
+    assert_booked(hq)
+    with reading(hq.engine) as connection:
+        assert open_accounts(connection) == set()
 
 
 def test_a_refund_is_sent_once_though_its_answer_was_lost(hq: Hq, bank: Bank, time: time_machine.Coordinates) -> None:

@@ -26,6 +26,8 @@ from pos.rio import check_rio, normalize_rio
 
 JOB = "activation"
 LOOK_AGAIN, NO_CARRIER_AGAIN = timedelta(minutes=1), timedelta(minutes=10)
+LOOK_AT_LAST, LOOKS_BACK = timedelta(hours=6), 10
+"""A carrier is asked again after a tenth of the time for which it has said the same, from a minute to six hours."""
 BEFORE = {
     "sent": "('to_send')",
     "acknowledged": "('to_send', 'sent')",
@@ -206,7 +208,9 @@ def carry(work: Work, body: dict[str, Any]) -> str:
     if state == "given_up":
         carrier.cancel(truth.carrier_order_id)  # Its unit was cancelled while we asked.
     elif state not in ("active", "refused") and not body.get("unique"):
-        raise Postponed("the carrier has not answered for good", until=work.now + LOOK_AGAIN)
+        since = clock.from_text(asked["since"]) if state == asked["state"] else work.now
+        after = min(max((work.now - since) / LOOKS_BACK, LOOK_AGAIN), LOOK_AT_LAST)
+        raise Postponed("the carrier has not answered for good", until=work.now + after)
     return state
 
 

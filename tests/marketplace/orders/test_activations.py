@@ -102,6 +102,18 @@ def test_a_plan_alone_is_asked_of_its_carrier_once_and_becomes_active(hq: Hq, ba
     assert len(bank.carrier.orders()) == 1
 
 
+def test_a_carrier_that_takes_its_time_is_asked_less_and_less_often(hq: Hq, bank: Bank) -> None:
+    order(hq)
+    turn(hq)
+    begin, waits = clock.now(), []
+    for waited in (timedelta(minutes=2), timedelta(hours=10), timedelta(days=9)):
+        with time_machine.travel(begin + waited, tick=False):
+            hq.work()
+            [job] = hq.rows("select due_at from job where kind = 'activation' and state = 'waiting'")
+            waits.append(round((clock.from_text(job["due_at"]) - clock.now()) / timedelta(minutes=1)))
+    assert waits == [1, 60, 360]
+
+
 def test_a_carrier_that_took_the_order_and_failed_to_say_so_is_not_asked_twice(hq: Hq, bank: Bank) -> None:
     order(hq)
     bank.carrier.manner = "broken"

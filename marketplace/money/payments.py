@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
-from marketplace.money.provider import NoProvider, Provider, ProviderDown, ProviderRefused, SessionWish, pages_origin, provider
+from marketplace.money.provider import Provider, ProviderDown, ProviderRefused, SessionWish, pages_origin, provider
 from marketplace.money.truth import Payment, payment_of, take_truth
 from marketplace.orders import parts
 from marketplace.running.jobs import Postponed, Work, enqueue
@@ -99,7 +99,10 @@ def check_payment(engine: Engine, customer_id: str, payment_id: str, *, now: dat
 
 
 def has_ended(engine: Engine, customer_id: str, order_id: str, *, now: datetime) -> bool:
-    """Tell that no payment of an order whose time is over can still bring money: each was asked for. False where unknown."""
+    """Tell that no payment of an order whose time is over can still bring money: each was asked for. False where unknown.
+
+    Raises: NoProvider, ProviderDown.
+    """
     query = """
         select payment_id from payment
         where customer_id = :customer_id and order_id = :order_id and state in ('opening', 'open') and expires_at <= :at
@@ -108,7 +111,7 @@ def has_ended(engine: Engine, customer_id: str, order_id: str, *, now: datetime)
         late = rows(connection, query, customer_id=customer_id, order_id=order_id, at=clock.to_text(now))
     try:
         states = [check_payment(engine, customer_id, payment["payment_id"], now=now) for payment in late]
-    except (NoProvider, ProviderDown, ProviderRefused):
+    except ProviderRefused:
         return False
     return not any(state in ("opening", "open") for state in states)
 

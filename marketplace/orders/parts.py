@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.money.provider import NoProvider, ProviderDown
 from marketplace.orders import stock
 from marketplace.orders.activations import request_activations
 from marketplace.orders.step_mails import mail_customer, mail_new_part, mail_paid_order, remind_before
@@ -106,20 +107,31 @@ def release_unpaid(engine: Engine, *, now: datetime, has_ended: Callable[[str, s
     """Give back the units of orders whose time to pay is over, and return how many orders that were.
 
     `has_ended(customer_id, order_id)` tells that no money can come for one any more; until it does, its units wait.
-    The orders stay: they can be opened again.
+    The orders stay: they can be opened again. A provider that does not answer ends the round; orders that nobody began to pay
+    need no answer and come first.
     """
     at = clock.to_text(now)
     query = """
         select customer_id, order_id from customer_order
-        where state = 'open' and reserved_until < :at order by reserved_until limit :most
+        where state = 'open' and reserved_until < :at
+        order by exists (
+          select 1 from payment
+          where payment.customer_id = customer_order.customer_id and payment.order_id = customer_order.order_id
+            and payment.state in ('opening', 'open')
+        ), reserved_until
+        limit :most
     """
     with reading(engine) as connection:
         late = rows(connection, query, at=at, most=MOST_RELEASED)
-    return sum(
-        run_tx(engine, partial(release, **order, before=at))
-        for order in late
-        if has_ended(order["customer_id"], order["order_id"])
-    )
+    released = 0
+    for order in late:
+        try:
+            is_over = has_ended(order["customer_id"], order["order_id"])
+        except (NoProvider, ProviderDown):
+            break
+        if is_over:
+            released += run_tx(engine, partial(release, **order, before=at))
+    return released
 
 
 def release(connection: Connection, customer_id: str, order_id: str, *, before: str) -> bool:

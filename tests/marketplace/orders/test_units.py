@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from marketplace.db import reading, run_tx
+from marketplace.money.provider import ProviderDown
 from marketplace.orders.parts import ACCEPT_WITHIN, amount_cents, mark_paid, release_unpaid
 from marketplace.orders.shipments import ImeiKnown, InvalidShipment, Shipment
 from marketplace.orders.timers import move_late_units
@@ -122,6 +123,35 @@ def test_units_of_an_order_nobody_pays_are_for_others_again_and_late_money_takes
 
 def released(hq: Hq, now: datetime) -> int:
     return release_unpaid(hq.engine, now=now, has_ended=lambda *_: True)
+
+
+def test_a_provider_that_is_down_is_asked_once_a_round_and_holds_up_only_those_who_began_to_pay(hq: Hq) -> None:
+    for counter in (1, 2, 3):
+        hq.claim(hq.digits(IPHONE_13, counter=counter))
+    for placed in hq.rows("select customer_id, order_id from customer_order order by placed_at limit 2"):
+        begin_payment(hq, placed["order_id"])
+    asked = []
+
+    def has_ended(customer_id: str, order_id: str) -> bool:
+        if hq.rows("select 1 as one from payment where order_id = :order_id", order_id=order_id):
+            asked.append(order_id)
+            raise ProviderDown("the payment provider does not answer")
+        return True
+
+    assert release_unpaid(hq.engine, now=clock.now() + timedelta(minutes=31), has_ended=has_ended) == 1
+    assert (len(asked), stock(hq, 11)) == (1, (5, 2))
+
+
+def begin_payment(hq: Hq, order_id: str) -> None:
+    hq.write(
+        """
+        insert into payment (customer_id, payment_id, order_id, attempt, state, currency, amount_cents, received_cents,
+          refunded_cents, back_url, opened_at, expires_at, dispute)
+        select customer_id, order_id, order_id, 1, 'opening', currency, 36900, 0, 0, '', placed_at, placed_at, ''
+        from customer_order where order_id = :order_id
+        """,
+        order_id=order_id,
+    )
 
 
 def test_a_unit_goes_its_way_and_every_step_says_who_and_when(hq: Hq) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
@@ -198,7 +198,9 @@ def follow_publications(engine: Engine, waiting: Sequence[Mapping[str, Any]], *,
 
     One whose changes were held back goes on waiting.
     """
-    return sum(run_tx(engine, lambda connection, each=each: _follow(connection, each, now=now)) for each in waiting)  # type: ignore[misc]
+    with reading(engine) as connection:
+        published = [each for each in waiting if _is_published(connection, each)]
+    return sum(run_tx(engine, lambda connection, each=each: _settle(connection, each, now=now)) for each in published)  # type: ignore[misc]
 
 
 def forget_imports(engine: Engine, *, now: datetime) -> int:
@@ -316,21 +318,20 @@ def _end_taken(connection: Connection, key: Mapping[str, Any]) -> str:
     return f"{about.lines} lines, {about.refused} refused"
 
 
-def _follow(connection: Connection, waiting: Mapping[str, Any], *, now: datetime) -> int:
-    is_marked = connection.execute(
-        text(
-            """
-            select 1 from sync_dirty mark
-            join seller_import_line line on cast(line.listing_id as text) = mark.row_key
-            where mark.market = :market and mark.table_name in ('listing', 'stock')
-              and line.seller_id = :seller_id and line.import_id = :import_id
-            limit 1
-            """
-        ),
-        dict(waiting),
-    ).first()
-    if is_marked is not None:
-        return 0
+def _is_published(connection: Connection, waiting: Mapping[str, Any]) -> bool:
+    """Tell whether nothing waits that was marked before the import ended; what its listings became since is not its own."""
+    query = """
+        select 1 as one from seller_import sent
+        join seller_import_line line on line.seller_id = sent.seller_id and line.import_id = sent.import_id
+        join sync_dirty mark on mark.row_key = cast(line.listing_id as text)
+        where sent.seller_id = :seller_id and sent.import_id = :import_id
+          and mark.market = :market and mark.table_name in ('listing', 'stock') and mark.marked_at <= sent.ended_at
+        limit 1
+    """
+    return row(connection, query, **waiting) is None
+
+
+def _settle(connection: Connection, waiting: Mapping[str, Any], *, now: datetime) -> int:
     return changed(
         connection,
         """

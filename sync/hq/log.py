@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, bindparam, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from pos import clock
 from sync.errors import Busy
 from sync.heads import Track, read_track
 from sync.roots import Row, Value
@@ -23,6 +24,7 @@ sync_metadata = MetaData()
 
 # `row_key` is the key as JSON, so that 1 and "1" stay apart; empty, it stands for the whole table. `origin` says who may publish
 # it: HQ's edits wait for a person, what sellers, orders and timers changed goes by itself, unless it was held back from that.
+# `marked_at` is when the row was first marked after its last publication: renewing a mark leaves it.
 sync_dirty = Table(
     "sync_dirty",
     sync_metadata,
@@ -31,6 +33,7 @@ sync_dirty = Table(
     Column("row_key", Text, primary_key=True),
     Column("gen", BigInteger, nullable=False),
     Column("origin", Text, nullable=False, server_default="hq"),
+    Column("marked_at", Text, nullable=False, server_default="1970-01-01T00:00:00Z"),
 )
 
 # `line` is empty for HQ's own track, else the trial's id.
@@ -86,7 +89,8 @@ Mark = tuple[str, str, int]
 """A mark as it was read: table, key as JSON, generation."""
 
 _MARK = text(
-    "insert into sync_dirty (market, table_name, row_key, gen, origin) values (:market, :table_name, :row_key, 1, :origin) "
+    "insert into sync_dirty (market, table_name, row_key, gen, origin, marked_at) "
+    "values (:market, :table_name, :row_key, 1, :origin, :marked_at) "
     "on conflict (market, table_name, row_key) do update set gen = sync_dirty.gen + 1, "
     "origin = case when excluded.origin = 'supply' and not (sync_dirty.origin = 'held' and sync_dirty.table_name = 'listing') "
     "then 'supply' else sync_dirty.origin end"
@@ -167,7 +171,7 @@ def mark_dirty(connection: Connection, market: str, table: str, keys: Iterable[V
     """
     texts = [WHOLE_TABLE] if keys is None else [json.dumps(key, ensure_ascii=False) for key in keys]
     if texts:
-        about = {"market": market, "table_name": table, "origin": origin}
+        about = {"market": market, "table_name": table, "origin": origin, "marked_at": clock.to_text(clock.now())}
         connection.execute(_MARK, [{**about, "row_key": row_key} for row_key in texts])
 
 

@@ -11,11 +11,11 @@ import pytest
 import time_machine
 from sqlalchemy import event
 
-from marketplace.db import changed, run_tx
+from marketplace.db import changed, reading, run_tx
 from marketplace.running.housekeeping import PUBLISH_EVERY
 from marketplace.running.jobs import MOST_TRIES, Work
 from marketplace.sellers import imports
-from marketplace.sellers.imports import KEPT, forget_imports, take_import
+from marketplace.sellers.imports import KEPT, follow_publications, forget_imports, publishing_imports, take_import
 from pos import clock
 from tests.marketplace.hq import Hq, words
 from tests.marketplace.sellers.desks import desk
@@ -222,6 +222,24 @@ def test_what_is_held_back_is_not_called_published_until_hq_lets_it_go(hq: Hq, s
         hq.work()
         answer = told(seller, import_id)
     assert (answer["state"], answer["publication"] is not None) == ("done", True)
+
+
+def test_what_a_busy_seller_changes_after_a_file_does_not_keep_it_from_being_published(hq: Hq, seller: Seller) -> None:
+    start = clock.now()
+    with time_machine.travel(start, tick=False) as travel:
+        hq.work()
+        import_id = send(seller, table(line("A-1"), line("A-2")))
+        hq.work()
+        travel.move_to(start + timedelta(seconds=2))
+        seller.patch("A-1", price="349.00")
+        with reading(hq.engine) as connection:
+            waiting = publishing_imports(connection)
+        assert follow_publications(hq.engine, waiting, now=clock.now()) == 0, "a mark renewed is still the file's"
+        number = hq.publish()
+        seller.patch("A-1", price="339.00")
+        assert follow_publications(hq.engine, waiting, now=clock.now()) == 1
+    answer = told(seller, import_id)
+    assert (answer["state"], answer["publication"]) == ("done", number)
 
 
 def test_the_desk_takes_a_file_and_shows_its_report(hq: Hq) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,7 +16,6 @@ import time_machine
 from marketplace.db import reading, run_tx
 from marketplace.orders.returns import settle_overdue
 from marketplace.orders.shipments import Shipment
-from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, accept, deliver, ship, take_back, units_of_order
 from marketplace.running.mail import write_mail
 from pos import clock
@@ -238,14 +239,21 @@ def test_nobody_reaches_the_units_or_cases_of_another(hq: Hq) -> None:
 
 
 def test_two_withdrawals_at_once_are_two_records(hq: Hq) -> None:
-    order_id = hq.claim(hq.digits(IPHONE_13, LAST_IPHONE_12)).location.rpartition("/")[2]
+    other = replace(IPHONE_13, listing_id=12, one_off_cents=37200)
+    order_id = hq.claim(hq.digits(IPHONE_13, other)).location.rpartition("/")[2]
     assert money_arrives(hq, order_id) == "paid"
-    with reading(hq.engine) as connection:
-        names = [unit_name(unit) for unit in units_of_order(connection, order_id)]
+    devices = zip(hq.rows("select * from part order by number"), (IMEI, "011415009346880"), strict=True)
+    names = [delivered(hq, part, imei=imei) for part, imei in devices]
+    path, both = f"/orders/{order_id}/withdrawal", Barrier(2)
+
+    def declare(name: str) -> int:
+        browser = hq.app.test_client()
+        browser.get(path)
+        both.wait(10)
+        return browser.post(path, data={"unit": name}).status_code
+
     with ThreadPoolExecutor(2) as fingers:
-        path = f"/orders/{order_id}/withdrawal"
-        answers = [fingers.submit(hq.app.test_client().post, path, data={"unit": name}) for name in names]
-    assert [answer.result().status_code for answer in answers] == [303, 303]
+        assert list(fingers.map(declare, names)) == [303, 303]
     assert [each["withdrawal_no"] for each in hq.rows("select withdrawal_no from withdrawal order by withdrawal_no")] == [1, 2]
 
 

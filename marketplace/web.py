@@ -121,12 +121,13 @@ def _limit_body() -> None:
 
 
 class _Asked(PlainRequest):
-    """A request whose form holds no NUL: no database takes one in a text. It is looked at when somebody first reads the form."""
+    """A request whose form holds no NUL: nobody types one, and no database takes one in a text."""
 
     def _load_form_data(self) -> None:
         super()._load_form_data()
         if has_nul(self.form.to_dict(flat=False)):
-            raise Invalid("a form has no NUL character")
+            typed = [(name.replace("\0", ""), text.replace("\0", "")) for name, text in self.form.items(multi=True)]
+            self.__dict__["form"] = self.parameter_storage_class(typed)
 
 
 def has_nul(said: object) -> bool:

@@ -5,6 +5,7 @@ Invariant: the same markup, title and moment give the same bytes, so that a docu
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -23,6 +24,8 @@ MARGIN_MM, BOTTOM_MM, PADDING_MM = 18, 20, 1.4
 LINE_HEIGHT = 1.4
 INK, SOFT_INK, BRAND = (29, 42, 38), (85, 98, 93), (15, 92, 67)
 MM_OF_POINT = 25.4 / 72
+# What it leaves out of each font would be sixty lines of our log a document.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 
 class _Style(NamedTuple):

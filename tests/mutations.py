@@ -84,8 +84,8 @@ BUGS = (
     # Offers
     Bug(
         "pos.offers",
-        "seller.quality_bp * 1000000 / ({price} + listing.shipping_cents) desc",
-        "seller.quality_bp * 1000000 / ({price}) desc",
+        "seller.quality_bp * {SCALE} / ({{price}} + listing.shipping_cents) desc",
+        "seller.quality_bp * {SCALE} / ({{price}}) desc",
         "tests/pos/test_offers.py::test_what_shipping_adds_counts_in_the_race",
     ),
     Bug(

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from marketplace.db import open_engine
 from tests.marketplace.hq import CopiedHq, Hq
-from tests.marketplace.sellers.desks import desk
+from tests.marketplace.sellers.desks import PASSWORD, desk
 from tests.marketplace.sellers.selling import LISTING, Seller
 from tests.marketplace.test_console import log_in
 
@@ -93,7 +93,7 @@ def post(client: FlaskClient, body: bytes) -> int:
     return client.post("/console/login", data=body, content_type=kind).status_code
 
 
-def test_a_nul_character_is_refused_wherever_it_is_sent(hq: Hq) -> None:
+def test_a_nul_character_takes_nothing_down_wherever_it_is_sent(hq: Hq) -> None:
     seller, owner = Seller(hq), desk(hq, 1)
     log_in(hq)
     for browser, path in (
@@ -105,8 +105,10 @@ def test_a_nul_character_is_refused_wherever_it_is_sent(hq: Hq) -> None:
     ):
         assert browser.get(path).status_code == 400, path
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        answer = hq.app.test_client().post("/seller/login", data={"email": "a\0b", "password": "x"}, content_type=kind)
-        assert answer.status_code == 400, kind
+        answer = hq.app.test_client().post(
+            "/seller/login", data={"email": "owner-1@vendeur.example\0", "password": PASSWORD}, content_type=kind
+        )
+        assert answer.location == "/seller", "in a form nobody typed it: it is left out"
     event = {"eventId": "1", "event": {"productOrder": {"externalId": "\0"}}}
     assert hq.client.post("/activations/events", json=event).status_code == 400
     for method, path, body in (

@@ -98,8 +98,8 @@ def test_one_of_two_workers_that_claim_at_once_gets_the_job(hq: Hq) -> None:
 
 
 def test_a_job_of_a_worker_that_died_is_done_by_another_after_its_lease(hq: Hq) -> None:
-    start = clock.now()
     enqueue(hq)
+    start = clock.now()
     assert jobs.claim(hq.engine, worker="dead", now=start)
     with time_machine.travel(start, tick=False) as travel:
         worker = working_with(hq, lambda *_: None)

@@ -28,7 +28,7 @@ from marketplace.front import largest_body
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos.db import DatabaseError as CatalogError
-from pos.errors import CatalogUnreadable, Invalid, PosError, Unavailable
+from pos.errors import CatalogUnreadable, NotFound, PosError, Unavailable
 from pos.languages import LANGUAGES
 from shop import app as shop
 from shop import door, problems, web
@@ -95,7 +95,7 @@ def set_up(app: Flask, markets: Markets) -> None:
     app.before_request(_limit_body)
     here = marketplace_of(app)
     shop.set_up(app, door_of(lambda: marketplace().engine, markets, here.directory), refused=("foreign",), headers=HEADERS)
-    app.request_class = _Asked
+    app.request_class = TypedRequest
     app.before_request(refuse_nul)
     app.extensions["marketplace-markets"] = markets
     app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
@@ -120,8 +120,12 @@ def _limit_body() -> None:
     request.max_content_length = largest_body(request.path)
 
 
-class _Asked(PlainRequest):
-    """A request whose form holds no NUL: nobody types one, and no database takes one in a text."""
+class TypedRequest(PlainRequest):
+    """A request whose query and form hold no NUL: nobody types one, and no database takes one in a text."""
+
+    def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
+        environ["QUERY_STRING"] = environ.get("QUERY_STRING", "").replace("\0", "").replace("%00", "")
+        super().__init__(environ, *arguments, **options)
 
     def _load_form_data(self) -> None:
         super()._load_form_data()
@@ -140,9 +144,9 @@ def has_nul(said: object) -> bool:
 
 
 def refuse_nul() -> None:
-    """Refuse an address that holds a NUL character. Raises: Invalid."""
-    if "\0" in request.path or has_nul(request.args.to_dict(flat=False)):
-        raise Invalid("an address has no NUL character")
+    """Refuse an address with a NUL in its path: nothing has it. Raises: NotFound."""
+    if "\0" in request.path:
+        raise NotFound("no address has a NUL character")
 
 
 def source() -> str:

@@ -27,7 +27,7 @@ from marketplace.front import largest_body
 from marketplace.sellers.keys import ApiKey, NotInScope, UnknownKey, known_key, note_use
 from marketplace.sellers.limits import Allowance, spend
 from marketplace.sellers.repeats import ApiAnswer, write_once
-from marketplace.web import Marketplace, has_nul, marketplace, refuse_nul
+from marketplace.web import Marketplace, TypedRequest, has_nul, marketplace, refuse_nul
 from pos import clock
 from pos.errors import PosError, Refused, Unavailable
 
@@ -103,6 +103,7 @@ def new_api(of: Marketplace, *parts: APIBlueprint) -> Flask:
         static_folder=None,
     )
     api.url_map.merge_slashes = False
+    api.request_class = TypedRequest
     api.extensions["marketplace"] = of
     api.before_request(_let_in)
     api.after_request(_add_headers)

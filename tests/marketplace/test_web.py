@@ -76,9 +76,10 @@ def test_health_and_static_files_need_no_database(down: Hq) -> None:
 
 
 def test_a_form_of_a_million_fields_is_refused_before_it_is_taken_apart(hq: Hq) -> None:
+    client = hq.client
     for body in (b"a&" * 30_000, b"a=b&" * 1_000_000):
         began = time.process_time()
-        answer = post(hq.client, body)
+        answer = post(client, body)
 
         assert answer == 413
         assert time.process_time() - began < 0.2
@@ -96,14 +97,14 @@ def post(client: FlaskClient, body: bytes) -> int:
 def test_a_nul_character_takes_nothing_down_wherever_it_is_sent(hq: Hq) -> None:
     seller, owner = Seller(hq), desk(hq, 1)
     log_in(hq)
-    for browser, path in (
-        (owner, "/seller/imports/%00"),
-        (owner, "/seller/invoices?before=%00"),
-        (hq.client, "/console/orders?q=a%00b"),
-        (hq.client, "/sku/%00?market=%00&lang=%00"),
-        (hq.client, "/?%00=1"),
+    for browser, path, status in (
+        (owner, "/seller/imports/%00", 404),
+        (owner, "/seller/invoices?before=%00", 200),
+        (hq.client, "/console/orders?q=a%00b", 200),
+        (hq.client, "/sku/%00?market=%00&lang=%00", 404),
+        (hq.client, "/?%00=1", 200),
     ):
-        assert browser.get(path).status_code == 400, path
+        assert browser.get(path).status_code == status, path
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         answer = hq.app.test_client().post(
             "/seller/login", data={"email": "owner-1@vendeur.example\0", "password": PASSWORD}, content_type=kind
@@ -111,12 +112,12 @@ def test_a_nul_character_takes_nothing_down_wherever_it_is_sent(hq: Hq) -> None:
         assert answer.location == "/seller", "in a form nobody typed it: it is left out"
     event = {"eventId": "1", "event": {"productOrder": {"externalId": "\0"}}}
     assert hq.client.post("/activations/events", json=event).status_code == 400
-    for method, path, body in (
-        ("GET", "/imports/%00", None),
-        ("GET", "/listings?cursor=%00", None),
-        ("PUT", "/listings/a%00b", LISTING),
-        ("PUT", "/listings/a", {**LISTING, "comment": "a\0b"}),
-        ("PUT", "/listings/a", {**LISTING, "ean": "\0"}),
+    for method, path, body, status in (
+        ("GET", "/imports/%00", None, 404),
+        ("GET", "/listings?cursor=%00", None, 200),
+        ("PUT", "/listings/a%00b", LISTING, 404),
+        ("PUT", "/listings/a", {**LISTING, "comment": "a\0b"}, 422),
+        ("PUT", "/listings/a", {**LISTING, "ean": "\0"}, 422),
     ):
-        assert seller.ask(method, path, json=body).status_code in (400, 422), path
+        assert seller.ask(method, path, json=body).status_code == status, path
     assert seller.put().status_code == 201

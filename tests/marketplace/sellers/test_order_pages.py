@@ -164,7 +164,7 @@ def test_orders_are_found_by_state_and_number_page_by_page(hq: Hq, monkeypatch: 
     assert listed("?state=to_accept") == numbers[:0:-1]
     assert listed(f"?number={numbers[1].lower()}") == [numbers[1]]
     assert listed("?number=%25") == []
-    assert listed("?number=%00&before=x&state=x") == []
+    assert listed("?number=%01&before=x&state=x") == []
     monkeypatch.setattr("marketplace.sellers.order_pages.PAGE", 2)
     assert listed("") == numbers[:0:-1]
     assert f"before={parts[1]['part_id']}" in owner.get("/seller/orders").text

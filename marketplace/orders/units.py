@@ -6,7 +6,7 @@ the stock and what is refunded for it are in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypedDict, cast
@@ -37,9 +37,6 @@ BEFORE: Mapping[UnitState, tuple[UnitState, ...]] = {
 ARRIVED_AFTER = timedelta(days=7)
 """How long past the promised days a parcel nobody spoke of has arrived: a right of withdrawal does not stay open for ever."""
 
-UNITS = """
-    select * from unit where seller_id = :seller_id and part_id = :part_id and line_no = :line_no order by unit_no
-"""
 STEP = """
     insert into unit_step (seller_id, part_id, line_no, unit_no, step_no, state, at, by, why, cents)
     select :seller_id, :part_id, :line_no, :unit_no, coalesce(max(step_no), 0) + 1, :state, :at, :by, :why, :cents
@@ -104,17 +101,6 @@ class Actor:
     by: str
     at: str
     why: str = ""
-
-
-def units_of_line(
-    connection: Connection, seller_id: int, part_id: str, line_no: int, unit_nos: Sequence[int] | None = None
-) -> list[Unit]:
-    """Return units of a line of a seller's part, all without `unit_nos`. Raises: NotFound, also for another seller's part."""
-    found = cast(list[Unit], rows(connection, UNITS, seller_id=seller_id, part_id=part_id, line_no=line_no))
-    wanted = [unit for unit in found if unit_nos is None or unit["unit_no"] in unit_nos]
-    if not wanted or (unit_nos is not None and len(wanted) != len(set(unit_nos))):
-        raise NotFound("no such unit")
-    return wanted
 
 
 def units_of_order(connection: Connection, order_id: str) -> list[Unit]:

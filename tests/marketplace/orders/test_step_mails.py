@@ -15,9 +15,10 @@ from marketplace.money.refunds import take_facts
 from marketplace.orders.parts import release_unpaid
 from marketplace.orders.shipments import Shipment
 from marketplace.orders.substitutions import give_up
-from marketplace.orders.units import Actor, accept, cancel, deliver, ship, units_of_line
+from marketplace.orders.units import Actor, accept, cancel, deliver, ship
 from marketplace.papers.printing import print_attached
 from marketplace.running.mail import WrittenMail, write_mail
+from marketplace.sellers.fulfilment import units_of_part
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq
 from tests.marketplace.sellers.applicants import REASONS, admitted, apply, decide, log_in
@@ -38,7 +39,7 @@ def written(mail: dict[str, Any], language: str | None = None) -> WrittenMail:
 
 def act(hq: Hq, part: dict[str, Any], step: Any, *more: Any, by: str = "seller:1") -> None:
     def work(connection: Any) -> None:
-        units = units_of_line(connection, part["seller_id"], part["part_id"], 1)
+        units = units_of_part(connection, part["seller_id"], part["part_id"])
         step(connection, units, *more, Actor(by=by, at=clock.to_text(clock.now())))
 
     run_tx(hq.engine, work)

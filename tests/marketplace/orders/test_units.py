@@ -23,9 +23,9 @@ from marketplace.orders.units import (
     refund,
     ship,
     take_back,
-    units_of_line,
     units_of_order,
 )
+from marketplace.sellers.fulfilment import meant, units_of_part
 from pos import clock
 from pos.errors import NotFound
 from pos.tokens import TokenLine
@@ -297,15 +297,13 @@ def test_a_seller_sees_no_unit_of_another(hq: Hq) -> None:
     paid(hq, IPHONE_13)
     [unit] = units(hq)
     with reading(hq.engine) as connection:
-        assert units_of_line(connection, 1, unit["part_id"], 1, [1]) == [unit]
-        for wrong in (
-            (2, unit["part_id"], 1, None),
-            (1, "x", 1, None),
-            (1, unit["part_id"], 2, None),
-            (1, unit["part_id"], 1, [1, 2]),
-        ):
+        assert units_of_part(connection, 1, unit["part_id"]) == [unit]
+        for wrong in ((2, unit["part_id"]), (1, "x")):
             with pytest.raises(NotFound):
-                units_of_line(connection, *wrong)
+                units_of_part(connection, *wrong)
+    for nowhere in ({(2, 1)}, {(1, 1), (1, 2)}):
+        with pytest.raises(NotFound):
+            meant([unit], (), nowhere)
 
 
 def test_every_step_that_moves_money_is_in_the_ledger(hq: Hq) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from marketplace.db import reading, run_tx
 from marketplace.orders.shipments import Shipment
-from marketplace.orders.units import Actor, accept, refund, ship, take_back, units_of_line
+from marketplace.orders.units import Actor, accept, refund, ship, take_back
 from marketplace.papers.invoices import invoices_of_part, vat_in
+from marketplace.sellers.fulfilment import units_of_part
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq
 from tests.marketplace.orders.carriers import acknowledge_plans
@@ -22,7 +23,8 @@ IMEIS = ("490154203237518", "011415009346880")
 
 def act(hq: Hq, part: dict[str, Any], step: Any, *more: Any, line_no: int = 1) -> None:
     def work(connection: Any) -> None:
-        units = units_of_line(connection, part["seller_id"], part["part_id"], line_no)
+        every = units_of_part(connection, part["seller_id"], part["part_id"])
+        units = [unit for unit in every if unit["line_no"] == line_no]
         step(connection, units, *more, Actor(by="seller:1", at=clock.to_text(clock.now())))
 
     run_tx(hq.engine, work)

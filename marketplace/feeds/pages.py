@@ -12,6 +12,7 @@ from marketplace.db import reading, row, run_tx
 from marketplace.feeds import uploads
 from marketplace.feeds.imports import recent_imports
 from marketplace.feeds.uploads import UploadRefused
+from marketplace.publishing.publications import markets
 from marketplace.web import marketplace, see_other
 from shop.web import render_template
 
@@ -24,7 +25,6 @@ class FeedsPage:
 
     imports: list[dict[str, Any]]
     undone: int
-    has_last: bool
     problem: UploadRefused | None
 
 
@@ -41,7 +41,7 @@ def sending() -> Response | tuple[str, int]:
     sent = [(file.filename or "", file.stream) for file in request.files.getlist("file") if file.filename]
     is_meant = request.form.get("withdrawals") == "1"
     try:
-        body = uploads.receive_feed(served.directory, sent)
+        body = uploads.receive_feed(served.directory, sent, is_first=not markets(served.engine))
     except UploadRefused as problem:
         return _listing(problem), problem.status
     run_tx(served.engine, lambda connection: uploads.enqueue_feed(connection, body, is_withdrawal_meant=is_meant))
@@ -59,7 +59,6 @@ def _listing(problem: UploadRefused | None) -> str:
         page = FeedsPage(
             imports=recent_imports(connection),
             undone=undone["undone"] if undone else 0,
-            has_last=(served.directory / uploads.FOLDER / uploads.LAST).exists(),
             problem=problem,
         )
     return render_template("marketplace/feeds/feeds.html", page=page)

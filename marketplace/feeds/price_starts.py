@@ -125,7 +125,7 @@ def judge_price_starts(
 
     `currencies` are those of the feed's markets.
     """
-    known = {each["price_start_id"]: (each["price_cents"], each["prior_cents"]) for each in _stored(connection)}
+    known = {each["price_start_id"]: (each["price_cents"], each["prior_cents"]) for each in stored_starts(connection)}
     past, markets = _past_of(connection, announced, now), with_past(connection, currencies)
     for listing_id, starts in announced.starts.items():
         listing = announced.listings.get(listing_id)
@@ -162,7 +162,7 @@ def judge_price_starts(
 def store_price_starts(connection: Connection, announced: Announced, marks: Marks) -> tuple[int, int, int]:
     """Bring HQ's announced prices to what the feed says; return how many were added, changed and removed."""
     wanted = {each["price_start_id"]: each for each in announced.kept}
-    present = {each["price_start_id"]: each for each in _stored(connection)}
+    present = {each["price_start_id"]: each for each in stored_starts(connection)}
     gone = [each for key, each in present.items() if wanted.get(key) != each]
     put = [each for key, each in wanted.items() if present.get(key) != each]
     if gone:
@@ -264,7 +264,8 @@ def _period_start(start: PriceStart) -> str:
     return clock.to_text(clock.from_text(start.starts_at) - timedelta(days=PRIOR_DAYS))
 
 
-def _stored(connection: Connection) -> list[KeptStart]:
+def stored_starts(connection: Connection) -> list[KeptStart]:
+    """Return the prices that HQ's feed announced and that have not started."""
     columns = ", ".join(f"price_start.{column.name}" for column in tables.price_start.columns)
     joined = "join seller on seller.seller_id = price_start.seller_id and seller.source = 'feed'"
     found: Any = rows(connection, f"select {columns} from price_start {joined}")

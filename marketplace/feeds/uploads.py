@@ -1,4 +1,4 @@
-"""HQ's own feed sent to the console: a .zip of all of it, or single files that take the place of those of the last one.
+"""HQ's own feed sent to the console: a .zip of all of it, or single files that take the place of what HQ has of them.
 
 Invariant: what is unpacked is plain files under names a feed has, and no more bytes than one may have, whatever an archive says;
 what is imported is judged as `comptoir marketplace import` judges it, all of it or nothing; feeds are imported in the order in
@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine
@@ -28,13 +29,15 @@ from marketplace.feeds.listings import FILE as LISTINGS_FILE
 from marketplace.feeds.media_files import FOLDER as MEDIA
 from marketplace.feeds.problems import FeedRefused
 from marketplace.feeds.shapes import FEED_ROWS
+from marketplace.feeds.stored import complete_feed
 from marketplace.feeds.text_files import MOST_TABLE_BYTES
 from marketplace.installation import sync_path
+from marketplace.publishing.prices import start_due_prices
 from marketplace.running.jobs import HQ, Postponed, Work, body_of, enqueue_in_turn, is_behind
 from pos.errors import Refused
 
 JOB = "feed"
-FOLDER, LAST, BEFORE = "feeds", "last", "before-"
+FOLDER = "feeds"
 AGAIN = timedelta(seconds=5)
 LOST_AFTER = timedelta(days=1)
 """A folder is written before its job is enqueued."""
@@ -51,14 +54,17 @@ class UploadRefused(Refused):
     """What was sent is no feed and no files of one; `data["reason"]` says why, `data["name"]` where."""
 
 
-def receive_feed(directory: Path, files: Iterable[tuple[str, IO[bytes]]]) -> dict[str, Any]:
-    """Unpack what was sent into a folder of its own, and return the body of the job that imports it. Raises: UploadRefused."""
+def receive_feed(directory: Path, files: Iterable[tuple[str, IO[bytes]]], *, is_first: bool) -> dict[str, Any]:
+    """Unpack what was sent into a folder of its own, and return the body of the job that imports it.
+
+    Only a whole feed can be the first. Raises: UploadRefused.
+    """
     import_id = new_id()
     place = directory / FOLDER / import_id
     place.mkdir(mode=0o700, parents=True)
     try:
         is_whole = _unpack(place, list(files))
-        if not is_whole and not (directory / FOLDER / LAST).exists():
+        if not is_whole and is_first:
             raise UploadRefused("single files need a feed they belong to", name="", reason="alone")
     except BaseException:
         shutil.rmtree(place)
@@ -79,29 +85,24 @@ def take_feed(work: Work, body: Mapping[str, Any]) -> str:
     with reading(work.engine) as connection:
         if is_behind(connection, JOB, owner_id=work.owner_id, job_id=work.job_id):
             raise Postponed("an earlier feed comes first", until=work.now + AGAIN)
-    folder = work.directory / FOLDER
-    place, last = folder / str(body["folder"]), folder / LAST
+    place = work.directory / FOLDER / str(body["folder"])
     if not place.exists():
         return "imported before"
-    if not body["is_whole"]:
-        _complete(place, last)
     try:
-        imported = import_feed(
-            work.engine,
-            place,
-            static=sync_path(work.directory),
-            progress=lambda _stage, _count: None,
-            is_withdrawal_meant=bool(body["is_withdrawal_meant"]),
-        )
+        # Made anew by each try: what HQ has of the other files changes with every order.
+        with TemporaryDirectory(dir=place.parent, prefix=f"{place.name}-") as whole:
+            if not body["is_whole"]:
+                shutil.copytree(place, whole, copy_function=os.link, dirs_exist_ok=True)
+                start_due_prices(work.engine, now=work.now)
+                with reading(work.engine) as connection:
+                    complete_feed(connection, Path(whole), sync_path(work.directory))
+            said = _import(
+                work, place if body["is_whole"] else Path(whole), is_withdrawal_meant=bool(body["is_withdrawal_meant"])
+            )
     except FeedRefused as refusal:
-        shutil.rmtree(place)
-        return f"refused: {len(refusal.data['problems'])} problems"
-    before = folder / f"{BEFORE}{place.name}"
-    if last.exists():
-        last.rename(before)
-    place.rename(last)
-    shutil.rmtree(before, ignore_errors=True)
-    return f"{imported.listings} listings, {imported.marked} rows wait for a publication"
+        said = f"refused: {len(refusal.data['problems'])} problems"
+    shutil.rmtree(place)
+    return said
 
 
 def sweep_feeds(engine: Engine, directory: Path, *, now: datetime) -> int:
@@ -113,12 +114,20 @@ def sweep_feeds(engine: Engine, directory: Path, *, now: datetime) -> int:
             owner_id=HQ,
             kind=JOB,
         )
-    kept = {LAST, *(str(body_of(each["body"])["folder"]) for each in stored)}
+    kept = {str(body_of(each["body"])["folder"]) for each in stored}
     oldest = (now - LOST_AFTER).timestamp()
     lost = [path for path in (directory / FOLDER).glob("*") if path.name not in kept and path.stat().st_mtime < oldest]
     for path in lost:
         shutil.rmtree(path, ignore_errors=True)
     return len(lost)
+
+
+def _import(work: Work, feed: Path, *, is_withdrawal_meant: bool) -> str:
+    static = sync_path(work.directory)
+    imported = import_feed(
+        work.engine, feed, static=static, progress=lambda _stage, _count: None, is_withdrawal_meant=is_withdrawal_meant
+    )
+    return f"{imported.listings} listings, {imported.marked} rows wait for a publication"
 
 
 def _unpack(place: Path, files: list[tuple[str, IO[bytes]]]) -> bool:
@@ -171,11 +180,3 @@ def _write(place: Path, files: Iterable[tuple[str, Iterator[bytes]]]) -> None:
                 if written > MOST_BYTES:
                     raise UploadRefused("larger than a feed may be", name=name, reason="large")
                 file.write(block)
-
-
-def _complete(place: Path, last: Path) -> None:
-    """Put the last feed's files beside those that were sent, which take their place."""
-    for path in sorted(last.rglob("*")):
-        ours = place / path.relative_to(last)
-        if path.is_file() and not ours.exists():
-            os.link(path, ours)

@@ -1,4 +1,4 @@
-"""HQ's feed sent to the console: judged whole, completed by the last one, and no archive does harm."""
+"""HQ's feed sent to the console: judged whole, completed by what HQ has, and no archive does harm."""
 
 from __future__ import annotations
 
@@ -69,27 +69,66 @@ def test_a_whole_feed_is_imported_and_waits_for_its_publication(console: Hq, top
     assert {each["origin"] for each in console.rows("select origin from sync_dirty")} == {"hq"}
     look = words(console.client.post("/console/trials/fr/outlooks", data={"act": "publish"}))
     assert "349,00 €" in look
-    assert folders(console) == ["last"]
+    assert folders(console) == []
 
 
-def test_a_single_file_takes_the_place_of_the_last_feed_s(console: Hq) -> None:
-    listings = feed(console, l11={"price": "339.00"})["listings.csv"]
-    assert "Envoyez d’abord le flux entier" in send(console, (listings, "listings.csv"))
-    send(console, (archive(feed(console)), "feed.zip"))
-    send(console, (listings, "listings.csv"))
+def test_a_single_file_takes_the_place_of_what_hq_has_of_it(console: Hq) -> None:
+    send(console, (feed(console, l11={"price": "339.00"})["listings.csv"], "listings.csv"))
     assert price(console) == 33900
-    assert folders(console) == ["last"]
     send(console, (feed(console)["skus.jsonl"], "skus.jsonl"))
-    assert price(console) == 33900, "what was completed is the last feed now"
+    assert price(console) == 33900
+    assert folders(console) == []
 
 
-def test_a_feed_with_a_mistake_is_refused_whole_and_leaves_the_last_as_it_was(console: Hq) -> None:
+def test_a_file_alone_leaves_what_orders_and_started_prices_changed_meanwhile(console: Hq) -> None:
+    console.write("update listing set quantity = 1, price_cents = 35500 where listing_id = 11")
+    laws = [*world.WORLD["laws"], world.law("fr-vat", "vat", {"standard_bp": 2000})]
+    send(console, ("\n".join(map(json.dumps, laws)).encode(), "laws.jsonl"))
+    assert console.rows("select count(*) as laws from law") == [{"laws": len(laws)}]
+    [listing] = console.rows("select quantity, price_cents from listing where listing_id = 11")
+    assert listing == {"quantity": 1, "price_cents": 35500}
+    assert {each["table_name"] for each in console.rows("select table_name from sync_dirty")} == {"law"}
+
+
+def test_hq_s_catalogue_written_as_a_feed_and_imported_changes_nothing(console: Hq) -> None:
+    pictured = {
+        "media_id": 1,
+        "sku_id": 1,
+        "kind": "drawing",
+        "rank": 1,
+        "file": "a.svg",
+        "alt": world.both("A", "A"),
+        "credit": "C",
+    }
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8"/></svg>'
+    start = clock.to_text(clock.now().replace(second=0) + timedelta(days=9))
+    files = {
+        **feed(console, l12={"prior_price": ""}),
+        "media.jsonl": json.dumps(pictured).encode(),
+        "media/a.svg": drawing,
+        "prices.csv": f"listing_id;starts_at;price;prior_price;urgent\n11;{start};350.00;;0\n".encode(),
+    }
+    assert "4 annonces" in send(console, (archive(files), "feed.zip"))
+    console.publish()
+    again = send(console, (feed(console)["feed.json"], "feed.json"))
+    assert "0 ajoutées, 0 changées, 0 retirées" in again
+    assert console.rows("select * from sync_dirty") == []
+    assert len(console.rows("select * from price_start")) == len(console.rows("select * from media")) == 1
+
+
+def test_files_alone_are_no_first_feed(console: Hq) -> None:
+    console.write("delete from market")
+    assert "Envoyez d’abord le flux entier" in send(console, (feed(console)["listings.csv"], "listings.csv"))
+    assert folders(console) == []
+
+
+def test_a_feed_with_a_mistake_is_refused_whole(console: Hq) -> None:
     send(console, (archive(feed(console)), "feed.zip"))
     page = send(console, (archive(feed(console, l11={"price": "349.00"}, l12={"price": "cheap"})), "feed.zip"))
     assert "refusé : 1 problème" in page
     assert "listings.csv:3" in page
     assert price(console) == 36900
-    assert folders(console) == ["last"]
+    assert folders(console) == []
     assert console.rows("select * from job where state = 'dead'") == []
 
 
@@ -116,18 +155,18 @@ def test_a_feed_waits_for_those_sent_before_it_in_whatever_order_workers_take_th
         travel.move_to(start + uploads.AGAIN)
         console.work()
     assert price(console) == 31004
-    assert folders(console) == ["last"]
+    assert folders(console) == []
 
 
 def test_the_sweep_removes_folders_of_feeds_that_no_job_names(console: Hq) -> None:
     send(console, (archive(feed(console)), "feed.zip"))
-    kept = uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))])
+    kept = uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))], is_first=False)
     run_tx(console.engine, lambda connection: uploads.enqueue_feed(connection, kept, is_withdrawal_meant=False))
-    uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))])
+    uploads.receive_feed(console.directory, [("feed.zip", io.BytesIO(archive(feed(console))))], is_first=False)
     assert uploads.sweep_feeds(console.engine, console.directory, now=clock.now()) == 0, "its job may be enqueued in a moment"
     later = clock.now() + uploads.LOST_AFTER + timedelta(minutes=1)
     assert uploads.sweep_feeds(console.engine, console.directory, now=later) == 1
-    assert folders(console) == sorted(["last", kept["folder"]])
+    assert folders(console) == [kept["folder"]]
 
 
 def work(hq: Hq, job_id: str) -> Work:

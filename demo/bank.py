@@ -34,7 +34,7 @@ from pos.privacy import take_over
 _PAGES = Path(__file__).parent / "pages"
 _FONTS = ("bricolage-grotesque-latin-wght-normal.woff2", "figtree-latin-wght-normal.woff2")
 _POLICY = "default-src 'none'; style-src 'self'; font-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
-MOOD_NAMES = ("fine", "slow", "busy", "broken", "down")
+MOOD_NAMES = ("fine", "slow", "busy", "broken", "down", "owing")
 SLOW_S = 8.0
 MOST_BODY = 2**16
 SHOWN = 30
@@ -74,7 +74,7 @@ class Bank(ThreadingHTTPServer):
         self.address = address
         self.carrier = CarrierDesk(directory, events_url=webhook_url.replace("/payments/events", "/activations/events"))
         self.mood = "fine"
-        """How the API answers now: one of `MOOD_NAMES`."""
+        """How the API answers now: one of `MOOD_NAMES`; owing, it takes refunds and pays them later."""
         self._key = self.secret_key.read_text(encoding="utf-8").strip()
         self._running: list[threading.Thread] = []
         self._under_way: set[str] = set()
@@ -167,7 +167,7 @@ class Bank(ThreadingHTTPServer):
             if path == "checkout/sessions":
                 return bank_books.open_session(self.books, params, address=self.address)
             if path == "refunds":
-                return bank_books.refund(self.books, events, params)
+                return bank_books.refund(self.books, events, params, is_pending=self.mood == "owing")
             if act == "expire":
                 return bank_books.expire(self.books, events, thing_id)
         raise BankProblem(404, "invalid_request_error", f"Unrecognized request URL (POST: /v1/{path}).")
@@ -191,6 +191,7 @@ class Bank(ThreadingHTTPServer):
             "pay": bank_books.pay,
             "refuse": bank_books.refuse,
             "fail": bank_books.fail_refund,
+            "arrive": bank_books.pay_refund,
             "dispute": bank_books.dispute,
             "won": lambda books, events, found: bank_books.close_dispute(books, events, found, is_won=True),
             "lost": lambda books, events, found: bank_books.close_dispute(books, events, found, is_won=False),

@@ -297,8 +297,8 @@ def expire(books: Books, events: list[Thing], session_id: str) -> Thing:
     return session
 
 
-def refund(books: Books, events: list[Thing], wanted: Mapping[str, Any]) -> Thing:
-    """Give money back, all that is left or a part. Raises: BankProblem."""
+def refund(books: Books, events: list[Thing], wanted: Mapping[str, Any], *, is_pending: bool = False) -> Thing:
+    """Give money back, all that is left or a part, at once or later. Raises: BankProblem."""
     if "payment_intent" not in wanted:
         raise invalid("One of the following params should be provided: payment_intent or charge.", code="parameter_missing")
     intent = books.get("payment_intent", wanted["payment_intent"], param="payment_intent")
@@ -321,11 +321,18 @@ def refund(books: Books, events: list[Thing], wanted: Mapping[str, Any]) -> Thin
         metadata=wanted.get("metadata", {}),
         payment_intent=intent["id"],
         reason=wanted.get("reason"),
-        status="succeeded",
+        status="pending" if is_pending else "succeeded",
     )
     books.tell(events, "charge.refunded", _count_refunded(books, charge, cents))
     books.tell(events, "refund.created", back)
     return back
+
+
+def pay_refund(books: Books, events: list[Thing], refund_id: str) -> None:
+    """Pay a refund that was taken before (docs.stripe.com/refunds: pending)."""
+    back = books.get("refund", refund_id)
+    if back["status"] == "pending":
+        books.tell(events, "refund.updated", books.put({**back, "status": "succeeded"}))
 
 
 def fail_refund(books: Books, events: list[Thing], refund_id: str) -> None:

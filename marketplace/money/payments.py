@@ -7,6 +7,7 @@ it carries the payment's id as idempotency key, so that a crash between asking a
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,13 +23,17 @@ from marketplace.running.jobs import Postponed, Work, enqueue
 from pos import clock
 from pos.errors import Conflict, NotFound, Unavailable
 
-JOB, RELEASE_TIMER = "payment_check", "release_unpaid"
+JOB, RELEASE_TIMER, REFUND_TIMER = "payment_check", "release_unpaid", "pending_refunds"
 OPEN_FOR = timedelta(minutes=31)
 """The provider takes no less than 30 minutes, counted when our request arrives (Stripe, Checkout Sessions, `expires_at`)."""
 SHORTEST = timedelta(minutes=30)
 CHECKS = (timedelta(minutes=1), timedelta(minutes=5), OPEN_FOR)
 """When a payment is asked for after its opening, whatever webhooks say."""
 CHECK_AGAIN = timedelta(minutes=1)
+REFUNDS_EVERY, REFUND_LOOKS = timedelta(minutes=10), timedelta(hours=1)
+"""How often is looked for refunds that the provider has not paid yet, and how long after a look at a payment the next follows."""
+MOST_LOOKS = 50
+logger = logging.getLogger(__name__)
 PRICES_KEPT = timedelta(hours=24)
 """How long an order that nobody paid may still be paid at its prices, where its slip does not promise them for longer."""
 
@@ -171,6 +176,29 @@ def release(work: Work, _body: dict[str, Any]) -> str:
     """Do the job of giving back what was reserved for orders whose time to pay is over, once no money can come for them."""
     released = parts.release_unpaid(work.engine, now=work.now, has_ended=partial(has_ended, work.engine, now=work.now))
     return f"{released} orders"
+
+
+def look_at_refunds(work: Work, _body: dict[str, Any]) -> str:
+    """Do the job of asking about refunds that the provider took and has not paid: what was not asked about the longest, first.
+
+    A payment that cannot be asked about holds up no other. Raises: NoProvider, ProviderDown.
+    """
+    query = """
+        select customer_id, payment_id from payment
+        where coalesce(checked_at, opened_at) <= :before and exists (
+          select 1 from refund
+          where refund.customer_id = payment.customer_id and refund.payment_id = payment.payment_id and refund.state = 'sent'
+        )
+        order by coalesce(checked_at, opened_at), payment_id limit :most
+    """
+    with reading(work.engine) as connection:
+        pending = rows(connection, query, before=clock.to_text(work.now - REFUND_LOOKS), most=MOST_LOOKS)
+    for payment in pending:
+        try:
+            check_payment(work.engine, payment["customer_id"], payment["payment_id"], now=work.now)
+        except ProviderRefused:
+            logger.exception("a payment with a refund under way cannot be asked about")
+    return f"{len(pending)} payments"
 
 
 ORDER = """

@@ -19,14 +19,14 @@ from marketplace.orders.activations import (
     NumberMissing,
     activation_of,
     answer_number,
-    give_up,
     take_carrier_event,
 )
 from marketplace.orders.carriers import read_carrier
 from marketplace.orders.order_lines import OrderLine
-from marketplace.orders.order_pages import order_of_address
+from marketplace.orders.order_pages import order_of_address, zone_of
 from marketplace.orders.orders import Order
-from marketplace.orders.units import Actor, cancel, units_of_order
+from marketplace.orders.plan_waits import drop_plan
+from marketplace.orders.units import Actor, units_of_order
 from marketplace.web import has_nul, marketplace, see_other
 from pos import clock
 from pos.errors import Invalid, InvalidRio, PosError
@@ -52,6 +52,13 @@ class ActivationPage:
     activation: Activation
     form: Mapping[str, str]
     problem: PosError | None
+    has_device: bool
+    """Whether a device was sold with it that has not left: it goes with the plan."""
+
+    @property
+    def zone(self) -> str:
+        """The time zone in which the order was placed."""
+        return zone_of(self.order)
 
     @property
     def error(self) -> str:
@@ -84,20 +91,17 @@ def take_number(order_id: str, line_no: int, unit_no: int) -> Response | tuple[s
 
 @pages.post("/orders/<order_id>/activations/<int:line_no>/<int:unit_no>/choice")
 def choose(order_id: str, line_no: int, unit_no: int) -> Response:
-    """Give a refused plan up and its device's money back, and lead to what the customer takes instead, at today's prices."""
+    """Give a waiting plan up and its device's money back, and lead to what the customer takes instead, at today's prices."""
     choice = request.form.get("choice", "")
     if choice not in CHOICES:
         raise Invalid("a choice is device, plan or nothing", field="choice")
     at = clock.to_text(clock.now())
 
     def work(connection: Connection) -> str:
-        placed = order_of_address(connection, order_id)
+        order_of_address(connection, order_id)
         asked = activation_of(connection, order_id, line_no, unit_no)
-        give_up(connection, asked, at=at)
-        units = [unit for unit in units_of_order(connection, placed["order_id"]) if unit["state"] in ("to_accept", "accepted")]
-        of_line = [unit for unit in units if unit["line_no"] == line_no]
-        sold_with = sorted(of_line, key=lambda unit: unit["unit_no"] != unit_no)[:1]
-        cancel(connection, sold_with, Actor(by="customer", at=at, why=REFUSED))
+        why = REFUSED if asked["state"] == "refused" else ""
+        sold_with = drop_plan(connection, asked, Actor(by="customer", at=at, why=why))
         if choice == "nothing" or not sold_with:
             return "/plans" if choice == "plan" else f"/orders/{order_id}"
         if choice == "device":
@@ -135,6 +139,8 @@ def _page(order_id: str, line_no: int, unit_no: int, form: Mapping[str, str], pr
     with reading(marketplace().engine) as connection:
         placed = order_of_address(connection, order_id)
         asked = activation_of(connection, order_id, line_no, unit_no)
+        units = units_of_order(connection, placed["order_id"])
+    has_device = any(unit["line_no"] == line_no and unit["state"] in ("to_accept", "accepted") for unit in units)
     line = next(line for line in placed["facts"]["lines"] if line["line_no"] == line_no)
-    shown = ActivationPage(order=placed, line=line, activation=asked, form=form, problem=problem)
+    shown = ActivationPage(order=placed, line=line, activation=asked, form=form, problem=problem, has_device=has_device)
     return render_template("marketplace/orders/activation.html", page=shown)

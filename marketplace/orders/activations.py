@@ -1,7 +1,8 @@
 """Plans of placed orders on their way to their carrier: one request a line and unit, sent once, acknowledged, active or refused.
 
 Invariants: what a carrier needs to port a number is passed on and forgotten once it answered; a device that was sold with a plan
-leaves its seller only after the carrier acknowledged that plan.
+leaves its seller only after the carrier acknowledged that plan. A plan that waits for its customer does so until a time that a
+mail says.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import Connection
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders.carriers import Carrier, CarrierTruth, read_carrier
+from marketplace.orders.step_mails import mail_plan
 from marketplace.running.jobs import Postponed, Work, enqueue
 from pos import clock
 from pos.acquisitions import read_acquisition
@@ -28,6 +30,11 @@ JOB = "activation"
 LOOK_AGAIN, NO_CARRIER_AGAIN = timedelta(minutes=1), timedelta(minutes=10)
 LOOK_AT_LAST, LOOKS_BACK = timedelta(hours=6), 10
 """A carrier is asked again after a tenth of the time for which it has said the same, from a minute to six hours."""
+WAITING = ("needs_number", "refused")
+"""Where a plan waits for its customer."""
+BY_KEY = "select * from activation where customer_id = :customer_id and activation_id = :activation_id"
+DECIDE_WITHIN = timedelta(days=5)
+"""How long a customer may take to give a number, or to choose what follows a refusal; then the plan is given up."""
 BEFORE = {
     "sent": "('to_send')",
     "acknowledged": "('to_send', 'sent')",
@@ -41,7 +48,10 @@ ActivationState = Literal["needs_number", "to_send", "sent", "acknowledged", "ac
 
 
 class Activation(TypedDict):
-    """A plan asked of its carrier; `phone` and `rio` are there until it answered. Times are UTC texts."""
+    """A plan asked of its carrier; `phone` and `rio` are there until it answered. Times are UTC texts.
+
+    `decide_by` is when one that waits for its customer is given up.
+    """
 
     customer_id: str
     activation_id: str
@@ -57,6 +67,7 @@ class Activation(TypedDict):
     carrier_order_id: str | None
     reason: str
     since: str
+    decide_by: str | None
 
 
 class ActivationPending(Conflict):
@@ -92,10 +103,13 @@ def request_activations(connection: Connection, customer_id: str, order_id: str,
                 "asked_at": at,
             }
             asked |= {name: line[name] for name in ("line_no", "plan_id", "partner_id")}
-            asked["state"] = "to_send" if acquisition == "new" else "needs_number"
-            connection.execute(tables.activation.insert(), asked | {"reason": ""})
-            if asked["state"] == "to_send":
+            state: ActivationState = "to_send" if acquisition == "new" else "needs_number"
+            asked |= {"state": state, "reason": "", "decide_by": _deadline(state, at)}
+            connection.execute(tables.activation.insert(), asked)
+            if state == "to_send":
                 _enqueue(connection, customer_id, str(asked["activation_id"]))
+            else:
+                mail_plan(connection, asked)
 
 
 def activations_of(connection: Connection, order_id: str) -> list[Activation]:
@@ -115,6 +129,7 @@ def activation_of(connection: Connection, order_id: str, line_no: int, unit_no: 
 def answer_number(connection: Connection, asked: Activation, form: Mapping[str, str]) -> None:
     """Take how the number of a plan comes, with the number and its RIO where they are needed, and have the plan ordered.
 
+    One that its carrier refused is asked anew, under another name: to the carrier it is another order.
     Raises: NumberMissing, InvalidRio, ActivationMoved.
     """
     acquisition = asked["acquisition"] or read_acquisition(form.get("acquisition"))
@@ -124,25 +139,30 @@ def answer_number(connection: Connection, asked: Activation, form: Mapping[str, 
     rio = normalize_rio(form.get("rio", "")) if acquisition == "port" else None
     if rio is not None:
         check_rio(rio, phone)
+    fresh_id = asked["activation_id"] if asked["state"] == "needs_number" else new_id()
     moved = changed(
         connection,
         """
-        update activation set state = 'to_send', acquisition = :acquisition, phone = :phone, rio = :rio
-        where customer_id = :customer_id and activation_id = :activation_id and state = 'needs_number'
+        update activation
+        set state = 'to_send', acquisition = :acquisition, phone = :phone, rio = :rio, activation_id = :fresh_id, reason = '',
+          carrier_order_id = null, decide_by = null, reminded_at = null
+        where customer_id = :customer_id and activation_id = :activation_id
+          and (state = 'needs_number' or (state = 'refused' and acquisition <> 'new'))
         """,
         **_key(asked),
+        fresh_id=fresh_id,
         acquisition=acquisition,
         phone=phone if acquisition != "new" else None,
         rio=rio,
     )
     if not moved:
         raise ActivationMoved(state=asked["state"])
-    _enqueue(connection, asked["customer_id"], asked["activation_id"])
+    _enqueue(connection, asked["customer_id"], fresh_id)
 
 
 def give_up(connection: Connection, asked: Activation, *, at: str) -> None:
-    """Note that a plan its carrier refused is not wanted any more. Raises: ActivationMoved."""
-    if asked["state"] != "refused" or not _move(connection, asked, "given_up", at=at):
+    """Note that a plan which waits for its customer is not wanted any more. Raises: ActivationMoved."""
+    if asked["state"] not in WAITING or not _move(connection, asked, "given_up", at=at):
         raise ActivationMoved(state=asked["state"])
 
 
@@ -189,6 +209,8 @@ def carry(work: Work, body: dict[str, Any]) -> str:
     Raises: Postponed while the carrier has not answered; Offline, Rejected: asking again does no harm.
     """
     with reading(work.engine) as connection:
+        if row(connection, BY_KEY, **_key(body)) is None:
+            return "asked anew under another name"
         asked = _activation(connection, body)
         settings = read_carrier(connection, asked["partner_id"])
         wish = _wish(connection, asked)
@@ -234,7 +256,7 @@ def _move(connection: Connection, asked: Activation, state: ActivationState, *, 
     moved = changed(
         connection,
         f"""
-        update activation set state = :state, since = :at, reason = :reason,
+        update activation set state = :state, since = :at, reason = :reason, decide_by = :decide_by, reminded_at = null,
           phone = case when :state = 'sent' then phone end, rio = case when :state = 'sent' then rio end
         where customer_id = :customer_id and activation_id = :activation_id and state in {BEFORE[state]}
         """,
@@ -242,10 +264,17 @@ def _move(connection: Connection, asked: Activation, state: ActivationState, *, 
         state=state,
         at=at,
         reason=reason,
+        decide_by=_deadline(state, at),
     )
     if moved:
         _close_plan_order(connection, asked)
+    if moved and state == "refused":
+        mail_plan(connection, _activation(connection, asked))
     return moved == 1
+
+
+def _deadline(state: ActivationState, at: str) -> str | None:
+    return clock.to_text(clock.from_text(at) + DECIDE_WITHIN) if state in WAITING else None
 
 
 def _close_plan_order(connection: Connection, asked: Activation) -> None:
@@ -275,8 +304,7 @@ def _key(asked: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _activation(connection: Connection, asked: Mapping[str, Any]) -> Activation:
-    query = "select * from activation where customer_id = :customer_id and activation_id = :activation_id"
-    found = row(connection, query, **_key(asked))
+    found = row(connection, BY_KEY, **_key(asked))
     if found is None:
         raise NotFound("no such plan")
     return cast(Activation, found)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.money.accounts import of_order, of_seller, of_unit
+from marketplace.orders.activations import Activation, activations_of
 from marketplace.orders.messages import PartMessage, messages_of_order
 from marketplace.orders.orders import Order, order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order
@@ -47,7 +48,7 @@ class MoneyOfOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """An order as HQ sees it; `address` is whom the parcels go to, `mails` what the customer was told,
-    `messages` what they and the sellers wrote."""
+    `messages` what they and the sellers wrote, `activations` its plans at their carriers."""
 
     order: Order
     address: str
@@ -55,6 +56,7 @@ class Dossier:
     money: MoneyOfOrder
     mails: list[dict[str, Any]]
     messages: list[PartMessage]
+    activations: list[Activation]
 
     def units_in(self, *states: str) -> list[UnitOfOrder]:
         """Return the units in one of these states."""
@@ -95,6 +97,7 @@ def dossier(connection: Connection, customer_id: str, number: str) -> Dossier:
         money=money,
         mails=mail_log(connection, customer_id),
         messages=messages_of_order(connection, placed["order_id"]),
+        activations=activations_of(connection, placed["order_id"]),
     )
 
 

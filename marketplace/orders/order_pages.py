@@ -70,14 +70,16 @@ class OrderPage:
     def stage(self) -> str:
         """How far the order is, for its headline: its own state until it is paid, then that of its slowest unit on the way.
 
-        "choice" where the customer is asked about a unit that was given up.
+        "choice" where the customer is asked about a unit that was given up, "refused" or "needs_number" about a plan.
         """
         if self.offers:
             return "choice"
         states = {unit.unit["state"] for part in self.parts for unit in part.units}
         plans = {plan["state"] for plan in self.activations}
+        if waiting := next((state for state in ("refused", "needs_number") if state in plans), None):
+            return waiting
         if self.order["state"] in ("requested", "closed") and plans and not states:
-            return next((state for state in ("refused", "active") if state in plans), self.order["state"])
+            return "active" if "active" in plans else "given_up" if plans == {"given_up"} else self.order["state"]
         if self.order["state"] != "paid" or not states:
             return self.order["state"]
         under_way = ("to_accept", "accepted", "shipped", "delivered", "returned", "cancelled")

@@ -129,6 +129,27 @@ def mail_refund(connection: Connection, customer_id: str, order_id: str, *, cent
     mail_customer(connection, customer_id, order_id, "refund_sent", unique=key, facts={"cents": cents})
 
 
+def mail_plan(connection: Connection, asked: Mapping[str, Any], *, template: str = "plan_waits", unique: str = "") -> None:
+    """Tell a customer of a plan that waits for them, or no longer does; `asked` is its row. Once a state and `unique`."""
+    key = {"customer_id": asked["customer_id"], "order_id": asked["order_id"]}
+    query = """
+        select facts, (
+          select count(*) from unit
+          where unit.customer_id = :customer_id and unit.order_id = :order_id and line_no = :line_no
+            and state in ('to_accept', 'accepted')
+        ) as devices
+        from customer_order where customer_id = :customer_id and order_id = :order_id
+    """
+    placed = row(connection, query, **key, line_no=asked["line_no"]) or {}
+    line = next(line for line in json.loads(placed["facts"])["lines"] if line["line_no"] == asked["line_no"])
+    facts = {name: asked[name] for name in ("state", "reason", "acquisition", "decide_by")} | {
+        "plan": line["plan"]["name"],
+        "has_device": placed["devices"] > 0,
+        "path": f"/orders/{asked['order_id']}/activations/{asked['line_no']}/{asked['unit_no']}",
+    }
+    mail_customer(connection, **key, template=template, unique=f"{asked['activation_id']}:{asked['state']}{unique}", facts=facts)
+
+
 def remind_before(connection: Connection, customer_id: str, order_id: str, *, until: str) -> None:
     """Have the customer reminded to pay ten minutes before an order's units are given back (UTC text)."""
     body = {"customer_id": customer_id, "order_id": order_id, "until": until}

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from marketplace.db import changed, reading, rows, run_tx
 from marketplace.orders.mails import mail_reminder
 from marketplace.orders.parts import ACCEPT_WITHIN
+from marketplace.orders.plan_waits import end_plans, remind_of_plans
 from marketplace.orders.returns import settle_overdue
 from marketplace.orders.substitutions import expire_offers, give_up
 from marketplace.orders.units import Actor, Unit, WrongUnitState, deliver
@@ -33,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 def move_units(work: Work, _body: Mapping[str, Any]) -> str:
-    """Do the job of the timer; return how many sellers were reminded, units moved, offers that ran out and cases settled."""
-    reminded = remind_sellers(work.engine, now=work.now)
+    """Do the job of the timer; return who was reminded, units moved, offers that ran out, cases settled, plans given up."""
+    reminded = remind_sellers(work.engine, now=work.now) + remind_of_plans(work.engine, now=work.now)
     moved, expired = move_late_units(work.engine, now=work.now), expire_offers(work.engine, now=work.now)
-    settled = settle_overdue(work.engine, now=work.now)
-    return f"{reminded} reminded, {moved} moved, {expired} not decided about, {settled} settled"
+    settled, ended = settle_overdue(work.engine, now=work.now), end_plans(work.engine, now=work.now)
+    return f"{reminded} reminded, {moved} moved, {expired} not decided about, {settled} settled, {ended} plans given up"
 
 
 def remind_sellers(engine: Engine, *, now: datetime) -> int:

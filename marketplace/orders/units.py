@@ -96,7 +96,10 @@ class RefundTooHigh(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who takes a step, when (UTC text) and why: "customer", "seller:<user>", "hq", "timer" or "provider"."""
+    """Who takes a step, when (UTC text) and why: "customer", "seller:<user>", "hq", "timer", "provider".
+
+    "plan" is the end of the time for an answer about the plan that a unit was sold with: nobody's fault but its customer's.
+    """
 
     by: str
     at: str
@@ -133,11 +136,12 @@ def let_go(connection: Connection, unit: Unit, actor: Actor) -> None:
 def end(connection: Connection, units: Iterable[Unit], actor: Actor) -> list[Unit]:
     """Cancel units and return them, without a word about their money: the caller sees to it. Raises: WrongUnitState.
 
-    Those a customer gave up are for others to order; those a seller gave up, or let pass, are counted as not there.
+    Those a customer gave up, or let go with their plan, are for others to order; those a seller gave up, or let pass, are
+    counted as not there.
     """
     gone = list(units)
     _move(connection, gone, "cancelled", actor)
-    move_stock = stock.release if actor.by == "customer" else stock.take_out
+    move_stock = stock.release if actor.by in ("customer", "plan") else stock.take_out
     for unit in gone:
         move_stock(connection, unit["market"], [{**unit, "quantity": 1}])
     return gone

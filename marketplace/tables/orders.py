@@ -200,7 +200,8 @@ substitution = owned(
     Index("substitution_by_state", "state", "decide_by"),
 )
 
-# A plan asked of its carrier: `phone` and `rio` are kept until the carrier answered.
+# A plan asked of its carrier: `phone` and `rio` are kept until the carrier answered. `decide_by` is when one that waits for its
+# customer is given up, null for any other.
 activation = owned(
     "activation",
     key("customer_id"),
@@ -218,6 +219,8 @@ activation = owned(
     text("reason"),
     text("asked_at"),
     text("since"),
+    maybe_text("decide_by"),
+    maybe_text("reminded_at"),
     CheckConstraint(
         "state in ('needs_number', 'to_send', 'sent', 'acknowledged', 'active', 'refused', 'given_up')",
         name="known_activation_state",
@@ -225,5 +228,7 @@ activation = owned(
     CheckConstraint("rio is null or state in ('to_send', 'sent')", name="rio_until_answered"),
     Index("activation_by_id", "activation_id"),
     Index("activation_by_order", "order_id"),
+    Index("activation_by_state", "state", "since"),
+    Index("activation_by_deadline", "decide_by"),
 )
 seller_counter = owned("seller_counter", key("seller_id", Whole), key("name"), whole("value"))

@@ -16,6 +16,7 @@ from demo import bank_books
 from demo.bank import Bank
 from demo.bank_webhooks import signature
 from marketplace.db import reading, run_tx
+from marketplace.money import payments
 from marketplace.money.payments import OPEN_FOR, check_payment
 from marketplace.orders.units import Actor, refund, units_of_order
 from pos import clock
@@ -290,6 +291,44 @@ def test_a_refund_that_fails_stays_owed_and_in_sight_until_it_is_sent_again(hq: 
     assert hq.client.post(address).status_code == 409, "somebody sent it already"
     hq.work()
     assert_booked(hq, provider=31900, customer_money=-31900)
+
+
+def test_a_refund_the_provider_pays_later_is_asked_about_without_any_news(
+    hq: Hq, bank: Bank, time: time_machine.Coordinates
+) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    bank.mood = "owing"
+    give_back(hq, order_id, 5000)
+    hq.work()
+    assert hq.rows("select state from refund") == [{"state": "sent"}]
+    assert_booked(hq, provider=36900, customer_money=-31900, refunds_due=-5000)
+    [made] = bank.books.listed("refund")
+    for waited, stood in ((timedelta(hours=2), "sent"), (timedelta(hours=2), "done")):
+        time.shift(waited)
+        hq.work()
+        assert hq.rows("select state from refund") == [{"state": stood}]
+        bank.act("arrive", made["id"])
+    assert_booked(hq, provider=31900, customer_money=-31900)
+
+
+def test_a_refund_that_stays_pending_does_not_keep_the_others_from_being_asked_about(
+    hq: Hq, bank: Bank, time: time_machine.Coordinates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payments, "MOST_LOOKS", 1)
+    bank.mood = "owing"
+    for counter in (1, 2):
+        order_id = order(hq, counter=counter)
+        bank.act("pay", session_of(pay(hq, order_id)))
+        tell(hq, bank, events(bank)[-1])
+        give_back(hq, order_id, 5000)
+    hq.work()
+    bank.act("arrive", bank.books.listed("refund")[0]["id"])
+    for _ in range(2):
+        time.shift(timedelta(minutes=90))
+        hq.work()
+    assert sorted(each["state"] for each in hq.rows("select state from refund")) == ["done", "sent"]
 
 
 def give_back(hq: Hq, order_id: str, cents: int) -> None:

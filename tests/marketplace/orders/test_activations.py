@@ -18,11 +18,14 @@ from marketplace.orders.activations import ActivationPending
 from marketplace.orders.parts import mark_paid
 from marketplace.orders.shipments import Shipment
 from marketplace.orders.units import Actor, accept, ship, units_of_order
+from marketplace.sellers.quality import figures_of
+from marketplace.sellers.quality_rules import rules_of
 from pos import clock
 from pos.tokens import TokenLine
 from tests.marketplace.hq import IPHONE_13_WITH_PLAN, Hq, words
 from tests.marketplace.money.banks import running_bank
 from tests.marketplace.orders.carriers import connect_carrier
+from tests.marketplace.test_console import log_in
 
 PLAN_ALONE = TokenLine(plan_id=1, one_off_cents=100, monthly_cents=999)
 NUMBER = {"phone": "06 12 34 56 78", "rio": "03p 123456 559"}
@@ -64,6 +67,24 @@ def answer(hq: Hq, order_id: str, **form: str) -> TestResponse:
 
 def choose(hq: Hq, order_id: str, choice: str) -> TestResponse:
     return hq.client.post(f"/orders/{order_id}/activations/1/1/choice", data={"choice": choice})
+
+
+def paid_at_the_provider(hq: Hq) -> None:
+    """Let the one bundle's money have come by a payment, so that it can go back."""
+    hq.write(
+        """
+        insert into payment (customer_id, payment_id, order_id, attempt, state, currency, amount_cents, received_cents,
+          refunded_cents, back_url, opened_at, expires_at, dispute)
+        select customer_id, 'p', order_id, 1, 'paid', 'EUR', 17000, 17000, 0, '', placed_at, placed_at, '' from customer_order
+        """
+    )
+
+
+def mails(hq: Hq, template: str) -> list[dict[str, Any]]:
+    """Return what the mails of a template say, the oldest first."""
+    found = hq.rows("select body from job where kind = 'mail' order by enqueued_at, job_id")
+    bodies = [json.loads(mail["body"]) for mail in found]
+    return [body["facts"] for body in bodies if body["template"] == template]
 
 
 def unit_states(hq: Hq) -> list[str]:
@@ -164,13 +185,7 @@ def test_a_device_leaves_only_after_the_carrier_acknowledged_its_plan(hq: Hq, ba
 )
 def test_a_refusal_gives_the_money_back_and_offers_what_else_there_is(hq: Hq, bank: Bank, choice: str, place: str) -> None:
     order_id = order(hq, IPHONE_13_WITH_PLAN)
-    hq.write(
-        """
-        insert into payment (customer_id, payment_id, order_id, attempt, state, currency, amount_cents, received_cents,
-          refunded_cents, back_url, opened_at, expires_at, dispute)
-        select customer_id, 'p', order_id, 1, 'paid', 'EUR', 17000, 17000, 0, '', placed_at, placed_at, '' from customer_order
-        """
-    )
+    paid_at_the_provider(hq)
     assert choose(hq, order_id, choice).status_code == 409, "nothing is refused yet"
     bank.carrier.manner = "refuses"
     turn(hq)
@@ -184,6 +199,98 @@ def test_a_refusal_gives_the_money_back_and_offers_what_else_there_is(hq: Hq, ba
     assert (state(hq), unit_states(hq)) == ("given_up", ["cancelled"])
     assert len(hq.rows("select refund_id from refund")) == 1
     assert choose(hq, order_id, choice).status_code == 409
+
+
+def test_who_is_asked_for_a_number_is_told_by_mail_reminded_once_and_at_last_gets_the_money_back(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN, way="port")
+    paid_at_the_provider(hq)
+    [told] = mails(hq, "plan_waits")
+    path = f"/orders/{order_id}/activations/1/1"
+    assert (told["path"], told["has_device"], told["state"]) == (path, True, "needs_number")
+    page = words(hq.client.get(f"/orders/{order_id}"))
+    assert "Votre forfait attend votre numéro." in page
+    assert "ce que vous avez payé pour lui vous est remboursé" in page
+    seller = Actor(by="seller:1", at=clock.to_text(clock.now()))
+    run_tx(hq.engine, lambda connection: accept(connection, units_of_order(connection, order_id), seller))
+
+    for hours, times in ((24 * 2, 1), (24 * 3 + 1, 2), (24 * 4, 2)):
+        turn(hq, 60 * hours)
+        assert len(mails(hq, "plan_waits")) == times
+    [stock] = hq.rows("select quantity, reserved from listing where listing_id = 11")
+    turn(hq, 60 * 24 * 5 + 1)
+    assert (state(hq), unit_states(hq), len(hq.rows("select refund_id from refund"))) == ("given_up", ["cancelled"], 1)
+    assert [mail["by"] for mail in mails(hq, "units_cancelled")] == ["plan"]
+    assert hq.rows("select quantity, reserved from listing where listing_id = 11") == [
+        {"quantity": stock["quantity"], "reserved": stock["reserved"] - 1}
+    ]
+    page = words(hq.client.get(f"/orders/{order_id}"))
+    assert "Votre commande est annulée." in page
+    assert "le délai de son forfait" in page
+
+
+def test_a_plan_alone_that_waits_in_vain_ends_and_its_customer_is_told(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, way="port")
+    turn(hq, 60 * 24 * 5 + 1)
+    assert (state(hq), hq.rows("select state from customer_order")) == ("given_up", [{"state": "closed"}])
+    assert [mail["path"] for mail in mails(hq, "plan_ended")] == [f"/orders/{order_id}/activations/1/1"]
+    assert "Votre forfait n’est plus demandé." in words(hq.client.get(f"/orders/{order_id}"))
+    assert answer(hq, order_id, **NUMBER).status_code == 409
+
+
+def test_a_refused_portability_is_asked_anew_with_another_rio_as_another_order(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, way="port")
+    answer(hq, order_id, **NUMBER)
+    bank.carrier.manner = "refuses"
+    turn(hq)
+    bank.carrier.judge(now_s=clock.now().timestamp())
+    turn(hq, 2)
+    told = mails(hq, "plan_waits")[-1]
+    assert (told["state"], told["reason"], told["has_device"]) == ("refused", "the line is not eligible", False)
+    page = words(hq.client.get(f"/orders/{order_id}/activations/1/1"))
+    assert "Le RIO ou le numéro n’était pas le bon ?" in page
+    assert "Ensuite, ce forfait est annulé." in page
+
+    bank.carrier.manner = "fine"
+    assert answer(hq, order_id, **NUMBER).status_code == 303
+    turn(hq, 4)
+    assert (state(hq), len(bank.carrier.orders())) == ("sent", 2)
+    assert hq.rows("select decide_by from activation") == [{"decide_by": None}]
+    turn(hq, 60 * 24 * 6)
+    assert state(hq) == "sent", "what the carrier has waits for nobody here"
+    bank.carrier.move(bank.carrier.orders()[0]["id"], "completed")
+    turn(hq, 60 * 24 * 7)
+    assert state(hq) == "active"
+
+
+def test_a_refused_new_number_cannot_be_asked_for_again(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq)
+    bank.carrier.manner = "refuses"
+    turn(hq)
+    bank.carrier.judge(now_s=clock.now().timestamp())
+    turn(hq, 2)
+    assert answer(hq, order_id, acquisition="new").status_code == 409
+    assert state(hq) == "refused"
+
+
+def test_a_waiting_plan_is_in_the_console_with_its_end(hq: Hq, bank: Bank) -> None:
+    order(hq, way="port")
+    log_in(hq)
+    [placed] = hq.rows("select customer_id, number from customer_order")
+    page = words(hq.client.get(f"/console/orders/{placed['customer_id']}/{placed['number']}"))
+    assert "attend le numéro du client" in page
+    assert "Annulé sans réponse du client le" in page
+
+
+def test_a_unit_that_ends_with_its_plan_is_not_its_seller_s_failure(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN, way="port")
+    paid_at_the_provider(hq)
+    seller = Actor(by="seller:1", at=clock.to_text(clock.now()))
+    run_tx(hq.engine, lambda connection: accept(connection, units_of_order(connection, order_id), seller))
+    turn(hq, 60 * 24 * 5 + 1)
+    day = clock.to_text(clock.now() + timedelta(days=6))[:10]
+    with reading(hq.engine) as connection:
+        figures = figures_of(connection, 1, day, rules_of(connection, day))
+    assert (figures.units, figures.cancelled, figures.late) == (1, 0, 0)
 
 
 def test_a_customer_who_cancels_the_device_has_the_plan_given_up_at_its_carrier(hq: Hq, bank: Bank) -> None:

@@ -19,6 +19,7 @@ from marketplace.money.provider import ProviderRefused, RefundFacts, provider
 from marketplace.money.sales import OrderMoney, post_refund_bounced, post_refund_paid, post_returned_before, post_unused
 from marketplace.orders.step_mails import mail_refund
 from marketplace.running.jobs import Work, enqueue
+from marketplace.running.mail import PaperName
 from pos import clock
 from pos.errors import Conflict, NotFound
 
@@ -319,9 +320,23 @@ def _move(connection: Connection, customer_id: str, refund_id: str, attempt: int
     refund = _refund(connection, customer_id, refund_id)
     if facts.state == "done":
         post_refund_paid(connection, _money(refund, refund.key, at))
-        mail_refund(connection, customer_id, refund.order_id, cents=refund.amount_cents, key=refund.key)
+        papers = _credit_notes(connection, customer_id, refund_id)
+        mail_refund(connection, customer_id, refund.order_id, cents=refund.amount_cents, key=refund.key, papers=papers)
     elif facts.state == "failed" and before["state"] == "done":
         post_refund_bounced(connection, _money(refund, refund.key, at))
+
+
+def _credit_notes(connection: Connection, customer_id: str, refund_id: str) -> list[PaperName]:
+    """Return the credit note that was issued with a refund of a unit, none of what was never invoiced."""
+    query = """
+        select invoice.seller_id, invoice.number from refund
+        join invoice on invoice.seller_id = refund.seller_id and invoice.part_id = refund.part_id
+          and invoice.kind = 'credit_note' and invoice.issued_at = refund.requested_at
+          and invoice.fact like 'credit:' || refund.part_id || '/' || refund.line_no || '/' || refund.unit_no || ':%'
+        where refund.customer_id = :customer_id and refund.refund_id = :refund_id
+    """
+    found = rows(connection, query, customer_id=customer_id, refund_id=refund_id)
+    return [{"kind": "invoice", "owner": str(note["seller_id"]), "name": note["number"]} for note in found]
 
 
 def _money(refund: Refund, reference: str, at: str) -> OrderMoney:

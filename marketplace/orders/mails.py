@@ -83,6 +83,7 @@ def mail_withdrawal(
     placed = row(connection, query, customer_id=customer_id, order_id=order_id) or {}
     to, language, unique = placed["email"], placed["language"], str(withdrawal_no)
     facts = {"statement": statement, "path": f"/orders/{order_id}/withdrawals/{withdrawal_no}"}
+    facts["withdrawal_path"] = f"/orders/{order_id}/withdrawal"
     send_mail(connection, "withdrawal", to=to, language=language, facts=facts, owner_id=customer_id, unique=unique)
 
 
@@ -106,7 +107,9 @@ def mail_case_moved(connection: Connection, case: UnitCase, why: str) -> None:
     """
     placed = row(connection, query, customer_id=case["customer_id"], order_id=case["order_id"]) or {}
     told = {"state": case["state"], "remedy": case["remedy"], "cents": case["cents"], "why": why}
-    facts = {**told, "number": placed["number"], "currency": placed["currency"], "path": f"/orders/{case['order_id']}"}
+    path = f"/orders/{case['order_id']}"
+    facts = {**told, "number": placed["number"], "currency": placed["currency"], "path": path}
+    facts["label_path"] = f"{path}/returns/{case_name(case)}/label.pdf"
     to, language, unique = placed["email"], placed["language"], f"{case_name(case)}:{case['state']}"
     send_mail(connection, "case_moved", to=to, language=language, facts=facts, owner_id=case["customer_id"], unique=unique)
 

@@ -18,7 +18,7 @@ from marketplace.orders.contacts import masked_name
 from marketplace.orders.orders import Order, order
 from marketplace.orders.substitutions import SubstituteOffer, offers_of_order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order, unit_name
-from marketplace.orders.units import Actor, Unit, cancel, deliver, units_of_order
+from marketplace.orders.units import Actor, Unit, cancel, deliver, refundable_cents, units_of_order
 from marketplace.running.mail import masked_email
 from marketplace.web import marketplace, may_lead_to, see_other
 from pos import clock
@@ -83,7 +83,21 @@ class OrderPage:
         if self.order["state"] != "paid" or not states:
             return self.order["state"]
         under_way = ("to_accept", "accepted", "shipped", "delivered", "returned", "cancelled")
-        return next(state for state in under_way if state in states)
+        slowest = next(state for state in under_way if state in states)
+        back = [each.unit for each in self.units_in("returned")]
+        is_settled = all(unit["refunded_cents"] or not refundable_cents(unit) for unit in back)
+        return "refunded" if slowest == "returned" and is_settled else slowest
+
+    @property
+    def steps_left(self) -> tuple[str, ...]:
+        """What is still to come, in order: "payment", "parcel", "withdrawal"; of an order of plans alone nothing."""
+        if not any(line["listing"] for line in self.order["facts"]["lines"] if line["basis"] != "dropped"):
+            return ()
+        is_to_pay = self.order["state"] in ("open", "unpaid")
+        begins = 1 if self.units_in("to_accept", "accepted", "shipped") else 2 if self.units_in("delivered") else 3
+        steps = ("payment", "parcel", "withdrawal")[0 if is_to_pay else begins :]
+        can_withdraw = self.order["facts"]["guarantees"]["withdrawal_days"] if is_to_pay else self.care.can_withdraw
+        return steps if can_withdraw else tuple(step for step in steps if step != "withdrawal")
 
     def units_in(self, *states: str) -> list[UnitOfOrder]:
         """Return the units in one of these states."""

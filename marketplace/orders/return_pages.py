@@ -17,7 +17,7 @@ from marketplace.orders.cases import CaseIncomplete, UnitCase, case_of, cases_of
 from marketplace.orders.contacts import masked_name
 from marketplace.orders.order_pages import order_of_address, zone_of
 from marketplace.orders.orders import Order
-from marketplace.orders.plan_rights import PlanRight, plan_rights
+from marketplace.orders.plan_rights import PlanRight, standing_plans
 from marketplace.orders.returns import Declaration, PartRights, ask_return, rights_of, withdraw, withdrawal_of
 from marketplace.orders.timeline import parts_of_order
 from marketplace.orders.units import Actor
@@ -33,13 +33,29 @@ WITHDRAWAL, RETURN = "marketplace/orders/withdrawal.html", "marketplace/orders/r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RightPage:
-    """What a right can still be used for, by seller's part, and why nothing was declared the last time."""
+    """What a right can still be used for, by seller's part, the plans that stand, and why nothing was declared the last time."""
 
     order: Order
     zone: str
     rights: list[PartRights]
     plans: list[PlanRight]
     problem: PosError | None
+
+    @property
+    def open_plans(self) -> list[PlanRight]:
+        """The plans that can still be withdrawn from."""
+        return [plan for plan in self.plans if plan.is_open]
+
+    @property
+    def left_plans(self) -> list[PlanRight]:
+        """The plans that stay though the device they were sold with goes back."""
+        return [plan for plan in self.plans if plan.device]
+
+    @property
+    def has_unsent_plan(self) -> bool:
+        """Whether a device that was not shipped takes its plan with it."""
+        units = [each.unit for right in self.rights for each in right.withdrawable]
+        return any(unit["partner_id"] is not None and unit["shipped_at"] is None for unit in units)
 
     @property
     def name(self) -> str:
@@ -77,7 +93,10 @@ def declare(order_id: str) -> Response | tuple[str, int]:
     if not named:
         problem = CaseIncomplete("no unit is named", fields={"unit": "missing"})
         return _right_page(WITHDRAWAL, order_id, problem), problem.status
-    withdrawal_no = run_tx(marketplace().engine, work)
+    try:
+        withdrawal_no = run_tx(marketplace().engine, work)
+    except CaseIncomplete as problem:
+        return _right_page(WITHDRAWAL, order_id, problem), problem.status
     return see_other("returns.record", order_id=order_id, withdrawal_no=withdrawal_no)
 
 
@@ -149,7 +168,7 @@ def _right_page(template: str, order_id: str, problem: PosError | None) -> str:
         cases = cases_of_order(connection, placed["order_id"])
         parts = parts_of_order(connection, placed)
         zone, at = zone_of(placed), clock.to_text(clock.now())
-        plans = plan_rights(connection, placed, zone=zone, at=at)
+        plans = standing_plans(connection, placed, zone=zone, at=at)
     page = RightPage(
         order=placed,
         zone=zone,

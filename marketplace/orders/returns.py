@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,10 +37,10 @@ from marketplace.orders.cases import (
 from marketplace.orders.contacts import UNWRITABLE
 from marketplace.orders.mails import mail_case_moved, mail_case_opened, mail_withdrawal
 from marketplace.orders.orders import Order
-from marketplace.orders.plan_rights import PlanRight, plan_rights
+from marketplace.orders.plan_rights import LeftPlan, PlanRight, plan_rights, plans_to_spare, standing_plans
 from marketplace.orders.rights import Period, return_period, withdrawal_period
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder
-from marketplace.orders.units import Actor, Unit, cancel
+from marketplace.orders.units import Actor, Unit, cancel, units_of_order
 from pos import clock
 from pos.bodies import Names
 from pos.errors import Conflict, NotFound, PosError
@@ -67,12 +68,16 @@ class WithdrawnUnit(TypedDict):
 
 
 class Declaration(TypedDict):
-    """What was declared, as acknowledged: the order's number, the units, and whom it came from, masked."""
+    """What was declared, as acknowledged: the order's number, the units, and whom it came from, masked.
+
+    `left` are the plans that stay though the devices they were sold with go back.
+    """
 
     number: str
     name: str
     email: str
     units: list[WithdrawnUnit]
+    left: NotRequired[list[LeftPlan]]
     zone: str
     withdrawal_no: NotRequired[int]
     declared_at: NotRequired[str]
@@ -99,7 +104,8 @@ def withdraw(
 ) -> int:
     """Declare that units are withdrawn from, and return the number of the record, in the caller's transaction.
 
-    What was not shipped is cancelled and refunded at once; the rest is to be sent back. Raises: NotFound, RightOver, CaseOpen.
+    What was not shipped is cancelled and refunded at once, with its plan; the rest is to be sent back, and leaves its plan unless
+    that is named, too. Raises: NotFound, RightOver, CaseOpen, CaseIncomplete.
     """
     cases = cases_of_order(connection, order["order_id"])
     every = rights_of(order, parts, cases, zone=statement["zone"], at=actor.at)
@@ -110,8 +116,6 @@ def withdraw(
         raise RightOver("no plan that can be withdrawn from any more")
     if devices or not plans:
         _refuse_others(parts, devices, {each.name for _, each in chosen})
-    for plan in plans:
-        withdraw_plan(connection, plan.activation, at=actor.at)
     early = [each.unit for _, each in chosen if each.unit["state"] in UNSHIPPED]
     cancel(connection, early, actor)
     asked = CaseRequest(ground="withdrawal", wish="refund", said="", is_granted=True)
@@ -120,8 +124,11 @@ def withdraw(
         if case["state"] in OPEN and any(is_case_of(case, unit) for unit in sent_back):
             supersede(connection, case, actor)
     opened = [open_case(connection, unit, asked, actor) for unit in sent_back]
+    left = _withdraw_plans(connection, order, plans, zone=statement["zone"], at=actor.at)
+    lines = {each.unit["line_no"] for _, each in chosen}
     frozen: Declaration = {
         **statement,
+        "left": [_left(plan) for plan in left if plan.line_no in lines],
         "units": [_withdrawn(part, each) for part, each in chosen] + [_withdrawn_plan(plan) for plan in plans],
     }
     withdrawal_no = _record(connection, order, frozen, actor.at)
@@ -248,6 +255,25 @@ def _record(connection: Connection, order: Order, statement: Declaration, at: st
     record = {**key, "withdrawal_no": withdrawal_no, "declared_at": at, "statement": frozen}
     connection.execute(tables.withdrawal.insert(), record)
     return int(withdrawal_no)
+
+
+def _withdraw_plans(connection: Connection, order: Order, plans: Sequence[PlanRight], *, zone: str, at: str) -> list[PlanRight]:
+    """Give up the plans that were named, and return those that devices leave which go back. Raises: CaseIncomplete."""
+    units, cases = units_of_order(connection, order["order_id"]), cases_of_order(connection, order["order_id"])
+    standing, names = standing_plans(connection, order, zone=zone, at=at), {plan.name for plan in plans}
+    # One that went with a device cancelled just now stands no more, and needs no word.
+    chosen = [plan for plan in standing if plan.name in names]
+    spare = Counter(plan.line_no for plan in plans_to_spare(standing, units, cases))
+    if Counter(plan.line_no for plan in chosen) - spare:
+        raise CaseIncomplete("a plan sold with a device goes with it", fields={"plan": "device"})
+    for plan in chosen:
+        withdraw_plan(connection, plan.activation, at=at)
+    kept = [plan for plan in standing if plan.name not in names and plan.device]
+    return plans_to_spare(kept, units, cases)
+
+
+def _left(plan: PlanRight) -> LeftPlan:
+    return {"plan": plan.plan, "last_day": plan.period.last_day if plan.is_open else None}
 
 
 def _withdrawn_plan(right: PlanRight) -> WithdrawnUnit:

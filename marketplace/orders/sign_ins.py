@@ -1,7 +1,7 @@
 """Customers signed in by a mailed link, to find the orders of their address again; no password, and none needed to order.
 
-Invariant: a link works once, for a quarter of an hour; link and session are kept as their secret's hash; asking for a link says
-nothing about whether an address is known.
+Invariant: a link works once, for a quarter of an hour from when it was mailed; link and session are kept as their secret's hash
+and nowhere else; asking for a link says nothing about whether an address is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from marketplace import tables
-from marketplace.db import changed, execute_on, row, rows
+from marketplace.db import changed, execute_on, new_id, row, rows
 from marketplace.orders.contacts import folded_email, read_email
 from marketplace.running.mail import send_mail
 from marketplace.sellers.people import LinkSpent, digest
@@ -24,6 +24,7 @@ from pos import clock
 from pos.errors import PosError
 from pos.throttle import Throttle, whole_seconds
 
+MAIL = "sign_in"
 LINK = timedelta(minutes=15)
 SESSION = timedelta(days=30)
 MOST_ORDERS = 200
@@ -52,7 +53,7 @@ class SignedInCustomer:
 
 
 def send_link(connection: Connection, typed: str, *, language: str, source: str, now: datetime) -> None:
-    """Mail a link to an address that orders were placed with, in the caller's transaction; nothing to any other.
+    """Have a link mailed to an address that orders were placed with, in the caller's transaction; nothing to any other.
 
     Raises: TooManyLinks, alike for every address.
     """
@@ -65,13 +66,16 @@ def send_link(connection: Connection, typed: str, *, language: str, source: str,
     known = row(connection, query, email=email)
     if known is None:
         return
+    send_mail(connection, MAIL, to=known["email"], language=language, facts={}, owner_id=owner_id, unique=new_id())
+
+
+def make_link(connection: Connection, owner_id: str, to: str, now: datetime) -> str:
+    """Make a link for the mail that is about to leave, in the caller's transaction, and return its path."""
     secret = secrets.token_urlsafe(32)
     changed(connection, "delete from customer_link where expires_at < :now", now=clock.to_text(now))
-    link = {"link_sha256": digest(secret), "email_folded": email, "expires_at": clock.to_text(now + LINK)}
+    link = {"link_sha256": digest(secret), "email_folded": folded_email(to), "expires_at": clock.to_text(now + LINK)}
     connection.execute(tables.customer_link.insert(), {"owner_id": owner_id, **link})
-    facts = {"path": f"/sign-in/{owner_id}/{secret}"}
-    to, unique = known["email"], link["link_sha256"]
-    send_mail(connection, "sign_in", to=to, language=language, facts=facts, owner_id=owner_id, unique=unique)
+    return f"/sign-in/{owner_id}/{secret}"
 
 
 def check_link(connection: Connection, owner_id: str, secret: str, *, now: datetime) -> str:

@@ -124,9 +124,12 @@ def mail_step(
         mail_customer(connection, **whose, template=template, unique=unique, facts=told, papers=attached)
 
 
-def mail_refund(connection: Connection, customer_id: str, order_id: str, *, cents: int, key: str) -> None:
-    """Tell a customer that a refund left; `key` names it."""
-    mail_customer(connection, customer_id, order_id, "refund_sent", unique=key, facts={"cents": cents})
+def mail_refund(
+    connection: Connection, customer_id: str, order_id: str, *, cents: int, key: str, papers: Sequence[PaperName] = ()
+) -> None:
+    """Tell a customer that a refund left, with its credit notes; `key` names it."""
+    facts = {"cents": cents, "has_paper": bool(papers)}
+    mail_customer(connection, customer_id, order_id, "refund_sent", unique=key, facts=facts, papers=papers)
 
 
 def mail_plan(connection: Connection, asked: Mapping[str, Any], *, template: str = "plan_waits", unique: str = "") -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from marketplace.feeds import uploads
 from marketplace.money import payments, refunds
 from marketplace.money.payouts import PAYOUTS_EVERY, pay_out
-from marketplace.orders import activations, timers
+from marketplace.orders import activations, sign_ins, timers
 from marketplace.orders.step_mails import REMINDER, remind_to_pay
 from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
@@ -18,7 +18,7 @@ from marketplace.running.mail import MAIL, deliver
 from marketplace.sellers import imports, quality
 
 HANDLERS: Mapping[str, Handler] = {
-    MAIL: partial(deliver, attach=print_attached),
+    MAIL: partial(deliver, attach=print_attached, links={sign_ins.MAIL: sign_ins.make_link}),
     REMINDER: remind_to_pay,
     "publish": publish_supply_job,
     imports.JOB: imports.take_import,

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -95,6 +95,8 @@ class Attachment:
 
 
 Attach = Callable[[Connection, Sequence[PaperName]], list[Attachment]]
+MakeLink = Callable[[Connection, str, str, datetime], str]
+"""Makes a link that works once, in a transaction, for an owner and the address it is mailed to; returns its path."""
 
 
 def send_mail(
@@ -116,9 +118,11 @@ def send_mail(
     return enqueue(connection, MAIL, body, owner_id=owner_id, unique=f"{template}:{unique}")
 
 
-def deliver(work: Work, body: dict[str, Any], *, attach: Attach) -> None:
+def deliver(work: Work, body: dict[str, Any], *, attach: Attach, links: Mapping[str, MakeLink]) -> None:
     """Write a mail with its documents and hand it to the mail server. The handler of its job.
 
+    A template of `links` gets its `path` made now: what opens something once never lies in a job. A try that fails leaves a link
+    that nobody knows.
     Raises: Postponed while no server is named, Hopeless where it refuses this mail for good, Undelivered.
     """
     with reading(work.engine) as connection:
@@ -126,7 +130,10 @@ def deliver(work: Work, body: dict[str, Any], *, attach: Attach) -> None:
         attached = attach(connection, body.get("papers", ())) if server else []
     if server is None:
         raise Postponed("no mail server is named: comptoir marketplace mail", until=work.now + ASKED_AGAIN)
-    written = write_mail(body["template"], body["language"], {**body["facts"], "public_url": work.public_url})
+    facts = {**body["facts"], "public_url": work.public_url}
+    if make_link := links.get(body["template"]):
+        facts["path"] = run_tx(work.engine, lambda connection: make_link(connection, work.owner_id, body["to"], work.now))
+    written = write_mail(body["template"], body["language"], facts)
     message = _message(written, work, sender=server.sender, to=body["to"])
     for paper in attached:
         message.add_attachment(paper.content, maintype="application", subtype="pdf", filename=paper.file)

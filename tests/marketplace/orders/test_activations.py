@@ -337,3 +337,17 @@ def test_the_contract_summary_stands_with_its_hash_before_the_button_and_is_froz
     order(hq)
     [placed] = hq.rows("select facts from customer_order")
     assert json.loads(placed["facts"])["lines"][0]["plan"]["summary"]["sha256"] == "0" * 64
+
+
+@pytest.mark.parametrize("without", [{}, {"url": "https://example.invalid/1.pdf", "version": "1"}])
+def test_no_plan_is_ordered_without_a_contract_summary_and_its_hash_whatever_was_published(
+    hq: Hq, without: dict[str, str]
+) -> None:
+    digits = hq.digits(PLAN_ALONE)
+    [terms] = hq.rows("select body from plan_terms where plan_id = 1")
+    body = json.dumps(json.loads(terms["body"]) | {"summary": without})
+    hq.write("update plan_terms set body = :body where plan_id = 1", body=body)
+    assert hq.claim(digits, acquisition_1="new").status_code == 409
+    assert hq.rows("select order_id from customer_order") == []
+    hq.write("update plan_terms set body = :body where plan_id = 1", body=terms["body"])
+    assert hq.claim(digits, acquisition_1="new").status_code == 303

@@ -10,7 +10,8 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
-from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, Hq, words
+from marketplace.running.mail import write_mail
+from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq, words
 from tests.marketplace.orders.test_returns import delivered, mails, order
 from tests.marketplace.sellers.desks import desk, paid_part, units_of
 
@@ -51,7 +52,10 @@ def test_a_claim_is_repaired_and_the_guarantee_lasts_six_months_longer(hq: Hq) -
     assert browser.post(f"/seller/returns/{case}/remedy", data={"tracking": "6A123456"}).status_code == 303
     assert [(unit["state"], unit["refunded_cents"]) for unit in units_of(hq, part)] == [("delivered", 0)]
     assert "Garantie légale de conformité jusqu’au 9 mai 2029" in words(hq.client.get(f"/orders/{order(part)}/claims"))
-    assert [mail["facts"]["state"] for mail in mails(hq, "case_moved")] == ["granted", "received", "repaired"]
+    granted, *others = [mail["facts"] for mail in mails(hq, "case_moved")]
+    assert [told["state"] for told in (granted, *others)] == ["granted", "received", "repaired"]
+    assert f"{URL}{granted['label_path']}" in write_mail("case_moved", "fr", {**granted, "public_url": URL}).text
+    assert granted["label_path"] == f"/orders/{part['order_id']}/returns/{case}/label.pdf"
 
 
 def test_a_claim_for_less_is_refunded_in_part_while_the_customer_keeps_the_device(hq: Hq) -> None:

@@ -14,12 +14,14 @@ import pytest
 import time_machine
 
 from marketplace.db import reading, run_tx
+from marketplace.money.provider import RefundFacts
+from marketplace.money.refunds import take_facts
 from marketplace.orders.returns import settle_overdue
 from marketplace.orders.shipments import Shipment
 from marketplace.orders.units import Actor, Unit, accept, deliver, ship, take_back, units_of_order
 from marketplace.running.mail import write_mail
 from pos import clock
-from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq, words
+from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq, words
 from tests.marketplace.money.books import assert_adds_up, balances
 from tests.marketplace.money.paying import money_arrives
 from tests.marketplace.orders.test_orders import PLAN_ALONE
@@ -273,3 +275,112 @@ def test_a_plan_alone_is_withdrawn_from_for_fourteen_days_from_the_order(hq: Hq,
     assert "Libre 20 Go" in write_mail("withdrawal", "fr", {**mail["facts"], "public_url": URL}).text
     assert hq.rows("select state from activation") == [{"state": "given_up"}]
     assert hq.client.post(f"/orders/{order_id}/withdrawal", data={"unit": "plan:1:1"}).status_code == 409
+
+
+def delivered_with_plan(hq: Hq) -> tuple[dict[str, Any], str]:
+    """Bring a device to its customer whose plan its carrier accepted; return its part and how forms name it."""
+    part = paid_part(hq, IPHONE_13_WITH_PLAN, acquisition_1="new")
+    hq.write("update activation set state = 'acknowledged'")
+    return part, delivered(hq, part)
+
+
+def plans(hq: Hq) -> list[str]:
+    return [str(asked["state"]) for asked in hq.rows("select state from activation order by line_no, unit_no")]
+
+
+def test_a_device_that_goes_back_leaves_its_plan_and_every_page_says_how_to_withdraw_from_that(
+    hq: Hq, moved: time_machine.Traveller
+) -> None:
+    moved.move_to(MONDAY)
+    part, name = delivered_with_plan(hq)
+    withdrawal = f"/orders/{order(part)}/withdrawal"
+    form = words(hq.client.get(withdrawal))
+    assert "Série 100 Go · vendu avec Apple iPhone 13" in form
+    assert "ne met pas fin à son forfait" in form
+    assert "un contrat avec l’opérateur, reste en place" in words(hq.client.get(f"/orders/{order(part)}/returns"))
+
+    answer = hq.client.post(withdrawal, data={"unit": name})
+    assert (answer.status_code, plans(hq)) == (303, ["acknowledged"])
+    record = hq.client.get(answer.location)
+    assert "Le forfait Série 100 Go, un contrat avec l’opérateur, reste en place." in words(record)
+    assert f'href="{withdrawal}"' in record.text
+    [mail] = mails(hq, "withdrawal")
+    written = write_mail("withdrawal", "fr", {**mail["facts"], "public_url": URL})
+    assert "Vous pouvez y renoncer jusqu’au" in written.text
+    assert f"{URL}{withdrawal}" in written.text
+
+    answer = hq.client.post(withdrawal, data={"unit": "plan:1:1"})
+    assert (answer.status_code, plans(hq)) == (303, ["given_up"])
+    assert "reste en place" not in words(hq.client.get(answer.location))
+
+
+def test_a_plan_sold_with_a_device_is_withdrawn_from_with_it_and_not_without(hq: Hq) -> None:
+    part, name = delivered_with_plan(hq)
+    withdrawal = f"/orders/{order(part)}/withdrawal"
+    refused = hq.client.post(withdrawal, data={"unit": "plan:1:1"})
+    assert (refused.status_code, plans(hq)) == (422, ["acknowledged"])
+    assert "se rétracte avec lui" in words(refused)
+    assert hq.rows("select * from withdrawal") == []
+    answer = hq.client.post(withdrawal, data={"unit": [name, "plan:1:1"]})
+    assert (answer.status_code, plans(hq)) == (303, ["given_up"])
+    shown = words(hq.client.get(answer.location))
+    assert "L’opérateur annule ce forfait." in shown
+    assert "reste en place" not in shown
+
+
+def test_after_fourteen_days_from_the_order_a_plan_stays_and_the_page_says_so(hq: Hq, moved: time_machine.Traveller) -> None:
+    moved.move_to(MONDAY)
+    part = paid_part(hq, IPHONE_13_WITH_PLAN, acquisition_1="new")
+    hq.write("update activation set state = 'acknowledged'")
+    moved.shift(timedelta(days=10))
+    name = delivered(hq, part)
+    moved.shift(timedelta(days=6))
+    withdrawal = f"/orders/{order(part)}/withdrawal"
+    assert "il se résilie auprès de l’opérateur" in words(hq.client.get(withdrawal))
+    assert hq.client.post(withdrawal, data={"unit": [name, "plan:1:1"]}).status_code == 409
+    answer = hq.client.post(withdrawal, data={"unit": name})
+    assert (answer.status_code, plans(hq)) == (303, ["acknowledged"])
+    assert "Le délai pour y renoncer est passé" in words(hq.client.get(answer.location))
+
+
+def test_a_device_that_was_not_shipped_takes_its_plan_along(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13_WITH_PLAN, acquisition_1="new")
+    [name] = names_of(hq, part)
+    withdrawal = f"/orders/{order(part)}/withdrawal"
+    assert "Le forfait d’un appareil qui n’est pas encore parti est annulé avec lui." in words(hq.client.get(withdrawal))
+    answer = hq.client.post(withdrawal, data={"unit": name})
+    assert (answer.status_code, plans(hq)) == (303, ["given_up"])
+    assert "reste en place" not in words(hq.client.get(answer.location))
+
+
+def test_the_page_of_a_return_says_when_it_is_refunded_and_what_is_still_to_come(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    page = words(hq.client.get(address(part)))
+    assert ("Vous payez, puis" in page, "Votre colis part." in page, "pour changer d’avis." in page) == (False, True, True)
+    case, browser = withdrawn(hq, part), desk(hq, 1)
+    page = words(hq.client.get(address(part)))
+    assert "Votre colis part." not in page
+    hq.client.post(f"/orders/{order(part)}/returns/{case}/shipment", data={"tracking": "8R 0123 456"})
+    browser.post(f"/seller/returns/{case}/arrival")
+    browser.post(f"/seller/returns/{case}/refund")
+    page = words(hq.client.get(address(part)))
+    assert "Votre retour est remboursé." in page
+    assert "Le remboursement suit." not in page
+    assert "Et maintenant ?" not in page
+
+
+def test_the_mail_of_a_refund_carries_the_credit_note_issued_with_it(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    case, browser = withdrawn(hq, part), desk(hq, 1)
+    hq.client.post(f"/orders/{order(part)}/returns/{case}/shipment", data={"tracking": "8R 0123 456"})
+    browser.post(f"/seller/returns/{case}/arrival")
+    browser.post(f"/seller/returns/{case}/refund")
+    [asked] = hq.rows("select customer_id, payment_id, refund_id from refund")
+    told = RefundFacts(provider_id="re_1", key=asked["refund_id"], is_ours=True, cents=36900, state="done", reason="")
+    at = clock.to_text(clock.now())
+    payment = (asked["customer_id"], asked["payment_id"])
+    run_tx(hq.engine, lambda connection: take_facts(connection, *payment, [told], at=at))
+    [note] = hq.rows("select number from invoice where kind = 'credit_note'")
+    [mail] = mails(hq, "refund_sent")
+    assert [paper["name"] for paper in mail["papers"]] == [note["number"]]
+    assert "L’avoir du vendeur est joint" in write_mail("refund_sent", "fr", {**mail["facts"], "public_url": URL}).text

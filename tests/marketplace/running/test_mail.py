@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import smtplib
 import socket
 import threading
@@ -354,6 +355,25 @@ def test_the_console_s_log_tells_no_address(hq: Hq) -> None:
     assert "c••••••@example.org" in page
     assert TO not in page
     assert "secret" not in page, "an order's address gives access to it"
+
+
+def test_a_link_that_signs_in_stands_in_its_mail_and_nowhere_here(hq: Hq, postbox: Postbox, port: int) -> None:
+    hq.claim(hq.digits(IPHONE_13))
+    hq.client.post("/sign-in", data={"email": TO})
+    name_server(hq, port)
+    hq.work()
+    [text] = [body for mail in postbox.mails if "/sign-in/" in (body := plain(mail))]
+    path = re.search(f"{URL}(/sign-in/[^\\s>]+)", text)
+    assert path is not None
+    secret = path[1].rpartition("/")[2]
+    for table in ("job", "customer_link", "timer"):
+        assert secret not in str(hq.rows(f"select * from {table}"))
+    assert hq.client.post(path[1]).location == "/my-orders"
+
+
+def plain(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    return str(body.get_content()) if body else ""
 
 
 def test_plain_text_reads_like_a_letter() -> None:

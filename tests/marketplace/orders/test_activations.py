@@ -340,9 +340,7 @@ def test_the_contract_summary_stands_with_its_hash_before_the_button_and_is_froz
 
 
 @pytest.mark.parametrize("without", [{}, {"url": "https://example.invalid/1.pdf", "version": "1"}])
-def test_no_plan_is_ordered_without_a_contract_summary_and_its_hash_whatever_was_published(
-    hq: Hq, without: dict[str, str]
-) -> None:
+def test_no_plan_is_ordered_without_a_contract_summary_and_its_hash(hq: Hq, without: dict[str, str]) -> None:
     digits = hq.digits(PLAN_ALONE)
     [terms] = hq.rows("select body from plan_terms where plan_id = 1")
     body = json.dumps(json.loads(terms["body"]) | {"summary": without})

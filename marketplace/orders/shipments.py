@@ -49,13 +49,25 @@ def check_shipment(connection: Connection, shipment: Shipment, skus: Mapping[int
     fields |= {f"imei_{unit_no}": "malformed" for unit_no, imei in imeis.items() if not _is_imei(imei)}
     fields |= {f"serial_{unit_no}": "malformed" for unit_no, serial in serials.items() if not SERIAL.fullmatch(serial)}
     fields |= {
-        f"imei_{unit_no}": "missing" for unit_no, sku_id in skus.items() if unit_no not in imeis and _is_phone(connection, sku_id)
+        f"imei_{unit_no}": "missing"
+        for unit_no, sku_id in skus.items()
+        if unit_no not in imeis and needs_imei(connection, sku_id)
     }
     if fields:
         raise InvalidShipment("the shipment is not complete", fields=fields)
     imeis = {unit_no: check_imei(imei) for unit_no, imei in imeis.items()}
     _refuse_known(connection, list(imeis.values()))
     return Shipment(carrier=carrier, tracking=tracking, imeis=imeis, serials=serials)
+
+
+def needs_imei(connection: Connection, sku_id: int) -> bool:
+    """Return whether a device of this SKU is a phone, which is not shipped without its IMEI."""
+    query = """
+        select category.body as category
+        from sku join category on category.category_id = sku.category_id where sku.sku_id = :sku_id
+    """
+    found = row(connection, query, sku_id=sku_id)
+    return found is not None and json.loads(found["category"]).get("form") == PHONE
 
 
 def _given(texts: Mapping[int, str], skus: Mapping[int, int]) -> dict[int, str]:
@@ -74,12 +86,3 @@ def _refuse_known(connection: Connection, imeis: Sequence[str]) -> None:
     query = "select 1 as one from unit where imei = :imei and state in ('shipped', 'delivered')"
     if len(set(imeis)) < len(imeis) or any(row(connection, query, imei=imei) for imei in imeis):
         raise ImeiKnown("this phone was shipped before and did not come back")
-
-
-def _is_phone(connection: Connection, sku_id: int) -> bool:
-    query = """
-        select category.body as category
-        from sku join category on category.category_id = sku.category_id where sku.sku_id = :sku_id
-    """
-    found = row(connection, query, sku_id=sku_id)
-    return found is not None and json.loads(found["category"]).get("form") == PHONE

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from marketplace.db import rows
 from marketplace.orders.order_lines import OrderedListing, agreed_listing
 from marketplace.orders.orders import Order
-from marketplace.orders.units import Unit, units_of_order
+from marketplace.orders.units import Unit, refundable_cents, units_of_order
 from marketplace.papers.invoices import Invoice, invoices_of_order
 
 
@@ -41,6 +41,11 @@ class UnitOfOrder:
     def name(self) -> str:
         """How a form names it."""
         return unit_name(self.unit)
+
+    @property
+    def left_cents(self) -> int:
+        """What of the customer's money can still go back."""
+        return refundable_cents(self.unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

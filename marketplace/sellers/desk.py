@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, g, request
 from werkzeug.wrappers import Response
 
-from marketplace.db import reading, row, run_tx
+from marketplace.db import reading, run_tx
 from marketplace.money import desk_pages
 from marketplace.papers.pages import desk_papers
 from marketplace.sellers import import_pages, key_pages, listing_pages, order_pages, people, quality_pages, return_pages, standing
 from marketplace.sellers.applications import application
 from marketplace.sellers.guard import desk_role, signed_in_seller
-from marketplace.sellers.orders import WaitingUnits, waiting
 from marketplace.sellers.people import LastOwner, PasswordRefused, PersonRefused, WrongLogIn
+from marketplace.sellers.today import today_page
 from marketplace.web import marketplace, see_other, source
 from pos import clock
 from pos.errors import PosError
@@ -42,17 +42,6 @@ SUBJECTS = (
 )
 for subject in SUBJECTS:
     desk.register_blueprint(subject)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TodayPage:
-    """The desk's first page: what waits, where the seller stands and the reasons of it, how many listings are on sale."""
-
-    to_accept: list[WaitingUnits]
-    to_ship: list[WaitingUnits]
-    decision: dict[str, Any] | None
-    closing_at: str | None
-    online: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +74,7 @@ def add_person() -> dict[str, object]:
 @desk.get("/login")
 def login() -> str:
     """Show the log-in form."""
-    return render_template("marketplace/sellers/login.html", problem=None)
+    return render_template("marketplace/sellers/login.html", email="", is_chosen="chosen" in request.args, problem=None)
 
 
 @desk.post("/login")
@@ -95,7 +84,7 @@ def log_in() -> Response | tuple[str, int]:
     try:
         cookie = people.log_in(marketplace().engine, email, password, source=source(), now=clock.now())
     except WrongLogIn as problem:
-        return render_template("marketplace/sellers/login.html", problem=problem), problem.status
+        return render_template("marketplace/sellers/login.html", email=email, is_chosen=False, problem=problem), problem.status
     response = see_other("desk.home")
     is_secure = urlsplit(marketplace().public_url).scheme == "https"
     life_s = int(people.SESSION.total_seconds())
@@ -126,28 +115,15 @@ def choice(seller_id: int, secret: str) -> Response | tuple[str, int]:
         people.choose_password(marketplace().engine, seller_id, secret, request.form.get("password", ""), now=clock.now())
     except PasswordRefused as problem:
         return _choice(seller_id, secret, problem), problem.status
-    return see_other("desk.login")
+    return see_other("desk.login", chosen=1)
 
 
 @desk.get("")
 def home() -> str:
     """Show what waits for somebody today."""
-    person, now = signed_in_seller(), clock.now()
+    person = signed_in_seller()
     with reading(marketplace().engine) as connection:
-        to_accept, to_ship = (waiting(connection, person.seller_id, state, now=now) for state in ("to_accept", "accepted"))
-        history = standing.steps(connection, person.seller_id)
-        online = row(
-            connection,
-            "select count(*) as online from listing where seller_id = :seller_id and state = 'online' and quantity > reserved",
-            seller_id=person.seller_id,
-        )
-    page = TodayPage(
-        to_accept=to_accept,
-        to_ship=to_ship,
-        decision=history[0] if history else None,
-        closing_at=standing.closing_at(history, now),
-        online=online["online"] if online else 0,
-    )
+        page = today_page(connection, person.seller_id, person.seller_state, now=clock.now())
     return render_template("marketplace/sellers/today.html", page=page)
 
 

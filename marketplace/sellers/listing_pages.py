@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from marketplace.db import reading, row, run_tx
 from marketplace.sellers.fields import FieldProblem, fold_sku
 from marketplace.sellers.guard import desk_role, signed_in_seller
-from marketplace.sellers.listings import OwnListing, home_market, own_listing_of, page_of_listings
+from marketplace.sellers.listings import STANDINGS, OwnListing, home_market, own_listing_of, page_of_listings
 from marketplace.sellers.trade import SellingRules, selling_rules, sku_facts
 from marketplace.sellers.verdicts import SentRow, take_rows
 from marketplace.web import marketplace, markets, see_other
@@ -25,6 +25,7 @@ from pos import clock
 from pos.currencies import decimal
 from pos.offers import Offer, price_to_win_cents, winning_offer
 from pos.shapes import UNPRINTABLE
+from shop import door
 from shop.web import render_template
 
 PAGE = 50
@@ -46,31 +47,35 @@ class Contest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownListing:
-    """A listing as the desk shows it: with its product (`code`, `ean`, `title`), its grade's code, and its contest."""
+    """A listing as the desk shows it: with its product (`sku_facts`), its grade's names by language, and its contest."""
 
     own: OwnListing
     product: Mapping[str, Any]
-    grade: str
+    grade: Mapping[str, str]
     currency: str
     contest: Contest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingsPage:
-    """Listings of a market whose SKU contains `q`; `following` leads on, None on the last page."""
+    """Listings of a market in one standing or all whose SKU contains `q`; `following` leads on, None on the last page."""
 
     listings: list[ShownListing]
     markets: list[str]
     market: str
+    standing: str
     q: str
     following: str | None
+
+    standings = tuple(STANDINGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingPage:
-    """One listing; `problems` are why nothing was changed, `form` what had been typed."""
+    """One listing; `is_kept` after a change, `problems` are why nothing was changed, `form` what had been typed."""
 
     listing: ShownListing
+    is_kept: bool
     problems: tuple[FieldProblem, ...]
     form: Mapping[str, str]
 
@@ -84,10 +89,12 @@ def listing() -> str:
         trade = selling_rules(connection)
         market = asked.get("market", "")
         market = market if market in trade.currencies else home_market(connection, seller_id, trade.currencies)
-        owns = page_of_listings(connection, seller_id, market=market, after=after, limit=PAGE + 1, q=q)
+        standing = asked.get("standing", "") if asked.get("standing") in STANDINGS else ""
+        owns = page_of_listings(connection, seller_id, market=market, after=after, limit=PAGE + 1, q=q, standing=standing)
         shown = _shown(connection, seller_id, owns[:PAGE], trade)
     following = fold_sku(owns[PAGE - 1].sku) if len(owns) > PAGE else None
-    page = ListingsPage(listings=shown, markets=list(trade.currencies), market=market, q=q, following=following)
+    names = list(trade.currencies)
+    page = ListingsPage(listings=shown, markets=names, market=market, standing=standing, q=q, following=following)
     return render_template("marketplace/sellers/listings.html", page=page)
 
 
@@ -125,7 +132,7 @@ def _change(listing_id: int, fields: dict[str, str]) -> Response | tuple[str, in
     problems = run_tx(marketplace().engine, work)
     if problems:
         return _one(listing_id, problems, fields), 422
-    return see_other("desk.listings.one", listing_id=listing_id)
+    return see_other("desk.listings.one", listing_id=listing_id, kept=1)
 
 
 def _one(listing_id: int, problems: tuple[FieldProblem, ...], form: Mapping[str, str]) -> str:
@@ -133,8 +140,10 @@ def _one(listing_id: int, problems: tuple[FieldProblem, ...], form: Mapping[str,
     with reading(marketplace().engine) as connection:
         own = own_listing_of(connection, seller_id, listing_id)
         [shown] = _shown(connection, seller_id, [own], selling_rules(connection))
-    typed = form or {"price": decimal(own.supply.price_cents, shown.currency), "quantity": str(own.supply.quantity)}
-    return render_template("marketplace/sellers/listing.html", page=ListingPage(listing=shown, problems=problems, form=typed))
+    price = decimal(own.supply.price_cents, shown.currency).replace(".", "," if door.visitor().language == "fr" else ".")
+    typed = form or {"price": price, "quantity": str(own.supply.quantity)}
+    page = ListingPage(listing=shown, is_kept="kept" in request.args and not problems, problems=problems, form=typed)
+    return render_template("marketplace/sellers/listing.html", page=page)
 
 
 def _shown(connection: Connection, seller_id: int, owns: Collection[OwnListing], trade: SellingRules) -> list[ShownListing]:
@@ -143,12 +152,12 @@ def _shown(connection: Connection, seller_id: int, owns: Collection[OwnListing],
     quality_bp = seller["quality_bp"] if seller else 0
     published = {own.supply.market for own in owns} & {*markets().names()}
     catalogues = {market: markets().store(market).read() for market in published}
-    unknown = {"product": "", "ean": None, "title": ""}
+    unknown: dict[str, Any] = {"product": "", "ean": None, "title": "", "name": "", "storage_gb": None, "color": {}}
     return [
         ShownListing(
             own=own,
             product=products.get(own.supply.sku_id, unknown),
-            grade=trade.code_of(own.supply.grade_id),
+            grade=trade.names_of(own.supply.grade_id),
             currency=trade.currencies.get(own.supply.market, "EUR"),
             contest=contest_of(catalogues.get(own.supply.market), own, quality_bp),
         )

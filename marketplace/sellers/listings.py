@@ -36,6 +36,14 @@ _SELECT = f"""
     where own.seller_id = :seller_id
 """
 
+STANDINGS = {
+    "online": "listing.state = 'online' and listing.quantity > listing.reserved",
+    "sold_out": "own.paused = 0 and listing.quantity <= listing.reserved",
+    "paused": "own.paused = 1",
+    "held": "own.held_cents is not null",
+}
+"""How a seller may narrow its listings: on sale, sold out, paused, with a price to confirm."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnListing:
@@ -84,13 +92,17 @@ def own_listings(connection: Connection, seller_id: int, keys: Collection[tuple[
 
 
 def page_of_listings(
-    connection: Connection, seller_id: int, *, market: str, after: str, limit: int, q: str = ""
+    connection: Connection, seller_id: int, *, market: str, after: str, limit: int, q: str = "", standing: str = ""
 ) -> list[OwnListing]:
-    """Return a seller's listings of a market in the order of their folded SKUs, from `after` on, with `q` in their SKU."""
+    """Return a seller's listings of a market in the order of their folded SKUs, from `after` on, with `q` in their SKU.
+
+    Those in one of `STANDINGS` alone, or all.
+    """
     escaped = fold_sku(q).replace("!", "!!").replace("%", "!%").replace("_", "!_")
     query = text(
         f"""
         {_SELECT} and own.market = :market and own.sku_folded > :after and own.sku_folded like :pattern escape '!'
+          and {STANDINGS.get(standing, "1 = 1")}
         order by own.sku_folded limit :most
         """
     )

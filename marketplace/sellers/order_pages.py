@@ -21,7 +21,17 @@ from marketplace.sellers import fulfilment
 from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.fulfilment import InvalidAmount, NoUnitChosen, ReasonNeeded, meant, refund_units, units_of_part
 from marketplace.sellers.guard import desk_role, signed_in_seller
-from marketplace.sellers.orders import PAGE, STATES, Parcel, SellerPart, parcels, part_of_seller, parts_of_seller
+from marketplace.sellers.orders import (
+    PAGE,
+    STATES,
+    LineToShip,
+    Parcel,
+    SellerPart,
+    lines_to_ship,
+    parcels,
+    part_of_seller,
+    parts_of_seller,
+)
 from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.currencies import places
@@ -52,13 +62,9 @@ class OrdersPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartPage:
-    """One part; `to` is whom its parcel goes to, `problem` why nothing was done, with what had been typed in `form`."""
+class Attempt:
+    """What was typed into a form of the page, and why nothing was done of it; nothing and None before any was sent."""
 
-    part: SellerPart
-    to: Parcel | None
-    invoices: list[Invoice]
-    messages: list[PartMessage]
     form: Mapping[str, str]
     problem: PosError | None
 
@@ -67,6 +73,18 @@ class PartPage:
         """What is wrong, by field."""
         fields: dict[str, str] = self.problem.data.get("fields", {}) if self.problem else {}
         return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPage:
+    """One part; `to` is whom its parcel goes to."""
+
+    part: SellerPart
+    to_ship: list[LineToShip]
+    to: Parcel | None
+    invoices: list[Invoice]
+    messages: list[PartMessage]
+    attempt: Attempt
 
 
 @orders.get("/orders")
@@ -204,7 +222,9 @@ def _part_page(part_id: str, form: Mapping[str, str], problem: PosError | None) 
         to = parcels(connection, person.seller_id, [part_id]).get(part_id) if person.may("shipping") else None
         invoices = invoices_of_part(connection, person.seller_id, part_id)
         messages = messages_of_part(connection, person.seller_id, part_id)
-    page = PartPage(part=shown, to=to, invoices=invoices, messages=messages, form=form, problem=problem)
+        to_ship = lines_to_ship(connection, shown, now=clock.now())
+    attempt = Attempt(form=form, problem=problem)
+    page = PartPage(part=shown, to_ship=to_ship, to=to, invoices=invoices, messages=messages, attempt=attempt)
     return render_template("marketplace/sellers/order.html", page=page)
 
 

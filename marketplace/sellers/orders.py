@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, text
 from marketplace.db import rows
 from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.parts import ACCEPT_WITHIN
+from marketplace.orders.shipments import needs_imei
 from marketplace.orders.timeline import UnitOfOrder, UnitStep
 from marketplace.orders.units import Unit
 from marketplace.sellers.quality_rules import rules_of
@@ -119,14 +120,30 @@ class WaitingUnits:
         return sum(each.unit["owed_cents"] for each in self.units)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineToShip:
+    """The accepted units of one line, which go in one parcel; `is_phone` tells that each needs its IMEI."""
+
+    wait: WaitingUnits
+    is_phone: bool
+
+
 def waiting(connection: Connection, seller_id: int, state: str, *, now: datetime) -> list[WaitingUnits]:
     """Return what waits to be accepted ("to_accept") or shipped ("accepted"; by the day's rules), the most pressing first."""
     query = PARTS.format(condition=IN_STATE) + " order by part.part_id limit :most"
     pressing = rows(connection, query, seller_id=seller_id, state=state, before=AFTER_ALL, most=MOST_WAITING)
-    rules = rules_of(connection, clock.to_text(now)[:10])
-    within = timedelta(hours=rules.ship_h) if state == "accepted" else ACCEPT_WITHIN
-    waits = [_waiting(part, state, within, now) for part in _parts(connection, seller_id, pressing)]
+    within = _within(connection, state, now)
+    waits = [_waiting(part, part.units_in(state), within, now) for part in _parts(connection, seller_id, pressing)]
     return sorted(waits, key=lambda each: each.due_at)
+
+
+def lines_to_ship(connection: Connection, part: SellerPart, *, now: datetime) -> list[LineToShip]:
+    """Return the lines of a part that wait to be shipped, each with its time."""
+    within, lines = _within(connection, "accepted", now), part.lines_in("accepted").values()
+    return [
+        LineToShip(wait=_waiting(part, units, within, now), is_phone=needs_imei(connection, units[0].unit["sku_id"]))
+        for units in lines
+    ]
 
 
 def parts_of_seller(
@@ -190,8 +207,12 @@ def _unit(unit: Unit, lines: Any, steps: Sequence[UnitStep]) -> UnitOfOrder:
     return UnitOfOrder(unit=unit, listing=agreed_listing(lines, unit), steps=own)
 
 
-def _waiting(part: SellerPart, state: str, within: timedelta, now: datetime) -> WaitingUnits:
-    units = part.units_in(state)
+def _within(connection: Connection, state: str, now: datetime) -> timedelta:
+    """Return how long units may be in a state before they are late, by the day's rules."""
+    return timedelta(hours=rules_of(connection, clock.to_text(now)[:10]).ship_h) if state == "accepted" else ACCEPT_WITHIN
+
+
+def _waiting(part: SellerPart, units: list[UnitOfOrder], within: timedelta, now: datetime) -> WaitingUnits:
     due = min(clock.from_text(each.unit["since"]) for each in units) + within
     left, whole = (int(time.total_seconds() // 60) for time in (due - now, within))
     return WaitingUnits(part=part, units=units, due_at=clock.to_text(due), left_minutes=left, whole_minutes=whole)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from marketplace.db import rows
 from marketplace.sellers.fields import fold
+from pos import skus
 
 NARROWED = 8
 """So few SKUs are looked up one by one; for more, or by title, all are read once."""
@@ -19,10 +20,11 @@ UNITS = {"fr": "go", "en": "gb"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoldGrade:
-    """A grade: its key, its code, the least battery in percent."""
+    """A grade: its key, its code, its names by language, the least battery in percent."""
 
     grade_id: int
     code: str
+    names: dict[str, str]
     battery_min_pct: int
 
 
@@ -36,7 +38,16 @@ class SellingRules:
 
     def code_of(self, grade_id: int) -> str:
         """Return a grade's code."""
-        return next((grade.code for grade in self.grades.values() if grade.grade_id == grade_id), str(grade_id))
+        grade = self._grade(grade_id)
+        return grade.code if grade else str(grade_id)
+
+    def names_of(self, grade_id: int) -> dict[str, str]:
+        """Return a grade's names by language."""
+        grade = self._grade(grade_id)
+        return grade.names if grade else {}
+
+    def _grade(self, grade_id: int) -> SoldGrade | None:
+        return next((grade for grade in self.grades.values() if grade.grade_id == grade_id), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,8 @@ def selling_rules(connection: Connection) -> SellingRules:
     grades: dict[str, SoldGrade] = {}
     for stored in rows(connection, "select grade_id, body from grade order by rank"):
         body = json.loads(stored["body"])
-        grade = SoldGrade(grade_id=stored["grade_id"], code=body["code"], battery_min_pct=body.get("battery_min_pct", 0))
+        floor = body.get("battery_min_pct", 0)
+        grade = SoldGrade(grade_id=stored["grade_id"], code=body["code"], names=body["name"], battery_min_pct=floor)
         grades |= dict.fromkeys((fold(body["code"]), *map(fold, body["name"].values())), grade)
     markets = rows(connection, "select market, body from market order by market")
     return SellingRules(
@@ -100,16 +112,17 @@ def title_key(title: str) -> str:
 
 
 def sku_facts(connection: Connection, sku_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Return code, EAN and title of these SKUs, by key."""
+    """Return code, EAN, title and what the title is made of (`name`, `storage_gb`, `color` by language) of these SKUs, by key."""
     query = text("select sku_id, sku, brand, model, storage_gb, body from sku where sku_id in :ids")
     found = connection.execute(query.bindparams(bindparam("ids", expanding=True)), {"ids": sorted(set(sku_ids))})
     facts = {}
     for sku_id, code, brand, model, storage_gb, body in found:
         said = json.loads(body)
-        color = (said.get("color") or {}).get("name", {}).get("fr", "")
+        color = (said.get("color") or {}).get("name", {})
+        device = {"name": skus.title({"brand": brand, "model": model}), "storage_gb": storage_gb, "color": color}
         capacity = f"{storage_gb} Go" if storage_gb else ""
-        title = " ".join(part for part in (brand, model, capacity, color) if part)
-        facts[sku_id] = {"product": code, "ean": said.get("ean") or None, "title": title}
+        title = " ".join(part for part in (device["name"], capacity, color.get("fr", "")) if part)
+        facts[sku_id] = {"product": code, "ean": said.get("ean") or None, "title": title, **device}
     return facts
 
 

@@ -105,7 +105,7 @@ def enter_desk(trade: Trade, seller_id: int) -> None:
     page.goto(link if link.startswith("http") else trade.url + link)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form button").last.click()
-    page.wait_for_url("**/seller/login")
+    page.wait_for_url("**/seller/login?chosen=1")
     page.locator("[name=email]").fill(COMPANY["email"])
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form button").last.click()

@@ -28,7 +28,8 @@ def owner(hq: Hq, seller_id: int, password: str = PASSWORD) -> FlaskClient:
     user = person["user_id"]
     shown = hq.client.post(f"/console/sellers/{seller_id}/people/{user}/link").text
     browser = hq.app.test_client()
-    assert browser.post(link_in(shown), data={"password": password}).location == "/seller/login"
+    assert browser.post(link_in(shown), data={"password": password}).location == "/seller/login?chosen=1"
+    assert "Votre mot de passe est gardé" in words(browser.get("/seller/login?chosen=1"))
     sign_in(browser, person["email"], password)
     return browser
 

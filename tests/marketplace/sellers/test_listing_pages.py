@@ -61,7 +61,8 @@ def test_the_price_that_would_win_wins_and_a_cent_more_does_not(hq: Hq, seller: 
 
 def test_price_stock_and_pause_are_changed_by_the_rules_of_files(hq: Hq, seller: Seller, owner: FlaskClient) -> None:
     address = put(seller, min_price="300.00")
-    assert owner.post(address, data={"price": "349,5", "quantity": "7", "paused": "1"}).location == address
+    assert owner.post(address, data={"price": "349,5", "quantity": "7", "paused": "1"}).location == f"{address}?kept=1"
+    assert "Enregistré" in words(owner.get(f"{address}?kept=1"))
     [row] = seller.on_sale()
     assert (row["price_cents"], row["quantity"], row["state"]) == (34950, 7, "offline")
     assert "en pause" in words(owner.get(address))

@@ -75,7 +75,21 @@ def test_a_shipment_that_is_not_complete_keeps_what_was_typed(hq: Hq) -> None:
     assert answer.status_code == 422
     assert "Rien n’est parti" in words(answer)
     assert 'value="6A12345678901"' in answer.text
+    assert 'name="serial_1"' not in answer.text, "a phone is known by its IMEI"
     assert states(hq, part) == ["accepted"]
+    form = {**PARCEL, "unit": names_of(hq, part), "imei_1": "490154203237519"}
+    assert "Ce n’est pas un IMEI" in words(owner.post(f"/seller/orders/{part['part_id']}/shipment", data=form))
+
+
+def test_an_accepted_order_says_by_when_it_ships(hq: Hq) -> None:
+    owner, part = desk(hq, 1), paid_part(hq, IPHONE_13)
+    post(owner, part, "acceptance", hq)
+    address = f"/seller/orders/{part['part_id']}"
+    hq.write("update unit set since = '2026-11-09T09:00:00Z'")
+    with time_machine.travel("2026-11-10T09:00:00Z", tick=False):
+        assert "À expédier avant le 11 novembre 2026, 10:00" in words(owner.get(address))
+    with time_machine.travel("2026-11-11T09:01:00Z", tick=False):
+        assert "cet envoi compte comme en retard" in words(owner.get(address))
 
 
 def test_two_phones_of_a_line_go_in_one_parcel_each_by_its_imei(hq: Hq) -> None:

@@ -21,7 +21,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """An entry in the seller's favour, or against it where negative: price less fee less VAT on the fee is `net_cents`."""
+    """An entry in the seller's favour, or against it where negative: price less fee less VAT on the fee is `net_cents`.
+
+    `number` and `part_id` are the seller's order that the entry is of, empty where it is of none.
+    """
 
     at: str
     kind: str
@@ -30,6 +33,8 @@ class StatementLine:
     fee_cents: int
     vat_cents: int
     net_cents: int
+    number: str = ""
+    part_id: str = ""
 
     @property
     def price_cents(self) -> int:
@@ -69,6 +74,7 @@ def statement_of(connection: Connection, seller_id: int, currency: str, day: str
         connection,
         """
         select entry.at, entry.kind, entry.subject, coalesce(max(adjustment.reason), '') as reason,
+          coalesce(max(part.number), '') as number, coalesce(max(part.part_id), '') as part_id,
           cast(-sum(case when line.account = 'commission' then line.amount_cents else 0 end) as bigint) as fee_cents,
           cast(-sum(case when line.account = 'fee_vat' then line.amount_cents else 0 end) as bigint) as vat_cents,
           cast(-sum(case when line.account = 'seller_payable' then line.amount_cents else 0 end) as bigint) as net_cents
@@ -77,6 +83,8 @@ def statement_of(connection: Connection, seller_id: int, currency: str, day: str
         join posting line on line.owner_id = entry.owner_id and line.entry_id = entry.entry_id
         left join adjustment
           on adjustment.seller_id = :seller_id and entry.subject = 'adjustment:' || adjustment.adjustment_id
+        left join part on part.seller_id = :seller_id and entry.subject like 'unit:%'
+          and part.part_id = substr(entry.subject, 6, 36)
         where posting.account = 'seller_payable' and posting.currency = :currency and posting.party = :party
           and posting.due_on > :after and posting.due_on <= :day
         group by entry.owner_id, entry.entry_id, entry.at, entry.kind, entry.subject
@@ -121,10 +129,10 @@ def partner_statement(connection: Connection, partner_id: str, currency: str, mo
 
 def statement_csv(currency: str, lines: Iterable[StatementLine]) -> str:
     """Return the lines of a statement as CSV, amounts in the currency's own decimals, texts never a formula."""
-    header = ("date", "kind", "reference", "reason", "price", "fee", "fee_vat", "net", "currency")
+    header = ("date", "kind", "order", "reference", "reason", "price", "fee", "fee_vat", "net", "currency")
     table = [
         (
-            *(plain(text) for text in (line.at, line.kind, line.subject, line.reason)),
+            *(plain(text) for text in (line.at, line.kind, line.number, line.subject, line.reason)),
             *(decimal_text(cents, currency) for cents in (line.price_cents, line.fee_cents, line.vat_cents, line.net_cents)),
             currency,
         )

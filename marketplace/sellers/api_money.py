@@ -39,10 +39,15 @@ class PayoutsAnswer(BaseModel):
 
 
 class StatementLineAnswer(BaseModel):
-    """A line: `price` less `fee` less `fee_vat` is `net`; `reference` is the unit, the refund or the adjustment."""
+    """A line: `price` less `fee` less `fee_vat` is `net`; `reference` is the unit, the refund or the adjustment.
+
+    `number` and `order_id` are the order it is of, empty where it is of none.
+    """
 
     at: str
     kind: str
+    number: str
+    order_id: str
     reference: str
     reason: str
     price: str
@@ -103,6 +108,8 @@ def _line(line: StatementLine, currency: str) -> StatementLineAnswer:
     return StatementLineAnswer(
         at=line.at,
         kind=line.kind,
+        number=line.number,
+        order_id=line.part_id,
         reference=line.subject,
         reason=line.reason,
         price=decimal_text(line.price_cents, currency),

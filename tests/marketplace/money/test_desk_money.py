@@ -34,14 +34,15 @@ def sold(hq: Hq) -> dict[str, str]:
     return part
 
 
-@pytest.mark.usefixtures("sold")
-def test_an_owner_sees_what_was_paid_and_every_line_of_it(hq: Hq) -> None:
+def test_an_owner_sees_what_was_paid_and_every_line_of_it(hq: Hq, sold: dict[str, str]) -> None:
     with time_machine.travel(clock.from_text(PAID_OUT), tick=False):
         owner = desk(hq, 1)
         page = words(owner.get("/seller/money"))
         assert "324,72 €" in page
         statement = words(owner.get("/seller/money/statements/2026-12-16"))
         assert "369,00 €" in statement
+        assert f'href="/seller/orders/{sold["part_id"]}">{sold["number"]}</a>' in statement, "each line names its order"
+        assert f";{sold['number']};unit:" in owner.get("/seller/money/statements/2026-12-16/lines.csv").text
         assert owner.get("/seller/money/statements/2026-12-16/lines.csv").text.count(f";{NET};EUR") == 1
         assert owner.get("/seller/money/statements/2026-12-16/statement.pdf").data.startswith(b"%PDF")
         assert owner.get("/seller/money/statements/2026-12-17").status_code == 404
@@ -49,8 +50,7 @@ def test_an_owner_sees_what_was_paid_and_every_line_of_it(hq: Hq) -> None:
         assert "324,72 €" not in words(desk(hq, 2).get("/seller/money"))
 
 
-@pytest.mark.usefixtures("sold")
-def test_a_program_reads_payouts_and_statements_with_the_scope_alone(hq: Hq) -> None:
+def test_a_program_reads_payouts_and_statements_with_the_scope_alone(hq: Hq, sold: dict[str, str]) -> None:
     with time_machine.travel(clock.from_text(PAID_OUT), tick=False):
         seller = Seller(hq)
         [payout] = seller.ask("GET", "/payouts").json["payouts"]  # type: ignore[index]
@@ -59,6 +59,7 @@ def test_a_program_reads_payouts_and_statements_with_the_scope_alone(hq: Hq) -> 
         assert statement is not None
         line = statement["lines"][0]
         assert (line["price"], line["fee"], line["fee_vat"], line["net"]) == ("369.00", "36.90", "7.38", NET)
+        assert (line["number"], line["order_id"]) == (sold["number"], sold["part_id"])
         assert seller.ask("GET", "/statement").json["day"] == "2026-12-26"  # type: ignore[index]
         assert seller.ask("GET", "/statement?day=2026-12-17").status_code == 404
         assert seller.ask("GET", "/statement?currency=XXX").status_code in (400, 422)

@@ -182,7 +182,7 @@ def test_a_seller_s_statement_as_page_and_file(paying: Hq) -> None:
     lines = paying.client.get("/console/payouts/sellers/1/statements/2026-11-16/lines.csv")
     assert lines.mimetype == "text/csv"
     text = lines.data.decode("utf-8-sig")
-    assert "sale;unit:p1/1/1;;369.00;36.90;7.38;324.72;EUR\r\n" in text
+    assert "sale;;unit:p1/1/1;;369.00;36.90;7.38;324.72;EUR\r\n" in text
     assert text.endswith(";-324.72;EUR\r\n")
     document = paying.client.get("/console/payouts/sellers/1/statements/2026-11-16/statement.pdf")
     told = printed(document.data)

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from marketplace import sessions
 from marketplace.db import reading, row, run_tx
 from marketplace.events import pages as event_pages
+from marketplace.feeds import edit_pages
 from marketplace.feeds import pages as feed_pages
 from marketplace.feeds.imports import recent_imports
 from marketplace.fleet import device_pages, gap_pages
@@ -44,6 +45,7 @@ SUBJECTS = (
     *(
         publishing_pages.pages,
         feed_pages.pages,
+        edit_pages.pages,
         slips,
         orders,
         seller_pages.pages,

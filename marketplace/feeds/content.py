@@ -47,6 +47,10 @@ class Content:
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: list[MediaFile] = field(default_factory=list)
 
+    def take_words(self) -> None:
+        """Note what no text may say in each market, by the feed's own laws."""
+        self.words = {market: _words(self.rows["laws"].values(), market) for market in self.markets}
+
     def columns(self, file: str) -> dict[Any, Row]:
         """Return a file's rows by key as the rows of its table (`marketplace.tables`)."""
         return {key: COLUMNS[file](row) for key, row in self.rows[file].items()}
@@ -63,7 +67,7 @@ def read_content(directory: Path, problems: Problems) -> Content:
     for name in FEED_ROWS:
         content.rows[name] = _keyed(name, lines[name], problems)
     problems.refuse_any()
-    content.words = {market: _words(content.rows["laws"].values(), market) for market in content.markets}
+    content.take_words()
     for name in FEED_ROWS:
         for line, row in lines[name].items():
             for reason_field, reason in _wrong_references(name, row, content):
@@ -80,6 +84,14 @@ def _take_files(directory: Path, lines: Mapping[int, Row], content: Content, pro
         facts = {"sha256": file.sha256, "length": file.length, "type": file.type, "width": file.width, "height": file.height}
         content.rows["media"][lines[line]["media_id"]] = lines[line] | facts
     content.files = [*judged.values()]
+
+
+def wrong_in_feed_row(name: str, row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    """Yield the field and reason of all that is wrong with one row of a readable file, held against the rest of the feed."""
+    wrong = _wrong_fields(FEED_ROWS[name], row)
+    yield from wrong.items()
+    if not wrong:
+        yield from _wrong_references(name, row, content)
 
 
 @lru_cache(maxsize=65536)

@@ -15,13 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, bindparam, text
+from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy import select as select_rows
 
 from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import new_id, reading, rows, run_tx, upsert
-from marketplace.feeds.content import Content, Row, read_content
+from marketplace.feeds.content import Content, read_content
 from marketplace.feeds.listings import FILE, FIRST_SELLERS_ID, JudgedSupply, Supply, mark_supply, read_supply
 from marketplace.feeds.media_files import store_files
 from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
@@ -73,6 +73,11 @@ class Imported:
             if number:
                 counts[table] = counts.get(table, 0) + number
 
+    def report(self) -> dict[str, Any]:
+        """Return what is kept of it for the console."""
+        counts = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        return {**counts, "listings": self.listings, "problems": []}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -105,10 +110,10 @@ def import_feed(
 
             imported = run_tx(engine, work)
     except FeedRefused as refusal:
-        _keep_report(engine, directory.name, started_at, refusal.data["problems"], {})
+        refused = {"problems": refusal.data["problems"]}
+        run_tx(engine, lambda connection: keep_report(connection, directory.name, started_at, refused))
         raise
-    report = {"added": imported.added, "changed": imported.changed, "removed": imported.removed, "listings": imported.listings}
-    _keep_report(engine, imported.feed, started_at, [], report)
+    run_tx(engine, lambda connection: keep_report(connection, imported.feed, started_at, imported.report()))
     return imported
 
 
@@ -136,7 +141,7 @@ def _judge(engine: Engine, directory: Path, supply: JudgedSupply, progress: Prog
                 _judge_owners(connection, batch, problems)
             progress("judged", number * BATCH + len(batch))
         _judge_sellers(connection, content, problems)
-        _judge_reductions(connection, reduced, currencies, problems)
+        judge_reductions(connection, reduced, currencies, problems)
         judge_price_starts(connection, announced, currencies, problems, now=clock.now())
     problems.refuse_any()
     return Judged(content=content, announced=announced, supply=supply)
@@ -170,7 +175,7 @@ def _judge_owners(connection: Connection, batch: list[tuple[int, Supply]], probl
             problems.add(FILE, line, "listing_id", f"belongs to seller {owner}")
 
 
-def _judge_reductions(
+def judge_reductions(
     connection: Connection, reduced: list[tuple[int, Supply]], currencies: Mapping[str, str], problems: Problems
 ) -> None:
     """Hold the rows with a prior price against what their sellers published; `currencies` are those of the feed's markets."""
@@ -193,11 +198,11 @@ def _apply(connection: Connection, judged: Judged, fresh: set[str], progress: Pr
     content = judged.content
     imported, marks = Imported(feed=content.name, notes=judged.announced.notes), Marks()
     _store_markets(connection, content)
-    for file, table in CONTENT_TABLES.items():
-        _store_content(connection, table, content.columns(file), list(content.markets), imported, marks)
+    for file in CONTENT_TABLES:
+        store_content(connection, file, content, imported, marks, is_whole=True)
     _mark_restored(content, fresh, marks)
     match_corners_to_feed(connection)
-    _store_supply(connection, judged.supply, imported, marks, progress)
+    store_supply(connection, judged.supply, imported, marks, progress)
     _withdraw_others(connection, judged.supply, imported, marks)
     added, changed, removed = store_price_starts(connection, judged.announced, marks)
     imported.count("price_start", added=added, changed=changed, removed=removed)
@@ -213,12 +218,13 @@ def _store_markets(connection: Connection, content: Content) -> None:
         connection.execute(tables.market.insert(), values)
 
 
-def _store_content(
-    connection: Connection, table: Table, wanted: dict[Any, Row], markets: list[str], imported: Imported, marks: Marks
+def store_content(
+    connection: Connection, file: str, content: Content, imported: Imported, marks: Marks, *, is_whole: bool
 ) -> None:
-    """Bring one content table to what the feed says: insert, update, delete, and mark what is published."""
+    """Bring one content table to what the feed says: insert, update, where it `is_whole` delete, and mark what is published."""
+    table, wanted = CONTENT_TABLES[file], content.columns(file)
     key_name = table.columns[0].name
-    query = select_rows(table)
+    query = select_rows(table) if is_whole else select_rows(table).where(table.columns[0].in_(list(wanted)))
     if table is tables.seller:
         query = query.where(table.columns.source == "feed")
     present = {row[key_name]: dict(row) for row in connection.execute(query).mappings()}
@@ -234,7 +240,7 @@ def _store_content(
         return
     for key in [*put, *gone]:
         versions = [row for row in (present.get(key), wanted.get(key)) if row is not None]
-        for market in {row["market"] for row in versions} if "market" in table.columns else markets:
+        for market in {row["market"] for row in versions} if "market" in table.columns else content.markets:
             marks.add(market, table.name, key)
 
 
@@ -246,7 +252,7 @@ def _mark_restored(content: Content, fresh: set[str], marks: Marks) -> None:
                 marks.add(market, "media", media_id)
 
 
-def _store_supply(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks, progress: Progress) -> None:
+def store_supply(connection: Connection, supply: JudgedSupply, imported: Imported, marks: Marks, progress: Progress) -> None:
     """Write the listings that differ from what is stored."""
     is_first = _is_empty(connection)
     write_listings = upsert(tables.listing, skip=("reserved",))
@@ -302,12 +308,13 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _keep_report(engine: Engine, feed: str, started_at: str, problems: list[dict[str, Any]], report: dict[str, Any]) -> None:
+def keep_report(connection: Connection, feed: str, started_at: str, report: Mapping[str, Any]) -> None:
+    """Keep for the console what an import did, or why it was refused (`problems`)."""
     values = {
         "import_id": new_id(),
         "feed": feed,
         "started_at": started_at,
-        "problems": len(problems),
-        "report": json.dumps({**report, "problems": problems}, ensure_ascii=False),
+        "problems": len(report["problems"]),
+        "report": json.dumps(report, ensure_ascii=False),
     }
-    run_tx(engine, lambda connection: connection.execute(tables.feed_import.insert(), values) and None)
+    connection.execute(tables.feed_import.insert(), values)

@@ -205,6 +205,11 @@ class _Judge:
     problems: Problems
     lines: dict[int, int]
 
+    @classmethod
+    def of(cls, content: Content, lines: dict[int, int], problems: Problems) -> _Judge:
+        grades = {grade["code"]: grade for grade in content.rows["grades"].values()}
+        return cls(content=content, grades=grades, problems=problems, lines=lines)
+
     def add(self, line: int, column: str, reason: str) -> None:
         self.problems.add(FILE, line, column, reason)
 
@@ -214,12 +219,21 @@ def read_supply(directory: Path, content: Content, lines: dict[int, int], proble
 
     Raises: FeedRefused when there are too many problems to go on.
     """
-    grades = {grade["code"]: grade for grade in content.rows["grades"].values()}
-    judge = _Judge(content=content, grades=grades, problems=problems, lines=lines)
+    judge = _Judge.of(content, lines, problems)
     for line, record in read_table(directory / FILE, HEADER, problems):
-        values = _read_fields(record, line, judge)
-        if values is not None and _is_in_order(values, line, judge):
-            yield line, _columns(values, judge)
+        supply = _judged(record, line, judge)
+        if supply is not None:
+            yield line, supply
+
+
+def judge_record(record: list[str], content: Content, problems: Problems) -> Supply | None:
+    """Return the columns of one row by its fields as text, as `read_supply` does; None where something is wrong with it."""
+    return _judged(record, 0, _Judge.of(content, {}, problems))
+
+
+def _judged(record: list[str], line: int, judge: _Judge) -> Supply | None:
+    values = _read_fields(record, line, judge)
+    return _columns(values, judge) if values is not None and _is_in_order(values, line, judge) else None
 
 
 @cache

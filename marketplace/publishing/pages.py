@@ -108,7 +108,7 @@ def outlooks(market: str) -> str:
         return _page(Decision(act=act, outlook=outlook, publication=number))
     if act not in ("publish", "promote"):
         raise Invalid("an act is publish, release, promote, halt or rollback", field="act")
-    ring, percent = _form_share()
+    ring, percent = form_share()
     if act == "publish":
         outlook = outlook_of_publication(engine, directory, market, shares=shares_of(ring, percent))
     else:
@@ -119,7 +119,7 @@ def outlooks(market: str) -> str:
 @pages.post("/<market>/publications")
 def publications(market: str) -> Response:
     """Publish to everybody, or to a ring as a trial."""
-    engine, (ring, percent) = marketplace().engine, _form_share()
+    engine, (ring, percent) = marketplace().engine, form_share()
     _known(engine, market)
     publish_market(engine, marketplace().directory, market, shares=shares_of(ring, percent))
     return see_other("console.trials.home")
@@ -137,7 +137,7 @@ def releases(market: str) -> Response:
 @pages.post("/<market>/promotions")
 def promotions(market: str) -> Response:
     """Give the open trial to more corners, or to everybody."""
-    engine, (ring, percent) = marketplace().engine, _form_share()
+    engine, (ring, percent) = marketplace().engine, form_share()
     _known(engine, market)
     advance(engine, marketplace().directory, market, ring=ring, percent=percent)
     return see_other("console.trials.home")
@@ -201,7 +201,7 @@ def _known(engine: Engine, market: str) -> None:
         raise NotFound(f"no market {market}")
 
 
-def _form_share() -> tuple[str, int]:
+def form_share() -> tuple[str, int]:
     """Return the ring and the percentage of it that a form names. Raises: Invalid."""
     ring, percent = request.form.get("ring", RINGS[-1]), _number(request.form.get("percent", "100"))
     shares_of(ring, percent)

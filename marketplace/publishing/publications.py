@@ -131,7 +131,7 @@ def publish_market(
     if shares is None:
         published = publish(place, now=clock.now(), at_least=at_least, only=only)
     else:
-        published = try_out(place, shares=shares, now=clock.now(), at_least=at_least)
+        published = try_out(place, shares=shares, now=clock.now(), at_least=at_least, only=only)
     keep_terms(place, published)
     return published
 

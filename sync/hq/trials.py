@@ -9,7 +9,7 @@ Source: docs/protocol.md §6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,6 +32,7 @@ from sync.hq.log import (
     EndedTrial,
     HeldRows,
     LogEntry,
+    Mark,
     TrialState,
     commit,
     held_rows,
@@ -78,10 +79,12 @@ class _Ending:
     rows: HeldRows
 
 
-def try_out(place: Place, *, shares: Mapping[str, int], now: datetime, at_least: int = 0) -> Published | None:
+def try_out(
+    place: Place, *, shares: Mapping[str, int], now: datetime, at_least: int = 0, only: Collection[Mark] | None = None
+) -> Published | None:
     """Publish what was marked to the corners of `shares` (basis points by ring) alone; None when nothing differs.
 
-    With a trial open, the rows join it and the shares become these.
+    With a trial open, the rows join it and the shares become these. With `only` just these marks are answered.
     Raises: Busy, NotFound before the first publication, TrialOpen when the open one is lost.
     """
     with publishing(place, now=now) as publisher, reading(place.engine) as connection:
@@ -90,7 +93,7 @@ def try_out(place: Place, *, shares: Mapping[str, int], now: datetime, at_least:
         if state.is_trial_lost:
             raise TrialOpen("the open trial cannot be gone on with: halt it first")
         # What supply changed is for everybody, trial or not: it goes by itself.
-        marks = waiting_marks(connection, market, origins=(HQ, HELD))
+        marks = waiting_marks(connection, market, origins=(HQ, HELD)) if only is None else list(only)
         number = next_number(publisher, connection, at_least=at_least)
         trial = state.trial or _new_trial(publisher, state.track, number=number)
         trial_state = replace(trial.state, shares=dict(shares))

@@ -97,6 +97,8 @@ PARTS = {
     "partner_id": "loire-mobile",
     "after": "0",
     "sha256": "a" * 64,
+    "file": "plans",
+    "key": "1",
     "seller_id": "1000000000",
     "document_no": "1",
     "user_id": "0190a1b2-0000-7000-8000-000000000000",

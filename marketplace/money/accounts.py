@@ -43,6 +43,11 @@ def of_seller(seller_id: int) -> str:
     return f"seller:{seller_id}"
 
 
+def seller_in(party: str) -> int:
+    """Return the number of the seller that a party is."""
+    return int(party.partition(":")[2])
+
+
 def of_order(order_id: str) -> str:
     """Return the name of the party whose money is held until an order's units ship."""
     return f"order:{order_id}"

@@ -55,7 +55,7 @@ def adjust(connection: Connection, adjustment: Adjustment) -> bool:
     due_on = later(clock.local_day(clock.from_text(adjustment.at), clock.HOME_ZONE), 1)
     lines = [
         Posting("seller_payable", seller, -adjustment.amount_cents, due_on),
-        Posting("adjustments", seller, adjustment.amount_cents),
+        Posting("adjustments", seller, adjustment.amount_cents, due_on),
     ]
     fact = {"owner_id": seller, "name": subject, "subject": subject, "kind": "adjustment"}
     return post(connection, Fact(**fact, currency=adjustment.currency, at=adjustment.at), lines)

@@ -38,6 +38,11 @@ def payout_day(day: str) -> str:
     return today.isoformat()
 
 
+def next_payout_day(day: str) -> str:
+    """Return the first day of payouts after a day."""
+    return next(each for each in (later(day, ahead) for ahead in range(1, 32)) if payout_day(each) == each)
+
+
 def ready_payout_day(connection: Connection, currency: str, *, now: datetime) -> str | None:
     """Return the newest day of payouts that has begun in every market of a currency; None where there is none.
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection
 from stdnum.eu import vat as eu_vat
@@ -24,6 +25,8 @@ DEFAULT_BP = 1000
 FEE_VAT = (("2014-01-01", 2000),)
 """France's normal rate of VAT by the day it starts, in basis points (CGI art. 278): that of our fee and of sales in France."""
 HOME_COUNTRY = "FR"
+FeeVat = Literal["regular", "reverse", "outside"]
+"""France's, that which the seller accounts for in its own member state, or none."""
 EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 
 
@@ -126,10 +129,15 @@ def fee_on(connection: Connection, sale: FeeFacts) -> Fee:
 
 
 def vat_bp_of(connection: Connection, seller_id: int, *, day: str) -> int:
-    """Return the rate of VAT on what we charge a seller.
+    """Return the rate of VAT on what we charge a seller."""
+    return home_vat_bp(day) if fee_vat(connection, seller_id) == "regular" else 0
 
-    France's for a French seller, and for one of another member state without a VAT number; none where the seller accounts for it
-    in its own state (reverse charge, directive 2006/112/EC art. 44 and 196), nor outside the Union (CGI art. 259).
+
+def fee_vat(connection: Connection, seller_id: int) -> FeeVat:
+    """Return whose VAT is on what we charge a seller, by its country and VAT number.
+
+    France's for a French seller, and for one of another member state without a VAT number of another state than ours; that of its
+    own state, which it accounts for itself, with one (directive 2006/112/EC art. 44 and 196); none outside the Union (CGI art. 259).
     """
     seller = row(
         connection,
@@ -143,9 +151,10 @@ def vat_bp_of(connection: Connection, seller_id: int, *, day: str) -> int:
     )
     company = json.loads(seller["body"]) if seller else {}
     country, number = str(company.get("country") or HOME_COUNTRY).upper(), str(company.get("vat_number") or "")
-    if country not in EU or (country != HOME_COUNTRY and eu_vat.is_valid(number)):
-        return 0
-    return home_vat_bp(day)
+    if country not in EU:
+        return "outside"
+    is_elsewhere = country != HOME_COUNTRY and eu_vat.is_valid(number) and eu_vat.compact(number)[:2] != HOME_COUNTRY
+    return "reverse" if is_elsewhere else "regular"
 
 
 def home_vat_bp(day: str) -> int:

@@ -30,7 +30,10 @@ class Unbalanced(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One line of an entry: debit positive. `due_on` is the day from which a seller's share may be paid (`YYYY-MM-DD`)."""
+    """One line of an entry: debit positive. `due_on` is the day from which a seller's share may be paid (`YYYY-MM-DD`).
+
+    Our fee and adjustments have the day of the share they are taken from: the statement and the invoice of that day name them.
+    """
 
     account: str
     party: str

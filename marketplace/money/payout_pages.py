@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.db import reading, row, run_tx
 from marketplace.money.bank_files import BankAccount, transfer_file
-from marketplace.money.days import end_of_day
+from marketplace.money.days import end_of_day, next_payout_day
 from marketplace.money.fee_pages import rate_bp
 from marketplace.money.pages import seller_names
 from marketplace.money.payouts import (
@@ -27,7 +27,6 @@ from marketplace.money.payouts import (
     set_payout_terms,
 )
 from marketplace.money.statement_files import (
-    next_payout_day,
     sent_file,
     statement_as_csv,
     statement_as_pdf,

@@ -1,7 +1,8 @@
 """What sellers are paid: on the 6th, 16th and 26th, all that fell due, less what is held back; and what became of each transfer.
 
 Invariants: a seller has one payout a day and currency, however many workers plan it and wherever one dies; what is not paid
-(held, negative, too little) stays the seller's and counts on the next day; a returned transfer puts the earnings back.
+(held, negative, too little) stays the seller's and counts on the next day; a returned transfer puts the earnings back. The invoice
+of our fees is issued in the payout's own transaction.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
-from marketplace.money.accounts import of_seller
+from marketplace.money.accounts import of_seller, seller_in
 from marketplace.money.days import later, ready_payout_day
 from marketplace.money.fees import share
+from marketplace.money.identity import our_identity
 from marketplace.money.ledger import Fact, Posting, held, post
+from marketplace.papers.fee_invoices import issue_fee_invoices
 from marketplace.running.jobs import Work
 from marketplace.settings import setting, store_setting
 from pos import clock
@@ -82,7 +85,9 @@ class Payout:
 def pay_out(work: Work, _: dict[str, Any]) -> str:
     """Plan the payouts of every currency whose day has come: a job, started by a timer."""
     planned = plan_payouts(work.engine, now=work.now)
-    return f"{sum(planned.values())} payouts: {', '.join(planned)}" if planned else ""
+    issued = invoice_fees(work.engine, now=work.now)
+    said = [f"{sum(planned.values())} payouts: {', '.join(planned)}"] if planned else []
+    return "; ".join(said + ([f"{issued} invoices of our fees"] if issued else []))
 
 
 def plan_payouts(engine: Engine, *, now: datetime) -> dict[str, int]:
@@ -137,6 +142,26 @@ def plan_payout(connection: Connection, seller_id: int, currency: str, day: str,
     )
     book("payout", "payout_transit", _party(seller_id, payout_id), payable - reserve)
     return True
+
+
+def invoice_fees(engine: Engine, *, now: datetime) -> int:
+    """Issue what is missing of our fee invoices up to the last day whose payouts were planned, and return how many.
+
+    Those of sellers that nothing is due to, and all of them where our identity came later than the payouts. Nothing without it.
+    """
+    with reading(engine) as connection:
+        if our_identity(connection) is None:
+            return 0
+        parties = rows(connection, "select distinct party, currency from posting where account in ('commission', 'adjustments')")
+        days = {currency: setting(connection, _mark(currency)) for currency in {each["currency"] for each in parties}}
+        behind = {currency: day for currency, day in days.items() if day and setting(connection, _invoiced(currency)) != day}
+    issued = 0
+    for currency, day in sorted(behind.items()):
+        issue = partial(issue_fee_invoices, currency=currency, until=day, at=clock.to_text(now))
+        sellers = sorted(seller_in(each["party"]) for each in parties if each["currency"] == currency)
+        issued += sum(run_tx(engine, partial(issue, seller_id=seller_id)) for seller_id in sellers)
+        run_tx(engine, partial(store_setting, name=_invoiced(currency), value=day))
+    return issued
 
 
 def payable_on(connection: Connection, seller_id: int, currency: str, day: str) -> int:
@@ -280,7 +305,11 @@ def set_payout_terms(connection: Connection, seller_id: int, terms: PayoutTerms)
 def _plan_day(engine: Engine, currency: str, day: str, *, now: datetime) -> int:
     with reading(engine) as connection:
         sellers = _sellers_due(connection, currency)
-    plan = partial(plan_payout, currency=currency, day=day, now=now)
+
+    def plan(connection: Connection, seller_id: int) -> bool:
+        issue_fee_invoices(connection, seller_id, currency, until=day, at=clock.to_text(now))
+        return plan_payout(connection, seller_id, currency, day, now=now)
+
     count = sum(run_tx(engine, partial(plan, seller_id=seller_id)) for seller_id in sellers)
     run_tx(engine, lambda connection: store_setting(connection, _mark(currency), day))
     return count
@@ -299,7 +328,7 @@ def _sellers_due(connection: Connection, currency: str) -> list[int]:
         """,
         currency=currency,
     )
-    return [int(each["party"].partition(":")[2]) for each in found]
+    return [seller_in(each["party"]) for each in found]
 
 
 def _party(seller_id: int, payout_id: str) -> str:
@@ -308,3 +337,7 @@ def _party(seller_id: int, payout_id: str) -> str:
 
 def _mark(currency: str) -> str:
     return f"payouts_{currency}"
+
+
+def _invoiced(currency: str) -> str:
+    return f"fee_invoices_{currency}"

@@ -222,8 +222,8 @@ def sale_lines(unit: UnitSale, shares: SaleShares, *, due_on: str) -> list[Posti
         Posting("customer_money", of_order(unit.order_id), shares.paid_cents),
         Posting("partner_receivable", of_partner(unit.partner_id or ""), shares.partner_cents),
         Posting("seller_payable", seller, -payable, due_on),
-        Posting("commission", seller, -shares.fee_cents),
-        Posting("fee_vat", seller, -shares.vat_cents),
+        Posting("commission", seller, -shares.fee_cents, due_on),
+        Posting("fee_vat", seller, -shares.vat_cents, due_on),
         Posting("sales_tax", unit.market, -shares.tax_cents),
     ]
 

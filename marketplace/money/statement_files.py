@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from sqlalchemy import Connection
 
-from marketplace.money.days import end_of_day, later, payout_day, period_before
+from marketplace.money.days import end_of_day, next_payout_day, payout_day, period_before
 from marketplace.money.pages import currency_in
 from marketplace.money.statements import Statement, statement_csv, statement_of
 from marketplace.papers.parties import seller_party
@@ -15,11 +15,6 @@ from shop import door
 
 SHOWN_PERIODS = 9
 """A quarter of a year."""
-
-
-def next_payout_day(today: str) -> str:
-    """Return the first day of payouts after a day."""
-    return next(day for day in (later(today, ahead) for ahead in range(1, 32)) if payout_day(day) == day)
 
 
 def statement_days(today: str) -> list[str]:

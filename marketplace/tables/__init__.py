@@ -45,7 +45,7 @@ from marketplace.tables.orders import (
     unit,
     unit_step,
 )
-from marketplace.tables.papers import confirmation, invoice
+from marketplace.tables.papers import confirmation, fee_invoice, invoice
 from marketplace.tables.payments import payment, payment_event, refund
 from marketplace.tables.privacy import erasure
 from marketplace.tables.publishing import listing_terms, option_terms, plan_terms, price_start_terms, terms_mark
@@ -82,6 +82,7 @@ __all__ = [
     "enrolment_code",
     "entry",
     "erasure",
+    "fee_invoice",
     "fee_rule",
     "feed_import",
     "grade",

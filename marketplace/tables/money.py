@@ -22,7 +22,8 @@ entry = owned(
     CheckConstraint("debit_cents = credit_cents and debit_cents > 0", name="entry_adds_up"),
     Index("entry_by_subject", "owner_id", "subject"),
 )
-# Signed, debit positive. `due_on` is the day from which a seller's share may be paid, in the market's own days.
+# Signed, debit positive. `due_on` is the day from which a seller's share may be paid, in the market's own days; what we take of
+# it, fee, VAT and adjustments, has the same day.
 posting = owned(
     "posting",
     key("owner_id"),

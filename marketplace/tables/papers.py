@@ -28,6 +28,24 @@ invoice = owned(
     Index("invoice_by_part", "seller_id", "part_id"),
     Index("invoice_by_time", "seller_id", "issued_at"),
 )
+# Our own invoices and credit notes to sellers for our fees, one series without gaps; `day` is the payout day that ends the period.
+fee_invoice = owned(
+    "fee_invoice",
+    key("owner_id"),
+    key("invoice_no", Whole),
+    text("number"),
+    text("kind"),
+    whole("seller_id"),
+    text("currency"),
+    text("day"),
+    text("issued_at"),
+    whole("fee_cents"),
+    whole("vat_cents"),
+    text("language"),
+    text("body"),
+    UniqueConstraint("owner_id", "seller_id", "currency", "day"),
+    CheckConstraint("kind in ('invoice', 'credit_note')", name="known_fee_invoice_kind"),
+)
 confirmation = owned(
     "confirmation",
     key("customer_id"),

@@ -107,9 +107,7 @@ marketplace = Gathering(
             "keys": "The keys by which kiosks know HQ.",
         },
         "marketplace.money.identity_commands": {
-            "identity": (
-                "Say who invoices sellers for our fees, or show who does; fees of earlier payout days are invoiced within the hour."
-            ),
+            "identity": "Say who invoices sellers for our fees, or show who does; what waits for it is invoiced within the hour.",
         },
         "marketplace.money.provider_commands": {
             "payments": "Set the payment provider up from two files with its secrets, or say how it is set up.",

@@ -30,9 +30,11 @@ from demo.past.living import LivingCorners
 from demo.past.making import DAYS, SLIPS, Past, make_past, opened_at
 from demo.printer import VirtualPrinter
 from demo.sample import write_feed
+from marketplace.db import run_tx
 from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
 from marketplace.installation import opened, sync_path
+from marketplace.money.identity import read_identity, store_identity
 from marketplace.orders.carriers import plan_partners
 from marketplace.publishing.publications import publish_all
 from marketplace.running.mail import SmtpServer, store_smtp_server
@@ -49,6 +51,14 @@ START_S = 30
 STOP_S = 5
 CLERK_PIN = "246810"
 """Of every clerk of the sample."""
+IDENTITY = read_identity(
+    name="Comptoir SAS",
+    address="1 rue Kervégan\n44000 Nantes",
+    siret="100 000 009 00009",
+    vat_number="FR 88 100000009",
+    register="SAS au capital de 10 000 € · RCS Nantes 100 000 009",
+)
+"""A company that does not exist, under numbers whose check figures fit."""
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 """Hosts that listen everywhere, and where this machine reaches them."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -208,6 +218,7 @@ def _set_up(demo: Demo, made: Made, *, say: Say) -> Made:
         write_made(demo.directory, made)
     upgrade_installation(demo.marketplace, say=say)
     with opened(demo.marketplace) as engine:
+        run_tx(engine, lambda connection: store_identity(connection, IDENTITY))
         if "listings" not in made:
             listings = demo.listings or LISTINGS
             say(f"writing and publishing a catalogue of {listings:,} listings")

@@ -21,9 +21,11 @@ from marketplace.fleet import pages as fleet_pages
 from marketplace.fleet.enrolments import requests
 from marketplace.money import fee_pages, partner_pages, payment_pages, payout_pages
 from marketplace.money import pages as money_pages
+from marketplace.money.identity import our_identity
 from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders.console_orders import orders
 from marketplace.orders.console_slips import slips
+from marketplace.papers import fee_invoice_pages
 from marketplace.privacy import pages as privacy_pages
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
@@ -53,7 +55,7 @@ SUBJECTS = (
         event_pages.pages,
         running_pages.pages,
     ),
-    *(money_pages.pages, payment_pages.pages, fee_pages.pages, payout_pages.pages, partner_pages.pages),
+    *(money_pages.pages, payment_pages.pages, fee_pages.pages, payout_pages.pages, fee_invoice_pages.pages, partner_pages.pages),
     privacy_pages.pages,
 )
 for subject in SUBJECTS:
@@ -77,13 +79,17 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The console's first page; `waiting` is how many devices are to be confirmed, `provider` how payment is set up."""
+    """The console's first page; `waiting` is how many devices are to be confirmed, `provider` how payment is set up.
+
+    Without `has_identity` no fee is invoiced.
+    """
 
     publications: list[NewestPublication]
     imports: list[dict[str, Any]]
     counts: Counts
     waiting: int
     provider: ProviderSettings | None
+    has_identity: bool
 
 
 @console.before_request
@@ -145,6 +151,7 @@ def home() -> str:
             counts=_counts(connection),
             waiting=len(requests(connection, now=clock.now())),
             provider=read_settings(connection),
+            has_identity=our_identity(connection) is not None,
         )
     return render_template("marketplace/console.html", page=page)
 

@@ -1,4 +1,4 @@
-"""`/seller/money`: what a seller is owed, what it was paid, and its statements."""
+"""`/seller/money`: what a seller is owed, what it was paid, its statements and our invoices."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from marketplace.db import reading
 from marketplace.money.payouts import Payout, payouts_of
 from marketplace.money.statement_files import statement_as_csv, statement_as_pdf, statement_days, statement_in
 from marketplace.money.statements import Statement
+from marketplace.papers.fee_invoice_pages import desk_fee_invoices
+from marketplace.papers.fee_invoices import FeeInvoice, newest_fee_invoices
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.web import marketplace
 from pos import clock
 from shop.web import render_template
 
 money = Blueprint("money", __name__, url_prefix="/money")
+money.register_blueprint(desk_fee_invoices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskMoneyPage:
-    """The statement of the running period, the payouts, and the days with which statements end."""
+    """The statement of the running period, the payouts, our invoices, and the days with which statements end."""
 
     running: Statement
     payouts: list[Payout]
+    fee_invoices: list[FeeInvoice]
     days: list[str]
 
 
@@ -35,7 +39,8 @@ def home() -> str:
     days = statement_days(clock.local_day(clock.now(), clock.HOME_ZONE))
     with reading(marketplace().engine) as connection:
         running = statement_in(connection, seller_id, days[0])
-        page = DeskMoneyPage(running=running, payouts=payouts_of(connection, seller_id), days=days)
+        payouts, invoices = payouts_of(connection, seller_id), newest_fee_invoices(connection, seller_id)
+    page = DeskMoneyPage(running=running, payouts=payouts, fee_invoices=invoices, days=days)
     return render_template("marketplace/money/desk_money.html", page=page)
 
 

@@ -136,8 +136,8 @@ def vat_bp_of(connection: Connection, seller_id: int, *, day: str) -> int:
 def fee_vat(connection: Connection, seller_id: int) -> FeeVat:
     """Return whose VAT is on what we charge a seller, by its country and VAT number.
 
-    France's for a French seller, and for one of another member state without a VAT number of another state than ours; that of its
-    own state, which it accounts for itself, with one (directive 2006/112/EC art. 44 and 196); none outside the Union (CGI art. 259).
+    France's for a French seller, and for one of another member state that has no VAT number but ours; with one that of its own
+    state, which it accounts for itself (directive 2006/112/EC art. 44 and 196); none outside the Union (CGI art. 259).
     """
     seller = row(
         connection,

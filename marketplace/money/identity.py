@@ -1,4 +1,4 @@
-"""Who we are on our own invoices: what HQ stored of the marketplace's company (Code de commerce L441-9, CGI annexe II 242 nonies A)."""
+"""Who we are on our own invoices: the marketplace's company (Code de commerce L441-9, CGI annexe II art. 242 nonies A)."""
 
 from __future__ import annotations
 

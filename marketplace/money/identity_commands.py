@@ -26,7 +26,7 @@ ADDRESS = "Its address; `\\n` or a comma and a space begin a new line."
 def identity_command(
     directory: Path, name: str | None, address: str | None, siret: str | None, vat_number: str | None, register: str
 ) -> None:
-    """Say who invoices sellers for our fees, or show who does; fees of earlier payout days are invoiced within the hour."""
+    """Say who invoices sellers for our fees, or show who does; what waits for it is invoiced within the hour."""
     given = (name, address, siret, vat_number)
     if any(given) and not all(given):
         raise click.UsageError("--name, --address, --siret and --vat-number are given together")

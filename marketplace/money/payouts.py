@@ -1,8 +1,8 @@
 """What sellers are paid: on the 6th, 16th and 26th, all that fell due, less what is held back; and what became of each transfer.
 
 Invariants: a seller has one payout a day and currency, however many workers plan it and wherever one dies; what is not paid
-(held, negative, too little) stays the seller's and counts on the next day; a returned transfer puts the earnings back. The invoice
-of our fees is issued in the payout's own transaction.
+(held, negative, too little) stays the seller's and counts on the next day; a returned transfer puts the earnings back. Our fees
+are invoiced in the payout's own transaction.
 """
 
 from __future__ import annotations

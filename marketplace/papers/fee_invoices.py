@@ -1,7 +1,7 @@
 """Our own invoices to sellers for our fees, and credit notes where more was taken back than charged (CGI art. 289).
 
-Invariants: our series has no gaps and runs in the order of issue; a seller has one document a period of payouts and currency, made
-of what the ledger booked and never reckoned again; one that was issued is never changed.
+Invariants: our series has no gaps and runs in the order of issue; a seller has one document a period of payouts and currency, of
+what the ledger booked, never reckoned again; one that was issued is never changed.
 """
 
 from __future__ import annotations

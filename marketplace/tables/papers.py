@@ -28,7 +28,7 @@ invoice = owned(
     Index("invoice_by_part", "seller_id", "part_id"),
     Index("invoice_by_time", "seller_id", "issued_at"),
 )
-# Our own invoices and credit notes to sellers for our fees, one series without gaps; `day` is the payout day that ends the period.
+# Our own invoices and credit notes for our fees, one series without gaps; `day` is the payout day that ends the period.
 fee_invoice = owned(
     "fee_invoice",
     key("owner_id"),

@@ -214,6 +214,7 @@ def send_one_back(trade: Trade, order: str) -> None:
 def be_paid(trade: Trade, time: time_machine.Coordinates, net: int) -> None:
     """Be paid on the next but one day, have the transfer come back, and be paid again ten days later."""
     page = trade.page
+    fee = -trade.books()["commission"]
     for returned in (True, False):
         time.move_to(next_payout(clock.now() + timedelta(days=0 if not returned else 10)))
         trade.work()
@@ -222,6 +223,7 @@ def be_paid(trade: Trade, time: time_machine.Coordinates, net: int) -> None:
         row = page.locator("tbody tr").first
         expect(row).to_contain_text("Renouveau")
         assert trade.books()["payout_transit"] == -net
+        assert trade.hq.rows("select fee_cents, vat_cents from fee_invoice") == [{"fee_cents": fee, "vat_cents": fee // 5}]
         if returned:
             row.locator("[name=reason]").fill("compte clos")
             row.get_by_role("button", name="Revenu").click()

@@ -19,8 +19,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from demo.bank import Bank
 from demo.mailbox import Mailbox
 from kiosk.app import create_app as kiosk_app_of
-from marketplace.db import reading
+from marketplace.db import reading, run_tx
 from marketplace.installation import FILE
+from marketplace.money.identity import store_identity
 from marketplace.running.mail import SmtpServer, store_smtp_server
 from marketplace.running.working import Working
 from pos import tokens
@@ -28,6 +29,7 @@ from pos.db import connect
 from tests.marketplace.hq import Hq
 from tests.marketplace.money.books import assert_adds_up, balances
 from tests.marketplace.money.paying import bank_of
+from tests.marketplace.papers.issuing import US
 from tests.processes import comptoir, free_port
 
 API_S = 30
@@ -123,6 +125,7 @@ def trading(hq: Hq, directory: Path, page: Page) -> Iterator[Trade]:
     settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "public_url": url}), encoding="utf-8")
     with ExitStack() as stack:
         bank = stack.enter_context(bank_of(hq, directory / "bank"))
+        run_tx(hq.engine, lambda connection: store_identity(connection, US))
         bank.webhooks.address = f"{url}/payments/events"
         mailbox = Mailbox(directory / "mailbox")
         mailbox.start()

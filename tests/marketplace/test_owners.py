@@ -11,11 +11,14 @@ from werkzeug.test import TestResponse
 
 from marketplace import tables
 from marketplace.db import reading, run_tx
+from marketplace.money.identity import store_identity
 from marketplace.orders.shipments import Shipment
 from marketplace.orders.units import Actor, accept, deliver, ship, units_of_order
+from marketplace.papers.fee_invoices import issue_fee_invoices
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, Hq
 from tests.marketplace.money.paying import money_arrives
+from tests.marketplace.papers.issuing import US
 from tests.marketplace.sellers.desks import desk, names_of, paid_part, units_of
 from tests.marketplace.sellers.selling import Seller
 
@@ -45,7 +48,14 @@ def ids(hq: Hq, part: dict[str, Any]) -> dict[str, str]:
     """What the parts of addresses are, as the other seller knows them. A new kind of part is added here, so that it is walked."""
     [user] = hq.rows("select user_id from seller_user where seller_id = :seller_id", seller_id=THEIRS)
     theirs = Seller(hq, THEIRS)
+    run_tx(hq.engine, lambda connection: store_identity(connection, US))
+    run_tx(
+        hq.engine, lambda connection: issue_fee_invoices(connection, THEIRS, "EUR", until="2100-01-06", at="2100-01-06T12:00:00Z")
+    )
     return {
+        "fee_invoice_no": str(
+            hq.rows("select invoice_no from fee_invoice where seller_id = :seller_id", seller_id=THEIRS)[0]["invoice_no"]
+        ),
         "part_id": part["part_id"],
         "user_id": user["user_id"],
         "number": hq.rows("select number from invoice where seller_id = :seller_id", seller_id=THEIRS)[0]["number"],

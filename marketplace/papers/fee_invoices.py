@@ -165,7 +165,9 @@ def _facts(
     connection: Connection, seller_id: int, us: Party, *, currency: str, day: str, booked: list[dict[str, Any]]
 ) -> FeeInvoiceFacts:
     """Return a period's document, without its number and moment, from its sums by due day, kind of entry and account."""
-    lines = [_line(kind, booked) for kind in sorted({each["kind"] for each in booked if each["account"] == "commission"})]
+    lines = [
+        _line(kind, booked) for kind in sorted({each["kind"] for each in booked if each["account"] == "commission"}, reverse=True)
+    ]
     fee_cents, vat_cents = sum(line["fee_cents"] for line in lines), sum(line["vat_cents"] for line in lines)
     is_credit = fee_cents + vat_cents < 0
     after, vat = period_before(day), fee_vat(connection, seller_id)

@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 
 from marketplace.tables.columns import Whole, key, text, whole
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:

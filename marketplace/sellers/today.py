@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from marketplace.db import row, rows
+from marketplace.money.days import next_payout_day
 from marketplace.money.payouts import payable_on
-from marketplace.money.statement_files import next_payout_day
 from marketplace.sellers import standing
 from marketplace.sellers.orders import WaitingUnits, waiting
 from marketplace.sellers.quality import newest_figures

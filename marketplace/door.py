@@ -1,7 +1,9 @@
 """The shop's door at home: the published catalogue of the visitor's market, and selections in the central database.
 
-A market is chosen by what the visitor has open (a selection's id begins with its market), else by `?market=`, a cookie or the
-browser's languages; else it is the first. Invariant: pages read the replica and never the database's own rows of the catalogue.
+A market is chosen by what the visitor has open (a selection's id begins with its market), else by `?market=`, the partner whose
+entry this is, a cookie or the browser's languages; else it is the first. A visit that entered by `/p/<partner>` is known by a
+cookie until the browser is closed, or until `?partner=` leaves it.
+Invariant: pages read the replica and never the database's own rows of the catalogue.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from pos.errors import CatalogMissing, Unavailable
 from pos.file_states import catalog_problem
 from pos.languages import LANGUAGES
 from pos.media import Medium
+from pos.partners import PartnerShop, partner_shop
 from pos.selections import market_of
 from pos.throttle import Execute
 from shop import door
@@ -36,6 +39,9 @@ from shop.door import Door, Visitor
 from shop.web import LANGUAGE_COOKIE
 
 MARKET_COOKIE = "market"
+PARTNER_COOKIE = "partner"
+UNBRANDED = ("/console", "/seller")
+"""HQ's and sellers' own pages look the same whatever the shop looked like before."""
 KNOWN_FOR_S = 60.0
 """How long the facts of a market are taken as known: HQ changes them by importing a feed."""
 CURRENCY = "EUR"
@@ -139,13 +145,14 @@ def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> 
 def _market(markets: Markets) -> str:
     """Return the market of this request, "" before the first publication."""
     if "market" not in g:
-        g.market = _chosen(markets.names())
+        g.market = _chosen(markets)
     return str(g.market)
 
 
-def _chosen(names: list[str]) -> str:
+def _chosen(markets: Markets) -> str:
+    names = markets.names()
     opened = (request.view_args or {}).get("selection_id") or request.args.get("s", "")
-    for wished in (market_of(opened), request.args.get("market"), request.cookies.get(MARKET_COOKIE)):
+    for wished in (market_of(opened), request.args.get("market"), _market_of_entry(markets), request.cookies.get(MARKET_COOKIE)):
         if wished in names:
             return str(wished)
     for tag, _ in request.accept_languages:
@@ -153,6 +160,36 @@ def _chosen(names: list[str]) -> str:
         if region in names:
             return region
     return names[0] if names else ""
+
+
+def entered_partner() -> str:
+    """Return the partner whose entry this request asks for, "" elsewhere."""
+    return str((request.view_args or {}).get("partner", ""))
+
+
+def _market_of_entry(markets: Markets) -> str | None:
+    """Return the market of the partner whose entry is asked for."""
+    partner_id = entered_partner()
+    names = markets.names() if partner_id else []
+    return next((name for name in names if partner_shop(markets.store(name).read(), partner_id)), None)
+
+
+def visited_partner() -> PartnerShop | None:
+    """Return the partner by whose entry this visit came, where its market has one."""
+    if "partner" not in g:
+        g.partner = _partner()
+    partner: PartnerShop | None = g.partner
+    return partner
+
+
+def _partner() -> PartnerShop | None:
+    partner_id = entered_partner() or ("" if PARTNER_COOKIE in request.args else request.cookies.get(PARTNER_COOKIE, ""))
+    if not partner_id or request.path.startswith(UNBRANDED):
+        return None
+    try:
+        return partner_shop(door.catalog(), partner_id)
+    except (Unavailable, DatabaseError):
+        return None
 
 
 def _catalog(markets: Markets) -> Database:
@@ -170,13 +207,14 @@ def _visitor(markets: Markets) -> Visitor:
     """Return who asks: the language asked for in the address, chosen before, or the browser's, and what holds in their market."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     market = _market(markets)
-    facts = markets.facts(market)
+    facts, partner = markets.facts(market), visited_partner()
     return Visitor(
         language=asked if asked in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES), default="fr"),
         spoken=tuple(LANGUAGES),
         currency=_currency(),
         time_zone=facts.time_zone,
-        partner_id=None,
+        partner_id=partner.partner_id if partner else None,
+        categories=partner.categories if partner else (),
         tax_included=facts.tax_included,
     )
 

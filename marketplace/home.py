@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from sqlite_utils import Database
 
 from pos import claims, offers, skus
-from pos.bodies import read_body
+from pos.bodies import Names, read_body
 from pos.laws import Guarantees, guarantees, laws_on
 from pos.offers import Rung
 from pos.skus import Card, CategoryChoice
@@ -24,13 +24,13 @@ FIRST_CARDS = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPage:
-    """The first page at home. `prices` are the lowest of each category; `co2` is the figure of the first category with one."""
+    """The first page at home. `prices` are the lowest of each category; `co2` is the first category with a figure, and that."""
 
     categories: list[CategoryChoice]
     prices: dict[str, int]
     offers: list[tuple[Card, Rung]]
     promises: Guarantees
-    co2: claims.Co2 | None
+    co2: tuple[Names, claims.Co2] | None
     published_at: str | None
 
 
@@ -39,13 +39,14 @@ class FrontPage:
 def home() -> Response:
     """Show the search, the categories of the visitor's market and what is most offered in different ones."""
     catalog = door.catalog()
+    among = door.visitor().categories
     published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
     shown = FrontPage(
-        categories=skus.facets(catalog, None)["categories"],
+        categories=skus.facets(catalog, None, among)["categories"],
         prices=skus.lowest_prices(catalog),
         offers=_offers(catalog),
         promises=guarantees(laws_on(catalog, door.today())),
-        co2=_co2(catalog),
+        co2=_co2(catalog, among),
         published_at=published[0] if published else None,
     )
     return web.page("marketplace/home.html", home=shown)
@@ -53,7 +54,7 @@ def home() -> Response:
 
 def _offers(catalog: Database) -> list[tuple[Card, Rung]]:
     """Return the devices most offered, one a category while there are enough, each with its least dear rung."""
-    cards = skus.browse(catalog, skus.Query(), limit=FIRST_CARDS).cards
+    cards = skus.browse(catalog, skus.Query(among=door.visitor().categories), limit=FIRST_CARDS).cards
     before: Counter[str] = Counter()
     places = {}
     for card in cards:
@@ -68,6 +69,7 @@ def _least_dear(catalog: Database, sku_id: int) -> Rung | None:
     return min(on_offer, key=lambda rung: rung.offer.all_in_cents if rung.offer else 0, default=None)
 
 
-def _co2(catalog: Database) -> claims.Co2 | None:
-    bodies = catalog.execute("select body from shown_category order by rank, category_id")
-    return next((figure for (text,) in bodies if (figure := claims.co2_avoided(read_body(text)))), None)
+def _co2(catalog: Database, among: tuple[str, ...]) -> tuple[Names, claims.Co2] | None:
+    rows = catalog.execute("select category_id, body from shown_category order by rank, category_id")
+    kinds = [read_body(text) for category_id, text in rows if not among or category_id in among]
+    return next(((kind["name"], figure) for kind in kinds if (figure := claims.co2_avoided(kind))), None)

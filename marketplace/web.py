@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 
 from marketplace import head
 from marketplace.bulkhead import Bulkhead, spread_s
-from marketplace.door import MARKET_COOKIE, Markets, door_of
+from marketplace.door import MARKET_COOKIE, PARTNER_COOKIE, Markets, door_of, entered_partner, visited_partner
 from marketplace.front import largest_body
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
@@ -36,7 +36,7 @@ from shop.web import LANGUAGE_COOKIE
 from sync.incoming import PlainRequest
 
 YEAR_S = 31_536_000
-SHOP = frozenset({"home", *(routes.name for routes in shop.ROUTES)})
+SHOP = frozenset({"home", "partners", *(routes.name for routes in shop.ROUTES)})
 HEADERS = {
     "Content-Security-Policy": web.POLICY.replace("img-src 'self'", "img-src 'self' data:"),
 }
@@ -100,6 +100,7 @@ def set_up(app: Flask, markets: Markets) -> None:
     app.extensions["marketplace-markets"] = markets
     app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
     app.context_processor(lambda: {"in_language": _in_language, "market": door.current().market(), "markets": markets.names()})
+    app.context_processor(lambda: {"partner": visited_partner()})
     app.context_processor(lambda: {"head": head.head_of(here.public_url, markets.names())})
     app.after_request(head.keep_out)
     app.after_request(_remember_choices)
@@ -155,7 +156,9 @@ def source() -> str:
 
 
 def _remember_choices(response: Response) -> Response:
-    """Keep the language and the market that the address asked for."""
+    """Keep the language and the market that the address asked for; leave the partner's shop where it asks for that."""
+    if PARTNER_COOKIE in request.args and not entered_partner():
+        response.delete_cookie(PARTNER_COOKIE, samesite="Lax", httponly=True)
     for name, cookie, known in (("lang", LANGUAGE_COOKIE, LANGUAGES), ("market", MARKET_COOKIE, None)):
         asked = request.args.get(name, "")
         if asked and asked in (known if known is not None else (door.current().market(),)):

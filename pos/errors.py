@@ -34,6 +34,10 @@ class NotFound(PosError):
     status = 404
 
 
+class NotHere(NotFound):
+    """The device is of a category that this partner does not show; `data` names its `sku`."""
+
+
 class SlipNotFound(NotFound):
     """No slip bears this number, or the visit it was made in is over: clerks find it at the counter, anybody else asks them."""
 

@@ -170,10 +170,15 @@ class SellerRow(Shape):
 
 
 class PartnerRow(Shape):
-    """The carrier whose store a corner stands in."""
+    """The carrier or brand whose store a corner stands in, or whose entry of the shop a visitor came by.
+
+    `color` is the one its other colours are made from; `categories` are all it shows there, every one where none is named.
+    """
 
     partner_id: Key
     name: Name
+    color: HexColor | None = None
+    categories: Annotated[list[Key], Field(max_length=100, default_factory=list)]
 
 
 class Summary(Shape):

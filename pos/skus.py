@@ -24,6 +24,7 @@ SORTS = {
     "new": ("shelf.year", True),
 }
 KEYS = {"sku_search": "rowid", "shelf": "sku_id", "offer": "sku_id"}
+AMONG = "{} in (select value from json_each(:among))"
 MAX_COMPARED = 4
 MOST_GATHERED = 1500
 """So many SKUs are gathered and sorted in a millisecond; an index of all of them may be read in vain for ten."""
@@ -35,7 +36,10 @@ class BadQuery(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What a customer asked for; None or "" means no wish. Prices are all-in cents."""
+    """What a customer asked for; None or "" means no wish. Prices are all-in cents.
+
+    `among` are the categories there are where they are, every one where it names none.
+    """
 
     q: str = ""
     category: str | None = None
@@ -46,6 +50,7 @@ class Query:
     storage_gb: int | None = None
     sort: str = "popular"
     after: str | None = None
+    among: tuple[str, ...] = ()
 
 
 class Card(TypedDict):
@@ -168,14 +173,19 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
 
 
 @remembered
-def facets(database: Database, category_id: str | None) -> Facets:
-    """Return what a query can be narrowed to: `categories`, the chosen one first, and the `brands` and `storages` in it."""
+def facets(database: Database, category_id: str | None, among: tuple[str, ...] = ()) -> Facets:
+    """Return what a query can be narrowed to: `categories`, the chosen one first, and the `brands` and `storages` in it.
+
+    `among` are the categories there are, every one where it names none.
+    """
     categories: list[CategoryChoice] = [
         {"category_id": each_id, "form": (body := read_body(text))["form"], "name": body["name"]}
         for each_id, text in database.execute("select category_id, body from shown_category order by rank, category_id")
+        if not among or each_id in among
     ]
-    within = "where category_id = :category" if category_id else "where true"
-    given = {"category": category_id} if category_id else {}
+    narrowed = {"category_id = :category": category_id, AMONG.format("category_id"): among}
+    within = f"where {' and '.join(text for text, value in narrowed.items() if value) or 'true'}"
+    given = {"category": category_id, "among": json.dumps(among)}
     brands = database.execute(f"select brand from facet {within} group by brand order by sum(skus) desc, brand limit 12", given)
     storages = database.execute(
         f"select distinct storage_gb from facet {within} and storage_gb is not null order by storage_gb", given
@@ -290,6 +300,7 @@ def _conditions(query: Query, match: str | None, cents: str) -> tuple[list[str],
     wanted = {
         "sku_search match :match": ("match", match or None),
         "+shelf.category_id = :category": ("category", query.category or None),
+        AMONG.format("+shelf.category_id"): ("among", json.dumps(query.among) if query.among else None),
         "+shelf.brand = :brand": ("brand", query.brand or None),
         "+shelf.storage_gb = :storage": ("storage", query.storage_gb),
         "shelf.grades >> (select rank from shown_grade where grade_id = :grade) & 1": ("grade", query.grade_id),

@@ -43,7 +43,7 @@ class Results:
 def browse() -> Response:
     """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
     query, parameters, misread = _query()
-    narrowing = Narrowing(**skus.facets(door.catalog(), query.category), grades=offers.grades(door.catalog()))
+    narrowing = Narrowing(**skus.facets(door.catalog(), query.category, query.among), grades=offers.grades(door.catalog()))
     shown = _results(query, parameters)
     return web.page("shop/browse.html", status=400 if misread else 200, results=shown, narrowing=narrowing, misread=misread)
 
@@ -92,6 +92,7 @@ def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
         storage_gb=forms.number_in(asked, "storage"),
         sort=sort,
         after=asked.get("after") or None,
+        among=door.visitor().categories,
     )
     parameters = {
         "q": query.q,

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from pos import skus
 from pos.skus import Sku
 from shop import door, forms, web
+from shop.skus import refuse_elsewhere
 from shop.specs import LABELS, facts_of, label, spec_value
 
 routes = Blueprint("compare", __name__)
@@ -18,6 +19,8 @@ routes = Blueprint("compare", __name__)
 def compare() -> Response:
     """Show the devices named `sku` in the address side by side."""
     items = skus.compare(door.catalog(), request.args.getlist("sku"))
+    for item in items:
+        refuse_elsewhere(item)
     if len(items) < 2:
         return web.see_other(forms.with_query("/browse", s=request.args.get("s")))
     return web.page("shop/compare.html", items=items, rows=_rows(items))

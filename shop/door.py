@@ -51,7 +51,8 @@ class Pictures(Protocol):
 class Visitor:
     """Who asks, for this request: their language among those `spoken` here, and the market they are in.
 
-    `partner_id` is the carrier whose plans are shown, None for all; `tax_included` tells what a price holds.
+    `partner_id` is the partner whose plans are shown, None for all; `categories` are those its visitors find, () for all;
+    `tax_included` tells what a price holds.
     """
 
     language: str
@@ -59,6 +60,7 @@ class Visitor:
     currency: str
     time_zone: str
     partner_id: str | None
+    categories: tuple[str, ...]
     tax_included: bool
 
 

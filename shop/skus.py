@@ -19,6 +19,7 @@ from pos.acquisitions import ACQUISITIONS, read_acquisition
 from pos.bodies import Acquisition, ColorBody
 from pos.credit import CreditFacts
 from pos.eligibility import Eligibility
+from pos.errors import NotHere
 from pos.laws import GuaranteeLaw, Laws, WithdrawalLaw, laws_on
 from pos.levies import copy_levy_cents
 from pos.line_rules import PricedWay, credit_of, exit_after_a_year, exits, ways
@@ -144,6 +145,7 @@ def sku(code: str) -> Response:
     """Show a device with its ladder of grades and the bundle being composed."""
     catalog = door.catalog()
     item = skus.sku(catalog, code)
+    refuse_elsewhere(item)
     family = skus.siblings(catalog, category_id=item["category_id"], brand=item["brand"], model=item["model"])
     about = About(
         medium=media.shown(item),
@@ -160,10 +162,17 @@ def bundle(code: str) -> Response:
     """Show the ladder and the bundle alone."""
     catalog = door.catalog()
     item = skus.sku(catalog, code)
+    refuse_elsewhere(item)
     shown = _bundle(catalog, item)
     response = web.fragment("shop/skus.html", "bundle", item=item, bundle=shown)
     response.headers["HX-Replace-Url"] = f"/sku/{code}?{shown.wanted.query()}"
     return response
+
+
+def refuse_elsewhere(item: Sku) -> None:
+    """Raise NotHere for a device of a category that the visitor's partner does not show."""
+    if (here := door.visitor().categories) and item["category_id"] not in here:
+        raise NotHere(sku=item["sku"])
 
 
 def _near(item: Sku, family: list[Sibling]) -> list[Sibling]:

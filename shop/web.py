@@ -182,6 +182,7 @@ def shared_context() -> dict[str, Any]:
         "lang": asking.language,
         "spoken": {code: languages.LANGUAGES[code] for code in asking.spoken},
         "tax_included": asking.tax_included,
+        "is_narrowed": bool(asking.categories),
         "view": {name: name in view for name in VIEWS},
         "s": selection_id,
         "and_s": f"&s={selection_id}" if selection_id else "",

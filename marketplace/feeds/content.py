@@ -224,9 +224,7 @@ def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
         OptionTerms.from_body(row)
     except Invalid as problem:
         yield "terms", problem.detail
-    for category_id in row["categories"] or []:
-        if category_id not in content.rows["categories"]:
-            yield "categories", f"unknown category {category_id}"
+    yield from _judge_categories(row, content)
 
 
 def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
@@ -251,7 +249,14 @@ def _judge_seller(row: Row, content: Content) -> Iterator[tuple[str, str]]:  # n
         yield "seller_id", f"ids from {DESK_SELLERS_FROM} on are those of sellers with a desk"
 
 
+def _judge_categories(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    for category_id in row.get("categories") or []:
+        if category_id not in content.rows["categories"]:
+            yield "categories", f"unknown category {category_id}"
+
+
 JUDGES = {
+    "partners": _judge_categories,
     "sellers": _judge_seller,
     "media": _judge_media,
     "plans": _judge_plan,

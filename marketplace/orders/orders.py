@@ -18,9 +18,10 @@ from pos.totals import TotalsFacts
 
 
 class OrderFacts(TypedDict):
-    """What was agreed, frozen with an order. Times are UTC texts; `corner` and `digits` are those of its slip, if it has one.
+    """What was agreed, frozen with an order. Times are UTC texts; `corner` and `digits` are those of its slip, if it has one;
+    `partner_id` is the partner by whose entry of the shop it came, and pays nothing for that.
 
-    Orders of the first version lack `months`, `digits` and `time_zone`.
+    Orders of the first version lack `months`, `digits` and `time_zone`, later ones `partner_id`.
     """
 
     issued_at: str
@@ -33,6 +34,7 @@ class OrderFacts(TypedDict):
     months: NotRequired[Sequence[Span]]
     digits: NotRequired[str | None]
     time_zone: NotRequired[str]
+    partner_id: NotRequired[str | None]
 
 
 class Order(TypedDict):

@@ -75,6 +75,7 @@ class Origin(TypedDict):
     corner: SlipCorner | None
     digits: str | None
     time_zone: str
+    partner_id: str | None
 
 
 class SlipUsed(Conflict):
@@ -160,8 +161,9 @@ def order_selection(
     language: str,
     seen_cents: int | None,
     now: datetime,
+    partner_id: str | None = None,
 ) -> str:
-    """Order the lines of a selection at the newest prices and return the order's id.
+    """Order the lines of a selection at the newest prices and return the order's id; `partner_id` is whose entry it came by.
 
     The same lines for the same e-mail address are one order for as long as an unpaid one keeps its prices. An order whose devices
     cost something needs a payment provider. Nothing is kept when it raises.
@@ -185,7 +187,15 @@ def order_selection(
             contact=contact,
             may_substitute=form.get("substitute") == "yes",
             acquisitions=read_acquisitions(form, pricing),
-            facts={"issued_at": at, "valid_until": at, "is_valid": True, "corner": None, "digits": None, "time_zone": zone},
+            facts={
+                "issued_at": at,
+                "valid_until": at,
+                "is_valid": True,
+                "corner": None,
+                "digits": None,
+                "time_zone": zone,
+                "partner_id": partner_id,
+            },
         )
         values = {"selection_id": selection_id, "lines_sha256": lines_sha256, "ordered_at": at}
         values |= {"customer_id": placing.customer_id, "order_id": placing.order_id}
@@ -274,6 +284,7 @@ def _slip_facts(reading: Reading) -> Origin:
         "corner": {"name": corner["name"], "city": corner["city"], "phone": corner["phone"], "time_zone": corner["time_zone"]},
         "digits": reading.digits,
         "time_zone": corner["time_zone"],
+        "partner_id": None,
     }
 
 

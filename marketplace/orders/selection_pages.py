@@ -97,6 +97,7 @@ def place(selection_id: str) -> Response:
             language=door.visitor().language,
             seen_cents=seen_cents(request.form),
             now=clock.now(),
+            partner_id=door.visitor().partner_id,
         )
     except (InvalidContact, AcquisitionMissing, LinesGone, TotalRose, NotEligible, NoProvider, TaxUnknown) as problem:
         return _page(selection_id, wishes, request.form, problem)

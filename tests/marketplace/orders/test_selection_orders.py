@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +20,7 @@ from marketplace.money.provider import store_settings
 from pos import clock
 from tests.marketplace.hq import CONTACT, Hq, words
 from tests.marketplace.money.banks import running_bank
+from tests.marketplace.test_console import log_in
 
 
 @pytest.fixture
@@ -60,6 +62,18 @@ def test_a_selection_is_ordered_and_leads_to_the_payment_page(hq: Hq, bank: Bank
     [payment] = hq.rows("select back_url, amount_cents from payment")
     assert urlsplit(payment["back_url"]).path == f"/orders/{order['order_id']}"
     assert payment["amount_cents"] == 36900
+
+
+def test_an_order_says_by_which_partner_s_entry_it_came_and_nobody_pays_for_that(hq: Hq, bank: Bank) -> None:
+    assert "Loire Mobile" in words(hq.client.get("/p/loire-mobile"))
+    selection = select(hq)
+    assert "Loire Mobile" in words(hq.client.get(f"/selections/{selection}/order"))
+    post(hq, selection)
+    [order] = hq.rows("select customer_id, number, facts from customer_order")
+    assert json.loads(order["facts"])["partner_id"] == "loire-mobile"
+    assert hq.rows("select partner_id from order_line") == [{"partner_id": None}]
+    log_in(hq)
+    assert "par l’entrée /p/loire-mobile" in words(hq.client.get(f"/console/orders/{order['customer_id']}/{order['number']}"))
 
 
 def test_the_payment_page_names_each_device_though_line_numbers_have_gaps(hq: Hq, bank: Bank) -> None:

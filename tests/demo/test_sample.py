@@ -102,7 +102,7 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
         "needs_device": bool,
         "categories": list | None,
     },
-    "partners": {"partner_id": str, "kind": str, "market": str, "name": str, "phone": str, "color": str},
+    "partners": {"partner_id": str, "kind": str, "market": str, "name": str, "phone": str, "color": str, "categories": list},
     "plans": {
         "plan_id": int,
         "market": str,
@@ -288,6 +288,7 @@ def test_references_resolve(feed: Feed) -> None:
     sellers, skus = set(feed.keys("sellers", "seller_id")), set(feed.keys("skus", "sku_id"))
     assert {sku["category_id"] for sku in feed.tables["skus"]} == categories
     assert {row["partner_id"] for row in feed.tables["plans"] + feed.tables["corners"]} == partners
+    assert {name for row in feed.tables["partners"] for name in row["categories"]} == {"consoles", "handhelds"}
     assert {name for option in feed.tables["options"] for name in option["categories"] or ()} <= categories
     assert {spot["sku_id"] for corner in feed.tables["corners"] for spot in corner["planogram"]} <= skus
     assert {int(row["sku_id"]) for row in feed.listings} <= skus

@@ -70,6 +70,8 @@ OPEN_TO_UNTOLD = {
 # What stands for each part of an address; a new kind of part is added here, so that its routes are tried.
 PARTS = {
     "code": "IPHONE-13-128-BLUE",
+    "partner": "loire-mobile",
+    "color": "1b4f9c",
     "line_no": "1",
     "unit_no": "1",
     "selection_id": "fr.0123456789abcdef0123456789abcdef",

@@ -96,7 +96,7 @@ def change_sku(rows: Rows, **values: Any) -> None:
         (lambda rows: rows["corners"][0]["clerks"][0].update(pin_hash="246810"), "corners.jsonl", 1, "clerks", "pin_hash"),
         (lambda rows: rows["corners"][0]["planogram"][0].update(sku_id=77), "corners.jsonl", 1, "planogram", "unknown SKU 77"),
         (lambda rows: rows["corners"][1].update(corner_no=101), "corners.jsonl", 2, "corner_no", "already on line 1"),
-        (lambda rows: rows["partners"][0].update(categories=["toys"]), "partners.jsonl", 1, "categories", "unknown category toys"),
+        (lambda rows: rows["partners"][0].update(categories=["toys"]), "partners.jsonl", 1, "categories", "category toys"),
         (lambda rows: rows["partners"][0].update(color="red;}"), "partners.jsonl", 1, "color", "not a colour"),
         (lambda rows: rows["options"][0].update(categories=["toys"]), "options.jsonl", 1, "categories", "unknown category toys"),
         (lambda rows: rows.pop("laws"), "laws.jsonl", 0, "file", "missing"),

@@ -33,7 +33,7 @@ def test_an_order_of_today_has_the_keys_of_then(hq: Hq) -> None:
     [row] = hq.rows("select facts, totals from customer_order")
     facts, then = json.loads(row["facts"]), ORDER["facts"]
 
-    assert facts.keys() == OrderFacts.__annotations__.keys() == then.keys() | {"digits", "time_zone"}
+    assert facts.keys() == OrderFacts.__annotations__.keys() == then.keys() | {"digits", "time_zone", "partner_id"}
     assert json.loads(row["totals"]).keys() == ORDER["totals"].keys()
     for name in ("corner", "guarantees"):
         assert facts[name].keys() == then[name].keys()

@@ -13,7 +13,7 @@ from marketplace.orders import activations, sign_ins, timers
 from marketplace.orders.step_mails import REMINDER, remind_to_pay
 from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
-from marketplace.running.jobs import Handler, WhenDead
+from marketplace.running.jobs import Handler, WhenGivenUp
 from marketplace.running.mail import MAIL, deliver
 from marketplace.sellers import imports, quality
 
@@ -33,7 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     refunds.JOB: refunds.send,
     activations.JOB: activations.carry,
 }
-WHEN_DEAD: Mapping[str, WhenDead] = {imports.JOB: imports.end_dead}
+WHEN_GIVEN_UP: Mapping[str, WhenGivenUp] = {imports.JOB: imports.give_up}
 TIMERS: Mapping[str, timedelta] = {
     "publish": PUBLISH_EVERY,
     "sweep": SWEEP_EVERY,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -84,8 +85,8 @@ class Job:
     tries: int
 
 
-WhenDead = Callable[[Connection, Job], None]
-"""What is done, in the transaction that marks a job as dead, for those who wait for it."""
+WhenGivenUp = Callable[[Connection, Job, str], None]
+"""What is done for those who wait for a job, in the transaction that gives it up: dead, or set aside for the reason named."""
 
 
 def enqueue(
@@ -211,7 +212,7 @@ def finish(engine: Engine, job: Job, *, note: str, now: datetime) -> None:
 
 
 def fail(
-    engine: Engine, job: Job, reason: str, *, now: datetime, is_hopeless: bool = False, when_dead: WhenDead | None = None
+    engine: Engine, job: Job, reason: str, *, now: datetime, is_hopeless: bool = False, when_given_up: WhenGivenUp | None = None
 ) -> None:
     """Let a job that failed be tried again later, each time after a longer wait; or mark it as dead, after the last try."""
     values = {"now": clock.to_text(now), "reason": reason[:MOST_REASON].replace("\x00", "")}
@@ -222,8 +223,8 @@ def fail(
         setting, values["now"] = "state = 'waiting', due_at = :now, error = :reason", clock.to_text(now + wait_after(job.tries))
 
     def work(connection: Connection) -> None:
-        if _settle(connection, job, setting, **values) and is_dead and when_dead:
-            when_dead(connection, job)
+        if _settle(connection, job, setting, **values) and is_dead and when_given_up:
+            when_given_up(connection, job, "")
 
     run_tx(engine, work)
 
@@ -255,8 +256,16 @@ def retry_all(engine: Engine, *, now: datetime, state: str = "dead", kind: str |
     return run_tx(engine, lambda connection: _told(connection, update, **values))
 
 
-def set_aside(engine: Engine, owner_id: str, job_id: str, note: str, *, now: datetime) -> None:
-    """Let nobody try a job again, for a reason. Raises: Invalid without one, JobMoved."""
+def set_aside(
+    engine: Engine,
+    owner_id: str,
+    job_id: str,
+    note: str,
+    *,
+    now: datetime,
+    told: Mapping[str, WhenGivenUp] = MappingProxyType({}),
+) -> None:
+    """Let nobody try a job again, for a reason that `told` hear of, by kind. Raises: Invalid without one, JobMoved."""
     reason = " ".join(note.split())[:MOST_REASON].replace("\x00", "")
     if not reason:
         raise Invalid("say why", field="note")
@@ -265,8 +274,16 @@ def set_aside(engine: Engine, owner_id: str, job_id: str, note: str, *, now: dat
         where owner_id = :owner_id and job_id = :job_id and state in ('waiting', 'dead')
     """
     values = {"owner_id": owner_id, "job_id": job_id, "reason": reason, "now": clock.to_text(now)}
-    if run_tx(engine, lambda connection: changed(connection, update, **values)) == 0:
-        raise JobMoved("this job runs or is done")
+
+    def work(connection: Connection) -> None:
+        if changed(connection, update, **values) == 0:
+            raise JobMoved("this job runs or is done")
+        query = "select owner_id, job_id, kind, body, tries from job where owner_id = :owner_id and job_id = :job_id"
+        for stored in rows(connection, query, owner_id=owner_id, job_id=job_id):
+            if when_given_up := told.get(stored["kind"]):
+                when_given_up(connection, Job(**stored), reason)
+
+    run_tx(engine, work)
 
 
 def forget_done(engine: Engine, *, now: datetime) -> int:

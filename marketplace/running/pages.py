@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, rows
 from marketplace.running import jobs
+from marketplace.running.handlers import WHEN_GIVEN_UP
 from marketplace.running.mail import mail_log, smtp_server
 from marketplace.web import marketplace, see_other
 from pos import clock
@@ -60,7 +61,7 @@ def notes() -> Response:
     """Set one job aside, with a note."""
     form = request.form
     owner_id, job_id, note = (form.get(name, "") for name in ("owner_id", "job_id", "note"))
-    jobs.set_aside(marketplace().engine, owner_id, job_id, note, now=clock.now())
+    jobs.set_aside(marketplace().engine, owner_id, job_id, note, now=clock.now(), told=WHEN_GIVEN_UP)
     return see_other("console.jobs.listing")
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from marketplace.running import jobs
-from marketplace.running.handlers import HANDLERS, TIMERS, WHEN_DEAD
+from marketplace.running.handlers import HANDLERS, TIMERS, WHEN_GIVEN_UP
 from marketplace.running.jobs import Handler, Hopeless, Job, Postponed, Work
 from pos import clock
 from sync.errors import Busy
@@ -130,17 +130,17 @@ class Working:
             owner_id=job.owner_id,
             job_id=job.job_id,
         )
-        when_dead = WHEN_DEAD.get(job.kind)
+        when_given_up = WHEN_GIVEN_UP.get(job.kind)
         try:
             note = self._handlers[job.kind](work, jobs.body_of(job.body))
         except Postponed as problem:
             jobs.postpone(self._engine, job, str(problem), until=problem.until)
         except Hopeless as problem:
-            jobs.fail(self._engine, job, str(problem), now=clock.now(), is_hopeless=True, when_dead=when_dead)
+            jobs.fail(self._engine, job, str(problem), now=clock.now(), is_hopeless=True, when_given_up=when_given_up)
         except Exception as problem:
             # The console shows the reason, the log where it came from; the next try may do better.
             logger.warning("a job (%s) failed and is tried again later", job.kind, exc_info=True)
-            jobs.fail(self._engine, job, f"{type(problem).__name__}: {problem}", now=clock.now(), when_dead=when_dead)
+            jobs.fail(self._engine, job, f"{type(problem).__name__}: {problem}", now=clock.now(), when_given_up=when_given_up)
         else:
             jobs.finish(self._engine, job, note=note or "", now=clock.now())
 

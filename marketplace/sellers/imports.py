@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
+from marketplace.orders.step_mails import mail_sellers_people
 from marketplace.running.jobs import Job, Postponed, Work, body_of, enqueue_in_turn, is_behind
 from marketplace.sellers.fields import WrongField, fold_sku
 from marketplace.sellers.fields import problem as field_problem
@@ -26,7 +27,7 @@ from marketplace.sellers.verdicts import OUTCOMES, SentRow, Verdict, products_of
 from pos import clock
 from pos.errors import Conflict, NotFound
 
-JOB = "import"
+JOB, TEMPLATE = "import", "import_given_up"
 CHUNK = 250
 """Rows a transaction: a fifth of a second at most on SQLite, whose writer others wait for."""
 MOST_UNDONE = 10
@@ -165,11 +166,18 @@ def take_import(work: Work, body: Mapping[str, Any]) -> str:
     return run_tx(work.engine, lambda connection: _end_taken(connection, key))
 
 
-def end_dead(connection: Connection, job: Job) -> None:
-    """End the import of a job that is dead, so that its seller learns of it; what was taken of the file stays taken."""
-    problem = FileProblem(line=0, field="", value="", code="not_taken", detail="we could not read it to its end: send it again")
-    key = {"seller_id": int(job.owner_id), "import_id": str(body_of(job.body)["import_id"])}
-    _end(connection, key, "refused", problem=asdict(problem))
+def give_up(connection: Connection, job: Job, reason: str) -> None:
+    """End the import of a job that is dead, or that HQ set aside for a reason, and mail that to its seller's owners.
+
+    What was taken of the file stays taken, and goes on to its publication.
+    """
+    code, detail = ("set_aside", "we set it aside") if reason else ("not_taken", "we could not read it to its end: send it again")
+    problem = asdict(FileProblem(line=0, field="", value=reason, code=code, detail=detail))
+    seller_id, import_id = int(job.owner_id), str(body_of(job.body)["import_id"])
+    if _end(connection, {"seller_id": seller_id, "import_id": import_id}, "refused", problem=problem):
+        about = seller_import(connection, seller_id, import_id)
+        facts = {"name": about.name, "taken": about.taken, "problem": problem, "path": f"/seller/imports/{import_id}"}
+        mail_sellers_people(connection, seller_id, TEMPLATE, unique=import_id, facts=facts, roles=("owner",))
 
 
 def held_back_of(connection: Connection, seller_id: int, import_id: str) -> int:
@@ -296,8 +304,8 @@ def _columns(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _end(connection: Connection, key: Mapping[str, Any], state: str, *, problem: Mapping[str, Any] | None = None) -> None:
-    changed(
+def _end(connection: Connection, key: Mapping[str, Any], state: str, *, problem: Mapping[str, Any] | None = None) -> bool:
+    is_ended = changed(
         connection,
         """
         update seller_import set state = :state, ended_at = :now, problem = :problem
@@ -309,6 +317,7 @@ def _end(connection: Connection, key: Mapping[str, Any], state: str, *, problem:
         problem=json.dumps(problem, ensure_ascii=False) if problem else None,
     )
     changed(connection, "delete from seller_import_file where seller_id = :seller_id and import_id = :import_id", **key)
+    return is_ended == 1
 
 
 def _end_taken(connection: Connection, key: Mapping[str, Any]) -> str:

@@ -19,8 +19,9 @@ from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import changed, reading, row, rows, run_tx, upsert
 from marketplace.running.jobs import Work
+from marketplace.sellers.decision_mails import mail_move
 from marketplace.sellers.quality_rules import QualityRules, rules_of
-from marketplace.sellers.standing import Reasons, mark_seller, move_seller, steps
+from marketplace.sellers.standing import QUALITY, Reasons, mark_seller, move_seller, steps
 from pos import clock
 from pos.offers import quality_bp
 
@@ -28,8 +29,6 @@ JOB = "quality"
 EVERY = timedelta(hours=1)
 """How often is looked whether a day's figures are missing; each day is reckoned once."""
 AT_ONCE = 50
-BY = "quality"
-"""Who takes the steps of sellers that follow from figures."""
 
 UNITS = """
     select unit_step.part_id, unit_step.line_no, unit_step.unit_no,
@@ -186,24 +185,30 @@ def _move(connection: Connection, figures: QualityFigures, rules: QualityRules, 
     """Warn an active seller whose figures pass a threshold, and relieve one that was warned for that; HQ does all else."""
     broken = figures.broken(rules)
     if state == "active" and broken:
-        move_seller(connection, figures.seller_id, "warned", _reasons(figures, rules, broken), by=BY, now=now)
-    elif state == "warned" and not broken and steps(connection, figures.seller_id)[0]["by"] == BY:
-        move_seller(connection, figures.seller_id, "active", _reasons(figures, rules, broken), by=BY, now=now)
+        goal = "warned"
+    elif state == "warned" and not broken and steps(connection, figures.seller_id)[0]["by"] == QUALITY:
+        goal = "active"
+    else:
+        return
+    reasons = _reasons(figures, rules, broken)
+    from_at = move_seller(connection, figures.seller_id, goal, reasons, by=QUALITY, now=now)
+    mail_move(connection, figures.seller_id, goal, reasons, at=now, from_at=from_at)
 
 
 def _reasons(figures: QualityFigures, rules: QualityRules, broken: list[str]) -> Reasons:
-    """Return the statement of reasons that goes with a step, in the language of our terms."""
+    """Return what is told with a step: counts, of how many, and the threshold, of what was passed or of everything."""
     counted = {
-        "cancel_bp": f"{figures.cancelled} ventes annulées sur {figures.units}",
-        "late_bp": f"{figures.late} envois en retard sur {figures.due}",
-        "defect_bp": f"{figures.defects} appareils remboursés pour défaut sur {figures.shipped} expédiés",
+        "cancel_bp": (figures.cancelled, figures.units),
+        "late_bp": (figures.late, figures.due),
+        "defect_bp": (figures.defects, figures.shipped),
     }
-    names = broken or list(counted)
-    limits = ", ".join(f"{counted[name]} (seuil : {getattr(rules, name) / 100:g} %)" for name in names)
+    told = {name: (*counted[name], getattr(rules, name)) for name in broken or counted}
     return Reasons(
-        facts=f"Sur {rules.days} jours, au {figures.day} : {limits}.",
-        rule=f"Seuils de qualité en vigueur depuis le {rules.valid_from}.",
-        remedy="L’avertissement tombe de lui-même dès que les chiffres repassent sous les seuils ; il se conteste par écrit."
-        if broken
-        else "L’avertissement est levé.",
+        figures={
+            "days": rules.days,
+            "day": figures.day,
+            "since": rules.valid_from,
+            "is_warning": bool(broken),
+            "counts": told,
+        }
     )

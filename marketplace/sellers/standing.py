@@ -6,6 +6,7 @@ Source: P2B regulation 2019/1150 art. 4 and DSA 2022/2065 art. 17 for the statem
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace import tables
+from marketplace.bodies import compact
 from marketplace.db import changed, row, rows, run_tx
 from marketplace.publishing.marks import Marks
 from pos import clock
@@ -30,6 +32,10 @@ MOVES: dict[str, tuple[str, ...]] = {
 }
 OFF = frozenset({"suspended", "closed"})
 LONGEST_REASON = 2000
+QUALITY = "quality"
+"""Who takes the steps that follow from figures."""
+BY_FIGURES = "figures"
+"""The rule of such a step: its facts are the figures, as JSON."""
 
 
 class ReasonsMissing(Refused):
@@ -42,11 +48,15 @@ class NoSuchMove(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """A statement of reasons: what happened, which rule it falls under, what the seller can do about it."""
+    """A statement of reasons: what happened, which rule it falls under, what the seller can do about it.
 
-    facts: str
-    rule: str
-    remedy: str
+    Where quality decides, it is `figures` instead, told in the language of whoever reads it (`templates/marketplace/sellers`).
+    """
+
+    facts: str = ""
+    rule: str = ""
+    remedy: str = ""
+    figures: Mapping[str, Any] | None = None
 
 
 def read_reasons(form: Mapping[str, str]) -> Reasons:
@@ -55,12 +65,13 @@ def read_reasons(form: Mapping[str, str]) -> Reasons:
     missing = [name for name, value in values.items() if not value or not value.replace("\n", "").replace("\r", "").isprintable()]
     if missing:
         raise ReasonsMissing("a decision needs its reasons", fields=missing)
-    return Reasons(**values)
+    return Reasons(facts=values["facts"], rule=values["rule"], remedy=values["remedy"])
 
 
 def steps(connection: Connection, seller_id: int) -> list[dict[str, Any]]:
-    """Return a seller's steps, the newest first."""
-    return rows(connection, "select * from seller_step where seller_id = :seller_id order by step_no desc", seller_id=seller_id)
+    """Return a seller's steps, the newest first; `figures` are those of a step that quality took, else None."""
+    query = "select * from seller_step where seller_id = :seller_id order by step_no desc"
+    return [{**step, "figures": _figures(step)} for step in rows(connection, query, seller_id=seller_id)]
 
 
 def note_step(
@@ -84,8 +95,8 @@ def note_step(
             "at": clock.to_text(now),
             "from_at": clock.to_text(from_at or now),
             "by": by,
-            "facts": reasons.facts,
-            "rule": reasons.rule,
+            "facts": reasons.facts if reasons.figures is None else compact(reasons.figures),
+            "rule": reasons.rule if reasons.figures is None else BY_FIGURES,
             "remedy": reasons.remedy,
         },
     )
@@ -120,6 +131,11 @@ def closing_at(history: list[dict[str, Any]], now: datetime) -> str | None:
     """Return when a seller will be closed, None without a notice; `history` is what `steps` returns."""
     newest = history[0] if history else None
     return newest["from_at"] if newest and newest["state"] == "closed" and newest["from_at"] > clock.to_text(now) else None
+
+
+def _figures(step: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the figures of a step, which nobody but quality writes; earlier versions of it wrote a sentence instead."""
+    return dict(json.loads(step["facts"])) if (step["by"], step["rule"]) == (QUALITY, BY_FIGURES) else None
 
 
 def _close_due(connection: Connection, at: str) -> int:

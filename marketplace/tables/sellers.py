@@ -33,7 +33,7 @@ seller_document = owned(
     text("stored_at"),
 )
 
-# A step counts from `from_at` on; the statement of reasons is facts, rule and remedy.
+# A step counts from `from_at` on; its reasons are facts, rule and remedy, or quality's figures (`sellers.standing`).
 seller_step = owned(
     "seller_step",
     key("seller_id", Whole),

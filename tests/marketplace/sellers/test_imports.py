@@ -18,6 +18,7 @@ from marketplace.sellers import imports
 from marketplace.sellers.imports import KEPT, follow_publications, forget_imports, publishing_imports, take_import
 from pos import clock
 from tests.marketplace.hq import Hq, words
+from tests.marketplace.orders.test_step_mails import mails, written
 from tests.marketplace.sellers.desks import desk
 from tests.marketplace.sellers.selling import EAN, Seller
 from tests.marketplace.sellers.workbook import workbook
@@ -157,6 +158,25 @@ def test_a_file_whose_job_is_dead_is_refused_and_the_next_goes_on(
     after = send(seller, table(line("A-1")))
     hq.work()
     assert told(seller, after)["added"] == 1
+
+
+def test_a_file_hq_sets_aside_is_called_so_with_its_reason_and_its_seller_is_mailed(hq: Hq, seller: Seller) -> None:
+    aside, after = send(seller, table(line("A-1"))), send(seller, table(line("A-2")))
+    browser = desk(hq, 1)
+    log_in(hq)
+    [job] = hq.rows("select owner_id, job_id from job where kind = 'import' order by job_id limit 1")
+    assert "le vendeur le lira" in words(hq.client.get("/console/jobs"))
+    assert hq.client.post("/console/jobs/notes", data={**job, "note": "prix d’un autre mois"}).status_code == 303
+    hq.work()
+    answer = told(seller, aside)
+    assert (answer["state"], [each["code"] for each in answer["problems"]]) == ("refused", ["set_aside"])
+    assert "écarté par notre équipe" in words(browser.get("/seller/imports"))
+    assert "prix d’un autre mois" in words(browser.get(f"/seller/imports/{aside}"))
+    [mail] = mails(hq, "import_given_up")
+    assert "Notre équipe a écarté ce fichier : prix d’un autre mois" in written(mail).text
+    assert "Our team set this file aside: prix d’un autre mois" in written(mail, "en").text
+    assert told(seller, after)["added"] == 1
+    assert hq.rows("select import_id from seller_import_file where import_id = :aside", aside=aside) == []
 
 
 def test_what_is_no_file_is_refused_at_once(seller: Seller) -> None:

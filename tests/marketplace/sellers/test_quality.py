@@ -17,6 +17,7 @@ from pos import clock
 from pos.offers import quality_bp
 from pos.tokens import TokenLine
 from tests.marketplace.hq import Hq, words
+from tests.marketplace.orders.test_step_mails import mails, written
 from tests.marketplace.sellers.applicants import admitted, decide, log_in
 from tests.marketplace.sellers.desks import desk
 from tests.marketplace.sellers.selling import Seller
@@ -155,9 +156,13 @@ def test_an_active_seller_past_a_threshold_is_warned_with_reasons_and_relieved_b
     sold(hq, seller, *[GOOD] * 18, *[GIVEN_UP] * 2)
     rate_sellers(hq.engine, now=NIGHT)
     assert hq.rows("select state from seller where source = 'desk'") == [{"state": "warned"}]
-    [step] = hq.rows("select facts, rule, by from seller_step where state = 'warned'")
-    assert "2 ventes annulées sur 20 (seuil : 5 %)" in step["facts"]
-    assert step["by"] == "quality"
+    assert hq.rows("select by, rule from seller_step where state = 'warned'") == [{"by": "quality", "rule": "figures"}]
+    [mail] = [mail for mail in mails(hq, "seller_decision") if mail["facts"]["state"] == "warned"]
+    french, english = "ventes annulées : 2 sur 20 (seuil : 5 %)", "sales cancelled: 2 of 20 (threshold: 5 %)"
+    for language, said in (("fr", french), ("en", english)):
+        assert said in written(mail, language).text.replace("\xa0", " ")
+        page = hq.client.get(f"/console/sellers/{seller}", headers={"Accept-Language": language})
+        assert said in words(page)
     sold(hq, seller, *[GOOD] * 40)
     rate_sellers(hq.engine, now=NIGHT + timedelta(days=1))
     assert hq.rows("select state from seller where source = 'desk'") == [{"state": "active"}]

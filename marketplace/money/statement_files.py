@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, request
 from sqlalchemy import Connection
 
 from marketplace.money.days import end_of_day, next_payout_day, payout_day, period_before
 from marketplace.money.pages import currency_in
-from marketplace.money.statements import Statement, statement_csv, statement_of
+from marketplace.money.statements import Statement, csv_text, statement_csv, statement_of
 from marketplace.papers.parties import seller_party
 from marketplace.papers.statement_prints import print_statement
 from pos.errors import NotFound
@@ -44,6 +46,11 @@ def statement_as_pdf(connection: Connection, statement: Statement, name: str) ->
     party = seller_party(connection, statement.seller_id)
     content = print_statement(statement, name, party, language=door.visitor().language)
     return sent_file(content, f"{_file_name(statement)}.pdf", "application/pdf")
+
+
+def sent_table(table: Sequence[Sequence[str]], name: str) -> Response:
+    """Return rows as a CSV file to keep."""
+    return sent_file(f"\ufeff{csv_text(table)}".encode(), name, "text/csv; charset=utf-8")
 
 
 def sent_file(document: bytes, name: str, kind: str) -> Response:

@@ -22,7 +22,7 @@ from marketplace.sellers.orders import STATES as UNIT_STATES
 from marketplace.sellers.orders import Parcel, SellerPart, changed_parts, parcels, part_of_seller
 from marketplace.sellers.trade import selling_rules, sku_facts
 from pos import clock
-from pos.currencies import decimal, places
+from pos.currencies import decimal
 from pos.errors import NotFound
 
 PAGE = 100
@@ -199,7 +199,7 @@ def refund(path: LinePath, body: RefundBody) -> Response:
 
     def act(connection: Connection, units: list[Unit], actor: Actor) -> None:
         try:
-            cents = money(body.amount, decimals=places(units[0]["currency"])) if body.amount else None
+            cents = money(body.amount, currency=units[0]["currency"]) if body.amount else None
         except WrongField as problem:
             raise BadBody("no amount of this currency", fields={"amount": str(problem)}) from None
         refund_units(connection, units, cents, actor)

@@ -132,7 +132,7 @@ def _vat_number(text: str, values: Mapping[str, str]) -> str:
     number = _number(eu_vat.validate, bare)
     if number[:2] != (GREECE_IN_VAT if country == "GR" else country):
         raise ValueError("other_country")
-    if country == "FR" and number[4:] != values.get("siret", "")[:9]:
+    if country == "FR" and "siret" in values and number[4:] != values["siret"][:9]:
         raise ValueError("other_company")
     return number
 

@@ -16,7 +16,7 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as NotAnEan
 
 from marketplace.feeds.listings import LEAST_WARRANTY_MONTHS, MOST_COMMENT
-from pos.currencies import MOST_CENTS
+from pos.currencies import MOST_CENTS, places
 from pos.shapes import UNPRINTABLE
 
 MOST_SKU = 100
@@ -30,6 +30,8 @@ SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE | re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?!\1)[.,]\d{1,3}", re.ASCII)
 NUMBER = re.compile(r"(\d{1,9})(?:[.,](\d{1,3}))?", re.ASCII)
+SIGNS = {"€": {"EUR"}, "$": {"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP"}, "£": {"GBP"}}
+"""The currencies that a sign in a spreadsheet's cell may mean."""
 TRUE, FALSE = frozenset({"1", "true", "oui", "yes", "vrai"}), frozenset({"", "0", "false", "non", "no", "faux"})
 LEGACY_GRADES = {"9": "PREMIUM", "0": "EXCELLENT", "2": "GOOD", "3": "FAIR"}
 VERY_GOOD = frozenset({"very good", "1"})
@@ -78,9 +80,12 @@ def seller_sku(text: str) -> str:
     return sku
 
 
-def money(text: str, *, decimals: int, least: int = 0) -> int:
-    """Read an amount in minor units, decimal point or comma, spaces between thousands. Raises: WrongField."""
-    plain = SPACES.sub("", text)
+def money(text: str, *, currency: str, least: int = 0) -> int:
+    """Read an amount in minor units: decimal point or comma, spaces between thousands, the currency's sign.
+
+    Raises: WrongField.
+    """
+    plain, decimals = _without_sign(SPACES.sub("", text), currency), places(currency)
     if not plain:
         raise WrongField("empty", "empty")
     if plain.startswith(("-", "\u2212")):
@@ -103,9 +108,19 @@ def money(text: str, *, decimals: int, least: int = 0) -> int:
     return cents
 
 
-def maybe_money(text: str, *, decimals: int) -> int | None:
+def _without_sign(plain: str, currency: str) -> str:
+    """Return an amount without its currency's sign or code on either side. Raises: WrongField for another's."""
+    for sign, meant in (*SIGNS.items(), (currency, {currency})):
+        if plain.startswith(sign) or plain.endswith(sign):
+            if currency not in meant:
+                raise WrongField("wrong_currency", f"the market's currency is {currency}")
+            return plain.removeprefix(sign).removesuffix(sign)
+    return plain
+
+
+def maybe_money(text: str, *, currency: str) -> int | None:
     """Read an amount above zero, None where nothing is said. Raises: WrongField."""
-    return money(text, decimals=decimals, least=1) if text.strip() else None
+    return money(text, currency=currency, least=1) if text.strip() else None
 
 
 def count(text: str, *, least: int, most: int) -> int:
@@ -219,7 +234,7 @@ ALIASES = {
 FIELDS = frozenset({"sku", "market", *READERS})
 
 
-def read_fields(fields: dict[str, str], *, decimals: int) -> tuple[dict[str, Any], list[FieldProblem]]:
+def read_fields(fields: dict[str, str], *, currency: str) -> tuple[dict[str, Any], list[FieldProblem]]:
     """Return the values of the fields that are said, and what is wrong with the others."""
     values: dict[str, Any] = {}
     problems: list[FieldProblem] = []
@@ -227,7 +242,7 @@ def read_fields(fields: dict[str, str], *, decimals: int) -> tuple[dict[str, Any
         if name not in fields:
             continue
         try:
-            values[name] = read(fields[name], decimals=decimals) if name in AMOUNTS else read(fields[name])
+            values[name] = read(fields[name], currency=currency) if name in AMOUNTS else read(fields[name])
         except WrongField as wrong:
             problems.append(problem(name, fields[name], wrong))
     return values, problems

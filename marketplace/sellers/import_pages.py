@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
@@ -11,6 +9,8 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.db import reading, run_tx
+from marketplace.money.statement_files import sent_table
+from marketplace.money.statements import plain
 from marketplace.sellers import imports as files
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.imports import ImportsWaiting, LineReport, SellerImport
@@ -22,8 +22,14 @@ from pos import clock
 from pos.errors import PosError, Refused
 from shop.web import render_template
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("line", "sku", "outcome", "field", "value", "code", "detail")
+REASON = ("field", "value", "code", "detail")
+COLUMNS = ("line", "sku", "outcome", *REASON)
+
+FIELD_ORDER = (
+    *("sku", "ean", "product", "title", "grade", "price", "quantity", "warranty_delay", "shipping_delay", "shipping_price"),
+    *("vat_type", "battery", "new_battery", "comment", "min_price", "max_price", "currency", "paused", "confirm_price", "market"),
+)
+"""The columns a file may have, as the page explains them."""
 
 imports = Blueprint("imports", __name__)
 
@@ -41,6 +47,8 @@ class ImportsPage:
     market: str
     older: str | None
     problem: PosError | None
+
+    fields = FIELD_ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,7 @@ def sending() -> AnyResponse | tuple[str, int]:
 
     try:
         if not content:
-            raise NoFileSent("no file came with the form")
+            raise NoFileSent("no file came with the form", name=name)
         import_id = run_tx(marketplace().engine, store)
     except (NoFileSent, ImportsWaiting) as problem:
         return _listing(problem), problem.status
@@ -103,22 +111,12 @@ def report_csv(import_id: str) -> Response:
     with reading(marketplace().engine) as connection:
         about = files.seller_import(connection, seller_id, import_id)
         lines = files.line_reports(connection, seller_id, import_id, most=None)
-    written = io.StringIO()
-    table = csv.writer(written, delimiter=";", lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    if about.problem:
-        table.writerow(_plain([about.problem["line"], "", "refused", *(about.problem[name] for name in COLUMNS[3:])]))
+    table = [[about.problem["line"], "", "refused", *(about.problem[name] for name in REASON)]] if about.problem else []
     for line in lines:
-        for reason in line.problems or [dict.fromkeys(COLUMNS[3:], "")]:
-            table.writerow(_plain([line.line, line.sku, line.outcome, *(reason[name] for name in COLUMNS[3:])]))
-    response = Response("\ufeff" + written.getvalue(), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="import-{about.import_id}.csv"'
-    return response
-
-
-def _plain(cells: list[str | int]) -> list[str]:
-    """Return cells that no spreadsheet takes for a formula."""
-    return [f"'{cell}" if str(cell).startswith(FORMULA) else str(cell) for cell in cells]
+        for reason in line.problems or [dict.fromkeys(REASON, "")]:
+            table.append([line.line, line.sku, line.outcome, *(reason[name] for name in REASON)])
+    cells = [[plain(str(cell)) for cell in record] for record in table]
+    return sent_table([COLUMNS, *cells], f"import-{about.import_id}.csv")
 
 
 def _listing(problem: PosError | None) -> str:

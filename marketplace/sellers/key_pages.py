@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Blueprint, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
@@ -17,16 +18,18 @@ from pos.errors import Invalid
 from shop.web import render_template
 
 keys = Blueprint("keys", __name__)
+UNTOUCHED = MultiDict([("name", ""), ("days", str(USUAL.days)), *(("scope", name) for name in SCOPES)])
+"""What the form holds before anything is typed: a key for everything, for as long as is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysPage:
-    """A seller's keys; `shown` is one made just now, which is not shown again; `field` is the one at fault."""
+    """A seller's keys; `shown` is one made just now, which is not shown again; `field` is the one at fault of `form`."""
 
     keys: list[ApiKey]
     shown: str | None
     field: str | None
-    days: int = USUAL.days
+    form: MultiDict[str, str]
     most_days: int = LONGEST.days
     scopes: tuple[str, ...] = SCOPES
 
@@ -53,7 +56,7 @@ def making() -> str | tuple[str, int]:
             lambda connection: make_key(connection, seller_id, name=name, scopes=scopes, now=now, valid=valid),
         )
     except Invalid as problem:
-        return _listing(None, str(problem.data.get("field"))), problem.status
+        return _listing(None, str(problem.data.get("field")), form), problem.status
     return _listing(made, None)
 
 
@@ -66,7 +69,7 @@ def revocation(key_id: str) -> Response:
     return see_other("desk.keys.listing")
 
 
-def _listing(shown: str | None, field: str | None) -> str:
+def _listing(shown: str | None, field: str | None, form: MultiDict[str, str] = UNTOUCHED) -> str:
     with reading(marketplace().engine) as connection:
         known = keys_of(connection, signed_in_seller().seller_id)
-    return render_template("marketplace/sellers/keys.html", page=KeysPage(keys=known, shown=shown, field=field))
+    return render_template("marketplace/sellers/keys.html", page=KeysPage(keys=known, shown=shown, field=field, form=form))

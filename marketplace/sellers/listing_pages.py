@@ -15,14 +15,17 @@ from sqlite_utils import Database
 from werkzeug.wrappers import Response
 
 from marketplace.db import reading, row, run_tx
+from marketplace.money.statement_files import sent_table
 from marketplace.sellers.fields import FieldProblem, fold_sku
 from marketplace.sellers.guard import desk_role, signed_in_seller
+from marketplace.sellers.listing_files import listing_table
 from marketplace.sellers.listings import STANDINGS, OwnListing, home_market, own_listing_of, page_of_listings
 from marketplace.sellers.trade import SellingRules, selling_rules, sku_facts
 from marketplace.sellers.verdicts import SentRow, take_rows
 from marketplace.web import marketplace, markets, see_other
 from pos import clock
 from pos.currencies import decimal
+from pos.errors import NotFound
 from pos.offers import Offer, price_to_win_cents, winning_offer
 from pos.shapes import UNPRINTABLE
 from shop import door
@@ -96,6 +99,18 @@ def listing() -> str:
     names = list(trade.currencies)
     page = ListingsPage(listings=shown, markets=names, market=market, standing=standing, q=q, following=following)
     return render_template("marketplace/sellers/listings.html", page=page)
+
+
+@listings.get("/listings.csv")
+def table() -> Response:
+    """Download the listings of a market as a file that may be changed and sent back."""
+    seller_id, market = signed_in_seller().seller_id, request.args.get("market", "")
+    with reading(marketplace().engine) as connection:
+        trade = selling_rules(connection)
+        if market not in trade.currencies:
+            raise NotFound("not a market")
+        written = listing_table(connection, seller_id, market, trade)
+    return sent_table(written, f"listings-{market}.csv")
 
 
 @listings.get("/listings/<int:listing_id>")

@@ -34,7 +34,6 @@ from marketplace.sellers.orders import (
 )
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.currencies import places
 from pos.errors import NotFound, PosError
 from shop.web import render_template
 
@@ -174,9 +173,9 @@ def refund(part_id: str) -> Response | tuple[str, int]:
 
     def act(connection: Connection, units: list[Unit]) -> None:
         reason = fulfilment.read_reason(form.get("reason", ""), fulfilment.REFUND_REASONS)
-        typed = form.get("amount", "").replace("€", "").replace("$", "").strip()
+        typed = form.get("amount", "").strip()
         try:
-            cents = money(typed, decimals=places(units[0]["currency"]), least=1) if typed else None
+            cents = money(typed, currency=units[0]["currency"], least=1) if typed else None
         except WrongField as problem:
             raise InvalidAmount(str(problem), fields={"amount": problem.code}) from None
         refund_units(connection, units, cents, _actor(reason))

@@ -31,7 +31,6 @@ from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.returns import SellerCase, cases_of_seller
 from marketplace.web import marketplace, see_other
 from pos import clock
-from pos.currencies import places
 from pos.errors import PosError
 from shop.web import render_template
 
@@ -84,12 +83,12 @@ def arrival(case_name: str) -> Response | tuple[str, int]:
 @desk_role("owner")
 def refund(case_name: str) -> Response | tuple[str, int]:
     """Give money back and end the case: the amount of the form, or all that is left."""
-    typed = request.form.get("amount", "").replace("€", "").replace("$", "").strip()
+    typed = request.form.get("amount", "").strip()
 
     def step(connection: Connection, case: UnitCase, actor: Actor) -> None:
         unit = unit_of_case(connection, case)
         try:
-            cents = money(typed, decimals=places(unit["currency"]), least=1) if typed else None
+            cents = money(typed, currency=unit["currency"], least=1) if typed else None
         except WrongField:
             raise CaseIncomplete("no amount", fields={"amount": "malformed"}) from None
         settle(connection, case, unit, cents, actor)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
+from marketplace.money.statements import FORMULA
 from marketplace.sellers.fields import ALIASES, FIELDS, SHOWN, FieldProblem, WrongField, unstorable
 from marketplace.sellers.verdicts import SentRow
 from pos.errors import Refused
@@ -174,7 +175,9 @@ def _row(line: int, header: list[str], record: list[str]) -> SentRow | BadRow:
 
 
 def _plain(text: str) -> str:
-    """Return a cell without the formula that keeps a spreadsheet from rounding it: `="4006381333931"`."""
+    """Return a cell without what keeps a spreadsheet from rounding or working it out: `="4006381333931"`, `'-10 %`."""
+    if text.startswith("'") and text[1:].startswith(FORMULA):
+        return text[1:]
     return text[2:-1] if text.startswith('="') and text.endswith('"') and len(text) > 2 else text
 
 

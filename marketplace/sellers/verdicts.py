@@ -18,7 +18,6 @@ from marketplace.feeds.listings import Supply
 from marketplace.sellers.fields import SHOWN, FieldProblem, WrongField, ean_13, fold_sku, problem, read_fields, seller_sku
 from marketplace.sellers.listings import OwnListing, own_listings, store_listings
 from marketplace.sellers.trade import Products, SellingRules, read_products, selling_rules, title_key
-from pos.currencies import places
 
 JUMP = 10
 """A price that falls to a tenth, or rises to ten times, is more likely a slipped decimal point than a wish."""
@@ -109,7 +108,7 @@ class _Judge:
         if currency is None:
             unknown = WrongField("unknown_market", f"not a market: {', '.join(self.trade.currencies)}")
             return _refused(row, [problem("market", market, unknown)], stored)
-        values, problems = read_fields(fields, decimals=places(currency))
+        values, problems = read_fields(fields, currency=currency)
         wrongs = {each.field for each in problems}
         reasons = [
             *self._needed(fields, stored),

@@ -64,6 +64,12 @@ def test_a_vat_number_of_somebody_else_is_refused(changes: dict[str, str], code:
     assert refusal.value.data["fields"]["vat_number"] == code
 
 
+def test_a_vat_number_is_not_blamed_for_a_wrong_siret() -> None:
+    with pytest.raises(ApplicationIncomplete) as refusal:
+        read_company({**COMPANY, "siret": COMPANY["siret"][:-1] + "X"}, now=clock.now())
+    assert refusal.value.data["fields"] == {"siret": "wrong"}
+
+
 def test_a_small_french_company_without_a_vat_number_is_the_same_company(hq: Hq) -> None:
     assert apply(hq, vat_number="").location == "/sell/waiting"
     assert apply(hq).status_code == 409

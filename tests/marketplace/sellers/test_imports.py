@@ -15,6 +15,7 @@ from marketplace.db import changed, reading, run_tx
 from marketplace.running.housekeeping import PUBLISH_EVERY
 from marketplace.running.jobs import MOST_TRIES, Work
 from marketplace.sellers import imports
+from marketplace.sellers.fields import FIELDS
 from marketplace.sellers.imports import KEPT, follow_publications, forget_imports, publishing_imports, take_import
 from pos import clock
 from tests.marketplace.hq import Hq, words
@@ -286,6 +287,50 @@ def test_the_desk_takes_a_file_and_shows_its_report(hq: Hq) -> None:
     assert told_lines[0] == ["line", "sku", "outcome", "field", "value", "code", "detail"]
     assert [each[:3] for each in told_lines[1:]] == [["2", "'=1+1", "added"], ["3", "B", "refused"], ["4", "C", "added"]]
     assert "attachment" in report.headers["Content-Disposition"]
+
+
+def test_listings_taken_away_as_a_file_and_sent_back_change_nothing(hq: Hq, seller: Seller) -> None:
+    seller.put("A-1", comment="-10 % sur la coque", min_price="300.00", battery=None)
+    seller.put("B-2", grade="EXCELLENT", paused=True, shipping_price="0.00")
+    owner = desk(hq, 1)
+    taken = owner.get("/seller/listings.csv?market=fr")
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="listings-fr.csv"'
+    assert taken.data.startswith(b"\xef\xbb\xbfsku;product;grade;price;"), "a spreadsheet knows UTF-8 by its mark"
+    assert "'-10 % sur la coque" in taken.text, "nothing is worked out"
+    before = seller.on_sale()
+    import_id = send(seller, taken.data)
+    hq.work()
+    answer = told(seller, import_id)
+    assert (answer["state"], answer["unchanged"], answer["lines"]) == ("done", 2, 2)
+    assert seller.on_sale() == before
+    assert owner.get("/seller/listings.csv?market=xx").status_code == 404
+    assert "A-1" not in desk(hq, 2).get("/seller/listings.csv?market=fr").text
+
+
+def test_the_page_explains_every_column_a_file_may_have(hq: Hq) -> None:
+    page = words(desk(hq, 1).get("/seller/imports"))
+    for name in FIELDS:
+        assert f"<code>{name}</code></dt><dd>" in page
+    assert "<dd></dd>" not in page
+
+
+def test_an_empty_file_is_named_and_no_file_is_asked_for(hq: Hq) -> None:
+    owner = desk(hq, 1)
+    sent = owner.post("/seller/imports", data={"market": "fr", "file": (io.BytesIO(b""), "lundi.csv")})
+    assert "« lundi.csv » est vide" in words(sent)
+    assert "Choisissez d’abord un fichier" in words(owner.post("/seller/imports", data={"market": "fr"}))
+
+
+def test_a_report_renews_itself_while_it_is_made_and_not_afterwards(hq: Hq) -> None:
+    owner = desk(hq, 1)
+    content = io.BytesIO(b"reference;prix\nA-1;359\n")
+    sent = owner.post("/seller/imports", data={"market": "fr", "file": (content, "x.csv")}).location
+    page = owner.get(sent).text
+    assert "attend d’être lu" in words(owner.get(sent))
+    assert 'http-equiv="refresh"' in page
+    hq.work()
+    assert 'http-equiv="refresh"' not in owner.get(sent).text
+    assert "Celles qui le sont : battery, comment" in words(owner.get(sent)), "a wrong header leads to the right ones"
 
 
 def test_a_refused_file_says_why_at_the_desk(hq: Hq) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.sellers import workbooks
+from marketplace.sellers.fields import WrongField, money
 from marketplace.sellers.sheets import MOST_LINES, BadRow, FileRefused, read_sheet
 from marketplace.sellers.verdicts import SentRow
 from tests.marketplace.sellers.workbook import cell, workbook, workbook_of
@@ -119,3 +120,28 @@ def test_any_bytes_are_rows_or_a_refusal(content: bytes) -> None:
 
 def test_cells_are_told_as_a_person_would_type_them() -> None:
     assert [workbooks.text_of(value) for value in (True, 12.0, 7, "x")] == ["1", "12", "7", "x"]
+
+
+@pytest.mark.parametrize("text", ["1 209,00 €", "1\u202f209,00\u00a0€", "€1209", "1.209,00 EUR", "1209.00"])
+def test_an_amount_is_read_as_spreadsheets_of_our_markets_write_it(text: str) -> None:
+    assert money(text, currency="EUR") == 120900
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("$1209", "wrong_currency"),
+        ("1209 £", "wrong_currency"),
+        ("1.209", "ambiguous"),
+        ("1209 €€", "not_an_amount"),
+        ("€", "empty"),
+    ],
+)
+def test_an_amount_of_another_currency_or_in_two_senses_is_refused(text: str, code: str) -> None:
+    with pytest.raises(WrongField) as wrong:
+        money(text, currency="EUR")
+    assert wrong.value.code == code
+
+
+def test_a_dollar_is_the_market_s_own() -> None:
+    assert (money("$12.50", currency="USD"), money("12.50 $", currency="CAD")) == (1250, 1250)

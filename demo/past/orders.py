@@ -124,7 +124,7 @@ class Customers:
             placed = order(connection, order_id)
         if placed["state"] not in ("open", "unpaid"):
             return
-        url = open_payment(self.engine, order_id, back_url=f"{self.public_url}/orders/{order_id}", now=at)
+        url = open_payment(self.engine, order_id, public_url=self.public_url, now=at).url
         session_id, chance = url.rsplit("/", 1)[1], self.story.chance.random()
         if chance < LEFT:
             return

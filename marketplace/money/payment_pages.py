@@ -1,15 +1,21 @@
-"""`POST /orders/<id>/payment` leads to the provider's page, `/payments/events` hears of it, `/console/payments` shows all."""
+"""`POST /orders/<id>/payment` leads to the provider's page, that back to `/payments/<payment>/return` and this to the order;
+`/payments/events` hears of it, `/console/payments` shows all.
+
+Invariant: the provider never learns an order's address, which is its access. Which order a customer comes back to is told by a
+cookie of their own browser, sent to that one address alone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from marketplace.db import reading, rows, run_tx
-from marketplace.money.payments import NothingToPay, open_payment, take_event
+from marketplace.db import reading, row, rows, run_tx
+from marketplace.money.payments import BACK, PRICES_KEPT, NothingToPay, open_payment, take_event
 from marketplace.money.provider import provider
 from marketplace.money.refunds import failed_refunds, retry_refund
 from marketplace.web import marketplace, see_other
@@ -20,6 +26,7 @@ from shop.web import render_template
 payments = Blueprint("payments", __name__)
 pages = Blueprint("payments", __name__, url_prefix="/payments")
 MOST_ROWS = 200
+COOKIE = "comptoir_paying"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,32 @@ class PaymentsPage:
 def pay(order_id: str) -> Response:
     """Lead to the provider's page where the order is paid; to its own page where nothing is to be paid."""
     try:
-        return web.see_other(payment_address(order_id))
+        return lead_to_payment(order_id)
     except NothingToPay:
         return see_other("orders.page", order_id=order_id)
 
 
-def payment_address(order_id: str) -> str:
-    """Return where an order is paid at the provider. Raises: as `open_payment`, and Unavailable where too many ask at once."""
+def lead_to_payment(order_id: str) -> Response:
+    """Lead to the provider's page of an order. Raises: as `open_payment`, and Unavailable where too many ask at once."""
     served = marketplace()
     with served.payment_room.admitted():
-        back_url = f"{served.public_url}/orders/{order_id}"
-        return open_payment(served.engine, order_id, back_url=back_url, now=clock.now())
+        opened = open_payment(served.engine, order_id, public_url=served.public_url, now=clock.now())
+    response = web.see_other(opened.url)
+    back, is_secure = BACK.format(payment_id=opened.payment_id), urlsplit(served.public_url).scheme == "https"
+    life_s = int(PRICES_KEPT.total_seconds())
+    response.set_cookie(COOKIE, order_id, max_age=life_s, path=back, httponly=True, samesite="Lax", secure=is_secure)
+    return response
+
+
+@payments.get("/payments/<payment_id>/return")
+def come_back(payment_id: str) -> Response:
+    """Lead whoever went to pay from this browser to their order, anybody else to where orders are asked for by e-mail."""
+    values = {"payment_id": payment_id, "order_id": request.cookies.get(COOKIE, "")}
+    with reading(marketplace().engine) as connection:
+        found = row(connection, "select 1 as one from payment where payment_id = :payment_id and order_id = :order_id", **values)
+    if found is None:
+        return see_other("sign_ins.my_orders")
+    return see_other("orders.page", order_id=values["order_id"])
 
 
 @payments.post("/payments/events")

@@ -29,6 +29,8 @@ OPEN_FOR = timedelta(minutes=31)
 SHORTEST = timedelta(minutes=30)
 CHECKS = (timedelta(minutes=1), timedelta(minutes=5), OPEN_FOR)
 """When a payment is asked for after its opening, whatever webhooks say."""
+BACK = "/payments/{payment_id}/return"
+"""Where the provider sends a customer back to: an order's own address is its access, and the provider needs none."""
 CHECK_AGAIN = timedelta(minutes=1)
 REFUNDS_EVERY, REFUND_LOOKS = timedelta(minutes=10), timedelta(hours=1)
 """How often is looked for refunds that the provider has not paid yet, and how long after a look at a payment the next follows."""
@@ -59,9 +61,18 @@ class PaymentOfOrder:
     origin: str | None
 
 
-def open_payment(engine: Engine, order_id: str, *, back_url: str, now: datetime) -> str:
-    """Return the address of the provider's page where an order is paid, the same one while it is open.
+@dataclass(frozen=True, slots=True)
+class PaymentAtProvider:
+    """A payment under way and the address of the provider's page for it."""
 
+    payment_id: str
+    url: str
+
+
+def open_payment(engine: Engine, order_id: str, *, public_url: str, now: datetime) -> PaymentAtProvider:
+    """Return the provider's page where an order is paid, the same one while it is open.
+
+    The provider sends the customer back to an address below `public_url` that names the payment, never the order.
     Raises: NoProvider, ProviderDown, ProviderRefused, NotFound, NothingToPay, OrderTooOld, LinesGone.
     """
     with reading(engine) as connection:
@@ -72,10 +83,10 @@ def open_payment(engine: Engine, order_id: str, *, back_url: str, now: datetime)
     if not has_ended(engine, placed["customer_id"], order_id, now=now):
         raise ProviderDown("what became of the last payment is not known yet")
     for _ in range(2):
-        begun = run_tx(engine, partial(_begin, order_id=order_id, back_url=back_url, now=now))
+        begun = run_tx(engine, partial(_begin, order_id=order_id, public_url=public_url, now=now))
         url = begun.url or _open_page(engine, bank, begun, now=now)
         if url:
-            return url
+            return PaymentAtProvider(begun.payment_id, url)
     raise Unavailable("no payment page could be opened")
 
 
@@ -210,7 +221,7 @@ NEWEST = """
 """
 
 
-def _begin(connection: Connection, *, order_id: str, back_url: str, now: datetime) -> Payment:
+def _begin(connection: Connection, *, order_id: str, public_url: str, now: datetime) -> Payment:
     """Return the payment under way for an order, or a new one with its checks enqueued and the units held until its end.
 
     Raises: NothingToPay, OrderTooOld, LinesGone.
@@ -242,7 +253,7 @@ def _begin(connection: Connection, *, order_id: str, back_url: str, now: datetim
         attempt=newest["attempt"] + 1 if newest else 1,
         currency=placed["currency"],
         cents=cents,
-        back_url=back_url,
+        back_url=f"{public_url}{BACK.format(payment_id=payment_id)}",
         at=clock.to_text(now),
         expires_at=expires_at,
     )

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from marketplace.db import execute_on, reading
-from marketplace.money.payment_pages import payment_address
+from marketplace.money.payment_pages import lead_to_payment
 from marketplace.money.provider import NoProvider, pages_origin
 from marketplace.orders.acquisitions import AcquisitionMissing
 from marketplace.orders.contacts import InvalidContact
@@ -24,7 +24,7 @@ from pos import clock
 from pos.errors import NotEligible, PosError
 from pos.line_facts import Wish
 from pos.selections import wishes_of
-from shop import door, web
+from shop import door
 from shop.web import render_template
 
 pages = Blueprint("selection_orders", __name__)
@@ -102,7 +102,7 @@ def place(selection_id: str) -> Response:
     except (InvalidContact, AcquisitionMissing, LinesGone, TotalRose, NotEligible, NoProvider, TaxUnknown) as problem:
         return _page(selection_id, wishes, request.form, problem)
     try:
-        return web.see_other(payment_address(order_id))
+        return lead_to_payment(order_id)
     except PosError:
         # The order stands: its page says how, and pays it once the provider answers.
         return see_other("orders.page", order_id=order_id)

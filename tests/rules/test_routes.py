@@ -71,6 +71,7 @@ OPEN_TO_UNTOLD = {
 PARTS = {
     "code": "IPHONE-13-128-BLUE",
     "partner": "loire-mobile",
+    "payment_id": "0190a1b2-0000-7000-8000-000000000000",
     "color": "1b4f9c",
     "line_no": "1",
     "unit_no": "1",

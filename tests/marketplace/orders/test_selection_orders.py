@@ -59,8 +59,9 @@ def test_a_selection_is_ordered_and_leads_to_the_payment_page(hq: Hq, bank: Bank
     assert (answer.status_code, answer.location.startswith(f"{bank.address}/c/pay/")) == (303, True)
     [order] = hq.rows("select order_id, state, source from customer_order")
     assert (order["state"], order["source"]) == ("open", "selection")
-    [payment] = hq.rows("select back_url, amount_cents from payment")
-    assert urlsplit(payment["back_url"]).path == f"/orders/{order['order_id']}"
+    [payment] = hq.rows("select payment_id, back_url, amount_cents from payment")
+    assert urlsplit(payment["back_url"]).path == f"/payments/{payment['payment_id']}/return"
+    assert hq.client.get(urlsplit(payment["back_url"]).path).location == f"/orders/{order['order_id']}"
     assert payment["amount_cents"] == 36900
 
 

@@ -6,10 +6,10 @@ that failed stays owed and in sight until somebody sends it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, Engine
 
@@ -27,6 +27,13 @@ JOB = "refund"
 MOST_REASON = 200
 BEFORE = {"sent": "('requested')", "done": "('requested', 'sent')", "failed": "('requested', 'sent', 'done')"}
 """The states a refund may come from: what an older answer of the provider says never takes a newer one back."""
+
+
+FAILED = """
+    select refund_id, amount_cents, seller_id, part_id, line_no, unit_no from refund
+    where customer_id = :customer_id and payment_id = :payment_id and state = 'failed'
+    order by amount_cents <> :cents, requested_at, refund_id
+"""
 
 
 class NothingToRefund(Conflict):
@@ -146,18 +153,21 @@ def send_refund(engine: Engine, customer_id: str, refund_id: str, *, now: dateti
             return wanted.state
         bank = provider(connection)
     # An answer that was lost may have been a yes: the provider's own list says so, for longer than it remembers a key.
-    made = next((facts for facts in bank.payment(wanted.session_id).refunds if facts.key == wanted.key), None)
+    listed = bank.payment(wanted.session_id).refunds
+    made = next((facts for facts in listed if facts.key == wanted.key), None)
     try:
         made = made or bank.refund(wanted.intent_id, payment_id=wanted.payment_id, cents=wanted.amount_cents, key=wanted.key)
     except ProviderRefused as problem:
         made = RefundFacts(
             provider_id="", key=wanted.key, is_ours=True, cents=wanted.amount_cents, state="failed", reason=problem.data["reason"]
         )
-    told = made
+    told = [made, *listed]
 
     def work(connection: Connection) -> str:
-        take_facts(connection, customer_id, wanted.payment_id, [told], at=clock.to_text(now))
-        return _refund(connection, customer_id, refund_id).state
+        take_facts(connection, customer_id, wanted.payment_id, told, at=clock.to_text(now))
+        known = "select state from refund where customer_id = :customer_id and refund_id = :refund_id"
+        stands = row(connection, known, customer_id=customer_id, refund_id=refund_id)
+        return stands["state"] if stands else "done"  # One that somebody made by hand took its place.
 
     return run_tx(engine, work)
 
@@ -183,9 +193,9 @@ def retry_refund(connection: Connection, customer_id: str, refund_id: str) -> No
 def take_facts(connection: Connection, customer_id: str, payment_id: str, told: Iterable[RefundFacts], *, at: str) -> None:
     """Write down what the provider says of a payment's refunds, in any order and any number of times, and book what moved.
 
-    One that nobody here asked for was made by hand at the provider: it becomes ours as it is.
+    One that nobody here asked for was made by hand at the provider: it becomes ours as it is, once ours have moved.
     """
-    for facts in told:
+    for facts in sorted(told, key=lambda facts: not facts.is_ours):
         if not facts.is_ours:
             _adopt(connection, customer_id, payment_id, facts, at=at)
         refund_id, _, attempt = facts.key.partition(".")
@@ -280,16 +290,40 @@ def _refund(connection: Connection, customer_id: str, refund_id: str) -> Refund:
 
 
 def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: RefundFacts, *, at: str) -> None:
-    """Write down a refund that somebody made at the provider, once, with what it takes of the order's money."""
+    """Write down a refund that somebody made at the provider, once, with what it takes of the order's money.
+
+    It stands for those of ours that failed, as far as it goes: what they were for is owed already.
+    """
     known = "select 1 as one from refund where customer_id = :customer_id and refund_id = :refund_id"
-    if row(connection, known, customer_id=customer_id, refund_id=facts.provider_id) is not None:
+    if row(connection, known, customer_id=customer_id, refund_id=facts.provider_id) is not None or facts.state == "failed":
         return
-    if facts.state == "failed" or not _take(connection, customer_id, payment_id, facts.cents):
+    failed = rows(connection, FAILED, customer_id=customer_id, payment_id=payment_id, cents=facts.cents)
+    rest = max(facts.cents - sum(refund["amount_cents"] for refund in failed), 0)
+    if rest and not _take(connection, customer_id, payment_id, rest):
         return
+    units = [_lessen(connection, customer_id, refund, cents) for refund, cents in _spread(failed, facts.cents)]
+    unit = units[0] if len(units) == 1 and not rest else None
     reason = "made at the provider"
-    _insert(connection, customer_id, payment_id, facts.provider_id, cents=facts.cents, unit=None, reason=reason, at=at)
-    refund = _refund(connection, customer_id, facts.provider_id)
-    post_unused(connection, _money(refund, f"made {facts.provider_id}", at))
+    _insert(connection, customer_id, payment_id, facts.provider_id, cents=facts.cents, unit=unit, reason=reason, at=at)
+    if rest:
+        refund = replace(_refund(connection, customer_id, facts.provider_id), amount_cents=rest)
+        post_unused(connection, _money(refund, f"made {facts.provider_id}", at))
+
+
+def _spread(failed: Iterable[dict[str, Any]], cents: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the refunds that an amount stands for, with how much of it each gets."""
+    for refund in failed:
+        if share := min(cents, refund["amount_cents"]):
+            cents -= share
+            yield refund, share
+
+
+def _lessen(connection: Connection, customer_id: str, failed: dict[str, Any], cents: int) -> RefundedUnit:
+    """Take so much off a refund that failed, which is gone where that is all of it, and return its unit."""
+    change = "update refund set amount_cents = amount_cents - :cents" if cents < failed["amount_cents"] else "delete from refund"
+    where = "where customer_id = :customer_id and refund_id = :refund_id"
+    changed(connection, f"{change} {where}", customer_id=customer_id, refund_id=failed["refund_id"], cents=cents)
+    return cast(RefundedUnit, {name: failed[name] for name in ("seller_id", "part_id", "line_no", "unit_no")})
 
 
 def _move(connection: Connection, customer_id: str, refund_id: str, attempt: int, facts: RefundFacts, *, at: str) -> None:

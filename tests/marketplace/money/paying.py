@@ -18,6 +18,14 @@ from tests.marketplace.money.banks import running_bank
 
 def money_arrives(hq: Hq, order_id: str, *, attempt: int = 1) -> str:
     """Let the provider say that the whole amount of an order was paid, and return the payment's state afterwards."""
+    payment_id, placed, cents = open_by_hand(hq, order_id, attempt=attempt)
+    facts = PaymentFacts(session="complete", intent_id=payment_id, received_cents=cents, refunds=[], disputes=[])
+    at = clock.to_text(clock.now())
+    return run_tx(hq.engine, lambda connection: take_truth(connection, placed["customer_id"], payment_id, facts, at=at))
+
+
+def open_by_hand(hq: Hq, order_id: str, *, attempt: int) -> tuple[str, dict[str, str], int]:
+    """Write down an open payment of an order, without a provider; return its id, its customer and currency, and the amount."""
     at = clock.to_text(clock.now())
     [placed] = hq.rows("select customer_id, currency from customer_order where order_id = :order_id", order_id=order_id)
     customer_id, payment_id = placed["customer_id"], f"{order_id}.{attempt}"
@@ -36,8 +44,7 @@ def money_arrives(hq: Hq, order_id: str, *, attempt: int = 1) -> str:
         cents=cents,
         at=at,
     )
-    facts = PaymentFacts(session="complete", intent_id=payment_id, received_cents=cents, refunds=[], disputes=[])
-    return run_tx(hq.engine, lambda connection: take_truth(connection, customer_id, payment_id, facts, at=at))
+    return payment_id, placed, cents
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from demo.bank_webhooks import signature
 from marketplace.db import reading, run_tx
 from marketplace.money import payments
 from marketplace.money.payments import OPEN_FOR, check_payment
+from marketplace.money.refunds import retry_refund
 from marketplace.orders.units import Actor, refund, units_of_order
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq, words
@@ -277,6 +278,25 @@ def test_a_unit_can_be_cancelled_after_its_money_was_returned_by_hand_at_the_pro
     assert_booked(hq)
     with reading(hq.engine) as connection:
         assert open_accounts(connection) == set()
+
+
+@pytest.mark.parametrize("by_hand", [36900, 10000])
+def test_money_returned_by_hand_while_ours_waits_is_not_owed_twice(hq: Hq, bank: Bank, by_hand: int) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    assert hq.client.post(f"/orders/{order_id}/cancellation").status_code == 303
+    [intent] = bank.books.listed("payment_intent")
+    with bank.books.change() as told:
+        bank_books.refund(bank.books, told, {"payment_intent": intent["id"], "amount": by_hand})
+    hq.work()
+    for failed in hq.rows("select customer_id, refund_id from refund where state = 'failed'"):
+        run_tx(hq.engine, lambda connection, failed=failed: retry_refund(connection, **failed))
+    hq.work()
+    assert sum(made["amount"] for made in bank.books.listed("refund") if made["status"] == "succeeded") == 36900
+    assert {refund["state"] for refund in hq.rows("select state from refund")} == {"done"}
+    assert hq.rows("select refunded_cents from payment") == [{"refunded_cents": 36900}]
+    assert_booked(hq)
 
 
 def test_a_refund_is_sent_once_though_its_answer_was_lost(hq: Hq, bank: Bank, time: time_machine.Coordinates) -> None:

@@ -28,15 +28,18 @@ def newest_slips(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,
         """
-        select slip.corner_id, slip.number as number, slip.issued_at as issued_at, slip.difference,
+        select slip.corner_id, standing.name as corner, slip.number as number, slip.issued_at as issued_at, slip.difference,
           claim.order_id, claim.claimed_at, slip_void.reason as void_reason, 1 as is_received
         from slip
+        left join standing on standing.corner_id = slip.corner_id
         left join claim on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
         left join slip_void
           on slip_void.corner_id = slip.corner_id and slip_void.key_id = slip.key_id and slip_void.counter = slip.counter
         union all
-        select claim.corner_id, claim.number, claim.claimed_at, claim.difference, claim.order_id, claim.claimed_at, null, 0
+        select claim.corner_id, standing.name, claim.number, claim.claimed_at, claim.difference, claim.order_id, claim.claimed_at,
+          null, 0
         from claim
+        left join standing on standing.corner_id = claim.corner_id
         left join slip on claim.corner_id = slip.corner_id and claim.key_id = slip.key_id and claim.counter = slip.counter
         where slip.number is null
         order by issued_at desc, number limit :most

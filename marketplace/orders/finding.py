@@ -25,9 +25,11 @@ LAST_LETTER = "z"
 ORDERS = """
     select customer_order.customer_id, customer_order.order_id, customer_order.number, customer_order.name,
       customer_order.state, customer_order.currency, customer_order.totals, customer_order.placed_at, claim.corner_id,
-      claim.difference as claim_difference, slip.number as slip_number, slip.difference, slip_void.reason as void_reason
+      standing.name as corner, claim.difference as claim_difference, slip.number as slip_number,
+      slip.difference, slip_void.reason as void_reason
     from {source}
     left join claim on claim.order_id = customer_order.order_id
+    left join standing on standing.corner_id = claim.corner_id
     left join slip on slip.corner_id = claim.corner_id and slip.key_id = claim.key_id and slip.counter = claim.counter
     left join slip_void
       on slip_void.corner_id = claim.corner_id and slip_void.key_id = claim.key_id and slip_void.counter = claim.counter

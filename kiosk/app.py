@@ -144,6 +144,7 @@ def _settle_prints(kiosk: files.Kiosk) -> None:
     try:
         with kiosk.ops.write() as ops:
             print_jobs.settle_interrupted(ops, now=clock.now())
+        kiosk.workers.start()
     except (DatabaseError, DiskFull, OSError) as problem:
         _close_records(kiosk, problem)
 

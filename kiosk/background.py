@@ -250,6 +250,7 @@ def clean_up(ops: Store) -> None:
     """Delete idle selections; back up ops.db once a day."""
     with ops.write() as database:
         now = clock.now()
+        print_jobs.forget_bytes(database, now=now)
         wipe_idle_selections(
             database.execute, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
         )

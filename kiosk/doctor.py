@@ -13,6 +13,7 @@ import click
 
 from kiosk.directories import directory_option, open_records
 from kiosk.printing import printers
+from kiosk.printing.installed import installed_printers
 from pos import clock, outbox
 from pos.catalog import upgrade_catalog
 from pos.corners import corner
@@ -161,13 +162,15 @@ def _clock(directory: Path) -> str:
 
 
 def _printer(directory: Path) -> str:
-    address = setting(open_records(directory).read(), "printer")
-    if address is None:
-        return "none set"
-    state = printers.status(printers.Printer(address["host"], address["port"]))
-    if state.state in ("fault", "offline"):
-        raise OSError(", ".join((state.state, *state.reasons)))
-    return ", ".join((state.state, *state.reasons))
+    """Ask every printer how it is."""
+    said, is_fault = [], False
+    for each in installed_printers(open_records(directory).read()):
+        state = printers.status(each.address)
+        said.append(f"{each.name} {', '.join((state.state, *state.reasons))}")
+        is_fault = is_fault or state.must_wait()
+    if is_fault:
+        raise OSError("; ".join(said))
+    return "; ".join(said) or "none set"
 
 
 def _reach(directory: Path) -> str:

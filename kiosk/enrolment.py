@@ -9,14 +9,29 @@ import click
 from sqlite_utils import Database
 
 from kiosk.directories import directory_option, open_records
+from kiosk.printing.installed import FIRST_NAME, install, installed_printers
+from kiosk.printing.transports import parse_address
 from pos import clock
 from pos.ops import open_ops, setting, store_setting
 from pos.privacy import take_over
-from sync.addresses import HostAndPort, WebAddress, bracketed
+from sync.addresses import WebAddress
 from sync.corner.client import Client
 from sync.corner.enrolment import enrol
 from sync.corner.media import BUDGET_BYTES
 from sync.corner.mirrors import MIRRORS, SHARED
+
+
+class PrinterAddress(click.ParamType[str]):
+    """Where a printer is: `192.0.2.7:9100`, `/dev/usb/lp0`, or `/dev/ttyUSB0@38400` for a serial line."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address in its one spelling, or fail as wrong usage."""
+        try:
+            return parse_address(str(value))
+        except ValueError:
+            self.fail("HOST:PORT as in 192.0.2.7:9100, or a device as in /dev/usb/lp0 or /dev/ttyUSB0@38400", param, ctx)
 
 
 @click.command("enrol")
@@ -35,7 +50,7 @@ def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -
 @click.command("set")
 @directory_option
 @click.option("--marketplace", type=WebAddress(), help="The marketplace's URL, when it moved.")
-@click.option("--printer", type=HostAndPort(), help="The corner's network printer.")
+@click.option("--printer", type=PrinterAddress(), help="The corner's printer for slips: HOST:PORT or a device.")
 @click.option(
     "--mirror",
     "mirrors",
@@ -48,7 +63,7 @@ def enrol_command(directory: Path, marketplace: str, code: str, *, wait: bool) -
 def set_command(
     directory: Path,
     marketplace: str | None,
-    printer: tuple[str, int] | None,
+    printer: str | None,
     mirrors: tuple[str, ...],
     share: str | None,
     media_budget: int | None,
@@ -58,8 +73,6 @@ def set_command(
     wishes: dict[str, Any] = {}
     if marketplace:
         wishes["marketplace_url"] = marketplace
-    if printer:
-        wishes["printer"] = dict(zip(("host", "port"), printer, strict=True))
     if mirrors:
         wishes[MIRRORS] = [url for url in mirrors if url]
     if share:
@@ -69,6 +82,8 @@ def set_command(
     with store.write() as ops:
         for name, value in wishes.items():
             store_setting(ops, name, value)
+        if printer:
+            install(ops, FIRST_NAME, printer)
     for name, said in _own_settings(store.read()).items():
         click.echo(f"{name:<12} {said}")
 
@@ -79,10 +94,10 @@ def _show_fingerprint(fingerprint: str) -> None:
 
 def _own_settings(ops: Database) -> dict[str, str]:
     """Return what only this device knows, in the words that set it."""
-    printer, budget_bytes = setting(ops, "printer"), setting(ops, "media_budget_bytes")
+    printers, budget_bytes = installed_printers(ops), setting(ops, "media_budget_bytes")
     return {
         "marketplace": setting(ops, "marketplace_url") or "none",
-        "printer": f"{bracketed(printer['host'])}:{printer['port']}" if printer else "none",
+        "printer": ", ".join(each.address for each in printers) or "none",
         "mirrors": ", ".join(setting(ops, MIRRORS) or []) or "none",
         "share": "on" if setting(ops, SHARED) else "off",
         "media budget": f"{(BUDGET_BYTES if budget_bytes is None else budget_bytes) // 2**20} MB",

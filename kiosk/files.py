@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import current_app, g
 from sqlite_utils import Database
 
+from kiosk.printing.workers import Workers
 from kiosk.turns import Turns
 from pos import corners
 from pos.corners import Corner
@@ -33,8 +34,11 @@ class Kiosk:
     trouble: Unavailable | None = None
     faults: dict[str, str] = field(default_factory=dict)
     turns: Turns = field(default_factory=Turns)
-    printing: threading.Lock = field(default_factory=threading.Lock)
     price_news: threading.Event = field(default_factory=threading.Event)
+    workers: Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workers = Workers(lambda: self.ops)
 
 
 def kiosk() -> Kiosk:

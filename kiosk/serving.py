@@ -17,7 +17,6 @@ import click
 from kiosk.app import create_app
 from kiosk.directories import directory_option, open_records
 from kiosk.door import KioskServer
-from kiosk.printing import print_jobs
 from kiosk.status import describe
 from sync.addresses import Host, bracketed
 from sync.locks import hold_directory
@@ -47,7 +46,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
         # The port first: a browser that asks meanwhile waits, rather than being sent away.
         server.prepare()
         try:
-            server.wsgi_app = create_app(directory, sync=True, hosts=[] if host == "127.0.0.1" else [host])
+            app = server.wsgi_app = create_app(directory, sync=True, hosts=[] if host == "127.0.0.1" else [host])
         except BaseException:
             server.requests.stop()
             raise
@@ -70,7 +69,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
             os._exit(1)
         deadline = time.monotonic() + LAST_S
         server.wait_idle(until=deadline)
-        print_jobs.wait_for_prints(until=deadline)
+        app.extensions["comptoir"].workers.stop(until=deadline)
         sys.stdout.flush()
         # Threads that sync, print or wait are left where they are: whatever they hold on disk survives a sudden end.
         os._exit(0)

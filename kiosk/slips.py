@@ -10,7 +10,10 @@ from functools import lru_cache
 from flask import Blueprint, Response, g, request
 
 from kiosk import files, prices
-from kiosk.printing import print_jobs, printers
+from kiosk.printing import print_jobs
+from kiosk.printing.installed import installed_printer
+from kiosk.printing.printers import PrinterState
+from kiosk.printing.prints import print_paper
 from pos import clock, qr, slips, tokens
 from pos.errors import KeyMissing, KioskRevoked, NotFound, PrinterOffline
 from pos.ops import setting
@@ -63,7 +66,7 @@ def issue_slip(selection_id: str) -> Response:
 def slip(number: str) -> Response:
     """Show a slip."""
     slip = _slip_of_visit(number)
-    return web.page("kiosk/slips.html", slip=slip, job=print_jobs.last_job(files.ops(), slip.number))
+    return web.page("kiosk/slips.html", slip=slip, job=print_jobs.last_job(files.ops(), slip.number, now=clock.now()))
 
 
 @routes.get("/slips/<number>/qr.svg")
@@ -76,12 +79,10 @@ def qr_code(number: str) -> Response:
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
     slip = _slip_of_visit(number)
-    last = print_jobs.last_job(files.ops(), slip.number)
-    if last is None or last["state"] == "failed" or (last["state"] == "uncertain" and request.form.get("again") == "1"):
-        try:
-            print_jobs.request_print(files.kiosk(), slip.number, requested_by="customer", now=clock.now())
-        except print_jobs.PrinterBusy:
-            return web.see_other(f"/slips/{slip.number}#paper")
+    last = print_jobs.last_job(files.ops(), slip.number, now=clock.now())
+    is_wanted_again = last is not None and last["state"] == "uncertain" and request.form.get("again") == "1"
+    if last is None or last["state"] in ("queued", "failed") or is_wanted_again:
+        print_paper(print_jobs.slip_wanted(files.ops(), slip.number, requested_by="customer"))
     return web.see_other(f"/slips/{slip.number}#paper")
 
 
@@ -89,24 +90,20 @@ def print_slip(number: str) -> Response:
 def paper_state(number: str) -> Response:
     """Show the state of the printer and of this slip's print alone; the page asks again while a print is under way."""
     slip = _slip_of_visit(number)
-    job = print_jobs.last_job(files.ops(), slip.number)
+    job = print_jobs.last_job(files.ops(), slip.number, now=clock.now())
     return web.fragment("kiosk/slips.html", "paper", slip=slip, job=job, printer=printer_state())
 
 
-def printer_state() -> printers.PrinterState | None:
-    """Ask the printer how it is, within a second; None when the corner has no printer. One that is printing is not disturbed."""
+def printer_state() -> PrinterState | None:
+    """Have the printer for slips asked how it is, within a second; None when the corner has none. One at work is let be."""
     try:
-        target = print_jobs.printer(files.ops())
+        printer = installed_printer(files.ops())
     except PrinterOffline:
         return None
     kiosk = files.kiosk()
     with kiosk.turns.given_up():
-        if not kiosk.printing.acquire(blocking=False):
-            return printers.PrinterState("unknown", ("printing",))
-        try:
-            return printers.status(target, deadline_s=PRINTER_DEADLINE_S)
-        finally:
-            kiosk.printing.release()
+        kiosk.workers.look(printer.name, PRINTER_DEADLINE_S)
+    return installed_printer(files.ops(), printer.name).state
 
 
 def _slip_of_visit(number: str) -> Slip:

@@ -121,10 +121,9 @@ def _outbox() -> dict[str, Any]:
 
 def _printers() -> list[print_jobs.KnownPrinter]:
     try:
-        known = print_jobs.known_printer(files.ops())
+        return print_jobs.known_printers(files.ops())
     except (PosError, DatabaseError):
         return []
-    return [known] if known else []
 
 
 def _faults() -> list[dict[str, str | None]]:

@@ -41,6 +41,51 @@ def m002_find_the_event_of_a_slip(database: Database) -> None:
     database.execute(f"create index outbox_by_slip on outbox (body ->> '$.number') where {SLIP_EVENT}")
 
 
+@migrations()
+def m003_keep_the_bytes_of_prints(database: Database) -> None:
+    """Let a corner have several printers, and a print job be any paper, with its bytes."""
+    for statement in PRINTS.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
+
+
+PRINTS = """
+create table printer (
+  name text primary key,
+  position integer not null,
+  address text not null,
+  profile text not null,
+  paper text,
+  state text not null default 'unknown' constraint known_printer_state check (state in ('ok', 'fault', 'unknown', 'offline')),
+  reasons text not null default ''
+) strict;
+insert into printer (name, position, address, profile)
+  select 'printer', 1, iif(instr(host, ':') > 0, '[' || host || ']', host) || ':' || port, ''
+  from (select value ->> '$.host' as host, value ->> '$.port' as port from setting where name = 'printer')
+  where host is not null;
+delete from setting where name = 'printer';
+create table print_job_of_any_paper (
+  job_id integer primary key,
+  kind text not null constraint known_kind check (kind in ('slip', 'label', 'report', 'diagnostic', 'test')),
+  subject text not null,
+  copy_no integer not null,
+  printer text not null,
+  state text not null constraint known_state check (state in ('queued', 'sending', 'sent', 'confirmed', 'uncertain', 'failed')),
+  reason text not null default '',
+  requested_by text not null,
+  requested_at text not null,
+  process_id text,
+  ended_at text,
+  bytes blob,
+  constraint one_job_a_copy unique (kind, subject, copy_no)
+) strict;
+insert into print_job_of_any_paper
+  select job_id, 'slip', number, copy_no, printer, state, reason, requested_by, requested_at, null, ended_at, null from print_job;
+drop table print_job;
+alter table print_job_of_any_paper rename to print_job;
+create index print_job_open on print_job (printer, job_id) where state in ('queued', 'sending', 'sent');
+create index print_job_uncertain on print_job (process_id) where state = 'uncertain'
+"""
 SCHEMA = """
 create table setting (name text primary key, value text not null) strict;
 create table selection (

@@ -40,13 +40,10 @@ class HostAndPort(click.ParamType[tuple[str, int]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         """Return host and port, or fail as wrong usage with the reason."""
-        if isinstance(value, tuple):
-            return value
-        host, _, port = value.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
-            self.fail("HOST:PORT, as in 192.0.2.7:9100", param, ctx)
-        return host, int(port)
+        try:
+            return value if isinstance(value, tuple) else host_and_port(value)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
 
 
 class Host(click.ParamType[str]):
@@ -60,6 +57,15 @@ class Host(click.ParamType[str]):
         if not _is_host(host):
             self.fail(f"{value!r} is no name or address of a machine", param, ctx)
         return host
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return where a device listens. Raises: ValueError with the reason."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
+        raise ValueError("HOST:PORT, as in 192.0.2.7:9100")
+    return host, int(port)
 
 
 def web_address(text: str) -> str:

@@ -211,8 +211,8 @@ BUGS = (
     # Print states
     Bug(
         "kiosk.printing.printers",
-        'return Outcome("uncertain" if written.count else "failed", written.problem)',
-        'return Outcome("failed", written.problem)',
+        'return Outcome("uncertain" if count else "failed", problem)',
+        'return Outcome("failed", problem)',
         "tests/kiosk/printing/test_printers.py::test_a_printer_that_stops_reading_is_uncertain_within_the_deadlines",
     ),
     Bug(
@@ -223,8 +223,8 @@ BUGS = (
     ),
     Bug(
         "kiosk.printing.print_jobs",
-        'printers.Outcome("uncertain", "interrupted"), now=now)\n\n\ndef _start_job',
-        'printers.Outcome("failed", "interrupted"), now=now)\n\n\ndef _start_job',
+        'Outcome("uncertain", "interrupted"), now=now)',
+        'Outcome("failed", "interrupted"), now=now)',
         "tests/kiosk/test_slips.py::test_a_print_interrupted_by_a_crash_asks_a_person",
     ),
     # Throttles and doors

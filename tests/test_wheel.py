@@ -83,6 +83,7 @@ from pathlib import Path
 
 from kiosk.app import create_app
 from kiosk.printing import paper
+from kiosk.printing.profiles import usual_paper
 from pos.slips import slips_between
 
 app = create_app(Path(sys.argv[1]), sync=False)
@@ -97,7 +98,7 @@ slip = client.post(selection.partition("?")[0] + "/slip").headers["Location"]
 assert client.get(slip).status_code == 200
 assert client.get(slip.partition("?")[0] + "/qr.svg").data.startswith(b"<svg")
 [issued] = slips_between(app.extensions["comptoir"].ops.read(), "2000", "3000")
-data = paper.slip_bytes(issued.facts, "http://marche.test/k/" + issued.digits, paper_mm=80, language="fr", copy_no=0)
+data = paper.slip_bytes(issued.facts, "http://marche.test/k/" + issued.digits, paper=usual_paper(80), language="fr", copy_no=0)
 assert len(data) > 2000, len(data)
 for centre in ("alembic", "granian", "psycopg", "sqlalchemy", "marketplace.db", "marketplace.app"):
     try:

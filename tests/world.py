@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlite_utils import Database
 
+from kiosk.printing.installed import FIRST_NAME, install
 from pos import catalog, ops, tokens
 from pos.db import Store, connect, write
 from pos.slips import Device, load_device
@@ -195,6 +196,11 @@ class Kiosk:
         """Lend the writer of ops.db."""
         with self.ops.write() as database:
             yield database
+
+    def set_printer(self, port: int, name: str = FIRST_NAME) -> None:
+        """Set up a network printer on this machine."""
+        with self.ops_write() as ops:
+            install(ops, name, f"127.0.0.1:{port}")
 
 
 def make_catalog(path: Path) -> None:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, request
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
+from kiosk.printing.prints import print_paper
 from kiosk.slips import canonical, send_qr
 from pos import clock, selections, slips
 from pos.line_facts import wish_of
@@ -23,7 +24,7 @@ def slip(number: str) -> Response:
     """Show one slip as it was made, and as it would be priced now."""
     ops = files.ops()
     found = slips.slip(ops, canonical(number))
-    jobs = print_jobs.jobs_of_slip(ops, found.number)
+    jobs = print_jobs.jobs_of_slip(ops, found.number, now=clock.now())
     return web.page("kiosk/counter/slip.html", slip=found, priced_now=_priced_now(found), jobs=jobs, reasons=slips.REASONS)
 
 
@@ -39,7 +40,7 @@ def slip_qr(number: str) -> Response:
 def reprint(number: str) -> Response:
     """Print another copy of a slip, marked as a duplicate."""
     slip_number = canonical(number)
-    print_jobs.request_print(files.kiosk(), slip_number, requested_by=g.clerk["clerk_id"], now=clock.now())
+    print_paper(print_jobs.slip_wanted(files.ops(), slip_number, requested_by=g.clerk["clerk_id"]))
     return web.see_other(f"/counter/slips/{slip_number}")
 
 

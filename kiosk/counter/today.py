@@ -29,7 +29,7 @@ def today() -> Response:
     return web.page(
         "kiosk/counter/today.html",
         slips=todays,
-        jobs=print_jobs.last_jobs(files.ops(), [slip.number for slip in todays]),
+        jobs=print_jobs.last_jobs(files.ops(), [slip.number for slip in todays], now=clock.now()),
         state=status.describe(),
         printer=printer_state(),
     )

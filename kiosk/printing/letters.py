@@ -1,4 +1,4 @@
-"""The letters a slip is printed in: CP858, which every ESC/POS printer draws, and how the rest of Europe is written with it.
+"""The letters a slip is printed in: those of CP858, which nearly every printer draws, and how the rest of Europe is written so.
 
 Every letter of every European language has an answer: itself, or what people write without it (ł as l, œ as oe, Ж as Zh).
 Invisible characters go. What nobody here can spell (an ideograph, a pictogram) is one "?" a character: columns stay columns.
@@ -79,6 +79,7 @@ _ARMENIAN = dict(
         strict=True,
     )
 )
+_PLAIN = {"─": "-", "═": "=", "€": "E", "█": "#", "│": "|"}
 _SPELLED = _TYPOGRAPHY | _LATIN | _GREEK | _CYRILLIC | _GEORGIAN | _ARMENIAN
 
 
@@ -93,9 +94,15 @@ def printable(text: str) -> str:
     )
 
 
-def encoded(text: str) -> bytes:
-    """Return one line of text as the bytes a printer draws it from: no control character ever reaches it as a command."""
-    return printable(text).translate({ord(GLUE): " ", ord("\n"): " "}).encode(CODE_PAGE)
+def encoded(text: str, code_page: str = CODE_PAGE) -> bytes:
+    """Return one line of text as the bytes a printer draws it from: no control character ever reaches it as a command.
+
+    A code page that lacks one of our letters (the rules, mostly) has the nearest plain one instead.
+    """
+    line = printable(text).translate({ord(GLUE): " ", ord("\n"): " "})
+    if code_page != CODE_PAGE:
+        line = "".join(letter if _is_drawn(letter, code_page) else _PLAIN.get(letter, UNKNOWN) for letter in line)
+    return line.encode(code_page)
 
 
 def _written(letter: str, *, beside: str) -> str:
@@ -128,9 +135,9 @@ def _without_stroke(letter: str) -> str:
         return UNKNOWN
 
 
-def _is_drawn(letter: str) -> bool:
+def _is_drawn(letter: str, code_page: str = CODE_PAGE) -> bool:
     try:
-        letter.encode(CODE_PAGE)
+        letter.encode(code_page)
     except UnicodeEncodeError:
         return False
     return True

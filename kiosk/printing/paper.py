@@ -1,7 +1,7 @@
 """The paper slip as ESC/POS bytes: the blocks of `kiosk.printing.slip_text` set on 80 mm or 58 mm of thermal paper.
 
-The same facts give the same bytes. Everything is ordinary text in code page CP858 and our own raster for the QR code, so that any
-ESC/POS printer draws it. python-escpos is only the encoder; it never sees a device (reference/printing.md §1).
+The same facts give the same bytes for a printer. Everything is ordinary text in one code page and our own raster for the QR code,
+or raster alone where a printer's letters cannot be trusted. python-escpos is only the encoder, without a device (printing.md §1).
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ import os
 import re
 import shutil
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from kiosk.printing.letters import encoded, printable
+from kiosk.printing.pictures import logo, page_picture
+from kiosk.printing.profiles import Paper
 from kiosk.printing.slip_text import Block, Code, Logo, Rule, Size, Space, Text, blocks
 from pos import qr
 from pos.slip_facts import SlipFacts
 
-WIDTH_DOTS: dict[int, int] = {80: 576, 58: 384}
-"""Printable dots at 203 dpi, by width of the paper."""
-
-CODE_PAGE_SLOT = 19
-"""Where Epson and most others keep CP858 (22 of 35 profiles, reference/printing.md §1.3)."""
+WIDE_DOTS = 480
+"""Paper with at least so many dots across has room for indents and double-width totals."""
 
 _LEAVE_CHINESE_MODE = b"\x1c."
 """`FS .`: printers made for China start by pairing up bytes from 0x81 on, so that an accent or € becomes an ideograph."""
 
-_FONT_A_DOTS, _FONT_B_DOTS = 12, 9
 _SPACING = {"small": 21, "plain": 28, "tall": 54, "big": 56}
 _INDENT = (3, 4)
 """Columns of font A and of font B that stand for the same 36 dots, where the paper has room for them."""
 _STRIP_ROWS = 192
-_LOGO_DOTS = 64
 LARGEST_MODULE_DOTS = 6
 SMALLEST_MODULE_DOTS = 4
 
@@ -48,15 +46,23 @@ class PaperCode:
     module_dots: int
 
 
-def slip_bytes(facts: SlipFacts, url: str, *, paper_mm: int, language: str, copy_no: int) -> bytes:
+def slip_bytes(facts: SlipFacts, url: str, *, paper: Paper, language: str, copy_no: int) -> bytes:
     """Return what a printer needs to print the slip, cut included; `copy_no` 0 is the original, n prints "DUPLICATA n".
 
     Where the token is too long for a readable code on this paper, the slip says so and leaves the number (printing.md §2.3).
-    Raises: KeyError when `facts` are not slip facts or the paper is unknown.
+    Raises: KeyError when `facts` are not slip facts.
     """
-    press = _Press(WIDTH_DOTS[paper_mm])
-    for block in blocks(facts, language=language, copy_no=copy_no):
-        press.set_block(block, url)
+    return set_on(paper, blocks(facts, language=language, copy_no=copy_no), url)
+
+
+def set_on(paper: Paper, contents: Iterable[Block], url: str = "") -> bytes:
+    """Return the bytes that print these blocks on this paper and cut it; a `Code` carries `url`."""
+    press = _Press(paper)
+    if paper.is_raster:
+        press.set_picture(page_picture(contents, paper.dots, lambda code: _fitting(url, paper.dots) or code.instead))
+    else:
+        for block in contents:
+            press.set_block(block, url)
     return press.finish()
 
 
@@ -82,12 +88,12 @@ def warm_up() -> None:
 class _Press:
     """Sets blocks one below the other; every block leaves the printer's style as it found it."""
 
-    def __init__(self, width_dots: int) -> None:
-        self.width_dots = width_dots
-        self.is_wide = width_dots > WIDTH_DOTS[58]
+    def __init__(self, paper: Paper) -> None:
+        self.paper = paper
+        self.is_wide = paper.dots >= WIDE_DOTS
         self.encoder = _encoder()()
         self.encoder.hw("INIT")
-        self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, CODE_PAGE_SLOT]))
+        self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, paper.slot]))
 
     def set_block(self, block: Block, url: str) -> None:
         """Set one block."""
@@ -96,24 +102,28 @@ class _Press:
                 self._text(block)
             case Rule():
                 self._spacing(30)
-                self._line(("═" if block.is_double else "─") * (self.width_dots // _FONT_A_DOTS))
+                self._line(("═" if block.is_double else "─") * self.paper.columns[0])
             case Space():
                 self._raw(bytes([0x1B, 0x4A, block.dots]))
             case Logo():
-                self._picture(_logo())
+                self.set_picture(logo())
             case Code():
                 self._code(url, block)
 
     def finish(self) -> bytes:
         """Cut, leaving a bridge so that the slip does not fall, and return all bytes."""
         self._raw(b"\x1b2")
-        self.encoder.cut(mode="PART")
+        if self.paper.has_cutter:
+            self.encoder.cut(mode="PART")
+        else:
+            # Torn off by hand at the edge: everything must be past it.
+            self._raw(b"\x1bd\x06")
         output: bytes = self.encoder.output
         return output
 
     def _text(self, wanted: Text) -> None:
         text = replace(wanted, text=printable(wanted.text), amount=printable(wanted.amount))
-        columns = self.width_dots // (_FONT_B_DOTS if text.size == "small" else _FONT_A_DOTS)
+        columns = self.paper.columns[text.size == "small"]
         if text.size == "big":
             columns //= 2
         amount_size = self._amount_size(text, columns)
@@ -128,7 +138,7 @@ class _Press:
         self._spacing(24 if text.is_inverse else _SPACING[amount_size])
         self._size(text.size)
         if text.amount:
-            self._raw(encoded(first.ljust(columns - amount_columns)))
+            self._raw(encoded(first.ljust(columns - amount_columns), self.paper.code_page))
             self._size(amount_size)
             self._line(text.amount)
             self._size(text.size)
@@ -150,16 +160,17 @@ class _Press:
         self.encoder.set(custom_size=True, width=2 if size == "big" else 1, height=2 if size in {"tall", "big"} else 1)
 
     def _code(self, url: str, code: Code) -> None:
-        fitting = paper_code(url, width_dots=self.width_dots)
-        if fitting is None:
+        picture = _fitting(url, self.paper.dots)
+        if picture is None:
             self._text(Text(code.instead, align="center", is_bold=True))
         else:
-            self._picture(_code_picture(fitting))
+            self.set_picture(picture)
 
-    def _picture(self, picture: Image.Image) -> None:
+    def set_picture(self, picture: Image.Image) -> None:
+        """Set a picture in printer dots, dark where set."""
         # Cropped and centred by the printer: padding to the full width would double the bytes (printing.md §2.3).
         self.encoder.set(align="center")
-        row_bytes, data = (picture.width + 7) // 8, picture.tobytes()
+        row_bytes, data = (picture.width + 7) // 8, _without_real_time(picture.tobytes())
         for top in range(0, picture.height, _STRIP_ROWS):
             rows = min(_STRIP_ROWS, picture.height - top)
             header = b"\x1dv0\x00" + row_bytes.to_bytes(2, "little") + rows.to_bytes(2, "little")
@@ -170,7 +181,7 @@ class _Press:
         self._raw(bytes([0x1B, 0x33, dots]))
 
     def _line(self, text: str) -> None:
-        self._raw(encoded(text) + b"\n")
+        self._raw(encoded(text, self.paper.code_page) + b"\n")
 
     def _raw(self, data: bytes) -> None:
         self.encoder._raw(data)
@@ -203,6 +214,16 @@ def _unbreakable(text: str) -> str:
     return re.sub(r"(?<=\d) (?=(?:mois|months?|jours?|days?|ans|years|Go|To|GB|TB|kg|h)\b)", "\u00a0", glued)
 
 
+def _without_real_time(data: bytes) -> bytes:
+    """Return picture bytes with one dot more wherever a printer would read a real-time command in them (printing.md §1.4)."""
+    return re.sub(rb"\x10(?=[\x04\x05\x14])", b"\x30", data)
+
+
+def _fitting(url: str, width_dots: int) -> Image.Image | None:
+    code = paper_code(url, width_dots=width_dots)
+    return _code_picture(code) if code else None
+
+
 def _code_picture(code: PaperCode) -> Image.Image:
     """Return the code with its quiet zone, in printer dots, dark where set."""
     side = len(code.modules) + 2 * qr.QUIET_ZONE
@@ -212,16 +233,6 @@ def _code_picture(code: PaperCode) -> Image.Image:
             small.putpixel((x + qr.QUIET_ZONE, y + qr.QUIET_ZONE), int(is_dark))
     dots = side * code.module_dots
     return small.resize((dots, dots), Image.Resampling.NEAREST)
-
-
-@cache
-def _logo() -> Image.Image:
-    """Return the product's mark, a ring."""
-    picture = Image.new("1", (_LOGO_DOTS, _LOGO_DOTS))
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((0, 0, _LOGO_DOTS - 1, _LOGO_DOTS - 1), fill=1)
-    draw.ellipse((20, 20, _LOGO_DOTS - 21, _LOGO_DOTS - 21), fill=0)
-    return picture
 
 
 @cache

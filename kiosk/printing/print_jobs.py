@@ -1,38 +1,42 @@
-"""Printing a slip: a job is on disk as `sending` before its first byte; its end state is only what the printer confirmed.
+"""The queue of papers: each with its bytes on disk before its first byte leaves; it ends as the printer, or a person, said.
 
-A failed print printed nothing and may be tried again; an uncertain one asks a person. The slip itself is never touched.
+`queued` → `sending` (committed before the first byte) → `sent` → `confirmed`, `uncertain` or `failed` (DESIGN §9). An uncertain
+paper asks a person and is never sent again by itself; one that waited too long is offered to a person, not spat out.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
 from sqlite_utils import Database
 
-from kiosk import files
-from kiosk.printing import paper, printers
+from kiosk.printing import paper
+from kiosk.printing.installed import installed_printer, installed_printers
+from kiosk.printing.printers import Outcome
+from kiosk.printing.profiles import Paper
+from kiosk.printing.slip_text import blocks
 from pos import clock, corners, outbox, slips
-from pos.errors import Conflict, PrinterOffline
-from pos.ops import setting
+from pos.errors import Conflict
 
-WAIT_S = 1.2
-"""How long the page waits for the printer before it shows the job as it stands."""
+Kind = Literal["slip", "label", "report", "diagnostic", "test"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FRESH = timedelta(minutes=5)
+"""A paper that could not be sent so long is offered, not printed: whoever wanted it may have gone (printing.md §5.3)."""
+BYTES_KEPT = timedelta(days=2)
+"""How long the bytes of an ended job stay; its row stays for ever."""
+UNDER_WAY = ("queued", "sending", "sent")
 
-THREAD = "print-"
-ENDED = ("confirmed", "uncertain", "failed")
-LONGEST_JOB = timedelta(minutes=2)
 
-
-class PrinterBusy(Conflict):
-    """A print of this slip is already under way."""
+class PrintSettled(Conflict):
+    """The paper is under way or ended meanwhile: there is nothing left to decide about it."""
 
 
 class KnownPrinter(TypedDict):
-    """A printer: its `host:port`, its state as the last print told it, and how many jobs are in hand."""
+    """A printer as `status.json` shows it: its name, its state as it last told it, and how many papers are in hand."""
 
     name: str
     state: str
@@ -40,164 +44,235 @@ class KnownPrinter(TypedDict):
 
 
 class PrintJob(TypedDict):
-    """A print of a slip: copy 0 is the original; times are UTC texts."""
+    """A paper of the queue: copy 0 is the original; times are UTC texts. `is_offered`: it waits for a person's word."""
 
-    number: str
     job_id: int
+    kind: Kind
+    subject: str
     copy_no: int
+    printer: str
     state: str
     reason: str
     requested_by: str
     requested_at: str
     ended_at: str | None
+    is_offered: bool
 
 
-def printer(ops: Database) -> printers.Printer:
-    """Return this corner's printer. Raises: PrinterOffline when none is set."""
-    address = setting(ops, "printer")
-    if not address:
-        raise PrinterOffline(reason="no_printer")
-    return printers.Printer(address["host"], address["port"])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A paper somebody asks for: its kind, what it is of (a slip's number, a label's), who asks, and how it is rendered."""
+
+    kind: Kind
+    subject: str
+    requested_by: str
+    render: Callable[[Paper, int], bytes]
+    """Returns the bytes for a printer's paper and a copy number."""
 
 
-def known_printer(ops: Database) -> KnownPrinter | None:
-    """Return what is known of the corner's printer without asking it; None when none is set.
+def slip_wanted(ops: Database, number: str, *, requested_by: str) -> Wanted:
+    """Return a slip's paper, in its own language. Raises: NotFound, RecordsDamaged."""
+    slip = slips.slip(ops, number)
+    url = f"{corners.corner(ops).slip_prefix}{slip.digits}"
+
+    def render(takes: Paper, copy_no: int) -> bytes:
+        return paper.set_on(takes, blocks(slip.facts, language=slip.facts["language"], copy_no=copy_no), url)
+
+    return Wanted(kind="slip", subject=number, requested_by=requested_by, render=render)
+
+
+def enqueue(ops: Database, wanted: Wanted, *, printer: str | None = None, now: datetime) -> int:
+    """Put a paper into the queue and return its job; runs inside the caller's `write`, so two taps at once make one job.
+
+    One that is under way already, or waits, is that job; one that failed is tried again under its own copy number, freshly
+    rendered; else this is the next copy. Raises: PrinterOffline, NotFound.
+    """
+    target = installed_printer(ops, printer)
+    last = next(
+        iter(_jobs(ops, now, "where kind = ? and subject = ? order by copy_no desc limit 1", wanted.kind, wanted.subject)), None
+    )
+    if last is not None and last["state"] in UNDER_WAY:
+        release(ops, last["job_id"], now=now)
+        return last["job_id"]
+    copy_no = last["copy_no"] + (last["state"] != "failed") if last else 0
+    row = (target.name, wanted.requested_by, clock.to_text(now), wanted.render(target.paper, copy_no))
+    ops.execute(
+        """
+        insert into print_job (kind, subject, copy_no, state, printer, requested_by, requested_at, bytes)
+        values (?, ?, ?, 'queued', ?, ?, ?, ?)
+        on conflict (kind, subject, copy_no) do update set state = 'queued', reason = '', printer = excluded.printer,
+          requested_by = excluded.requested_by, requested_at = excluded.requested_at, bytes = excluded.bytes, ended_at = null
+        """,
+        [wanted.kind, wanted.subject, copy_no, *row],
+    )
+    return int(
+        ops.execute(
+            "select job_id from print_job where (kind, subject, copy_no) = (?, ?, ?)", [wanted.kind, wanted.subject, copy_no]
+        ).fetchone()[0]
+    )
+
+
+def last_job(ops: Database, number: str, *, now: datetime) -> PrintJob | None:
+    """Return a slip's latest paper, or None when nobody asked for one."""
+    return last_jobs(ops, [number], now=now).get(number)
+
+
+def last_jobs(ops: Database, numbers: list[str], *, now: datetime) -> dict[str, PrintJob]:
+    """Return the latest paper of each of these slips that has one, by slip number."""
+    where = "where kind = 'slip' and subject in (select value from json_each(?)) order by subject, copy_no"
+    return {job["subject"]: job for job in _jobs(ops, now, where, json.dumps(numbers))}
+
+
+def jobs_of_slip(ops: Database, number: str, *, now: datetime) -> list[PrintJob]:
+    """Return the papers of a slip, copy by copy."""
+    return list(_jobs(ops, now, "where kind = 'slip' and subject = ? order by copy_no", number))
+
+
+def open_jobs(ops: Database, *, now: datetime, most: int = 200) -> list[PrintJob]:
+    """Return the papers that wait, are under way, or ask a person whether they came out; the oldest first."""
+    since = clock.to_text(now - BYTES_KEPT)
+    where = """
+        where state in ('queued', 'sending', 'sent')
+          or state = 'uncertain' and requested_at > ? and not exists (
+            select 1 from print_job later
+            where (later.kind, later.subject) = (print_job.kind, print_job.subject) and later.copy_no > print_job.copy_no
+          )
+        order by job_id limit ?
+        """
+    return list(_jobs(ops, now, where, since, most))
+
+
+def known_printers(ops: Database) -> list[KnownPrinter]:
+    """Return what is known of the corner's printers without asking them, the one for slips first.
 
     Asking the printer itself would make whoever asks wait for it.
     """
-    if not setting(ops, "printer"):
-        return None
-    target = printer(ops)
-    last = ops.execute("select state, reason from print_job order by job_id desc limit 1").fetchone()
-    queue = ops.execute("select count(*) from print_job where state in ('queued', 'sending', 'sent')").fetchone()[0]
-    state = "unknown"
-    for ended, reason in [last] if last else []:
-        if ended in ("confirmed", "failed"):
-            state = "ok" if ended == "confirmed" else "offline" if reason == "unreachable" else "fault"
-    return {"name": f"{target.host}:{target.port}", "state": state, "queue": queue}
+    queues = dict(
+        ops.execute("select printer, count(*) from print_job where state in ('queued', 'sending', 'sent') group by printer")
+    )
+    return [{"name": each.name, "state": each.state.state, "queue": queues.get(each.name, 0)} for each in installed_printers(ops)]
 
 
-def last_job(ops: Database, number: str) -> PrintJob | None:
-    """Return a slip's latest print job, or None when nobody asked for paper."""
-    return last_jobs(ops, [number]).get(number)
+def known_printer(ops: Database) -> KnownPrinter | None:
+    """Return what is known of the printer for slips; None when none is set."""
+    return next(iter(known_printers(ops)), None)
 
 
-def last_jobs(ops: Database, numbers: list[str]) -> dict[str, PrintJob]:
-    """Return the latest print job of each of these slips that has one, by slip number."""
-    jobs = _jobs(ops, "where number in (select value from json_each(?)) order by number, copy_no", json.dumps(numbers))
-    return {job["number"]: job for job in jobs}
+def next_job(ops: Database, printer: str, *, now: datetime) -> tuple[int, bytes] | None:
+    """Return the job and the bytes that this printer is to print next: the oldest that nobody has to be asked about."""
+    row = ops.execute(
+        """
+        select job_id, bytes from print_job
+        where printer = ? and state = 'queued' and bytes is not null and requested_at between ? and ? order by job_id limit 1
+        """,
+        [printer, clock.to_text(now - FRESH), clock.to_text(now + FRESH)],
+    ).fetchone()
+    return (row[0], row[1]) if row else None
 
 
-def jobs_of_slip(ops: Database, number: str) -> list[PrintJob]:
-    """Return the print jobs of a slip, copy by copy."""
-    return _jobs(ops, "where number = ? order by copy_no", number)
+def begin(ops: Database, job_id: int, process_id: bytes) -> bool:
+    """Note that a paper is about to be sent; False when somebody decided otherwise. Must be committed before its first byte."""
+    change = "update print_job set state = 'sending', reason = '', process_id = ? where job_id = ? and state = 'queued'"
+    return bool(ops.execute(change, [process_id.decode(), job_id]).rowcount)
 
 
-def request_print(kiosk: files.Kiosk, number: str, *, requested_by: str, now: datetime) -> int:
-    """Print a slip and return its job; waits a moment for the outcome, which the job holds in any case.
-
-    A job that failed is tried again under its own copy number; otherwise this is the next copy.
-    Raises: NotFound, PrinterOffline, PrinterBusy, RecordsDamaged.
-    """
-    store = files.ops_store()
-    ops = store.read()
-    slip = slips.slip(ops, number)
-    target = printer(ops)
-    corner = corners.corner(ops)
-    url = f"{corner.slip_prefix}{slip.digits}"
-    with store.write() as writer:
-        job_id, copy_no = _start_job(writer, number, target, requested_by=requested_by, now=now)
-        # Rendered before the commit: a slip that cannot be rendered leaves no job behind.
-        data = paper.slip_bytes(slip.facts, url, paper_mm=corner.paper_mm, language=slip.facts["language"], copy_no=copy_no)
-    worker = threading.Thread(target=_send, args=(kiosk, job_id, number, copy_no, target, data), name=f"{THREAD}{job_id}")
-    worker.start()
-    with kiosk.turns.given_up():
-        worker.join(WAIT_S)
-    return job_id
+def note_sent(ops: Database, job_id: int) -> None:
+    """Note that every byte left."""
+    ops.execute("update print_job set state = 'sent' where job_id = ? and state = 'sending'", [job_id])
 
 
-def wait_for_prints(*, until: float) -> None:
-    """Wait until what is with the printer has ended and is written down, until a monotonic time at most."""
-    for thread in threading.enumerate():
-        if thread.name.startswith(THREAD):
-            thread.join(max(0.0, until - time.monotonic()))
-
-
-def settle_interrupted(ops: Database, *, now: datetime) -> None:
-    """End the jobs a stopped process left in the middle as uncertain: paper may or may not have come out.
-
-    Runs inside the caller's `write`, before the first print of a process.
-    """
-    left = ops.execute("select job_id, number, copy_no from print_job where state in ('queued', 'sending', 'sent')").fetchall()
-    for job_id, number, copy_no in left:
-        _end_job(ops, job_id, number, copy_no, printers.Outcome("uncertain", "interrupted"), now=now)
-
-
-def _start_job(ops: Database, number: str, target: printers.Printer, *, requested_by: str, now: datetime) -> tuple[int, int]:
-    """Write the job as `sending`; two taps at once make one job, since the second finds it under way."""
-    last = last_job(ops, number)
-    if last and last["state"] == "failed":
-        ops.execute(
-            """
-            update print_job set state = 'sending', reason = '', printer = ?, requested_by = ?, requested_at = ?, ended_at = null
-            where job_id = ?
-            """,
-            [f"{target.host}:{target.port}", requested_by, clock.to_text(now), last["job_id"]],
-        )
-        return last["job_id"], last["copy_no"]
-    if last and last["state"] not in ENDED:
-        # A clock set back makes times lie ahead: by more than a job takes they count as long past.
-        if abs(now - clock.from_text(last["requested_at"])) < LONGEST_JOB:
-            raise PrinterBusy(number=number)
-        # Nobody is sending this one any more: its end could not be written down.
-        _end_job(ops, last["job_id"], number, last["copy_no"], printers.Outcome("uncertain", "interrupted"), now=now)
-    copy_no = last["copy_no"] + 1 if last else 0
-    row = {
-        "number": number,
-        "copy_no": copy_no,
-        "printer": f"{target.host}:{target.port}",
-        "state": "sending",
-        "reason": "",
-        "requested_by": requested_by,
-        "requested_at": clock.to_text(now),
-        "ended_at": None,
-    }
-    ops.table("print_job").insert(row)
-    return int(ops.execute("select max(job_id) from print_job").fetchone()[0]), copy_no
-
-
-def _send(kiosk: files.Kiosk, job_id: int, number: str, copy_no: int, target: printers.Printer, data: bytes) -> None:
-    # Many printers accept one connection at a time.
-    with kiosk.printing:
-        outcome = printers.send(target, data)
-    if kiosk.ops is None:
-        return
-    with kiosk.ops.write() as ops:
-        _end_job(ops, job_id, number, copy_no, outcome, now=clock.now())
-
-
-def _end_job(ops: Database, job_id: int, number: str, copy_no: int, outcome: printers.Outcome, *, now: datetime) -> None:
+def note_waits(ops: Database, printer: str, reason: str) -> None:
+    """Note why what waits for a printer waits: nothing of it was sent."""
     ops.execute(
-        "update print_job set state = ?, reason = ?, ended_at = ? where job_id = ?",
-        [outcome.state, outcome.reason, clock.to_text(now), job_id],
+        "update print_job set reason = ? where printer = ? and state = 'queued' and reason <> ?", [reason, printer, reason]
     )
-    outbox.record(ops, "slip_printed", {"number": number, "copy_no": copy_no, "state": outcome.state}, now=now)
 
 
-def _jobs(ops: Database, where: str, value: str) -> list[PrintJob]:
-    rows = ops.execute(
-        f"select number, job_id, copy_no, state, reason, requested_by, requested_at, ended_at from print_job {where}", [value]
+def put_back(ops: Database, job_id: int, reason: str) -> None:
+    """Let a paper wait again of which certainly no byte left."""
+    ops.execute(
+        "update print_job set state = 'queued', reason = ?, process_id = null where job_id = ? and state = 'sending'",
+        [reason, job_id],
     )
-    return [
-        {
-            "number": number,
+
+
+def end(ops: Database, job_id: int, outcome: Outcome, *, now: datetime) -> None:
+    """Write down how a paper ended, and tell HQ of a slip's."""
+    _end(ops, "job_id = ? and state in ('queued', 'sending', 'sent')", (job_id,), outcome, now=now)
+
+
+def settle_late(ops: Database, process_ids: list[bytes], *, now: datetime) -> bool:
+    """Confirm uncertain papers that their printer names at last; return whether there were any."""
+    where = "state = 'uncertain' and process_id in (select value from json_each(?))"
+    named = json.dumps([each.decode("ascii", "replace") for each in process_ids])
+    return _end(ops, where, (named,), Outcome("confirmed", "late"), now=now)
+
+
+def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = None) -> None:
+    """End what nobody is sending any more as uncertain: paper may or may not have come out. What waits goes on waiting.
+
+    Runs inside the caller's `write`, before the first print of a process, or of one printer's worker.
+    """
+    where = "state in ('sending', 'sent') and (? is null or printer = ?)"
+    _end(ops, where, (printer, printer), Outcome("uncertain", "interrupted"), now=now)
+
+
+def settle_by_hand(ops: Database, job_id: int, *, came_out: bool, now: datetime) -> None:
+    """Write down what a person saw of an uncertain paper. Runs inside the caller's `write`. Raises: PrintSettled."""
+    outcome = Outcome("confirmed", "seen") if came_out else Outcome("failed", "not_seen")
+    if not _end(ops, "job_id = ? and state = 'uncertain'", (job_id,), outcome, now=now):
+        raise PrintSettled(job_id=job_id)
+
+
+def release(ops: Database, job_id: int, *, now: datetime) -> None:
+    """Let a paper that was offered be printed now, after whatever waits; runs inside the caller's `write`."""
+    ops.execute("update print_job set requested_at = ? where job_id = ? and state = 'queued'", [clock.to_text(now), job_id])
+
+
+def drop(ops: Database, job_id: int, *, now: datetime) -> None:
+    """Give up a paper that waits: nothing of it was sent. Runs inside the caller's `write`. Raises: PrintSettled."""
+    if not _end(ops, "job_id = ? and state = 'queued'", (job_id,), Outcome("failed", "dropped"), now=now):
+        raise PrintSettled(job_id=job_id)
+
+
+def forget_bytes(ops: Database, *, now: datetime) -> None:
+    """Drop the bytes of papers that ended long ago; runs inside the caller's `write`."""
+    ops.execute("update print_job set bytes = null where bytes is not null and ended_at < ?", [clock.to_text(now - BYTES_KEPT)])
+
+
+def job(ops: Database, job_id: int, *, now: datetime) -> PrintJob | None:
+    """Return one paper of the queue."""
+    return next(_jobs(ops, now, "where job_id = ?", job_id), None)
+
+
+def _end(ops: Database, where: str, values: tuple[object, ...], outcome: Outcome, *, now: datetime) -> bool:
+    ended = ops.execute(f"select job_id, kind, subject, copy_no from print_job where {where}", values).fetchall()
+    for job_id, kind, subject, copy_no in ended:
+        ops.execute(
+            "update print_job set state = ?, reason = ?, ended_at = ? where job_id = ?",
+            [outcome.state, outcome.reason, clock.to_text(now), job_id],
+        )
+        if kind == "slip":
+            outbox.record(ops, "slip_printed", {"number": subject, "copy_no": copy_no, "state": outcome.state}, now=now)
+    return bool(ended)
+
+
+def _jobs(ops: Database, now: datetime, where: str, *values: object) -> Iterator[PrintJob]:
+    columns = "job_id, kind, subject, copy_no, printer, state, reason, requested_by, requested_at, ended_at"
+    for row in ops.execute(f"select {columns} from print_job {where}", values):
+        job_id, kind, subject, copy_no, printer, state, reason, requested_by, requested_at, ended_at = row
+        # A clock set back makes times lie ahead: by more than the limit they count as long past.
+        is_old = abs(now - clock.from_text(requested_at)) > FRESH
+        yield {
             "job_id": job_id,
+            "kind": kind,
+            "subject": subject,
             "copy_no": copy_no,
+            "printer": printer,
             "state": state,
             "reason": reason,
             "requested_by": requested_by,
             "requested_at": requested_at,
             "ended_at": ended_at,
+            "is_offered": state == "queued" and is_old,
         }
-        for number, job_id, copy_no, state, reason, requested_by, requested_at, ended_at in rows
-    ]

@@ -1,4 +1,4 @@
-"""The network printer: its state, and the truth about each job sent to it.
+"""What is said between us and a printer: its state, and the truth about each job sent to it.
 
 A printer is believed only on what it answers. Without an answer its state is unknown, and a job of which one byte has left is
 uncertain until the printer confirms it (reference/printing.md §5.2). One connection a job: many printers accept only one.
@@ -7,20 +7,13 @@ uncertain until the printer confirms it (reference/printing.md §5.2). One conne
 from __future__ import annotations
 
 import secrets
-import socket
 import string
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-
-@dataclass(frozen=True, slots=True)
-class Printer:
-    """Where a printer listens for raw bytes, usually on port 9100."""
-
-    host: str
-    port: int
+from kiosk.printing import transports
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +25,13 @@ class PrinterState:
 
     state: Literal["ok", "fault", "unknown", "offline"]
     reasons: tuple[str, ...] = ()
+
+    def must_wait(self) -> bool:
+        """Tell whether a job sent now would certainly not come out: its printer said so, or is not there."""
+        return self.state in ("fault", "offline") or "closed" in self.reasons
+
+
+OFFLINE = PrinterState("offline", ("unreachable",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,73 +70,38 @@ _QUESTIONS: tuple[tuple[int, dict[int, str]], ...] = (
 _ID_CHARACTERS = string.ascii_uppercase + string.digits
 
 
-def status(printer: Printer, deadline_s: float = 1.0) -> PrinterState:
-    """Ask the printer how it is, within `deadline_s` after connecting (itself at most `deadline_s`)."""
+def status(address: str, deadline_s: float = 1.0) -> PrinterState:
+    """Ask a printer how it is, within `deadline_s` after connecting (itself at most `deadline_s`)."""
     try:
-        connection = _Connection(printer, deadline_s)
+        conversation = Conversation(address, deadline_s)
     except OSError:
-        return PrinterState("offline", ("unreachable",))
-    with connection:
-        return _asked(connection, deadline_s)
+        return OFFLINE
+    with conversation:
+        return conversation.status(deadline_s)
 
 
-def send(printer: Printer, data: bytes, *, deadlines: Deadlines = USUAL) -> Outcome:
+def send(address: str, data: bytes, *, deadlines: Deadlines = USUAL) -> Outcome:
     """Print `data` and wait for the printer's word. Never retries: a second paper is for a person to ask."""
     try:
-        connection = _Connection(printer, deadlines.connect_s)
+        conversation = Conversation(address, deadlines.connect_s)
     except OSError:
         return Outcome("failed", "unreachable")
-    with connection:
-        before = _asked(connection, deadlines.status_s)
-        if before.state == "fault" or "closed" in before.reasons:
+    with conversation:
+        before = conversation.status(deadlines.status_s)
+        if before.must_wait():
             return Outcome("failed", before.reasons[0])
-        process_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(4)).encode()
-        written = connection.write(data + _confirmation_request(process_id), deadlines.write_s)
-        if written.problem:
-            return Outcome("uncertain" if written.count else "failed", written.problem)
-        return _confirmation(connection, process_id, deadlines)
+        process_id = new_process_id()
+        return conversation.deliver(data, process_id, deadlines) or conversation.confirmation(process_id, deadlines)
+
+
+def new_process_id() -> bytes:
+    """Return four letters and digits that name one job to its printer."""
+    return "".join(secrets.choice(_ID_CHARACTERS) for _ in range(4)).encode()
 
 
 def _confirmation_request(process_id: bytes) -> bytes:
     """`GS ( H` asks for the id back once all is printed; `GS r 1` for a byte once all is read, for printers without ids."""
     return b"\x1d(H\x06\x00\x30\x30" + process_id + b"\x1dr\x01"
-
-
-def _confirmation(connection: _Connection, process_id: bytes, deadlines: Deadlines) -> Outcome:
-    until = time.monotonic() + deadlines.confirm_s
-    is_read, problem = False, "no_answer"
-    while answer := connection.answer(until):
-        if answer.kind == "process_id" and answer.data == process_id:
-            return Outcome("confirmed", "process_id")
-        if answer.kind == "paper" and answer.data[0] & 0x0C:
-            problem = "paper_out"
-        elif answer.kind == "paper" and not is_read:
-            is_read = True
-            until = min(until, time.monotonic() + deadlines.grace_s)
-    if connection.is_closed:
-        return Outcome("uncertain", "closed")
-    after = _asked(connection, deadlines.status_s)
-    if after.state == "fault":
-        return Outcome("uncertain", after.reasons[0])
-    if is_read and problem == "no_answer":
-        return Outcome("confirmed", "buffer_read")
-    return Outcome("uncertain", problem)
-
-
-def _asked(connection: _Connection, deadline_s: float) -> PrinterState:
-    """Ask all questions within one deadline. One silence makes the whole unknown, unless a fault was already told."""
-    until = time.monotonic() + deadline_s
-    told: list[str] = []
-    for number, meanings in _QUESTIONS:
-        connection.write(bytes([0x10, 0x04, number]), deadline_s)
-        answer = connection.answer(until, kind="status")
-        if answer is None:
-            faults = _faults(told)
-            silence = "closed" if connection.is_closed else "silent"
-            return PrinterState("fault", faults) if faults else PrinterState("unknown", (silence,))
-        told += [reason for bits, reason in meanings.items() if answer.data[0] & bits and reason not in told]
-    faults = _faults(told)
-    return PrinterState("fault", faults) if faults else PrinterState("ok", tuple(told))
 
 
 def _faults(told: list[str]) -> tuple[str, ...]:
@@ -153,47 +118,98 @@ class _Answer:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    count: int
-    problem: str = ""
+class Conversation:
+    """An open printer whose every wait has an end; it is closed at the end of a `with`. Raises: OSError on opening only."""
 
-
-class _Connection:
-    """A TCP connection whose every wait has an end. Raises: OSError on opening only."""
-
-    def __init__(self, printer: Printer, deadline_s: float) -> None:
-        self.socket = socket.create_connection((printer.host, printer.port), timeout=deadline_s)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address: str, deadline_s: float) -> None:
+        self.transport = transports.connect(address, deadline_s)
         self.unread = b""
         self.is_closed = False
+        self.late_ids: list[bytes] = []
+        """Process ids of other jobs than the one in hand, as they arrived."""
 
-    def __enter__(self) -> _Connection:
+    def __enter__(self) -> Conversation:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self.close()
 
-    def write(self, data: bytes, deadline_s: float) -> _Written:
-        """Hand all bytes to the network before the deadline, or say how many went and why no more."""
+    def close(self) -> None:
+        """Let go of the printer."""
+        self.transport.close()
+
+    def status(self, deadline_s: float) -> PrinterState:
+        """Ask all questions within one deadline. One silence makes the whole unknown, unless a fault was already told."""
+        until = time.monotonic() + deadline_s
+        told: list[str] = []
+        for number, meanings in _QUESTIONS:
+            self._write(bytes([0x10, 0x04, number]), deadline_s)
+            answer = self._answer(until, kind="status")
+            if answer is None:
+                faults = _faults(told)
+                silence = "closed" if self.is_closed else "silent"
+                return PrinterState("fault", faults) if faults else PrinterState("unknown", (silence,))
+            told += [reason for bits, reason in meanings.items() if answer.data[0] & bits and reason not in told]
+        faults = _faults(told)
+        return PrinterState("fault", faults) if faults else PrinterState("ok", tuple(told))
+
+    def deliver(self, data: bytes, process_id: bytes, deadlines: Deadlines) -> Outcome | None:
+        """Write a job and the question whether it is out; None when all of it went, else what is known of it."""
+        count, problem = self._write(data + _confirmation_request(process_id), deadlines.write_s)
+        if problem:
+            return Outcome("uncertain" if count else "failed", problem)
+        return None
+
+    def confirmation(self, process_id: bytes, deadlines: Deadlines) -> Outcome:
+        """Wait for the printer's word on the job just delivered."""
+        until = time.monotonic() + deadlines.confirm_s
+        is_read, problem = False, "no_answer"
+        while answer := self._answer(until):
+            if answer.kind == "process_id" and answer.data == process_id:
+                return Outcome("confirmed", "process_id")
+            if answer.kind == "paper" and answer.data[0] & 0x0C:
+                problem = "paper_out"
+            elif answer.kind == "paper" and not is_read:
+                is_read = True
+                until = min(until, time.monotonic() + deadlines.grace_s)
+        if self.is_closed:
+            return Outcome("uncertain", "closed")
+        after = self.status(deadlines.status_s)
+        if after.state == "fault":
+            return Outcome("uncertain", after.reasons[0])
+        if is_read and problem == "no_answer":
+            return Outcome("confirmed", "buffer_read")
+        return Outcome("uncertain", problem)
+
+    def listen(self, wait_s: float) -> None:
+        """Hear what the printer says of jobs of before: their ids gather in `late_ids`."""
+        until = time.monotonic() + wait_s
+        while self._answer(until):
+            pass
+
+    def _write(self, data: bytes, deadline_s: float) -> tuple[int, str]:
+        """Hand all bytes over before the deadline; return how many went, and why no more (`stalled`, `closed`)."""
         until = time.monotonic() + deadline_s
         count = 0
         try:
             while count < len(data):
-                self.socket.settimeout(_left(until))
-                count += self.socket.send(data[count : count + 16384])
+                if time.monotonic() >= until:
+                    raise TimeoutError
+                count += self.transport.write(data[count:], until)
         except TimeoutError:
-            return _Written(count, "stalled")
+            return count, "stalled"
         except OSError:
             self.is_closed = True
-            return _Written(count, "closed")
-        return _Written(count)
+            return count, "closed"
+        return count, ""
 
-    def answer(self, until: float, *, kind: str | None = None) -> _Answer | None:
+    def _answer(self, until: float, *, kind: str | None = None) -> _Answer | None:
         """Return the next answer (of this kind; others are passed over), or nothing at the deadline or the end."""
         while not self.is_closed:
             for answer, rest in _parsed(self.unread):
                 self.unread = rest
+                if answer.kind == "process_id":
+                    self.late_ids.append(answer.data)
                 if kind in {None, answer.kind}:
                     return answer
             if time.monotonic() >= until:
@@ -202,9 +218,8 @@ class _Connection:
         return None
 
     def _receive(self, until: float) -> None:
-        self.socket.settimeout(_left(until))
         try:
-            received = self.socket.recv(1024)
+            received = self.transport.read(until)
         except TimeoutError:
             return
         except OSError:
@@ -238,8 +253,3 @@ def _framed(data: bytes) -> tuple[Literal["status", "automatic", "paper", "proce
         (lambda byte: byte & 0x90 == 0, "paper", 1),
     )
     return next(((kind, length) for fits, kind, length in kinds if fits(first)), ("noise", 1))
-
-
-def _left(until: float) -> float:
-    # Zero would make the socket non-blocking, which is another contract.
-    return max(0.001, until - time.monotonic())

@@ -17,10 +17,11 @@ from demo.glyphs import SCALE
 from demo.paper import CUTTER_DOTS, GROUND, INK, PAPER, Cut, Event, Interpreter, PrinterReply, pictures
 from demo.printer import Faults, VirtualPrinter
 from kiosk.printing import paper
+from kiosk.printing.profiles import usual_paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url
 
 CUT = b"\x1bd\x08\x1dV\x01"
-SLIP = paper.slip_bytes(bundle_facts(), slip_url(), paper_mm=80, language="fr", copy_no=0)
+SLIP = paper.slip_bytes(bundle_facts(), slip_url(), paper=usual_paper(80), language="fr", copy_no=0)
 LEFT = (20 + 32) * SCALE
 """Where the head begins in a picture of 80 mm paper: the ground's border and the paper's margin."""
 TOP = (20 + CUTTER_DOTS) * SCALE
@@ -182,7 +183,7 @@ class TestPaper:
 
     @pytest.mark.parametrize("paper_mm", [80, 58])
     def test_a_slip_can_be_read_from_its_picture(self, paper_mm: int) -> None:
-        data = paper.slip_bytes(bundle_facts(), slip_url(), paper_mm=paper_mm, language="fr", copy_no=1)
+        data = paper.slip_bytes(bundle_facts(), slip_url(), paper=usual_paper(paper_mm), language="fr", copy_no=1)
         (cut,) = pictures(data, paper_mm=paper_mm)
 
         assert [code.text for code in zxingcpp.read_barcodes(cut.picture)] == [slip_url()]

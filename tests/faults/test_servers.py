@@ -16,8 +16,9 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
+from kiosk.printing.installed import FIRST_NAME, install
 from pos.db import Store
-from pos.ops import open_ops, store_setting
+from pos.ops import open_ops
 from sync.locks import SERVER_FILE
 from tests import world
 from tests.processes import comptoir, free_port, is_free, serving, wait_for
@@ -72,18 +73,18 @@ def test_a_kiosk_is_gone_while_a_printer_says_nothing_and_guests_hold_on(directo
     """The print's job is left as it is on disk, for the next start to call by its true name."""
     with mute_printer() as port, open_records(directory) as ops:
         with ops.write() as database:
-            store_setting(database, "printer", {"host": "127.0.0.1", "port": port})
+            install(database, FIRST_NAME, f"127.0.0.1:{port}")
         with kiosk_process(directory) as (process, url):
             held = [socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) for _ in range(20)]
             held[0].sendall(b"GET /home HTTP/1.1\r\nHost: ")
             slip = make_slip(url)
             post(f"{slip}/print")
-            assert job_states(ops) == [("sending", "")]
+            assert job_states(ops) == [("sent", "")]
 
             assert seconds_to_stop(process) < STOP_S
             for end in held:
                 end.close()
-        assert job_states(ops) == [("sending", "")]
+        assert job_states(ops) == [("sent", "")]
         with kiosk_process(directory):
             assert job_states(ops) == [("uncertain", "interrupted")]
 
@@ -106,7 +107,7 @@ def test_a_kiosk_whose_server_fails_ends_with_the_reason_in_its_log(directory: P
 def test_a_second_kiosk_on_a_directory_is_told_who_serves_it_and_touches_no_print(directory: Path) -> None:
     with mute_printer() as port, open_records(directory) as ops:
         with ops.write() as database:
-            store_setting(database, "printer", {"host": "127.0.0.1", "port": port})
+            install(database, FIRST_NAME, f"127.0.0.1:{port}")
         with kiosk_process(directory) as (process, url):
             post(f"{make_slip(url)}/print")
 
@@ -115,7 +116,7 @@ def test_a_second_kiosk_on_a_directory_is_told_who_serves_it_and_touches_no_prin
             assert (second.returncode, second.stdout, len(second.stderr.splitlines())) == (1, "", 1)
             assert f"by process {process.pid} since 20" in second.stderr
             assert f"on {url}/" in second.stderr
-            assert job_states(ops) == [("sending", "")]
+            assert job_states(ops) == [("sent", "")]
             process.kill()
             process.wait()
         with kiosk_process(directory):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ def app(kiosk: world.Kiosk) -> Iterator[Flask]:
     with time_machine.travel(world.NOW, tick=False):
         made = create_app(kiosk.directory, sync=False)
         yield made
+        made.extensions["comptoir"].workers.stop(until=time.monotonic() + 5)
         for store in (made.extensions["comptoir"].catalog, made.extensions["comptoir"].ops):
             if store is not None:
                 store.close()

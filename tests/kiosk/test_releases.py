@@ -70,9 +70,13 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     after = rows_of(directory)
 
     assert {"slip", "outbox", "print_job", "listing", "sku", "offer"} <= set(before)
+    printer, prints = ("printer", '{"host": "127.0.0.1", "port": 9}'), before.pop("print_job")
+    before["setting"].remove(printer)
     for table, rows in before.items():
         lost = [row for row in rows if row not in after[table]]
         assert not lost, table
+    assert after["printer"] == [("printer", 1, "127.0.0.1:9", "", None, "unknown", "")], "as the setting was"
+    assert [(job[0], *job[2:8], job[8]) for job in after["print_job"]] == [row[:8] for row in prints], "each of a slip"
 
 
 def test_slips_open_the_chain_is_whole_and_the_next_slip_follows(

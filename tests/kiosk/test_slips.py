@@ -10,7 +10,6 @@ from sqlite_utils import Database
 
 from demo.printer import VirtualPrinter
 from kiosk.printing import print_jobs
-from pos.ops import store_setting
 from tests import world
 
 NUMBER = "35-0001-H"
@@ -26,14 +25,9 @@ def slip(client: FlaskClient) -> str:
 def printer(kiosk: world.Kiosk) -> Iterator[VirtualPrinter]:
     made = VirtualPrinter(0, None)
     made.start()
-    set_printer(kiosk, made.port)
+    kiosk.set_printer(made.port)
     yield made
     made.stop()
-
-
-def set_printer(kiosk: world.Kiosk, port: int) -> None:
-    with kiosk.ops_write() as ops:
-        store_setting(ops, "printer", {"host": "127.0.0.1", "port": port})
 
 
 def jobs(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
@@ -43,7 +37,7 @@ def jobs(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
 def settled(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:
     """The jobs once nothing is under way any more."""
     until = time.monotonic() + 20
-    while any(state == "sending" for _, state, _ in jobs(kiosk)) and time.monotonic() < until:
+    while any(state in ("queued", "sending", "sent") for _, state, _ in jobs(kiosk)) and time.monotonic() < until:
         time.sleep(0.05)
     return jobs(kiosk)
 
@@ -54,7 +48,7 @@ def leave(client: FlaskClient, kiosk: world.Kiosk) -> None:
 
 
 def add_job(ops: Database, *, state: str) -> None:
-    job = {"number": NUMBER, "copy_no": 0, "printer": "", "state": state, "requested_by": "customer"}
+    job = {"kind": "slip", "subject": NUMBER, "copy_no": 0, "printer": "printer", "state": state, "requested_by": "customer"}
     ops.table("print_job").insert({**job, "requested_at": "2026-11-22T14:32:00Z"})
 
 
@@ -176,20 +170,21 @@ def test_a_second_tap_prints_nothing_more(client: FlaskClient, kiosk: world.Kios
     assert len(printer.papers()) == 1
 
 
-def test_a_failed_print_is_said_leaves_the_slip_and_may_be_tried_again(
+def test_a_paper_waits_for_a_printer_that_is_away_and_comes_out_once_it_is_back(
     client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
 ) -> None:
-    set_printer(kiosk, 1)
+    kiosk.set_printer(1)
     client.post("/slips/35-0001-H/print")
-    assert settled(kiosk) == [(0, "failed", "customer")]
-    page = client.get(slip).text
-    assert "Le papier n’a pas été imprimé" in page
-    assert "Votre bon est intact" in page
+    assert jobs(kiosk) == [(0, "queued", "customer")]
+    page = client.get(f"{slip}/paper").text
+    assert "Sortira dès que l’imprimante sera prête" in page
+    assert "L’imprimante ne répond pas. Le code à l’écran suffit." in page
 
-    set_printer(kiosk, printer.port)
+    kiosk.set_printer(printer.port)
     client.post("/slips/35-0001-H/print")
 
     assert settled(kiosk) == [(0, "confirmed", "customer")]
+    assert len(printer.papers()) == 1
 
 
 def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
@@ -202,18 +197,20 @@ def test_a_print_interrupted_by_a_crash_asks_a_person(client: FlaskClient, kiosk
     assert 'name="again" value="1"' in page
 
 
-def test_a_print_begun_by_a_clock_that_ran_ahead_holds_up_nobody(
+def test_a_paper_asked_for_by_a_clock_that_ran_ahead_is_offered_and_printed_on_a_tap(
     client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
 ) -> None:
+    kiosk.set_printer(1)
+    client.post("/slips/35-0001-H/print")
     with kiosk.ops_write() as ops:
-        add_job(ops, state="sending")
         ops.execute("update print_job set requested_at = '2030-01-01T00:00:00Z'")
+    kiosk.set_printer(printer.port)
+    assert "Imprimer le bon" in client.get(f"{slip}/paper").text
+    assert printer.papers() == {}
 
-    set_printer(kiosk, printer.port)
-    with client.application.app_context():
-        print_jobs.request_print(client.application.extensions["comptoir"], "35-0001-H", requested_by="camille", now=world.NOW)
+    client.post("/slips/35-0001-H/print")
 
-    assert settled(kiosk) == [(0, "uncertain", "customer"), (1, "confirmed", "camille")]
+    assert settled(kiosk) == [(0, "confirmed", "customer")]
 
 
 def test_an_uncertain_print_is_repeated_only_on_purpose_and_as_a_duplicate(
@@ -242,7 +239,7 @@ def test_the_printer_s_state_is_said_as_it_is(
     client: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
 ) -> None:
     assert "Imprimante prête." in client.get("/slips/35-0001-H/paper").text
-    set_printer(kiosk, 1)
+    kiosk.set_printer(1)
     assert "L’imprimante ne répond pas." in client.get("/slips/35-0001-H/paper").text
 
 

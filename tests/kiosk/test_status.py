@@ -17,8 +17,7 @@ def test_a_ready_kiosk_says_so(client: FlaskClient) -> None:
 
 def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk) -> None:
     client.post("/selections", data={"listing": "101"})
-    with kiosk.ops_write() as ops:
-        store_setting(ops, "printer", {"host": "127.0.0.1", "port": 9100})
+    kiosk.set_printer(9100)
     with kiosk.catalog.write() as catalog:
         row = ["price", "e1", 7, "00", b"", 10, "2026-11-22T14:30:00Z"]
         catalog.execute("insert into sync_cursor values (?, ?, ?, ?, ?, ?, ?)", row)
@@ -30,7 +29,7 @@ def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk
         "version": state["version"],
         "catalog": {"price": {"epoch": "e1", "version": 7, "root": "00", "age_s": 120}},
         "outbox": {"pending": 0, "oldest_at": None, "acked": 0},
-        "printers": [{"name": "127.0.0.1:9100", "state": "unknown", "queue": 0}],
+        "printers": [{"name": "printer", "state": "unknown", "queue": 0}],
         "media": {"files": 0, "bytes": 0},
         "faults": [],
         "left_out": {"rows": 0, "examples": []},

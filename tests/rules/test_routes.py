@@ -256,7 +256,18 @@ def mention(rule: Rule) -> str:
 
 
 def contents(kiosk: Kiosk) -> list[list[tuple[object, ...]]]:
-    tables = ("selection", "selection_line", "slip", "slip_void", "outbox", "print_job", "demo_check", "clerk_session", "setting")
+    tables = (
+        "selection",
+        "selection_line",
+        "slip",
+        "slip_void",
+        "outbox",
+        "print_job",
+        "printer",
+        "demo_check",
+        "clerk_session",
+        "setting",
+    )
     return [list(kiosk.ops.read().execute(f"select * from {table}")) for table in tables]
 
 

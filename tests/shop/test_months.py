@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from demo.paper import pictures
 from kiosk.printing import paper
+from kiosk.printing.profiles import usual_paper
 from pos import selections
 from pos.languages import LANGUAGES
 from pos.totals import Line, schedule
@@ -78,7 +79,8 @@ def test_plans_alone_say_promotion_and_what_follows(client: FlaskClient) -> None
 @pytest.mark.parametrize("plan_id", [plan[0] for plan in world.PLANS])
 def test_paper_sets_out_every_month(kiosk: world.Kiosk, plan_id: int, paper_mm: int) -> None:
     facts = issue(kiosk, selection_of(kiosk, selections.Wish(listing_id=101, plan_id=plan_id, option_ids=(1,)))).facts
-    (cut,) = pictures(paper.slip_bytes(facts, slip_url(), paper_mm=paper_mm, language="fr", copy_no=0), paper_mm=paper_mm)
+    data = paper.slip_bytes(facts, slip_url(), paper=usual_paper(paper_mm), language="fr", copy_no=0)
+    (cut,) = pictures(data, paper_mm=paper_mm)
     due = schedule([Line.from_slip(line) for line in facts["lines"]], facts["totals"]["horizon_months"])[1:]
     text = plain(cut.text)
     body = text[text.index("À la commande") : text.index("Total sur")]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from flask.testing import FlaskClient
 
-from pos.ops import store_setting
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
 
@@ -37,16 +36,16 @@ def test_voiding_needs_a_reason_and_stays(clerk: FlaskClient, kiosk: world.Kiosk
 
 
 def test_each_reprint_is_the_next_copy_in_the_clerk_s_name(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    kiosk.set_printer(1)
     with kiosk.ops_write() as ops:
-        store_setting(ops, "printer", {"host": "127.0.0.1", "port": 1})
-        job = {"number": NUMBER, "copy_no": 0, "printer": "", "state": "confirmed", "requested_by": "customer"}
+        job = {"kind": "slip", "subject": NUMBER, "copy_no": 0, "printer": "", "state": "confirmed", "requested_by": "customer"}
         ops.table("print_job").insert({**job, "requested_at": "2026-11-22T14:32:00Z"})
 
     assert clerk.post("/counter/slips/35-0001-H/reprints").status_code == 303
 
     row = kiosk.ops.read().execute("select copy_no, state, requested_by from print_job order by copy_no desc").fetchone()
-    assert tuple(row) == (1, "failed", "camille")
-    assert "pas imprimé" in clerk.get("/counter/slips/35-0001-H").text
+    assert tuple(row) == (1, "queued", "camille")
+    assert "attend l’imprimante" in clerk.get("/counter/slips/35-0001-H").text
 
 
 def test_the_address_of_a_form_leads_to_its_page_however_odd_the_number(clerk: FlaskClient) -> None:

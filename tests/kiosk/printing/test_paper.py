@@ -14,6 +14,7 @@ import zxingcpp
 from demo.paper import Cut, pictures
 from kiosk.printing import paper
 from kiosk.printing.letters import printable
+from kiosk.printing.profiles import usual_paper
 from pos import qr, selections, slips
 from pos.line_facts import Wish
 from tests import world
@@ -23,7 +24,7 @@ from tests.world import NOW
 
 def printed(facts: dict[str, Any], url: str = slip_url(), *, paper_mm: int = 80, language: str = "fr", copy_no: int = 0) -> Cut:
     """Return the one paper a slip makes, without a command the printer would not know."""
-    data = paper.slip_bytes(facts, url, paper_mm=paper_mm, language=language, copy_no=copy_no)
+    data = paper.slip_bytes(facts, url, paper=usual_paper(paper_mm), language=language, copy_no=copy_no)
     (cut,) = pictures(data, paper_mm=paper_mm)
     assert cut.errors == ()
     return cut
@@ -54,7 +55,7 @@ def words(cut: Cut) -> str:
 )
 def test_the_same_facts_give_the_same_bytes(facts: dict[str, Any], paper_mm: int, copy_no: int, sha256: str) -> None:
     """Look at the picture before accepting a new hash: this is what customers hold."""
-    data = paper.slip_bytes(facts, slip_url(), paper_mm=paper_mm, language="fr", copy_no=copy_no)
+    data = paper.slip_bytes(facts, slip_url(), paper=usual_paper(paper_mm), language="fr", copy_no=copy_no)
 
     assert hashlib.sha256(data).hexdigest()[:16] == sha256
 
@@ -199,7 +200,7 @@ def test_names_from_the_catalogue_cannot_command_the_printer() -> None:
     facts = bundle_facts()
     facts["lines"][0]["listing"]["title"] = "Phone\x1bp\x00\x19\xfa\x10\x14\x01\x00\x01\x1dV\x00"
 
-    data = paper.slip_bytes(facts, slip_url(), paper_mm=80, language="fr", copy_no=0)
+    data = paper.slip_bytes(facts, slip_url(), paper=usual_paper(80), language="fr", copy_no=0)
 
     assert b"\x1bp" not in data
     assert b"\x10\x14" not in data
@@ -209,7 +210,7 @@ def test_names_from_the_catalogue_cannot_command_the_printer() -> None:
 @pytest.mark.parametrize("token_bytes", range(88, 300, 4))
 def test_images_hold_no_real_time_command(token_bytes: int) -> None:
     """Printers execute DLE EOT, ENQ and DC4 even inside image data."""
-    data = paper.slip_bytes(bundle_facts(), slip_url(token_bytes), paper_mm=80, language="fr", copy_no=0)
+    data = paper.slip_bytes(bundle_facts(), slip_url(token_bytes), paper=usual_paper(80), language="fr", copy_no=0)
 
     assert not re.search(rb"\x10[\x04\x05\x14]", data)
 
@@ -217,7 +218,7 @@ def test_images_hold_no_real_time_command(token_bytes: int) -> None:
 @pytest.mark.parametrize("paper_mm", [80, 58])
 @pytest.mark.parametrize("copy_no", [0, 2])
 def test_a_printer_that_starts_in_chinese_mode_is_told_to_leave_it_before_any_accent(paper_mm: int, copy_no: int) -> None:
-    data = paper.slip_bytes(five_lines_facts(), slip_url(), paper_mm=paper_mm, language="fr", copy_no=copy_no)
+    data = paper.slip_bytes(five_lines_facts(), slip_url(), paper=usual_paper(paper_mm), language="fr", copy_no=copy_no)
     reset, left = data.index(b"\x1b@"), data.index(b"\x1c.")
 
     assert reset < left < min(at for at, byte in enumerate(data) if byte >= 0x80)

@@ -9,7 +9,8 @@ import pytest
 
 from demo.printer import Faults, VirtualPrinter
 from kiosk.printing import paper, printers
-from kiosk.printing.printers import Deadlines, Outcome, Printer, PrinterState
+from kiosk.printing.printers import Deadlines, Outcome, PrinterState
+from kiosk.printing.profiles import usual_paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url
 
 QUICK = Deadlines(connect_s=2.0, status_s=3.0, write_s=3.0, confirm_s=0.8, grace_s=0.2)
@@ -18,7 +19,7 @@ IMPATIENT = Deadlines(connect_s=2.0, status_s=0.2, write_s=0.4, confirm_s=0.3, g
 """For printers that say nothing."""
 PATIENT = Deadlines(status_s=5.0, confirm_s=20.0, grace_s=0.2)
 """For what must be confirmed, however busy the machine."""
-SLIP = paper.slip_bytes(bundle_facts(), slip_url(), paper_mm=80, language="fr", copy_no=0)
+SLIP = paper.slip_bytes(bundle_facts(), slip_url(), paper=usual_paper(80), language="fr", copy_no=0)
 QUESTIONS_BYTES = 12
 """What the four status questions before each job weigh."""
 
@@ -31,8 +32,8 @@ def virtual() -> Iterator[VirtualPrinter]:
     printer.stop()
 
 
-def address(virtual: VirtualPrinter) -> Printer:
-    return Printer("127.0.0.1", virtual.port)
+def address(virtual: VirtualPrinter) -> str:
+    return f"127.0.0.1:{virtual.port}"
 
 
 def send(virtual: VirtualPrinter, data: bytes = SLIP, deadlines: Deadlines = QUICK) -> Outcome:
@@ -55,7 +56,7 @@ def test_two_jobs_make_two_papers(virtual: VirtualPrinter) -> None:
 
 
 def test_a_printer_that_is_not_there_failed() -> None:
-    nowhere = Printer("127.0.0.1", closed_port())
+    nowhere = f"127.0.0.1:{closed_port()}"
 
     assert printers.send(nowhere, SLIP, deadlines=QUICK) == Outcome("failed", "unreachable")
     assert printers.status(nowhere, 0.3) == PrinterState("offline", ("unreachable",))
@@ -205,7 +206,7 @@ def test_a_status_that_stalls_is_unknown_in_time(virtual: VirtualPrinter) -> Non
 )
 def test_status_bytes_are_read_as_epson_wrote_them(answers: list[int], expected: PrinterState) -> None:
     with scripted(answers) as port:
-        assert printers.status(Printer("127.0.0.1", port), 0.4) == expected
+        assert printers.status(f"127.0.0.1:{port}", 0.4) == expected
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_status_bytes_are_read_as_epson_wrote_them(answers: list[int], expected:
 )
 def test_other_answers_are_passed_over_even_in_pieces(pieces: list[bytes]) -> None:
     with scripted((pieces, 0x12, 0x12, 0x12)) as port:
-        assert printers.status(Printer("127.0.0.1", port), 3.0) == PrinterState("ok")
+        assert printers.status(f"127.0.0.1:{port}", 3.0) == PrinterState("ok")
 
 
 class scripted:  # noqa: N801 - used as a statement: `with scripted(...)`
@@ -247,7 +248,7 @@ class scripted:  # noqa: N801 - used as a statement: `with scripted(...)`
 def send_to_a_wall(data: bytes) -> Outcome:
     """Send to someone who accepts a connection and never reads."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return printers.send(Printer("127.0.0.1", server.getsockname()[1]), data, deadlines=IMPATIENT)
+        return printers.send(f"127.0.0.1:{server.getsockname()[1]}", data, deadlines=IMPATIENT)
 
 
 def wait_for_papers(virtual: VirtualPrinter, count: int) -> bool:

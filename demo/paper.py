@@ -6,7 +6,7 @@ What it does not know is shown in red on the paper, never skipped in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from PIL import Image, ImageDraw
@@ -82,7 +82,8 @@ class Interpreter:
     Paper that was not cut stays in the printer, under whatever comes next.
     """
 
-    def __init__(self, paper_mm: int = 80) -> None:
+    def __init__(self, paper_mm: int = 80, code_pages: Mapping[int, str] = CODE_PAGES) -> None:
+        self.code_pages = code_pages
         self.width = HEAD_DOTS[paper_mm]
         self.margin = MARGIN_DOTS[paper_mm]
         self.style = Style()
@@ -208,8 +209,8 @@ class Interpreter:
             self._set(align=rest[0] & 3)
 
     def _code_page(self, rest: bytes) -> None:
-        if rest[0] in CODE_PAGES:
-            self._set(code_page=CODE_PAGES[rest[0]])
+        if rest[0] in self.code_pages:
+            self._set(code_page=self.code_pages[rest[0]])
         else:
             self._alarm(f"page de codes inconnue : {rest[0]}")
 

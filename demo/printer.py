@@ -13,13 +13,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PIL import Image
 
 from demo.mailbox import Mailbox
-from demo.paper import Cut, Interpreter, PrinterReply
+from demo.paper import CODE_PAGES, Cut, Interpreter, PrinterReply
 from demo.viewer import Viewer
 
 _TICK_S = 0.05
@@ -47,6 +47,9 @@ class Faults:
     """The id of an earlier job, sent late: when the bytes of this one come."""
     late_s: float = 0.0
     """How long an id waits before it is sent."""
+    slow_s: float = 0.0
+    """How long it takes over every 100 bytes."""
+    prints_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,14 @@ class VirtualPrinter:
     """
 
     def __init__(
-        self, port: int, viewer_port: int | None, host: str = "127.0.0.1", *, paper_mm: int = 80, mailbox: Mailbox | None = None
+        self,
+        port: int,
+        viewer_port: int | None,
+        host: str = "127.0.0.1",
+        *,
+        paper_mm: int = 80,
+        mailbox: Mailbox | None = None,
+        code_pages: Mapping[int, str] = CODE_PAGES,
     ) -> None:
         self.host = host
         self.port = port
@@ -75,7 +85,7 @@ class VirtualPrinter:
         self.is_stopping = threading.Event()
         self._lock = threading.Lock()
         self._waiting = b""
-        self._interpreter = Interpreter(paper_mm)
+        self._interpreter = Interpreter(paper_mm, code_pages)
         self._papers: list[Paper] = []
         self._first_no = 1
         self._listener: socket.socket | None = None
@@ -142,7 +152,8 @@ class VirtualPrinter:
             for event in events:
                 if isinstance(event, PrinterReply):
                     reply(event.data)
-            self._papers += [Paper(_png(event.picture), event.text, event.errors) for event in events if isinstance(event, Cut)]
+            cuts = [Paper(_png(event.picture), event.text, event.errors) for event in events if isinstance(event, Cut)]
+            self._papers += [paper for paper in cuts for _ in range(2 if self.faults.prints_twice else 1)]
             surplus = max(0, len(self._papers) - _MOST_PAPERS)
             self._first_no += surplus
             del self._papers[:surplus]
@@ -203,6 +214,7 @@ class _Job:
 
     def _take(self, data: bytes) -> None:
         """Keep the bytes; answer real-time questions at once, wherever they stand, as printers do."""
+        time.sleep(self.faults.slow_s)
         self.received += len(data)
         self.printer.receive(data)
         if self.faults.stale_id and self._has_reached(_BEYOND_QUESTIONS):
@@ -248,7 +260,7 @@ class _Job:
         """Return how much to read at most, so that a fault strikes at its byte."""
         limits = (self.faults.reset_after, self.faults.close_after, self.faults.stall_after, self.faults.paper_out_after)
         ahead = [limit - self.received for limit in limits if limit is not None and limit > self.received]
-        return min([4096, *ahead])
+        return min([100 if self.faults.slow_s else 4096, *ahead])
 
 
 def _to_nobody(_: bytes) -> None:

@@ -21,6 +21,8 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
+from kiosk.counter import paper as counter_paper
+from kiosk.counter import printers as counter_printers
 from kiosk.counter import sessions, table, today
 from kiosk.counter import slips as counter_slips
 from kiosk.printing import paper, print_jobs
@@ -65,7 +67,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(lambda: {"corner": files.corner_or_none()})
-    for part in (home, selections, slips, status, sessions, today, counter_slips, table):
+    for part in (home, selections, slips, status, sessions, today, counter_slips, table, counter_paper, counter_printers):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)

@@ -16,6 +16,7 @@ AMOUNTS = {
     "parts of the changes to a feed's fields": (1, 19),
     "rounds of 250 odd requests to each app": (1, 12),
     "odd requests to each server's socket": (60, 400),
+    "kiosks killed in mid-print": (15, 1_000),
 }
 """The share and the full amount of each."""
 

@@ -57,7 +57,7 @@ def slip_bytes(facts: SlipFacts, url: str, *, paper: Paper, language: str, copy_
 
 def set_on(paper: Paper, contents: Iterable[Block], url: str = "") -> bytes:
     """Return the bytes that print these blocks on this paper and cut it; a `Code` carries `url`."""
-    press = _Press(paper)
+    press = Press(paper)
     if paper.is_raster:
         press.set_picture(page_picture(contents, paper.dots, lambda code: _fitting(url, paper.dots) or code.instead))
     else:
@@ -85,7 +85,7 @@ def warm_up() -> None:
     _encoder()
 
 
-class _Press:
+class Press:
     """Sets blocks one below the other; every block leaves the printer's style as it found it."""
 
     def __init__(self, paper: Paper) -> None:
@@ -93,9 +93,10 @@ class _Press:
         self.is_wide = paper.dots >= WIDE_DOTS
         self.encoder = _encoder()()
         self.encoder.hw("INIT")
-        self._raw(_LEAVE_CHINESE_MODE + bytes([0x1B, 0x74, paper.slot]))
+        self.set_bytes(_LEAVE_CHINESE_MODE)
+        self.set_letters(paper.slot)
 
-    def set_block(self, block: Block, url: str) -> None:
+    def set_block(self, block: Block, url: str = "") -> None:
         """Set one block."""
         match block:
             case Text():
@@ -104,20 +105,28 @@ class _Press:
                 self._spacing(30)
                 self._line(("═" if block.is_double else "─") * self.paper.columns[0])
             case Space():
-                self._raw(bytes([0x1B, 0x4A, block.dots]))
+                self.set_bytes(bytes([0x1B, 0x4A, block.dots]))
             case Logo():
                 self.set_picture(logo())
             case Code():
                 self._code(url, block)
 
+    def set_letters(self, slot: int) -> None:
+        """Let the printer draw what follows from another of its code pages."""
+        self.set_bytes(bytes([0x1B, 0x74, slot]))
+
+    def set_bytes(self, data: bytes) -> None:
+        """Set bytes that are ESC/POS already."""
+        self.encoder._raw(data)
+
     def finish(self) -> bytes:
         """Cut, leaving a bridge so that the slip does not fall, and return all bytes."""
-        self._raw(b"\x1b2")
+        self.set_bytes(b"\x1b2")
         if self.paper.has_cutter:
             self.encoder.cut(mode="PART")
         else:
             # Torn off by hand at the edge: everything must be past it.
-            self._raw(b"\x1bd\x06")
+            self.set_bytes(b"\x1bd\x06")
         output: bytes = self.encoder.output
         return output
 
@@ -138,7 +147,7 @@ class _Press:
         self._spacing(24 if text.is_inverse else _SPACING[amount_size])
         self._size(text.size)
         if text.amount:
-            self._raw(encoded(first.ljust(columns - amount_columns), self.paper.code_page))
+            self.set_bytes(encoded(first.ljust(columns - amount_columns), self.paper.code_page))
             self._size(amount_size)
             self._line(text.amount)
             self._size(text.size)
@@ -174,17 +183,14 @@ class _Press:
         for top in range(0, picture.height, _STRIP_ROWS):
             rows = min(_STRIP_ROWS, picture.height - top)
             header = b"\x1dv0\x00" + row_bytes.to_bytes(2, "little") + rows.to_bytes(2, "little")
-            self._raw(header + data[top * row_bytes : (top + rows) * row_bytes])
+            self.set_bytes(header + data[top * row_bytes : (top + rows) * row_bytes])
         self.encoder.set(align="left")
 
     def _spacing(self, dots: int) -> None:
-        self._raw(bytes([0x1B, 0x33, dots]))
+        self.set_bytes(bytes([0x1B, 0x33, dots]))
 
     def _line(self, text: str) -> None:
-        self._raw(encoded(text, self.paper.code_page) + b"\n")
-
-    def _raw(self, data: bytes) -> None:
-        self.encoder._raw(data)
+        self.set_bytes(encoded(text, self.paper.code_page) + b"\n")
 
 
 def _wrapped(text: Text, columns: int, *, indent: int) -> list[str]:

@@ -16,7 +16,7 @@ from kiosk.printing.slip_text import Block, Code, Logo, Rule, Size, Space, Text
 _LOGO_DOTS = 64
 _POINTS: dict[Size, int] = {"small": 19, "plain": 24, "tall": 38, "big": 46}
 _INDENT = 34
-_GAP = 12
+_GAP, _EDGE = 12, 6
 CodePicture = Callable[[Code], Image.Image | str]
 """Draws the code that stands on a page, or says what stands in its place."""
 
@@ -65,11 +65,12 @@ def _text(text: Text, width: int) -> Image.Image:
     lines = list(_wrapped(text.text, letters, width - amount_dots - indent))
     line_dots = max(_height(letters), _height(amounts) if text.amount else 0)
     heights = [line_dots] + [_height(letters)] * (len(lines) - 1)
-    picture = Image.new("1", (width, sum(heights)), int(text.is_inverse))
-    draw, ink, y = ImageDraw.Draw(picture), int(not text.is_inverse), 0
+    edge = _EDGE if text.is_inverse else 0
+    picture = Image.new("1", (width, sum(heights) + 2 * edge), int(text.is_inverse))
+    draw, ink, y = ImageDraw.Draw(picture), int(not text.is_inverse), edge
     for number, (line, height) in enumerate(zip(lines, heights, strict=True)):
         x = (width - letters.getlength(line)) // 2 if text.align == "center" and not text.amount else indent
-        bottom = y + height - 4
+        bottom = y + height - round(letters.size * 0.3)
         draw.text((x, bottom), line, font=letters, fill=ink, anchor="ls")
         if number == 0 and text.amount:
             draw.text((width, bottom), text.amount, font=amounts, fill=ink, anchor="rs")

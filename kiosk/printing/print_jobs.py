@@ -28,6 +28,8 @@ FRESH = timedelta(minutes=5)
 """A paper that could not be sent so long is offered, not printed: whoever wanted it may have gone (printing.md §5.3)."""
 BYTES_KEPT = timedelta(days=2)
 """How long the bytes of an ended job stay; its row stays for ever."""
+NOT_SEEN = "not_seen"
+"""Why a paper failed that left for the printer, and that nobody saw come out: the next one is a duplicate all the same."""
 UNDER_WAY = ("queued", "sending", "sent")
 
 
@@ -84,17 +86,20 @@ def slip_wanted(ops: Database, number: str, *, requested_by: str) -> Wanted:
 def enqueue(ops: Database, wanted: Wanted, *, printer: str | None = None, now: datetime) -> int:
     """Put a paper into the queue and return its job; runs inside the caller's `write`, so two taps at once make one job.
 
-    One that is under way already, or waits, is that job; one that failed is tried again under its own copy number, freshly
-    rendered; else this is the next copy. Raises: PrinterOffline, NotFound.
+    One that is under way already, or waits for this printer, is that job. One that waits for another printer, or of which nothing
+    was ever sent, is rendered anew under its own copy number; else this is the next copy. Raises: PrinterOffline, NotFound.
     """
     target = installed_printer(ops, printer)
     last = next(
-        iter(_jobs(ops, now, "where kind = ? and subject = ? order by copy_no desc limit 1", wanted.kind, wanted.subject)), None
+        _jobs(ops, now, "where kind = ? and subject = ? order by copy_no desc limit 1", wanted.kind, wanted.subject), None
     )
-    if last is not None and last["state"] in UNDER_WAY:
+    if last is not None and (
+        last["state"] in ("sending", "sent") or (last["state"] == "queued" and last["printer"] == target.name)
+    ):
         release(ops, last["job_id"], now=now)
         return last["job_id"]
-    copy_no = last["copy_no"] + (last["state"] != "failed") if last else 0
+    is_same_copy = last is not None and (last["state"] == "queued" or (last["state"] == "failed" and last["reason"] != NOT_SEEN))
+    copy_no = last["copy_no"] + (not is_same_copy) if last else 0
     row = (target.name, wanted.requested_by, clock.to_text(now), wanted.render(target.paper, copy_no))
     ops.execute(
         """
@@ -105,11 +110,8 @@ def enqueue(ops: Database, wanted: Wanted, *, printer: str | None = None, now: d
         """,
         [wanted.kind, wanted.subject, copy_no, *row],
     )
-    return int(
-        ops.execute(
-            "select job_id from print_job where (kind, subject, copy_no) = (?, ?, ?)", [wanted.kind, wanted.subject, copy_no]
-        ).fetchone()[0]
-    )
+    key = [wanted.kind, wanted.subject, copy_no]
+    return int(ops.execute("select job_id from print_job where (kind, subject, copy_no) = (?, ?, ?)", key).fetchone()[0])
 
 
 def last_job(ops: Database, number: str, *, now: datetime) -> PrintJob | None:
@@ -170,10 +172,12 @@ def next_job(ops: Database, printer: str, *, now: datetime) -> tuple[int, bytes]
     return (row[0], row[1]) if row else None
 
 
-def begin(ops: Database, job_id: int, process_id: bytes) -> bool:
+def begin(ops: Database, job_id: int, printer: str, process_id: bytes) -> bool:
     """Note that a paper is about to be sent; False when somebody decided otherwise. Must be committed before its first byte."""
-    change = "update print_job set state = 'sending', reason = '', process_id = ? where job_id = ? and state = 'queued'"
-    return bool(ops.execute(change, [process_id.decode(), job_id]).rowcount)
+    change = (
+        "update print_job set state = 'sending', reason = '', process_id = ? where (job_id, printer, state) = (?, ?, 'queued')"
+    )
+    return bool(ops.execute(change, [process_id.decode(), job_id, printer]).rowcount)
 
 
 def note_sent(ops: Database, job_id: int) -> None:
@@ -219,7 +223,7 @@ def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = No
 
 def settle_by_hand(ops: Database, job_id: int, *, came_out: bool, now: datetime) -> None:
     """Write down what a person saw of an uncertain paper. Runs inside the caller's `write`. Raises: PrintSettled."""
-    outcome = Outcome("confirmed", "seen") if came_out else Outcome("failed", "not_seen")
+    outcome = Outcome("confirmed", "seen") if came_out else Outcome("failed", NOT_SEEN)
     if not _end(ops, "job_id = ? and state = 'uncertain'", (job_id,), outcome, now=now):
         raise PrintSettled(job_id=job_id)
 

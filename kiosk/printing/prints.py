@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from kiosk import files
-from kiosk.printing import print_jobs
-from kiosk.printing.print_jobs import Wanted
+from kiosk.printing import print_jobs, rulers
+from kiosk.printing.print_jobs import PrintJob, Wanted
 from pos import clock
+from pos.errors import NotFound
 
 WAIT_S = 1.2
 """How long the page waits for the printer before it shows the paper as it stands."""
+RULER, PROOF = "ruler", "proof"
 
 
 def print_paper(wanted: Wanted, *, printer: str | None = None) -> int:
@@ -22,3 +24,27 @@ def print_paper(wanted: Wanted, *, printer: str | None = None) -> int:
         with kiosk.turns.given_up():
             kiosk.workers.wait_ended(job_id, WAIT_S)
     return job_id
+
+
+def setup_wanted(name: str, which: str, *, requested_by: str) -> Wanted:
+    """Return a paper that a printer is set up with: its `RULER`, or the `PROOF` of what was chosen. Raises: NotFound."""
+    if which == RULER:
+        return Wanted(
+            kind="test", subject=f"{which}:{name}", requested_by=requested_by, render=lambda takes, _: rulers.ruler_bytes(takes)
+        )
+    if which == PROOF:
+        return Wanted(
+            kind="test",
+            subject=f"{which}:{name}",
+            requested_by=requested_by,
+            render=lambda takes, _: rulers.proof_bytes(takes, name),
+        )
+    raise NotFound(f"no paper {which!r}")
+
+
+def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
+    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged."""
+    if job["kind"] == "test":
+        which, _, name = job["subject"].partition(":")
+        return setup_wanted(name, which, requested_by=requested_by)
+    return print_jobs.slip_wanted(files.ops(), job["subject"], requested_by=requested_by)

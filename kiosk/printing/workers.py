@@ -174,7 +174,7 @@ class _Worker:
     def _send(self, store: Store, conversation: Conversation, job_id: int, data: bytes) -> Outcome:
         process_id = printers.new_process_id()
         with store.write() as ops:
-            if not print_jobs.begin(ops, job_id, process_id):
+            if not print_jobs.begin(ops, job_id, self.name, process_id):
                 return Outcome("confirmed", "taken")
         outcome = conversation.deliver(data, process_id, self.workers.deadlines)
         if outcome is None:

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.paper import pictures
+from kiosk.printing import discovery, printers, transports
+from kiosk.printing.printers import Deadlines, Outcome, PrinterState
+
+QUICK = Deadlines(connect_s=1.0, status_s=0.3, write_s=0.5, confirm_s=0.4, grace_s=0.1)
+
+
+class Device:
+    """The printer's end of a serial line: it answers status questions, and the id at the end of a job."""
+
+    def __init__(self) -> None:
+        self.end, self.other = os.openpty()
+        tty.setraw(self.other)
+        self.path = os.ttyname(self.other)
+        self.received = b""
+        self.is_reading = True
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        while self.is_reading:
+            try:
+                data = os.read(self.end, 4096)
+            except OSError:
+                return
+            self.received += data
+            if data.startswith(b"\x10\x04"):
+                os.write(self.end, b"\x12" * data.count(b"\x10\x04"))
+            at = self.received.find(b"\x1d(H\x06\x00\x30\x30")
+            if at >= 0 and len(self.received) >= at + 11:
+                os.write(self.end, b"\x37\x22" + self.received[at + 7 : at + 11] + b"\x00")
+                self.received = self.received[:at]
+
+    def unplug(self) -> None:
+        self.is_reading = False
+        os.close(self.other)
+        os.close(self.end)
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    made = Device()
+    yield made
+    if made.is_reading:
+        made.unplug()
+
+
+@pytest.mark.parametrize("speed", ["", "@9600", "@115200"], ids=["usb", "slow serial", "fast serial"])
+def test_a_job_is_printed_and_confirmed_over_a_device(device: Device, speed: str) -> None:
+    device.thread.start()
+
+    outcome = printers.send(device.path + speed, b"\x1b@Bonjour\n\x1dV\x00", deadlines=Deadlines())
+
+    assert outcome == Outcome("confirmed", "process_id")
+    (cut,) = pictures(device.received.replace(b"\x10\x04\x02", b""))
+    assert "Bonjour" in cut.text
+
+
+def test_a_device_that_takes_nothing_ends_at_its_deadline(device: Device) -> None:
+    began = time.monotonic()
+
+    outcome = printers.send(device.path, b"x" * 1_000_000, deadlines=QUICK)
+
+    assert outcome.state == "uncertain"
+    assert outcome.reason == "stalled"
+    assert time.monotonic() - began < 5
+
+
+def test_a_device_unplugged_before_a_job_failed_and_in_the_middle_of_one_is_uncertain(device: Device) -> None:
+    conversation = printers.Conversation(device.path, 1.0)
+    with conversation:
+        device.unplug()
+        assert conversation.deliver(b"x" * 100_000, b"ABCD", QUICK) == Outcome("failed", "closed")
+    assert printers.send(device.path, b"x", deadlines=QUICK) == Outcome("failed", "unreachable")
+    assert printers.status(device.path) == PrinterState("offline", ("unreachable",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" 192.0.2.7:9100 ", "192.0.2.7:9100"),
+        ("[2001:db8::7]:9100", "[2001:db8::7]:9100"),
+        ("caisse.local:9100", "caisse.local:9100"),
+        ("/dev/usb/lp0", "/dev/usb/lp0"),
+        ("/dev/ttyUSB0@038400", "/dev/ttyUSB0@38400"),
+    ],
+)
+def test_an_address_has_one_spelling(typed: str, kept: str) -> None:
+    assert transports.parse_address(typed) == kept
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "9100", "host:0", "host:99999", "/dev/../etc/passwd", "/etc/passwd", "/dev/ttyS0@300", "a b:9100"]
+)
+def test_what_is_no_address_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - each with its own words
+        transports.parse_address(typed)
+
+
+def test_printers_are_found_on_the_network_and_among_the_devices(tmp_path: Path) -> None:
+    (tmp_path / "usb").mkdir()
+    (tmp_path / "usb" / "lp0").touch()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = discovery.find_printers(networks=[ipaddress.ip_network("127.0.0.1/32")], port=port, devices=tmp_path)
+
+    assert found == [str(tmp_path / "usb" / "lp0"), f"127.0.0.1:{port}"]

@@ -10,7 +10,7 @@ from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import discovery, prints, rulers
 from kiosk.printing.installed import InstalledPrinter, install, installed_printer, installed_printers, put_first, uninstall
-from kiosk.printing.profiles import Paper, Profile, profiles
+from kiosk.printing.profiles import PaperSetup, Profile, profiles
 from pos.errors import Invalid
 from shop import web
 
@@ -44,10 +44,10 @@ class SetupPage:
 @routes.get("/new")
 @for_clerks
 def search() -> Response:
-    """Look for printers that nobody has set up yet; takes a few seconds."""
+    """Show the printers on this machine that nobody has set up yet; with `network`, search the local network too (seconds)."""
     known = {each.address for each in installed_printers(files.ops())}
     with files.kiosk().turns.given_up():
-        found = [address for address in discovery.find_printers() if address not in known]
+        found = [address for address in discovery.find_printers(is_wide="network" in request.args) if address not in known]
     return web.page("kiosk/counter/printer_search.html", search=SearchPage(found=found, profiles=profiles()))
 
 
@@ -117,7 +117,7 @@ def remove(name: str) -> Response:
     return web.see_other("/counter/paper")
 
 
-def _measured(known: Paper) -> Paper:
+def _measured(known: PaperSetup) -> PaperSetup:
     """Return the paper as the form says: a bar's width, a line of the ruler or "raster", and whether it cuts."""
     try:
         dots = int(request.form.get("dots", ""))

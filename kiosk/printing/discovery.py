@@ -17,32 +17,33 @@ _DEVICES = ("usb/lp*", "ttyUSB*", "ttyACM*")
 _ROUTES = Path("/proc/net/route")
 
 
-def find_printers(
-    *, networks: list[ipaddress.IPv4Network] | None = None, port: int = RAW_PORT, devices: Path = Path("/dev")
-) -> list[str]:
-    """Return the addresses of what may be a printer, devices first; takes a few seconds on a network of 250 addresses."""
+def find_printers(*, is_wide: bool, port: int = RAW_PORT, devices: Path = Path("/dev")) -> list[str]:
+    """Return the addresses of what may be a printer: devices, and where `is_wide` who takes raw bytes on the local network.
+
+    A network of 250 addresses takes a few seconds.
+    """
     local = [str(path) for pattern in _DEVICES for path in sorted(devices.glob(pattern))]
-    hosts = [str(host) for each in (_own_networks() if networks is None else networks) for host in each.hosts()]
+    hosts = [str(host) for each in own_networks() for host in each.hosts()] if is_wide else []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(lambda host: _is_open(host, port), hosts))
     return local + [f"{host}:{port}" for host, is_open in zip(hosts, answers, strict=True) if is_open]
 
 
-def _own_networks() -> list[ipaddress.IPv4Network]:
+def own_networks() -> list[ipaddress.IPv4Network]:
     """Return the private networks this machine stands in, without those too large to walk through."""
     try:
         lines = _ROUTES.read_text(encoding="ascii").splitlines()[1:]
     except OSError:
         return []
-    found = []
+    networks = []
     for line in lines:
         fields = line.split()
         if fields[2] == "00000000" and fields[1] != "00000000":
             start, mask = (str(ipaddress.IPv4Address(struct.pack("<I", int(fields[at], 16)))) for at in (1, 7))
             network = ipaddress.IPv4Network(f"{start}/{mask}", strict=False)
             if network.is_private and network.num_addresses <= _LARGEST_NETWORK:
-                found.append(network)
-    return found
+                networks.append(network)
+    return networks
 
 
 def _is_open(host: str, port: int) -> bool:

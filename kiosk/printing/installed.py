@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from kiosk.printing import transports
 from kiosk.printing.printers import PrinterState
-from kiosk.printing.profiles import CODE_PAGES, LEAST_DOTS, MOST_DOTS, Paper, profiles, usual_paper
+from kiosk.printing.profiles import CODE_PAGES, LEAST_DOTS, MOST_DOTS, PaperSetup, profiles, usual_paper
 from pos.corners import corner
 from pos.errors import Invalid, NotFound, PrinterOffline
 
@@ -27,7 +27,7 @@ class InstalledPrinter:
     name: str
     address: str
     profile: str
-    paper: Paper
+    paper: PaperSetup
     state: PrinterState
 
 
@@ -40,17 +40,13 @@ def installed_printers(ops: Database) -> list[InstalledPrinter]:
 def installed_printer(ops: Database, name: str | None = None) -> InstalledPrinter:
     """Return a printer by its name, or the one for slips. Raises: PrinterOffline when there is none, NotFound for a name."""
     known = installed_printers(ops)
-    if not known:
-        raise PrinterOffline(reason="no_printer")
-    if name is None:
-        return known[0]
-    found = next((each for each in known if each.name == name), None)
-    if found is None:
-        raise NotFound(f"no printer {name!r} is set up here")
-    return found
+    printer = next((each for each in known if name in (None, each.name)), None)
+    if printer is not None:
+        return printer
+    raise PrinterOffline(reason="no_printer") if name is None else NotFound(f"no printer {name!r} is set up here")
 
 
-def install(ops: Database, name: str, address: str, *, profile: str = "", paper: Paper | None = None) -> None:
+def install(ops: Database, name: str, address: str, *, profile: str = "", paper: PaperSetup | None = None) -> None:
     """Set a printer up, or change one; the first is the one for slips. Runs inside the caller's `write`.
 
     Raises: Invalid with the field at fault.
@@ -106,7 +102,7 @@ def _installed(
     reasons = tuple(said.split(",")) if said else ()
     if paper is not None:
         measured = json.loads(paper)
-        takes = replace(Paper(**measured), columns=tuple(measured["columns"]))
+        takes = replace(PaperSetup(**measured), columns=tuple(measured["columns"]))
     elif profile in profiles():
         takes = profiles()[profile].paper
     else:
@@ -114,7 +110,7 @@ def _installed(
     return InstalledPrinter(name=name, address=address, profile=profile, paper=takes, state=PrinterState(state, reasons))
 
 
-def _usual_here(ops: Database) -> Paper:
+def _usual_here(ops: Database) -> PaperSetup:
     """Return the paper HQ knows this corner to have; before enrolment the wide one."""
     try:
         return usual_paper(corner(ops).paper_mm)

@@ -19,13 +19,13 @@ from PIL import Image
 
 from kiosk.printing.letters import encoded, printable
 from kiosk.printing.pictures import logo, page_picture
-from kiosk.printing.profiles import Paper
+from kiosk.printing.profiles import PaperSetup
 from kiosk.printing.slip_text import Block, Code, Logo, Rule, Size, Space, Text, blocks
 from pos import qr
 from pos.slip_facts import SlipFacts
 
 WIDE_DOTS = 480
-"""Paper with at least so many dots across has room for indents and double-width totals."""
+"""PaperSetup with at least so many dots across has room for indents and double-width totals."""
 
 _LEAVE_CHINESE_MODE = b"\x1c."
 """`FS .`: printers made for China start by pairing up bytes from 0x81 on, so that an accent or € becomes an ideograph."""
@@ -46,7 +46,7 @@ class PaperCode:
     module_dots: int
 
 
-def slip_bytes(facts: SlipFacts, url: str, *, paper: Paper, language: str, copy_no: int) -> bytes:
+def slip_bytes(facts: SlipFacts, url: str, *, paper: PaperSetup, language: str, copy_no: int) -> bytes:
     """Return what a printer needs to print the slip, cut included; `copy_no` 0 is the original, n prints "DUPLICATA n".
 
     Where the token is too long for a readable code on this paper, the slip says so and leaves the number (printing.md §2.3).
@@ -55,7 +55,7 @@ def slip_bytes(facts: SlipFacts, url: str, *, paper: Paper, language: str, copy_
     return set_on(paper, blocks(facts, language=language, copy_no=copy_no), url)
 
 
-def set_on(paper: Paper, contents: Iterable[Block], url: str = "") -> bytes:
+def set_on(paper: PaperSetup, contents: Iterable[Block], url: str = "") -> bytes:
     """Return the bytes that print these blocks on this paper and cut it; a `Code` carries `url`."""
     press = Press(paper)
     if paper.is_raster:
@@ -88,7 +88,7 @@ def warm_up() -> None:
 class Press:
     """Sets blocks one below the other; every block leaves the printer's style as it found it."""
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: PaperSetup) -> None:
         self.paper = paper
         self.is_wide = paper.dots >= WIDE_DOTS
         self.encoder = _encoder()()

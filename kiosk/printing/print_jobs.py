@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from kiosk.printing import paper
 from kiosk.printing.installed import installed_printer, installed_printers
 from kiosk.printing.printers import Outcome
-from kiosk.printing.profiles import Paper
+from kiosk.printing.profiles import PaperSetup
 from kiosk.printing.slip_text import blocks
 from pos import clock, corners, outbox, slips
 from pos.errors import Conflict
@@ -68,7 +68,7 @@ class Wanted:
     kind: Kind
     subject: str
     requested_by: str
-    render: Callable[[Paper, int], bytes]
+    render: Callable[[PaperSetup, int], bytes]
     """Returns the bytes for a printer's paper and a copy number."""
 
 
@@ -77,7 +77,7 @@ def slip_wanted(ops: Database, number: str, *, requested_by: str) -> Wanted:
     slip = slips.slip(ops, number)
     url = f"{corners.corner(ops).slip_prefix}{slip.digits}"
 
-    def render(takes: Paper, copy_no: int) -> bytes:
+    def render(takes: PaperSetup, copy_no: int) -> bytes:
         return paper.set_on(takes, blocks(slip.facts, language=slip.facts["language"], copy_no=copy_no), url)
 
     return Wanted(kind="slip", subject=number, requested_by=requested_by, render=render)

@@ -20,7 +20,7 @@ LEAST_DOTS = 288
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class PaperSetup:
     """How bytes must be made for one printer: printable dots, columns of fonts A and B, the code page and its `ESC t` slot.
 
     `is_raster`: letters are drawn by us and sent as pictures, for printers whose letters cannot be trusted.
@@ -40,7 +40,7 @@ class Profile:
 
     key: str
     name: str
-    paper: Paper
+    paper: PaperSetup
     must_measure: bool
 
 
@@ -51,13 +51,13 @@ def profiles() -> dict[str, Profile]:
     return {row["key"]: _profile(row) for row in rows}
 
 
-def usual_paper(paper_mm: int) -> Paper:
+def usual_paper(paper_mm: int) -> PaperSetup:
     """Return what most printers of 80 or 58 mm take. Raises: KeyError for another width."""
     return profiles()[f"epson-{paper_mm}"].paper
 
 
 def _profile(row: dict[str, Any]) -> Profile:
-    paper = Paper(
+    paper = PaperSetup(
         dots=row["dots"],
         columns=(row["columns"][0], row["columns"][1]),
         code_page=row["code_page"],

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from kiosk.printing import paper
 from kiosk.printing.letters import encoded
-from kiosk.printing.profiles import CodePage, Paper
+from kiosk.printing.profiles import CodePage, PaperSetup
 from kiosk.printing.slip_text import Block, Logo, Rule, Space, Text
 
 WIDTHS = (320, 360, 384, 420, 432, 512, 546, 560, 576, 640)
@@ -34,7 +34,7 @@ LETTERS = (
 """The lines of the ruler in its order: where 50 models of the public database keep pages that have the euro."""
 
 
-def ruler_bytes(takes: Paper) -> bytes:
+def ruler_bytes(takes: PaperSetup) -> bytes:
     """Return the two rulers: bars of known widths, then the sample in every code page, each with its number."""
     press = paper.Press(takes)
     press.set_block(Text("RÈGLE / RULER", size="big", align="center", is_bold=True))
@@ -47,7 +47,7 @@ def ruler_bytes(takes: Paper) -> bytes:
     return press.finish()
 
 
-def proof_bytes(takes: Paper, name: str) -> bytes:
+def proof_bytes(takes: PaperSetup, name: str) -> bytes:
     """Return a small paper that shows a printer as it was set up: accents, widths, an amount at the edge."""
     blocks: list[Block] = [
         Logo(),

@@ -73,6 +73,7 @@ PARTS = {
     "partner": "loire-mobile",
     "payment_id": "0190a1b2-0000-7000-8000-000000000000",
     "color": "1b4f9c",
+    "job_id": "1",
     "line_no": "1",
     "unit_no": "1",
     "selection_id": "fr.0123456789abcdef0123456789abcdef",

@@ -111,26 +111,27 @@ def test_a_paper_asked_for_too_long_ago_is_offered(clerk: FlaskClient, kiosk: wo
 def test_a_printer_is_found_measured_and_kept(
     clerk: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"127.0.0.1:{printer.port}"
-    monkeypatch.setattr(discovery, "find_printers", lambda: [address, "/dev/usb/lp0"])
-    assert "/dev/usb/lp0" in clerk.get("/counter/printers/new").text
+    address = f"localhost:{printer.port}"
+    monkeypatch.setattr(discovery, "find_printers", lambda *, is_wide: ["/dev/usb/lp0", address][: 1 + is_wide])
+    assert address not in clerk.get("/counter/printers/new").text
+    assert address in clerk.get("/counter/printers/new?network=1").text
     made = clerk.post("/counter/printers", data={"address": address, "profile": "clone-80"}).headers["Location"]
     assert made == "/counter/printers/printer-2"
     assert "Imprimez la règle" in clerk.get(made).text
 
-    clerk.post(f"{made}/papers", data={"which": "ruler"})
+    clerk.post("/counter/printers/printer-2/papers", data={"which": "ruler"})
     assert settled(kiosk)[-1][1] == "confirmed"
     assert " 1 Téléphone 19,99 €" in printer.papers()[1].text
-    clerk.post(f"{made}/measures", data={"dots": "576", "letters": "0", "has_cutter": "yes"})
-    clerk.post(f"{made}/papers", data={"which": "proof"})
+    clerk.post("/counter/printers/printer-2/measures", data={"dots": "576", "letters": "0", "has_cutter": "yes"})
+    clerk.post("/counter/printers/printer-2/papers", data={"which": "proof"})
     assert settled(kiosk)[-1][1] == "confirmed"
     assert "1 234,56 €" in printer.papers()[2].text
-    clerk.post(f"{made}/first")
+    clerk.post("/counter/printers/printer-2/first")
     ops = kiosk.ops.read()
     assert [each.name for each in installed_printers(ops)] == ["printer-2", "printer"]
     assert (installed_printer(ops).paper.slot, installed_printer(ops).paper.code_page) == (19, "cp858")
 
-    clerk.post(f"{made}/removal")
+    clerk.post("/counter/printers/printer-2/removal")
 
     assert [each.name for each in installed_printers(kiosk.ops.read())] == ["printer"]
 

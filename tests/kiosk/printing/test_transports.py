@@ -109,11 +109,27 @@ def test_what_is_no_address_is_refused(typed: str) -> None:
         transports.parse_address(typed)
 
 
-def test_printers_are_found_on_the_network_and_among_the_devices(tmp_path: Path) -> None:
+def test_printers_are_found_on_the_network_and_among_the_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "usb").mkdir()
     (tmp_path / "usb" / "lp0").touch()
+    monkeypatch.setattr(discovery, "own_networks", lambda: [ipaddress.IPv4Network("127.0.0.1/32")])
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = discovery.find_printers(networks=[ipaddress.ip_network("127.0.0.1/32")], port=port, devices=tmp_path)
+        near, wide = (discovery.find_printers(is_wide=is_wide, port=port, devices=tmp_path) for is_wide in (False, True))
 
-    assert found == [str(tmp_path / "usb" / "lp0"), f"127.0.0.1:{port}"]
+    assert near == [str(tmp_path / "usb" / "lp0")]
+    assert wide == [*near, f"127.0.0.1:{port}"]
+
+
+def test_only_small_private_networks_are_walked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = tmp_path / "route"
+    routes.write_text(
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+        "eth0\t00000000\t0101A8C0\t3\t0\t0\t0\t00000000\n"
+        "eth0\t0001A8C0\t00000000\t1\t0\t0\t0\t00FFFFFF\n"
+        "eth1\t0000000A\t00000000\t1\t0\t0\t0\t000000FF\n"
+        "eth2\t00000808\t00000000\t1\t0\t0\t0\t00FFFFFF\n"
+    )
+    monkeypatch.setattr(discovery, "_ROUTES", routes)
+
+    assert [str(each) for each in discovery.own_networks()] == ["192.168.1.0/24"]

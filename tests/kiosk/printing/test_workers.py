@@ -19,7 +19,7 @@ from kiosk.printing.installed import install
 from kiosk.printing.paper import set_on
 from kiosk.printing.print_jobs import Wanted
 from kiosk.printing.printers import Deadlines
-from kiosk.printing.profiles import Paper
+from kiosk.printing.profiles import PaperSetup
 from kiosk.printing.slip_text import Text
 from kiosk.printing.workers import Workers
 from pos.ops import open_ops
@@ -49,7 +49,7 @@ def at_work(kiosk: world.Kiosk, virtual: VirtualPrinter) -> Iterator[Workers]:
 
 
 def words(text: str) -> Wanted:
-    def render(_takes: Paper, copy_no: int) -> bytes:
+    def render(_takes: PaperSetup, copy_no: int) -> bytes:
         return b"\x1b@" + f"{text}{f' copy {copy_no}' if copy_no else ''}\n".encode() + b"\x1bd\x06\x1dV\x00"
 
     return Wanted(kind="test", subject=text, requested_by="camille", render=render)

@@ -32,7 +32,7 @@ from demo.carrier import CarrierDesk, serve
 from pos.privacy import take_over
 
 _PAGES = Path(__file__).parent / "pages"
-_FONTS = ("bricolage-grotesque-latin-wght-normal.woff2", "figtree-latin-wght-normal.woff2")
+_FONTS = ("bricolage-grotesque-latin-720-normal.woff2", "figtree-latin-wght-normal.woff2")
 _POLICY = "default-src 'none'; style-src 'self'; font-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
 MOOD_NAMES = ("fine", "slow", "busy", "broken", "down", "owing")
 SLOW_S = 8.0

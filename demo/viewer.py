@@ -15,7 +15,7 @@ import templates
 from demo.mailbox import MAIL_POLICY, Mailbox
 
 _PAGES = Path(__file__).parent / "pages"
-_FONTS = ("bricolage-grotesque-latin-wght-normal.woff2", "figtree-latin-wght-normal.woff2")
+_FONTS = ("bricolage-grotesque-latin-720-normal.woff2", "figtree-latin-wght-normal.woff2")
 _TROUBLES = ("paper_out", "cover_open")
 _KINDS = ("script-src", "style-src", "font-src", "connect-src", "form-action", "img-src")
 _POLICY = "default-src 'none'; " + "; ".join(f"{kind} 'self'" for kind in _KINDS) + " data:"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from flask.testing import FlaskClient
 
+from tests.kiosk.test_web import first_visit_bytes
 from tests.marketplace.hq import words
 
 
@@ -36,6 +38,16 @@ def test_every_link_of_home_leads_somewhere(two_markets: FlaskClient) -> None:
         for link in links
         if two_markets.get(f"/home{link}" if link[0] == "?" else link, follow_redirects=True).status_code != 200
     } == set()
+
+
+@pytest.mark.parametrize(("path", "most_kb"), [("/home", 80), ("/browse", 100), ("/sku/IPHONE-13-128-BLUE?plan=2", 100)])
+def test_a_first_visit_at_home_stays_light(two_markets: FlaskClient, path: str, most_kb: int) -> None:
+    assert first_visit_bytes(two_markets, path) <= most_kb * 1000
+
+
+def test_home_brings_no_script_that_it_does_not_use(two_markets: FlaskClient) -> None:
+    pages = {path: two_markets.get(path).text for path in ("/home", "/browse", "/sku/IPHONE-13-128-BLUE")}
+    assert {path: " hx-" in page for path, page in pages.items()} == {path: "/htmx-" in page for path, page in pages.items()}
 
 
 def test_another_market_can_be_gone_to_from_a_selection(two_markets: FlaskClient) -> None:

@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader
 import templates
 from demo import bank_books
 from demo.bank_books import BankProblem, Books, Thing
+from demo.bank_fees import BankFees
 from demo.bank_webhooks import MANNERS, Webhooks
 from demo.carrier import API as CARRIER_API
 from demo.carrier import MANNERS as CARRIER_MANNERS
@@ -34,9 +35,10 @@ from pos.privacy import take_over
 _PAGES = Path(__file__).parent / "pages"
 _FONTS = ("bricolage-grotesque-latin-720-normal.woff2", "figtree-latin-wght-normal.woff2")
 _POLICY = "default-src 'none'; style-src 'self'; font-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
-MOOD_NAMES = ("fine", "slow", "busy", "broken", "down", "owing")
+MOOD_NAMES = ("fine", "slow", "busy", "broken", "down", "owing", "unsettled")
 SLOW_S = 8.0
 MOST_BODY = 2**16
+CARD_FEES = BankFees()
 SHOWN = 30
 ACCEPTED = {
     "checkout/sessions": {
@@ -64,17 +66,19 @@ class Bank(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, directory: Path, *, host: str, port: int, address: str, webhook_url: str) -> None:
+    def __init__(
+        self, directory: Path, *, host: str, port: int, address: str, webhook_url: str, fees: BankFees = CARD_FEES
+    ) -> None:
         take_over(directory)
         self.secret_key = _kept_secret(directory / "secret-key", "sk_test_")
         self.webhook_secret = _kept_secret(directory / "webhook-secret", "whsec_")
         super().__init__((host, port), _Request)
         self.webhooks = Webhooks(webhook_url, self.webhook_secret.read_text(encoding="utf-8").strip())
-        self.books = Books(directory / "bank.db", self.webhooks.plan)
+        self.books = Books(directory / "bank.db", self.webhooks.plan, fees)
         self.address = address
         self.carrier = CarrierDesk(directory, events_url=webhook_url.replace("/payments/events", "/activations/events"))
         self.mood = "fine"
-        """How the API answers now: one of `MOOD_NAMES`; owing, it takes refunds and pays them later."""
+        """How the API answers now: one of `MOOD_NAMES`; owing, it pays refunds later, unsettled, it names its fees later."""
         self._key = self.secret_key.read_text(encoding="utf-8").strip()
         self._running: list[threading.Thread] = []
         self._under_way: set[str] = set()
@@ -147,7 +151,8 @@ class Bank(ThreadingHTTPServer):
         collection, _, rest = path.removeprefix("checkout/").partition("/")
         thing_id, _, act = rest.partition("/")
         kinds = {"sessions": "checkout.session", "payment_intents": "payment_intent", "refunds": "refund"}
-        kind = {**kinds, "disputes": "dispute", "events": "event", "charges": "charge"}.get(collection)
+        kinds |= {"disputes": "dispute", "events": "event", "charges": "charge", "balance_transactions": "balance_transaction"}
+        kind = kinds.get(collection)
         if kind is None or (method == "POST" and kind not in ("checkout.session", "refund")):
             raise BankProblem(404, "invalid_request_error", f"Unrecognized request URL ({method}: /v1/{path}).")
         self.end_overdue()
@@ -188,7 +193,8 @@ class Bank(ThreadingHTTPServer):
     def act(self, act: str, thing_id: str) -> None:
         """Do what somebody tapped on a page of the bank."""
         acts: dict[str, Callable[[Books, list[Thing], str], object]] = {
-            "pay": bank_books.pay,
+            "pay": lambda books, events, found: bank_books.pay(books, events, found, is_settled=self.mood != "unsettled"),
+            "settle": bank_books.settle,
             "refuse": bank_books.refuse,
             "fail": bank_books.fail_refund,
             "arrive": bank_books.pay_refund,

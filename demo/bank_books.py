@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from demo.bank_fees import BankFees, movement
 from pos import clock
 from pos.db import connect, write
 
@@ -39,7 +40,12 @@ PREFIXES = {
     "refund": "re_",
     "dispute": "dp_",
     "event": "evt_",
+    "balance_transaction": "txn_",
 }
+
+NAMES = {"payment_intent": "payment_intent", "latest_charge": "charge", "charge": "charge"}
+NAMES |= {"balance_transaction": "balance_transaction", "failure_balance_transaction": "balance_transaction"}
+"""The kind of thing that each id which can be expanded names."""
 
 Thing = dict[str, Any]
 """One object as JSON has it: the shape is Stripe's."""
@@ -63,8 +69,9 @@ def invalid(message: str, *, code: str | None = None, param: str | None = None) 
 class Books:
     """What the bank knows, in one file. `plan` says which webhooks the events of a change make, in order, and after how long."""
 
-    def __init__(self, path: Path, plan: Callable[[list[Thing]], list[tuple[Thing, int]]]) -> None:
+    def __init__(self, path: Path, plan: Callable[[list[Thing]], list[tuple[Thing, int]]], fees: BankFees) -> None:
         self._plan = plan
+        self._fees = fees
         self._database = connect(path, durable=False)
         self._database.conn.executescript(SCHEMA)
         self._lock = threading.RLock()
@@ -126,6 +133,10 @@ class Books:
         thing = {"id": PREFIXES[kind] + secrets.token_hex(12), "object": kind, "created": now_s(), "livemode": False, **facts}
         return self.put(thing)
 
+    def moved(self, kind: str, source: Thing, cents: int) -> Thing:
+        """Write down what a charge, refund or dispute did to the account, with what the bank keeps of it."""
+        return self.new("balance_transaction", **movement(self._fees, kind, source, cents))
+
     def tell(self, events: list[Thing], kind: str, thing: Thing) -> None:
         """Record an event with the object as it is now."""
         facts = {"type": kind, "api_version": API_VERSION, "pending_webhooks": 1, "data": {"object": thing}}
@@ -135,7 +146,10 @@ class Books:
         """Return an object with the ids at `paths` replaced by what they name, as `expand[]` asks. Raises: BankProblem."""
         for path in paths:
             name, _, rest = path.partition(".")
-            kind = {"payment_intent": "payment_intent", "latest_charge": "charge", "charge": "charge"}.get(name)
+            if name == "data" and thing["object"] == "list":
+                thing = {**thing, "data": [self.expanded(each, [rest]) for each in thing["data"]]}
+                continue
+            kind = NAMES.get(name)
             if kind is None or name not in thing:
                 raise invalid(f"This property cannot be expanded ({path}).", param="expand")
             inner = thing[name]
@@ -226,8 +240,8 @@ def whole(value: object, param: str) -> int:
         raise invalid(f"Invalid integer: {str(value)[:40]}", code="parameter_invalid_integer", param=param) from None
 
 
-def pay(books: Books, events: list[Thing], session_id: str) -> bool:
-    """Pay a session in full; False when it is no longer open."""
+def pay(books: Books, events: list[Thing], session_id: str, *, is_settled: bool = True) -> bool:
+    """Pay a session in full; False when it is no longer open. What the bank keeps is known at once, or by `settle`."""
     session = books.get("checkout.session", session_id)
     if session["status"] != "open" or has_run_out(session):
         return False
@@ -244,7 +258,10 @@ def pay(books: Books, events: list[Thing], session_id: str) -> bool:
         payment_intent=intent["id"],
         refunded=False,
         status="succeeded",
+        balance_transaction=None,
     )
+    if is_settled:
+        charge = _settled(books, charge)
     intent = books.put({**intent, "status": "succeeded", "amount_received": intent["amount"], "latest_charge": charge["id"]})
     done = {"status": "complete", "payment_status": "paid", "payment_intent": intent["id"], "url": None, "refusal": None}
     session = books.put({**session, **done})
@@ -252,6 +269,17 @@ def pay(books: Books, events: list[Thing], session_id: str) -> bool:
     books.tell(events, "payment_intent.succeeded", intent)
     books.tell(events, "checkout.session.completed", shown(session))
     return True
+
+
+def settle(books: Books, events: list[Thing], payment: str) -> None:
+    """Say what the bank keeps of a payment, where it did not say so at once (docs.stripe.com: asynchronous capture)."""
+    charge = books.get("charge", books.get("payment_intent", payment)["latest_charge"] or "")
+    if charge["balance_transaction"] is None:
+        books.tell(events, "charge.updated", _settled(books, charge))
+
+
+def _settled(books: Books, charge: Thing) -> Thing:
+    return books.put({**charge, "balance_transaction": books.moved("charge", charge, charge["amount"])["id"]})
 
 
 def refuse(books: Books, events: list[Thing], session_id: str) -> None:
@@ -322,7 +350,11 @@ def refund(books: Books, events: list[Thing], wanted: Mapping[str, Any], *, is_p
         payment_intent=intent["id"],
         reason=wanted.get("reason"),
         status="pending" if is_pending else "succeeded",
+        balance_transaction=None,
+        failure_balance_transaction=None,
     )
+    if not is_pending:
+        back = _paid(books, back)
     books.tell(events, "charge.refunded", _count_refunded(books, charge, cents))
     books.tell(events, "refund.created", back)
     return back
@@ -332,7 +364,12 @@ def pay_refund(books: Books, events: list[Thing], refund_id: str) -> None:
     """Pay a refund that was taken before (docs.stripe.com/refunds: pending)."""
     back = books.get("refund", refund_id)
     if back["status"] == "pending":
-        books.tell(events, "refund.updated", books.put({**back, "status": "succeeded"}))
+        books.tell(events, "refund.updated", _paid(books, back))
+
+
+def _paid(books: Books, back: Thing) -> Thing:
+    left = books.moved("refund", back, -back["amount"])
+    return books.put({**back, "status": "succeeded", "balance_transaction": left["id"]})
 
 
 def fail_refund(books: Books, events: list[Thing], refund_id: str) -> None:
@@ -340,7 +377,9 @@ def fail_refund(books: Books, events: list[Thing], refund_id: str) -> None:
     back = books.get("refund", refund_id)
     if back["status"] != "succeeded":
         return
-    back = books.put({**back, "status": "failed", "failure_reason": "expired_or_canceled_card"})
+    failed = {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+    came_back = books.moved("refund_failure", back, back["amount"])
+    back = books.put({**back, **failed, "failure_balance_transaction": came_back["id"]})
     _count_refunded(books, books.get("charge", back["charge"]), -back["amount"])
     books.tell(events, "refund.updated", back)
     books.tell(events, "refund.failed", back)
@@ -360,6 +399,7 @@ def dispute(books: Books, events: list[Thing], payment: str) -> None:
     books.put({**charge, "disputed": True})
     facts = {"amount": charge["amount"], "currency": charge["currency"], "charge": charge["id"], "payment_intent": payment}
     claimed = books.new("dispute", **facts, reason="product_not_received", status="needs_response", metadata={})
+    claimed = books.put({**claimed, "balance_transactions": [books.moved("adjustment", claimed, -charge["amount"])]})
     books.tell(events, "charge.dispute.created", claimed)
 
 
@@ -368,4 +408,6 @@ def close_dispute(books: Books, events: list[Thing], dispute_id: str, *, is_won:
     claimed = books.get("dispute", dispute_id)
     if claimed["status"] != "needs_response":
         return
-    books.tell(events, "charge.dispute.closed", books.put({**claimed, "status": "won" if is_won else "lost"}))
+    moved = claimed["balance_transactions"] + ([books.moved("adjustment", claimed, claimed["amount"])] if is_won else [])
+    ended = {"status": "won" if is_won else "lost", "balance_transactions": moved}
+    books.tell(events, "charge.dispute.closed", books.put({**claimed, **ended}))

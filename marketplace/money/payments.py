@@ -23,7 +23,7 @@ from marketplace.running.jobs import Postponed, Work, enqueue
 from pos import clock
 from pos.errors import Conflict, NotFound, Unavailable
 
-JOB, RELEASE_TIMER, REFUND_TIMER = "payment_check", "release_unpaid", "pending_refunds"
+JOB, RELEASE_TIMER, LOOK_TIMER = "payment_check", "release_unpaid", "unsettled_payments"
 OPEN_FOR = timedelta(minutes=31)
 """The provider takes no less than 30 minutes, counted when our request arrives (Stripe, Checkout Sessions, `expires_at`)."""
 SHORTEST = timedelta(minutes=30)
@@ -32,8 +32,9 @@ CHECKS = (timedelta(minutes=1), timedelta(minutes=5), OPEN_FOR)
 BACK = "/payments/{payment_id}/return"
 """Where the provider sends a customer back to: an order's own address is its access, and the provider needs none."""
 CHECK_AGAIN = timedelta(minutes=1)
-REFUNDS_EVERY, REFUND_LOOKS = timedelta(minutes=10), timedelta(hours=1)
-"""How often is looked for refunds that the provider has not paid yet, and how long after a look at a payment the next follows."""
+LOOKS_EVERY, LOOKED_AT_AGAIN = timedelta(minutes=10), timedelta(hours=1)
+"""How often is looked for payments whose refunds or fees the provider has not told yet, and how long after a look at one the next
+follows."""
 MOST_LOOKS = 50
 logger = logging.getLogger(__name__)
 PRICES_KEPT = timedelta(hours=24)
@@ -189,26 +190,29 @@ def release(work: Work, _body: dict[str, Any]) -> str:
     return f"{released} orders"
 
 
-def look_at_refunds(work: Work, _body: dict[str, Any]) -> str:
-    """Do the job of asking about refunds that the provider took and has not paid: what was not asked about the longest, first.
+def look_at_unsettled(work: Work, _body: dict[str, Any]) -> str:
+    """Do the job of asking about refunds that the provider took and has not paid, and of what it keeps where it did not say.
 
-    A payment that cannot be asked about holds up no other. Raises: NoProvider, ProviderDown.
+    What was not asked about the longest comes first; a payment that cannot be asked about holds up no other.
+
+    Raises: NoProvider, ProviderDown.
     """
     query = """
-        select customer_id, payment_id from payment
-        where coalesce(checked_at, opened_at) <= :before and exists (
-          select 1 from refund
-          where refund.customer_id = payment.customer_id and refund.payment_id = payment.payment_id and refund.state = 'sent'
-        )
-        order by coalesce(checked_at, opened_at), payment_id limit :most
+        select customer_id, payment_id, coalesce(checked_at, opened_at) as asked_at from payment
+        where fees_at is null and received_cents > 0 and coalesce(checked_at, opened_at) <= :before
+        union
+        select payment.customer_id, payment.payment_id, coalesce(checked_at, opened_at) from refund
+        join payment on payment.customer_id = refund.customer_id and payment.payment_id = refund.payment_id
+        where refund.state = 'sent' and coalesce(checked_at, opened_at) <= :before
+        order by asked_at, payment_id limit :most
     """
     with reading(work.engine) as connection:
-        pending = rows(connection, query, before=clock.to_text(work.now - REFUND_LOOKS), most=MOST_LOOKS)
+        pending = rows(connection, query, before=clock.to_text(work.now - LOOKED_AT_AGAIN), most=MOST_LOOKS)
     for payment in pending:
         try:
             check_payment(work.engine, payment["customer_id"], payment["payment_id"], now=work.now)
         except ProviderRefused:
-            logger.exception("a payment with a refund under way cannot be asked about")
+            logger.exception("a payment that is not settled cannot be asked about")
     return f"{len(pending)} payments"
 
 

@@ -30,6 +30,8 @@ RETRIES = 1
 """Of the library, within one call, under the same idempotency key."""
 EVENT_TOLERANCE_S = 300
 MOST_LISTED = 100
+MOVED = "balance_transaction"
+"""What a charge or refund did to our account there, and what of it the provider kept (Stripe, Balance Transactions)."""
 FAILED = ("requires_payment_method", "canceled")
 """States of a payment that a completed page can bring no money with any more (Stripe, PaymentIntents, `status`)."""
 DISPUTES = {"won": "won", "lost": "lost", "prevented": "warned", "warning_closed": "warned"}
@@ -81,9 +83,21 @@ class OpenedSession:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderFee:
+    """What the provider kept of one movement of our account there, or gave back where negative, in that account's currency."""
+
+    reference: str
+    currency: str
+    cents: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundFacts:
-    """A refund as the provider knows it. `key` is ours, its own id where we did not ask for it; `state` sent, done or failed."""
+    """A refund as the provider knows it. `key` is ours, its own id where we did not ask for it; `state` sent, done or failed.
+
+    `fees` is None while one is paid and the provider does not say yet what that costs.
+    """
 
     provider_id: str
     key: str
@@ -91,6 +105,7 @@ class RefundFacts:
     cents: int
     state: str
     reason: str
+    fees: Sequence[ProviderFee] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +116,34 @@ class DisputeFacts:
     dispute_id: str
     cents: int
     state: str
+    fees: Sequence[ProviderFee] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFacts:
-    """A payment as the provider knows it now. `session` is open, complete or expired, also where its payment failed for good."""
+    """A payment as the provider knows it now. `session` is open, complete or expired, also where its payment failed for good.
+
+    `fees` is what was kept of the payment itself, None while the provider does not say.
+    """
 
     session: str
     intent_id: str | None
     received_cents: int
     refunds: Sequence[RefundFacts]
     disputes: Sequence[DisputeFacts]
+    fees: Sequence[ProviderFee] | None = None
+
+    @property
+    def all_fees(self) -> list[ProviderFee]:
+        """What was kept of the payment, its refunds and its disputes, as far as the provider says."""
+        told = [self.fees, *(refund.fees for refund in self.refunds), *(dispute.fees for dispute in self.disputes)]
+        return [fee for fees in told for fee in fees or ()]
+
+    @property
+    def are_fees_known(self) -> bool:
+        """Whether the provider told what it kept of all that moved."""
+        is_open = any(dispute.state != "warned" and not dispute.fees for dispute in self.disputes)
+        return self.fees is not None and all(refund.fees is not None for refund in self.refunds) and not is_open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +203,7 @@ class Provider:
         """Ask something that needs the key and changes nothing."""
         with _said_in_our_terms():
             self._client.checkout.sessions.list({"limit": 1})
+            self._client.balance_transactions.list({"limit": 1})
 
     def open_session(self, wish: SessionWish) -> OpenedSession:
         """Open a payment page; the same wish again returns the same page.
@@ -214,7 +247,7 @@ class Provider:
     def payment(self, session_id: str) -> PaymentFacts:
         """Return what the provider knows of a session's payment."""
         with _said_in_our_terms():
-            session = self._client.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent.latest_charge"]})
+            session = self._client.checkout.sessions.retrieve(session_id, {"expand": [f"payment_intent.latest_charge.{MOVED}"]})
             intent: Any = session.payment_intent
             is_paid = intent is not None and intent.amount_received > 0
             # A page is complete once the customer is through with it, though the payment failed afterwards.
@@ -227,15 +260,16 @@ class Provider:
             received_cents=intent.amount_received if intent is not None else 0,
             refunds=refunds,
             disputes=disputes,
+            fees=_fees(intent.latest_charge.balance_transaction) if is_paid else None,
         )
 
     def _refunds(self, intent_id: str) -> list[RefundFacts]:
-        listed = self._client.refunds.list({"payment_intent": intent_id, "limit": MOST_LISTED})
+        listed = self._client.refunds.list({"payment_intent": intent_id, "limit": MOST_LISTED, "expand": [f"data.{MOVED}"]})
         return [_refund_facts(refund) for refund in listed.auto_paging_iter()]
 
     def _disputes(self, intent_id: str) -> list[DisputeFacts]:
         listed = self._client.disputes.list({"payment_intent": intent_id, "limit": MOST_LISTED})
-        return [DisputeFacts(claimed.id, claimed.amount, DISPUTES.get(str(claimed.status), "open")) for claimed in listed.data]
+        return [_dispute_facts(claimed) for claimed in listed.data]
 
     def refund(self, intent_id: str, *, payment_id: str, cents: int, key: str) -> RefundFacts:
         """Give `cents` back; with the same `key` again, the same refund."""
@@ -246,6 +280,7 @@ class Provider:
                     "amount": cents,
                     "reason": "requested_by_customer",
                     "metadata": {"payment_id": payment_id, "refund_key": key},
+                    "expand": [MOVED],
                 },
                 {"idempotency_key": key},
             )
@@ -275,14 +310,28 @@ class Provider:
 
 def _refund_facts(refund: Any) -> RefundFacts:
     metadata = refund.metadata.to_dict() if refund.metadata else {}
+    state = {"succeeded": "done", "failed": "failed", "canceled": "failed"}.get(str(refund.status), "sent")
     return RefundFacts(
         provider_id=refund.id,
         key=str(metadata.get("refund_key") or refund.id),
         is_ours="refund_key" in metadata,
         cents=refund.amount,
-        state={"succeeded": "done", "failed": "failed", "canceled": "failed"}.get(str(refund.status), "sent"),
+        state=state,
         reason=str(getattr(refund, "failure_reason", None) or ""),
+        fees=_fees(refund.balance_transaction) if state == "done" or refund.balance_transaction else (),
     )
+
+
+def _dispute_facts(claimed: Any) -> DisputeFacts:
+    fees = [fee for moved in claimed.balance_transactions for fee in _fees(moved) or ()]
+    return DisputeFacts(claimed.id, claimed.amount, DISPUTES.get(str(claimed.status), "open"), fees)
+
+
+def _fees(moved: Any) -> list[ProviderFee] | None:
+    """Return the fee of a balance transaction, None before there is one (asynchronous capture)."""
+    if moved is None:
+        return None
+    return [ProviderFee(moved.id, str(moved.currency).upper(), moved.fee)]
 
 
 def _stripe() -> Any:

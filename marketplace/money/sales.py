@@ -144,10 +144,10 @@ def post_refund_bounced(connection: Connection, refund: OrderMoney) -> bool:
     return post(connection, _order_fact(refund, "refund_bounced"), lines)
 
 
-def post_provider_fee(connection: Connection, payment: OrderMoney) -> bool:
-    """Book what the provider kept for a payment."""
-    lines = [Posting("provider_fees", "", payment.cents), Posting("provider", "", -payment.cents)]
-    return post(connection, _order_fact(payment, "provider_fee"), lines)
+def post_provider_fee(connection: Connection, fee: OrderMoney) -> bool:
+    """Book what the provider kept of a payment, refund or dispute, or gave back where negative; `reference` is its movement's."""
+    lines = [Posting("provider_fees", "", fee.cents), Posting("provider", "", -fee.cents)]
+    return post(connection, _order_fact(fee, "provider_fee"), lines)
 
 
 def post_dispute(connection: Connection, dispute: OrderMoney, outcome: Literal["opened", "won", "lost"]) -> bool:

@@ -1,4 +1,4 @@
-"""What the provider says of a payment, written down and booked: money in, money back, disputes, in one transaction.
+"""What the provider says of a payment, written down and booked: money in, money back, disputes, its fees, in one transaction.
 
 Invariant: an answer may come in any order and any number of times; a payment's money is booked once, and pays one order once or
 goes back at once.
@@ -7,7 +7,7 @@ goes back at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from marketplace.db import changed, row
 from marketplace.money.provider import DisputeFacts, PaymentFacts
 from marketplace.money.refunds import refund_payment, take_facts
-from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_received, post_unused
+from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_provider_fee, post_received, post_unused
 from marketplace.orders import parts
 from pos.errors import NotFound
 
@@ -87,6 +87,10 @@ def take_truth(connection: Connection, customer_id: str, payment_id: str, truth:
     take_facts(connection, customer_id, payment_id, truth.refunds, at=at)
     for dispute in truth.disputes:
         _take_dispute(connection, payment, dispute, at)
+    for fee in truth.all_fees:
+        post_provider_fee(connection, replace(_money(payment, fee.reference, fee.cents, at), currency=fee.currency))
+    update = "update payment set fees_at = :fees_at where customer_id = :customer_id and payment_id = :payment_id"
+    changed(connection, update, **key, fees_at=at if truth.are_fees_known else None)
     return payment_of(connection, customer_id, payment_id).state
 
 

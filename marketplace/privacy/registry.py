@@ -88,7 +88,8 @@ PERSONAL: Mapping[str, Mapping[str, Personal]] = {
 }
 
 PLAIN: Mapping[str, str] = {
-    "activation": "customer_id activation_id order_id partner_id acquisition state carrier_order_id asked_at since",
+    "activation": "customer_id activation_id order_id partner_id acquisition state carrier_order_id asked_at since decide_by "
+    "reminded_at",
     "adjustment": "adjustment_id currency at",
     "api_answer": "repeat_key request_sha256 claim claimed_at",
     "api_key": "key_id name sha256 scopes created_at expires_at used_at revoked_at",
@@ -128,7 +129,7 @@ PLAIN: Mapping[str, str] = {
     "part": "part_id customer_id order_id number market currency paid_at accept_by reminded_at",
     "partner": "partner_id market body",
     "payment": "customer_id payment_id order_id state currency back_url session_id intent_id url opened_at expires_at paid_at "
-    "checked_at dispute",
+    "checked_at dispute fees_at",
     "payment_event": "customer_id event_id payment_id kind received_at",
     "payout": "payout_id currency day state file_id planned_at sent_at ended_at",
     "payout_terms": "reserve_until",

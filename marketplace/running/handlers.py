@@ -29,7 +29,7 @@ HANDLERS: Mapping[str, Handler] = {
     quality.JOB: quality.rate,
     payments.JOB: payments.check,
     payments.RELEASE_TIMER: payments.release,
-    payments.REFUND_TIMER: payments.look_at_refunds,
+    payments.LOOK_TIMER: payments.look_at_unsettled,
     refunds.JOB: refunds.send,
     activations.JOB: activations.carry,
 }
@@ -41,6 +41,6 @@ TIMERS: Mapping[str, timedelta] = {
     "units": timers.EVERY,
     quality.JOB: quality.EVERY,
     payments.RELEASE_TIMER: payments.CHECK_AGAIN,
-    payments.REFUND_TIMER: payments.REFUNDS_EVERY,
+    payments.LOOK_TIMER: payments.LOOKS_EVERY,
 }
 """The kinds of jobs that timers enqueue, and how often."""

@@ -6,7 +6,8 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from marketplace.tables.columns import key, maybe_text, maybe_whole, owned, text, whole
 
-# `attempt` counts an order's payments from 1. `refunded_cents` is what was asked back, whatever became of that.
+# `attempt` counts an order's payments from 1. `refunded_cents` is what was asked back, whatever became of that. `fees_at` is when
+# the provider said what it kept of all that moved, null while it did not.
 payment = owned(
     "payment",
     key("customer_id"),
@@ -27,6 +28,7 @@ payment = owned(
     maybe_text("paid_at"),
     maybe_text("checked_at"),
     text("dispute"),
+    maybe_text("fees_at"),
     UniqueConstraint("customer_id", "order_id", "attempt"),
     CheckConstraint("state in ('opening', 'open', 'paid', 'expired', 'returned')", name="known_payment_state"),
     CheckConstraint("(state in ('paid', 'returned')) = (received_cents > 0)", name="paid_means_received"),
@@ -35,6 +37,7 @@ payment = owned(
     Index("payment_by_id", "payment_id"),
     Index("payment_by_intent", "intent_id"),
     Index("payment_by_time", "opened_at"),
+    Index("payment_by_fees", "fees_at", "checked_at"),
 )
 # `attempt` counts how often it was sent anew after it failed: the provider knows each under a key of its own.
 refund = owned(

@@ -135,10 +135,14 @@ def test_a_session_is_paid_on_its_page_and_the_library_reads_it_so(bank: Bank, c
     assert "Banque de démonstration" in seen(str(session.url))
 
     assert tap(str(session.url), "pay") == (303, SHOP)
-    paid: Any = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
+    moved = "payment_intent.latest_charge.balance_transaction"
+    paid: Any = client.v1.checkout.sessions.retrieve(session.id, {"expand": [moved]})
     assert (paid.status, paid.payment_status, paid.url) == ("complete", "paid", None)
     assert (paid.payment_intent.amount_received, paid.payment_intent.metadata["payment_id"]) == (36900, "p1")
     assert paid.payment_intent.latest_charge.amount_captured == 36900
+    kept = paid.payment_intent.latest_charge.balance_transaction
+    assert (kept.type, kept.amount, kept.fee, kept.net) == ("charge", 36900, 579, 36321)
+    assert [each.id for each in client.v1.balance_transactions.list().data] == [kept.id]
     assert tell(bank) == 3
     secret = bank.webhook_secret.read_text().strip()
     events = [stripe.Webhook.construct_event(body, signature, secret) for body, signature in inbox.taken]

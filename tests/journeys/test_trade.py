@@ -52,17 +52,19 @@ def test_a_company_applies_sells_ships_takes_one_back_and_is_paid(trade: Trade, 
     order = order_from_a_slip(trade, listing)
     assert trade.books() == {}
     pay(trade, order)
-    assert trade.books() == {"provider": UNITS * PRICE, "customer_money": -UNITS * PRICE}
+    kept = UNITS * PRICE * 15 // 1000 + 25
+    assert trade.books() == {"provider": UNITS * PRICE - kept, "provider_fees": kept, "customer_money": -UNITS * PRICE}
 
     ship(trade)
     commission = UNITS * PRICE // 10
     books = trade.books()
-    assert (books["provider"], books["commission"]) == (UNITS * PRICE, -commission)
+    assert (books["provider"], books["commission"]) == (UNITS * PRICE - kept, -commission)
     net = -books["seller_payable"]
     assert net == UNITS * PRICE - commission - commission // 5
     send_one_back(trade, order)
     assert trade.books() == {
-        "provider": UNITS * PRICE - PRICE,
+        "provider": UNITS * PRICE - PRICE - kept,
+        "provider_fees": kept,
         "commission": -commission // 2,
         "fee_vat": -commission // 10,
         "seller_payable": -net // 2,

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from demo.bank import Bank
+from demo.bank_fees import BankFees
 from demo.mailbox import Mailbox
 from kiosk.app import create_app as kiosk_app_of
 from marketplace.db import reading, run_tx
@@ -124,7 +125,7 @@ def trading(hq: Hq, directory: Path, page: Page) -> Iterator[Trade]:
     settings = hq.directory / FILE
     settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "public_url": url}), encoding="utf-8")
     with ExitStack() as stack:
-        bank = stack.enter_context(bank_of(hq, directory / "bank"))
+        bank = stack.enter_context(bank_of(hq, directory / "bank", fees=BankFees()))
         run_tx(hq.engine, lambda connection: store_identity(connection, US))
         bank.webhooks.address = f"{url}/payments/events"
         mailbox = Mailbox(directory / "mailbox")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.bank import Bank
+from demo.bank_fees import NO_FEES, BankFees
 from marketplace.db import run_tx
 from marketplace.money.provider import PaymentFacts, ProviderSettings, store_settings
 from marketplace.money.truth import take_truth
@@ -48,9 +49,9 @@ def open_by_hand(hq: Hq, order_id: str, *, attempt: int) -> tuple[str, dict[str,
 
 
 @contextmanager
-def bank_of(hq: Hq, directory: Path) -> Iterator[Bank]:
+def bank_of(hq: Hq, directory: Path, *, fees: BankFees = NO_FEES) -> Iterator[Bank]:
     """Lend a bank that a marketplace was set up with; its news reaches the marketplace only by `told`."""
-    with running_bank(directory) as bank:
+    with running_bank(directory, fees=fees) as bank:
         key, secret = (file.read_text(encoding="utf-8").strip() for file in (bank.secret_key, bank.webhook_secret))
         settings = ProviderSettings(key=key, webhook_secret=secret, api=bank.address)
         run_tx(hq.engine, lambda connection: store_settings(connection, settings))

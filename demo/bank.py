@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 from jinja2 import Environment, FileSystemLoader
 
 import templates
-from demo import bank_books
+from demo import bank_books, bank_disputes
 from demo.bank_books import BankProblem, Books, Thing
 from demo.bank_fees import BankFees
 from demo.bank_webhooks import MANNERS, Webhooks
@@ -198,9 +198,9 @@ class Bank(ThreadingHTTPServer):
             "refuse": bank_books.refuse,
             "fail": bank_books.fail_refund,
             "arrive": bank_books.pay_refund,
-            "dispute": bank_books.dispute,
-            "won": lambda books, events, found: bank_books.close_dispute(books, events, found, is_won=True),
-            "lost": lambda books, events, found: bank_books.close_dispute(books, events, found, is_won=False),
+            "dispute": bank_disputes.dispute,
+            "won": lambda books, events, found: bank_disputes.close_dispute(books, events, found, is_won=True),
+            "lost": lambda books, events, found: bank_disputes.close_dispute(books, events, found, is_won=False),
         }
         if act == "again":
             self.webhooks.tell_again(self.books, thing_id)

@@ -116,7 +116,7 @@ class DisputeFacts:
     dispute_id: str
     cents: int
     state: str
-    fees: Sequence[ProviderFee] = ()
+    fees: Sequence[ProviderFee] | None = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +134,9 @@ class PaymentFacts:
     fees: Sequence[ProviderFee] | None = None
 
     @property
-    def all_fees(self) -> list[ProviderFee]:
-        """What was kept of the payment, its refunds and its disputes, as far as the provider says."""
-        told = [self.fees, *(refund.fees for refund in self.refunds), *(dispute.fees for dispute in self.disputes)]
-        return [fee for fees in told for fee in fees or ()]
-
-    @property
-    def are_fees_known(self) -> bool:
-        """Whether the provider told what it kept of all that moved."""
-        is_open = any(dispute.state != "warned" and not dispute.fees for dispute in self.disputes)
-        return self.fees is not None and all(refund.fees is not None for refund in self.refunds) and not is_open
+    def fees_told(self) -> list[Sequence[ProviderFee] | None]:
+        """What was kept of the payment, of each refund and of each dispute, None of what the provider does not say yet."""
+        return [self.fees, *(refund.fees for refund in self.refunds), *(dispute.fees for dispute in self.disputes)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,8 +316,9 @@ def _refund_facts(refund: Any) -> RefundFacts:
 
 
 def _dispute_facts(claimed: Any) -> DisputeFacts:
+    state = DISPUTES.get(str(claimed.status), "open")
     fees = [fee for moved in claimed.balance_transactions for fee in _fees(moved) or ()]
-    return DisputeFacts(claimed.id, claimed.amount, DISPUTES.get(str(claimed.status), "open"), fees)
+    return DisputeFacts(claimed.id, claimed.amount, state, fees if fees or state == "warned" else None)
 
 
 def _fees(moved: Any) -> list[ProviderFee] | None:

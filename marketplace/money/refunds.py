@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Engine
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.money.accounts import of_unit
 from marketplace.money.provider import ProviderRefused, RefundFacts, provider
+from marketplace.money.provider_fees import take_fees
 from marketplace.money.sales import (
     OrderMoney,
-    post_provider_fee,
     post_refund_bounced,
     post_refund_paid,
     post_returned_before,
@@ -172,7 +172,8 @@ def send_refund(engine: Engine, customer_id: str, refund_id: str, *, now: dateti
 
     def work(connection: Connection) -> str:
         take_facts(connection, customer_id, wanted.payment_id, told, at=clock.to_text(now))
-        _take_fees(connection, wanted, told, at=clock.to_text(now))
+        money = _money(wanted, wanted.key, clock.to_text(now))
+        take_fees(connection, wanted.payment_id, money, [facts.fees for facts in told])
         known = "select state from refund where customer_id = :customer_id and refund_id = :refund_id"
         stands = row(connection, known, customer_id=customer_id, refund_id=refund_id)
         return stands["state"] if stands else "done"  # One that somebody made by hand took its place.
@@ -229,17 +230,6 @@ def failed_refunds(connection: Connection, *, most: int) -> list[dict[str, Any]]
 def send(work: Work, body: dict[str, Any]) -> str:
     """Do the job of one refund."""
     return send_refund(work.engine, body["customer_id"], body["refund_id"], now=work.now)
-
-
-def _take_fees(connection: Connection, refund: Refund, told: Iterable[RefundFacts], *, at: str) -> None:
-    """Book what refunds cost; where the provider does not say yet, its payment is one to be asked about."""
-    for facts in told:
-        for fee in facts.fees or ():
-            money = _money(refund, fee.reference, at)
-            post_provider_fee(connection, replace(money, currency=fee.currency, cents=fee.cents))
-        if facts.fees is None:
-            update = "update payment set fees_at = null where customer_id = :customer_id and payment_id = :payment_id"
-            changed(connection, update, customer_id=refund.customer_id, payment_id=refund.payment_id)
 
 
 def _take(connection: Connection, customer_id: str, payment_id: str, cents: int) -> bool:

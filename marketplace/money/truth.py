@@ -7,15 +7,16 @@ goes back at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
 
 from marketplace.db import changed, row
 from marketplace.money.provider import DisputeFacts, PaymentFacts
+from marketplace.money.provider_fees import take_fees
 from marketplace.money.refunds import refund_payment, take_facts
-from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_provider_fee, post_received, post_unused
+from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_received, post_unused
 from marketplace.orders import parts
 from pos.errors import NotFound
 
@@ -63,7 +64,7 @@ def take_truth(connection: Connection, customer_id: str, payment_id: str, truth:
     changed(
         connection,
         """
-        update payment set checked_at = :at, intent_id = coalesce(:intent_id, intent_id)
+        update payment set checked_at = :at, fees_at = :at, intent_id = coalesce(:intent_id, intent_id)
         where customer_id = :customer_id and payment_id = :payment_id
         """,
         **key,
@@ -87,10 +88,8 @@ def take_truth(connection: Connection, customer_id: str, payment_id: str, truth:
     take_facts(connection, customer_id, payment_id, truth.refunds, at=at)
     for dispute in truth.disputes:
         _take_dispute(connection, payment, dispute, at)
-    for fee in truth.all_fees:
-        post_provider_fee(connection, replace(_money(payment, fee.reference, fee.cents, at), currency=fee.currency))
-    update = "update payment set fees_at = :fees_at where customer_id = :customer_id and payment_id = :payment_id"
-    changed(connection, update, **key, fees_at=at if truth.are_fees_known else None)
+    if truth.received_cents:
+        take_fees(connection, payment_id, _money(payment, payment_id, 0, at), truth.fees_told)
     return payment_of(connection, customer_id, payment_id).state
 
 

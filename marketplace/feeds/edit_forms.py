@@ -161,7 +161,8 @@ def _with_now(read: EditInput) -> EditInput:
 
 def _spots_of(value: str | None) -> list[TablePlace]:
     pairs = (line.rpartition("=") for line in (value or "").splitlines())
-    return [TablePlace(position=position, typed=code, code=code) for position, _, code in pairs]
+    places = (TablePlace(position=position, typed=code, code=code) for position, _, code in pairs)
+    return [place for shelf in shelves(places) for place in shelf]
 
 
 def _pairs(form: MultiDict[str, str]) -> list[tuple[str, str]]:

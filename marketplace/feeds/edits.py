@@ -31,6 +31,7 @@ from pos.errors import Conflict, NotFound
 from sync.hq.log import HQ, Mark, waiting_marks
 
 SKU = select(tables.sku.c.sku_id, tables.sku.c.sku)
+WAITING = "select 1 as one from sync_dirty where table_name = :table and row_key = :key and origin = :origin limit 1"
 MOST_EDITS = 30
 MOST_DIGITS = 16
 
@@ -132,14 +133,13 @@ def make_edit(engine: Engine, edit: Edit) -> Imported:
 
 def marks_of(connection: Connection, edit: Edit, market: str) -> list[Mark]:
     """Return the marks that wait in a market for the publication of what was edited."""
-    table, key = TABLE_OF.get(edit.file, "listing"), json.dumps(_key(edit.file, edit.key))
-    return [mark for mark in waiting_marks(connection, market, origins=(HQ,)) if mark[:2] == (table, key)]
+    of_row = (TABLE_OF.get(edit.file, "listing"), _row_key(edit))
+    return [mark for mark in waiting_marks(connection, market, origins=(HQ,)) if mark[:2] == of_row]
 
 
 def recent_edits(connection: Connection, *, of: tuple[str, str] | None = None) -> list[KeptEdit]:
     """Return the edits that were made last, the newest first; of one file and key alone where these are given."""
     kept = rows(connection, "select * from feed_import where report like '%\"edit\":%' order by import_id desc limit 200")
-    markets = stored_markets(connection)
     edits: list[KeptEdit] = []
     for stored in kept:
         said = json.loads(stored["report"])["edit"]
@@ -147,7 +147,7 @@ def recent_edits(connection: Connection, *, of: tuple[str, str] | None = None) -
         changes = {name: FieldChange(**change) for name, change in said.pop("changes").items()}
         edit = Edit(changes=changes, **said)
         if of in (None, (edit.file, edit.key)) and len(edits) < MOST_EDITS:
-            is_waiting = any(marks_of(connection, edit, market) for market in markets)
+            is_waiting = bool(rows(connection, WAITING, table=TABLE_OF.get(edit.file, "listing"), key=_row_key(edit), origin=HQ))
             edits.append(KeptEdit(edit=edit, title=title, made_at=stored["started_at"], is_waiting=is_waiting))
     return edits
 
@@ -216,6 +216,11 @@ def _context(connection: Connection) -> Content:
     content.rows["skus"] = {each["sku_id"]: {} for each in rows(connection, "select sku_id from sku")}
     content.take_words()
     return content
+
+
+def _row_key(edit: Edit) -> str:
+    """Return the key by which marks name what is edited (`sync.hq.log`)."""
+    return json.dumps(_key(edit.file, edit.key))
 
 
 def _key(file: str, key: str) -> int | str:

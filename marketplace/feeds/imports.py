@@ -7,7 +7,7 @@ for sellers of source `feed`: those with a desk, their listings and their announ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -21,9 +21,10 @@ from sqlalchemy import select as select_rows
 from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import new_id, reading, rows, run_tx, upsert
-from marketplace.feeds.content import Content, read_content
+from marketplace.feeds.content import HEADER_FILE, Content, read_content
 from marketplace.feeds.listings import FILE, FIRST_SELLERS_ID, JudgedSupply, Supply, mark_supply, read_supply
 from marketplace.feeds.media_files import store_files
+from marketplace.feeds.price_starts import FILE as STARTS_FILE
 from marketplace.feeds.price_starts import Announced, judge_price_starts, read_price_starts, store_price_starts
 from marketplace.feeds.problems import FeedRefused, Problems
 from marketplace.feeds.reductions import NO_HISTORY, PRIOR_DAYS, Goods, published_prices, with_past
@@ -48,6 +49,7 @@ CONTENT_TABLES = {
     "options": tables.option,
     "corners": tables.corner,
 }
+EVERY_FILE = frozenset({HEADER_FILE, FILE, STARTS_FILE, *(f"{name}.jsonl" for name in CONTENT_TABLES)})
 Progress = Callable[[str, int], None]
 T = TypeVar("T")
 
@@ -89,12 +91,21 @@ class Judged:
 
 
 def import_feed(
-    engine: Engine, directory: Path, *, static: Path, progress: Progress, is_withdrawal_meant: bool = False
+    engine: Engine,
+    directory: Path,
+    *,
+    static: Path,
+    progress: Progress,
+    is_withdrawal_meant: bool = False,
+    name: str | None = None,
+    sent: Collection[str] = EVERY_FILE,
 ) -> Imported:
     """Import the feed in `directory`, all or nothing; `progress` hears a stage and a count of rows.
 
     Media become blobs below `static`, the folder served as `/sync/v1/`, before a row names them. Listings that left the feed are
-    withdrawn; many at once only where `is_withdrawal_meant`. The outcome, good or bad, is kept for the console.
+    withdrawn; many at once only where `is_withdrawal_meant`. The outcome, good or bad, is kept for the console; a feed that is
+    refused is called `name`, or as its folder. Of the files only those that were `sent` are stored: what the others hold was told
+    from the database, where it may have changed since.
     Raises: FeedRefused with every problem found, up to a hundred.
     """
     started_at = clock.to_text(clock.now())
@@ -106,12 +117,12 @@ def import_feed(
             def work(connection: Connection) -> Imported:
                 if not is_withdrawal_meant:
                     _refuse_withdrawals(connection, judged)
-                return _apply(connection, judged, fresh, progress)
+                return _apply(connection, judged, fresh, sent, progress)
 
             imported = run_tx(engine, work)
     except FeedRefused as refusal:
         refused = {"problems": refusal.data["problems"]}
-        run_tx(engine, lambda connection: keep_report(connection, directory.name, started_at, refused))
+        run_tx(engine, lambda connection: keep_report(connection, name or directory.name, started_at, refused))
         raise
     run_tx(engine, lambda connection: keep_report(connection, imported.feed, started_at, imported.report()))
     return imported
@@ -194,18 +205,22 @@ def judge_reductions(
             problems.add(FILE, line, "prior_price", reason)
 
 
-def _apply(connection: Connection, judged: Judged, fresh: set[str], progress: Progress) -> Imported:
+def _apply(connection: Connection, judged: Judged, fresh: set[str], sent: Collection[str], progress: Progress) -> Imported:
     content = judged.content
     imported, marks = Imported(feed=content.name, notes=judged.announced.notes), Marks()
-    _store_markets(connection, content)
+    if HEADER_FILE in sent:
+        _store_markets(connection, content)
     for file in CONTENT_TABLES:
-        store_content(connection, file, content, imported, marks, is_whole=True)
+        if f"{file}.jsonl" in sent:
+            store_content(connection, file, content, imported, marks, is_whole=True)
     _mark_restored(content, fresh, marks)
     match_corners_to_feed(connection)
-    store_supply(connection, judged.supply, imported, marks, progress)
-    _withdraw_others(connection, judged.supply, imported, marks)
-    added, changed, removed = store_price_starts(connection, judged.announced, marks)
-    imported.count("price_start", added=added, changed=changed, removed=removed)
+    if FILE in sent:
+        store_supply(connection, judged.supply, imported, marks, progress)
+        _withdraw_others(connection, judged.supply, imported, marks)
+    if STARTS_FILE in sent:
+        added, changed, removed = store_price_starts(connection, judged.announced, marks)
+        imported.count("price_start", added=added, changed=changed, removed=removed)
     imported.marked = marks.count()
     marks.write(connection)
     return imported

@@ -14,7 +14,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -23,12 +23,9 @@ from typing import IO, Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import new_id, reading, rows
-from marketplace.feeds.content import HEADER_FILE
-from marketplace.feeds.imports import import_feed
-from marketplace.feeds.listings import FILE as LISTINGS_FILE
+from marketplace.feeds.imports import EVERY_FILE, import_feed
 from marketplace.feeds.media_files import FOLDER as MEDIA
 from marketplace.feeds.problems import FeedRefused
-from marketplace.feeds.shapes import FEED_ROWS
 from marketplace.feeds.stored import complete_feed
 from marketplace.feeds.text_files import MOST_TABLE_BYTES
 from marketplace.installation import sync_path
@@ -41,12 +38,12 @@ FOLDER = "feeds"
 AGAIN = timedelta(seconds=5)
 LOST_AFTER = timedelta(days=1)
 """A folder is written before its job is enqueued."""
-MOST_FILES = 25_000
+MOST_FILES, MOST_NAME = 25_000, 120
 MOST_BYTES = 2 * MOST_TABLE_BYTES
 BLOCK = 2**20
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError)
 """What an archive that is damaged, locked or of another kind lets its reader raise."""
-NAMES = frozenset({HEADER_FILE, LISTINGS_FILE, "prices.csv", *(f"{name}.jsonl" for name in FEED_ROWS)})
+NAMES = EVERY_FILE
 MEDIUM = re.compile(rf"{MEDIA}/[A-Za-z0-9][A-Za-z0-9._-]{{0,199}}", re.ASCII)
 
 
@@ -63,13 +60,14 @@ def receive_feed(directory: Path, files: Iterable[tuple[str, IO[bytes]]], *, is_
     place = directory / FOLDER / import_id
     place.mkdir(mode=0o700, parents=True)
     try:
-        is_whole = _unpack(place, list(files))
+        sent = list(files)
+        is_whole = _unpack(place, sent)
         if not is_whole and is_first:
             raise UploadRefused("single files need a feed they belong to", name="", reason="alone")
     except BaseException:
         shutil.rmtree(place)
         raise
-    return {"folder": import_id, "is_whole": is_whole}
+    return {"folder": import_id, "is_whole": is_whole, "name": ", ".join(name for name, _ in sent)[:MOST_NAME]}
 
 
 def enqueue_feed(connection: Connection, body: Mapping[str, Any], *, is_withdrawal_meant: bool) -> None:
@@ -96,9 +94,8 @@ def take_feed(work: Work, body: Mapping[str, Any]) -> str:
                 start_due_prices(work.engine, now=work.now)
                 with reading(work.engine) as connection:
                     complete_feed(connection, Path(whole), sync_path(work.directory))
-            said = _import(
-                work, place if body["is_whole"] else Path(whole), is_withdrawal_meant=bool(body["is_withdrawal_meant"])
-            )
+            sent = NAMES if body["is_whole"] else {path.name for path in place.iterdir()}
+            said = _import(work, place if body["is_whole"] else Path(whole), body, sent)
     except FeedRefused as refusal:
         said = f"refused: {len(refusal.data['problems'])} problems"
     shutil.rmtree(place)
@@ -122,10 +119,15 @@ def sweep_feeds(engine: Engine, directory: Path, *, now: datetime) -> int:
     return len(lost)
 
 
-def _import(work: Work, feed: Path, *, is_withdrawal_meant: bool) -> str:
-    static = sync_path(work.directory)
+def _import(work: Work, feed: Path, body: Mapping[str, Any], sent: Collection[str]) -> str:
     imported = import_feed(
-        work.engine, feed, static=static, progress=lambda _stage, _count: None, is_withdrawal_meant=is_withdrawal_meant
+        work.engine,
+        feed,
+        static=sync_path(work.directory),
+        progress=lambda _stage, _count: None,
+        is_withdrawal_meant=bool(body["is_withdrawal_meant"]),
+        name=body.get("name"),
+        sent=sent,
     )
     return f"{imported.listings} listings, {imported.marked} rows wait for a publication"
 

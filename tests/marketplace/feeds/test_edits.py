@@ -58,7 +58,9 @@ def marked(hq: Hq) -> list[tuple[str, str]]:
 def test_a_plan_s_price_is_looked_at_then_published_alone_while_other_changes_wait(console: Hq) -> None:
     console.import_world(l12={"price": "299.00"})
     waiting = marked(console)
+    assert "plus du double" in words(look(console, "plans", "2", monthly_cents="2649"))
     page = words(look(console, "plans", "2", monthly_cents="26,49"))
+    assert "plus du double" not in page
     assert "24,99 €" in page
     assert "26,49 €" in page
     assert "à partir de la publication 2" in page

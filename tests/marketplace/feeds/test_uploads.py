@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from marketplace.db import run_tx
+from marketplace.db import reading, run_tx
 from marketplace.feeds import uploads
+from marketplace.feeds.imports import import_feed
+from marketplace.feeds.stored import complete_feed
+from marketplace.installation import sync_path
 from marketplace.running.jobs import HQ, Postponed, Work
 from pos import clock
 from tests.marketplace import world
-from tests.marketplace.hq import Hq, words
+from tests.marketplace.hq import Hq, quiet, words
 from tests.marketplace.test_console import log_in
 
 Sent = list[tuple[bytes, str]]
@@ -116,6 +119,16 @@ def test_hq_s_catalogue_written_as_a_feed_and_imported_changes_nothing(console: 
     assert len(console.rows("select * from price_start")) == len(console.rows("select * from media")) == 1
 
 
+def test_what_an_order_takes_while_a_file_alone_is_judged_stays_taken(hq: Hq, tmp_path: Path) -> None:
+    (tmp_path / "laws.jsonl").write_bytes(feed(hq)["laws.jsonl"])
+    with reading(hq.engine) as connection:
+        complete_feed(connection, tmp_path, sync_path(hq.directory))
+    hq.write("update listing set quantity = 1 where listing_id = 11")
+    imported = import_feed(hq.engine, tmp_path, static=sync_path(hq.directory), progress=quiet, sent={"laws.jsonl"})
+    assert (imported.changed, imported.marked) == ({}, 0)
+    assert hq.rows("select quantity from listing where listing_id = 11") == [{"quantity": 1}]
+
+
 def test_files_alone_are_no_first_feed(console: Hq) -> None:
     console.write("delete from market")
     assert "Envoyez d’abord le flux entier" in send(console, (feed(console)["listings.csv"], "listings.csv"))
@@ -126,6 +139,7 @@ def test_a_feed_with_a_mistake_is_refused_whole(console: Hq) -> None:
     send(console, (archive(feed(console)), "feed.zip"))
     page = send(console, (archive(feed(console, l11={"price": "349.00"}, l12={"price": "cheap"})), "feed.zip"))
     assert "refusé : 1 problème" in page
+    assert "<td>feed.zip</td>" in page
     assert "listings.csv:3" in page
     assert price(console) == 36900
     assert folders(console) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -72,6 +73,7 @@ def test_a_whole_feed_is_imported_and_waits_for_its_publication(console: Hq, top
     assert {each["origin"] for each in console.rows("select origin from sync_dirty")} == {"hq"}
     look = words(console.client.post("/console/trials/fr/outlooks", data={"act": "publish"}))
     assert "349,00 €" in look
+    assert "Annonces · 0 ajoutées, 1 changées, 0 retirées" in re.sub(r"<[^>]+>", "", look)
     assert folders(console) == []
 
 

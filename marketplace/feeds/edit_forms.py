@@ -5,6 +5,7 @@ Invariant: whatever is wrong, all that was typed is still there; a field nobody 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,14 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from marketplace.db import rows
+from marketplace.feeds.content import Row
 from marketplace.feeds.edit_fields import TABLE, EditField, read_value
 from marketplace.feeds.edits import Edit, FieldChange, Target
 from marketplace.feeds.problems import FeedRefused
 from pos.errors import Invalid
 
 BLANKS = 2
-MOST_CHOICES = 12
+MOST_CHOICES = 30
 MOST_WHO, MOST_WHY, MOST_TYPED = 60, 200, 2000
 PLACE = re.compile(r"(\D*)(\d+)", re.ASCII)
 
@@ -137,14 +139,14 @@ def shelves(spots: Iterable[TablePlace]) -> list[list[TablePlace]]:
     return [[spot for _, spot in sorted(by_row[row], key=lambda each: each[0])] for row in sorted(by_row)]
 
 
-def device_names(connection: Connection, codes: Iterable[str]) -> dict[str, str]:
-    """Return what the SKUs with these codes are called."""
+def device_names(connection: Connection, codes: Iterable[str], *, language: str) -> dict[str, str]:
+    """Return what the SKUs with these codes are called, with their colours in a language."""
     wanted = {f"c{number}": code for number, code in enumerate(sorted({*codes}))}
     if not wanted:
         return {}
     places = ", ".join(f":{name}" for name in wanted)
-    found = rows(connection, f"select sku, brand, model, storage_gb from sku where sku in ({places})", **wanted)
-    return {each["sku"]: _name(each) for each in found}
+    found = rows(connection, f"select sku, body from sku where sku in ({places})", **wanted)
+    return {each["sku"]: _name(json.loads(each["body"]), language) for each in found}
 
 
 def _read_input(of: EditField, was: str, typed: str, currency: str, language: str) -> EditInput:
@@ -202,7 +204,8 @@ def _skus_called(connection: Connection, typed: str) -> list[str]:
     return [each["sku"] for each in found]
 
 
-def _name(sku: Mapping[str, object]) -> str:
-    brand, model = str(sku["brand"]), str(sku["model"])
+def _name(sku: Row, language: str) -> str:
+    brand, model, colour = sku["brand"], sku["model"], (sku["color"] or {}).get("name", {})
     called = model if model.startswith(brand) else f"{brand} {model}"
-    return f"{called} {sku['storage_gb'] or ''}".strip()
+    parts = (called, sku["storage_gb"], colour.get(language) or next(iter(colour.values()), ""))
+    return " ".join(str(part) for part in parts if part)

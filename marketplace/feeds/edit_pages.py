@@ -215,7 +215,7 @@ def _shown(connection: Connection, target: Target, sent: SentForm, *, outlook: E
     page = EditPage(
         target=target,
         sent=sent,
-        names=device_names(connection, codes),
+        names=device_names(connection, codes, language=door.visitor().language),
         table=shelves(spot for spot in sent.spots if spot.code and spot.position),
         others=recent_edits(connection, of=(target.file, target.key))[:5],
         outlook=outlook,

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from marketplace.db import reading
 from marketplace.money.payouts import Payout, payouts_of
 from marketplace.money.statement_files import statement_as_csv, statement_as_pdf, statement_days, statement_in
-from marketplace.money.statements import Statement
+from marketplace.money.statements import Statement, first_due_on
 from marketplace.papers.fee_invoice_pages import desk_fee_invoices
 from marketplace.papers.fee_invoices import FeeInvoice, newest_fee_invoices
 from marketplace.sellers.guard import desk_role, signed_in_seller
@@ -39,6 +39,8 @@ def home() -> str:
     days = statement_days(clock.local_day(clock.now(), clock.HOME_ZONE))
     with reading(marketplace().engine) as connection:
         running = statement_in(connection, seller_id, days[0])
+        first = first_due_on(connection, seller_id, running.currency)
+        days = [day for day in days if day == running.day or first <= day]
         payouts, invoices = payouts_of(connection, seller_id), newest_fee_invoices(connection, seller_id)
     page = DeskMoneyPage(running=running, payouts=payouts, fee_invoices=invoices, days=days)
     return render_template("marketplace/money/desk_money.html", page=page)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from marketplace.db import rows
+from marketplace.db import row, rows
 from marketplace.money.accounts import of_partner, of_seller
 from marketplace.money.days import period_before
 from marketplace.money.payouts import payable_on
@@ -104,6 +104,16 @@ def statement_of(connection: Connection, seller_id: int, currency: str, day: str
         lines=lines,
         closing_cents=closing,
     )
+
+
+def first_due_on(connection: Connection, seller_id: int, currency: str) -> str:
+    """Return the day on which something of a seller first fell due in a currency; after every day where nothing ever did."""
+    query = """
+        select min(due_on) as day from posting
+        where account = 'seller_payable' and currency = :currency and party = :party
+    """
+    first = row(connection, query, currency=currency, party=of_seller(seller_id))
+    return str(first["day"]) if first and first["day"] else "9999-12-31"
 
 
 def partner_statement(connection: Connection, partner_id: str, currency: str, month: str) -> PartnerStatement:

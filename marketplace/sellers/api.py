@@ -35,6 +35,8 @@ PREFIX = "/api/v1"
 BEARER = "bearer"
 TABLE_TYPES = frozenset({"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"})
 VERSION = "1"
+SHAPES = {"model_type": "not a JSON object", "dict_type": "not a JSON object"}
+"""What is said in the place of words that name our own classes."""
 logger = logging.getLogger(__name__)
 
 
@@ -181,7 +183,8 @@ def _add_headers(response: Response) -> Response:
 
 def _refuse_shape(problem: ValidationError) -> Response:
     """Say where a body is not of its shape, without what it said. Raises: BadBody, always."""
-    fields = {".".join(map(str, wrong["loc"])) or "body": wrong["msg"] for wrong in problem.errors(include_input=False)}
+    found = problem.errors(include_input=False)
+    fields = {".".join(map(str, wrong["loc"])) or "body": SHAPES.get(wrong["type"], wrong["msg"]) for wrong in found}
     raise BadBody("not of the shape this address takes", fields=fields)
 
 

@@ -227,6 +227,7 @@ def be_paid(trade: Trade, time: time_machine.Coordinates, net: int) -> None:
         assert trade.books()["payout_transit"] == -net
         assert trade.hq.rows("select fee_cents, vat_cents from fee_invoice") == [{"fee_cents": fee, "vat_cents": fee // 5}]
         if returned:
+            row.get_by_text("Revenu…").click()
             row.locator("[name=reason]").fill("compte clos")
             row.get_by_role("button", name="Revenu").click()
             assert trade.books()["seller_payable"] == -net

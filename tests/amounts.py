@@ -10,6 +10,7 @@ import os
 IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
 AMOUNTS = {
     "histories of the simulator": (300, 2_000),
+    "histories of offers": (6, 80),
     "histories of the trade": (15, 300),
     "planted bugs": (2, 35),
     "themes a screen is looked at in": (1, 2),

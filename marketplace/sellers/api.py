@@ -23,6 +23,7 @@ from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
 from marketplace.bulkhead import spread_s
 from marketplace.db import reading, run_tx
+from marketplace.door import Markets
 from marketplace.front import largest_body
 from marketplace.sellers.keys import ApiKey, NotInScope, UnknownKey, known_key, note_use
 from marketplace.sellers.limits import Allowance, spend
@@ -107,6 +108,7 @@ def new_api(of: Marketplace, *parts: APIBlueprint) -> Flask:
     api.url_map.merge_slashes = False
     api.request_class = TypedRequest
     api.extensions["marketplace"] = of
+    api.extensions["marketplace-markets"] = Markets(of.engine, of.directory)
     api.before_request(_let_in)
     api.after_request(_add_headers)
     api.register_error_handler(PosError, _refused)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from marketplace.sellers.api import ApiQuery, ApiShape, answer_once, answered, caller, looking, new_routes
+from marketplace.sellers.contests import contests
 from marketplace.sellers.fields import HOURS, MOST_DELAY_H, WrongField, fold_sku, seller_sku
 from marketplace.sellers.keys import ApiKey
 from marketplace.sellers.listings import OwnListing, home_market, own_listing, page_of_listings
@@ -112,6 +113,17 @@ class ListingAnswer(BaseModel):
     state: str
 
 
+class StandingAnswer(ListingAnswer):
+    """One listing, with where it stands in what is published.
+
+    `wins` tells that it is the offer shown for its device and grade; `price_to_win` is the highest price at which it would be,
+    null where it is, or where no price is enough.
+    """
+
+    wins: bool
+    price_to_win: str | None
+
+
 class ListingsAnswer(BaseModel):
     """A page of listings in the order of their SKUs; `cursor` leads to the next, null on the last."""
 
@@ -136,14 +148,18 @@ def every_listing(query: PageQuery) -> Response:
     return answered(ListingsAnswer(listings=answers, cursor=cursor))
 
 
-@routes.get("/listings/<path:sku>", responses={200: ListingAnswer})
+@routes.get("/listings/<path:sku>", responses={200: StandingAnswer})
 def one_listing(path: ListingPath, query: MarketQuery) -> Response:
-    """Return one listing."""
+    """Return one listing, and whether it wins."""
     key = caller("listings")
     with looking() as connection:
         trade = selling_rules(connection)
         market = _market(connection, key, trade, query.market)
-        return answered(listing_answers(connection, [own_listing(connection, key.seller_id, market, _sku(path.sku))], trade)[0])
+        own = own_listing(connection, key.seller_id, market, _sku(path.sku))
+        [answer] = listing_answers(connection, [own], trade)
+        [contest] = contests(connection, [own])
+    to_win = None if contest.to_win_cents is None else decimal(contest.to_win_cents, answer.currency)
+    return answered(StandingAnswer(**answer.model_dump(), wins=contest.is_won, price_to_win=to_win))
 
 
 @routes.put("/listings/<path:sku>", responses={200: ListingAnswer, 201: ListingAnswer})

@@ -11,41 +11,27 @@ from typing import Any
 
 from flask import Blueprint, request
 from sqlalchemy import Connection
-from sqlite_utils import Database
 from werkzeug.wrappers import Response
 
-from marketplace.db import reading, row, run_tx
+from marketplace.db import reading, run_tx
 from marketplace.money.statement_files import sent_table
+from marketplace.sellers.contests import Contest, contests
 from marketplace.sellers.fields import FieldProblem, fold_sku
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.listing_files import listing_table
 from marketplace.sellers.listings import STANDINGS, OwnListing, home_market, own_listing_of, page_of_listings
 from marketplace.sellers.trade import SellingRules, selling_rules, sku_facts
 from marketplace.sellers.verdicts import SentRow, take_rows
-from marketplace.web import marketplace, markets, see_other
+from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.currencies import decimal
 from pos.errors import NotFound
-from pos.offers import Offer, price_to_win_cents, winning_offer
 from pos.shapes import UNPRINTABLE
 from shop import door
 from shop.web import render_template
 
 PAGE = 50
 listings = Blueprint("listings", __name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """Where a listing stands: `winner` is the offer on sale now, None where nobody has one; cents.
-
-    `to_win_cents` is the highest price that would win, None where this listing wins or no price would.
-    """
-
-    winner: Offer | None
-    is_won: bool
-    to_win_cents: int | None
-    quality_bp: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +80,7 @@ def listing() -> str:
         market = market if market in trade.currencies else home_market(connection, seller_id, trade.currencies)
         standing = asked.get("standing", "") if asked.get("standing") in STANDINGS else ""
         owns = page_of_listings(connection, seller_id, market=market, after=after, limit=PAGE + 1, q=q, standing=standing)
-        shown = _shown(connection, seller_id, owns[:PAGE], trade)
+        shown = _shown(connection, owns[:PAGE], trade)
     following = fold_sku(owns[PAGE - 1].sku) if len(owns) > PAGE else None
     names = list(trade.currencies)
     page = ListingsPage(listings=shown, markets=names, market=market, standing=standing, q=q, following=following)
@@ -154,19 +140,16 @@ def _one(listing_id: int, problems: tuple[FieldProblem, ...], form: Mapping[str,
     seller_id = signed_in_seller().seller_id
     with reading(marketplace().engine) as connection:
         own = own_listing_of(connection, seller_id, listing_id)
-        [shown] = _shown(connection, seller_id, [own], selling_rules(connection))
+        [shown] = _shown(connection, [own], selling_rules(connection))
     price = decimal(own.supply.price_cents, shown.currency).replace(".", "," if door.visitor().language == "fr" else ".")
     typed = form or {"price": price, "quantity": str(own.supply.quantity)}
     page = ListingPage(listing=shown, is_kept="kept" in request.args and not problems, problems=problems, form=typed)
     return render_template("marketplace/sellers/listing.html", page=page)
 
 
-def _shown(connection: Connection, seller_id: int, owns: Collection[OwnListing], trade: SellingRules) -> list[ShownListing]:
+def _shown(connection: Connection, owns: Collection[OwnListing], trade: SellingRules) -> list[ShownListing]:
     products = sku_facts(connection, {own.supply.sku_id for own in owns})
-    seller = row(connection, "select quality_bp from seller where seller_id = :seller_id", seller_id=seller_id)
-    quality_bp = seller["quality_bp"] if seller else 0
-    published = {own.supply.market for own in owns} & {*markets().names()}
-    catalogues = {market: markets().store(market).read() for market in published}
+    standing = contests(connection, owns)
     unknown: dict[str, Any] = {"product": "", "ean": None, "title": "", "name": "", "storage_gb": None, "color": {}}
     return [
         ShownListing(
@@ -174,25 +157,7 @@ def _shown(connection: Connection, seller_id: int, owns: Collection[OwnListing],
             product=products.get(own.supply.sku_id, unknown),
             grade=trade.names_of(own.supply.grade_id),
             currency=trade.currencies.get(own.supply.market, "EUR"),
-            contest=contest_of(catalogues.get(own.supply.market), own, quality_bp),
+            contest=contest,
         )
-        for own in owns
+        for own, contest in zip(owns, standing, strict=True)
     ]
-
-
-def contest_of(catalogue: Database | None, own: OwnListing, quality_bp: int) -> Contest:
-    """Return where a listing stands in the published catalogue of its market, by the code that chooses every offer."""
-    supply = own.supply
-    winner = winning_offer(catalogue, supply.sku_id, supply.grade_id) if catalogue is not None else None
-    is_won = winner is not None and winner.listing_id == supply.listing_id
-    to_win = 0
-    if winner is not None and not is_won:
-        to_win = price_to_win_cents(
-            winner,
-            quality_bp=quality_bp,
-            shipping_cents=supply.shipping_cents,
-            delivery_days=supply.delivery_days,
-            seller_id=supply.seller_id,
-            listing_id=supply.listing_id,
-        )
-    return Contest(winner=winner, is_won=is_won, to_win_cents=to_win if to_win > 0 else None, quality_bp=quality_bp)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from marketplace.publishing.by_itself import publish_supply
 from tests.marketplace.hq import Hq
 from tests.marketplace.sellers.selling import EAN, Seller
 
@@ -33,7 +34,20 @@ def test_a_listing_that_is_put_is_on_sale_under_an_id_of_its_own(seller: Seller)
     [row] = seller.on_sale()
     assert (row["sku_id"], row["grade_id"], row["price_cents"], row["delivery_days"]) == (1, 11, 35900, 2)
     assert marks(seller.hq) == {("listing", str(listing_id)), ("stock", str(listing_id))}
-    assert seller.ask("GET", "/listings/IPHONE%20A/1").json == answer.json
+    assert seller.ask("GET", "/listings/IPHONE%20A/1").json == {**answer.json, "wins": False, "price_to_win": "364.10"}
+
+
+def test_a_program_is_told_whether_a_listing_wins_and_at_what_price_it_would(hq: Hq, seller: Seller) -> None:
+    def standing(**changes: Any) -> tuple[bool, str | None]:
+        assert seller.put(**changes).status_code in (200, 201)
+        publish_supply(hq.engine, hq.directory)
+        told = seller.ask("GET", "/listings/A-1").json or {}
+        return told["wins"], told["price_to_win"]
+
+    assert standing(price="399.00") == (False, "364.10")
+    assert standing(price="364.11") == (False, "364.10")
+    assert standing(price="364.10") == (True, None)
+    assert standing(quantity=0) == (False, "364.10")
 
 
 def test_two_sellers_and_one_sku_are_two_listings(hq: Hq, seller: Seller) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, request
@@ -43,17 +43,26 @@ Step = Callable[[Connection, UnitCase, Actor], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnsPage:
-    """Open cases, the most pressing first, then those that ended lately; `problem` is why nothing was changed."""
+    """Open cases, the most pressing first, then those that ended lately; `at` is now.
+
+    `problem` is why nothing was changed, of the case named `tried`, with what had been typed in `form`.
+    """
 
     cases: list[SellerCase]
     at: str
+    tried: str
+    form: Mapping[str, str]
     problem: PosError | None
+
+    def typed(self, case: SellerCase, name: str) -> str:
+        """Return what had been typed into a field of a case's form."""
+        return self.form.get(name, "") if case.name == self.tried else ""
 
 
 @returns.get("/returns")
 def listing() -> str:
     """Show what comes back."""
-    return _page(None)
+    return _page("", {}, None)
 
 
 @returns.post("/returns/<case_name>/answer")
@@ -116,12 +125,12 @@ def _act(case_name: str, step: Step) -> Response | tuple[str, int]:
     try:
         run_tx(marketplace().engine, work)
     except PROBLEMS as problem:
-        return _page(problem), problem.status
+        return _page(case_name, request.form, problem), problem.status
     return see_other("desk.returns.listing")
 
 
-def _page(problem: PosError | None) -> str:
+def _page(tried: str, form: Mapping[str, str], problem: PosError | None) -> str:
     with reading(marketplace().engine) as connection:
         cases = cases_of_seller(connection, signed_in_seller().seller_id)
-    page = ReturnsPage(cases=cases, at=clock.to_text(clock.now()), problem=problem)
+    page = ReturnsPage(cases=cases, at=clock.to_text(clock.now()), tried=tried, form=form, problem=problem)
     return render_template("marketplace/sellers/returns.html", page=page)

@@ -132,7 +132,9 @@ def test_less_than_all_takes_the_device_and_a_reason_the_customer_reads(hq: Hq) 
     assert browser.post(f"/seller/returns/{case}/refund", data={"amount": "300", "why": "rayé"}).status_code == 422
     browser.post(f"/seller/returns/{case}/arrival")
     for form in ({"amount": "300"}, {"amount": "x", "why": "rayé"}, {"amount": "369,01", "why": "rayé"}):
-        assert browser.post(f"/seller/returns/{case}/refund", data=form).status_code == 422, form
+        refused = browser.post(f"/seller/returns/{case}/refund", data=form)
+        assert refused.status_code == 422, form
+        assert f'value="{form["amount"]}"' in refused.text, "what was typed stays"
     assert units_of(hq, part)[0]["refunded_cents"] == 0
     assert browser.post(f"/seller/returns/{case}/refund", data={"amount": "300", "why": "écran rayé"}).status_code == 303
     assert units_of(hq, part)[0]["refunded_cents"] == 30000

@@ -143,6 +143,11 @@ def test_owners_change_people_and_nobody_else_does(hq: Hq, renouveau: FlaskClien
     shipping = member(renouveau, hq, "leo@renouveau.example", "shipping")
     leo, nora = user_id(hq, "leo@renouveau.example"), user_id(hq, COMPANY["email"])
     assert shipping.get("/seller/people").status_code == 200
+    company = words(shipping.get("/seller/company"))
+    assert "FR1420041010050500013M02606" not in company, "where the money goes is for owners"
+    assert "… 2606" in company
+    refused = shipping.get("/seller/money")
+    assert 'href="/seller">Retour à votre espace' in words(refused), "a refusal leads back"
     for path, data in (
         ("/seller/people", {"email": "x@y.example", "role": "owner"}),
         (f"/seller/people/{leo}/role", {"role": "owner"}),

@@ -41,7 +41,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
             cluster = Cluster()
         except PostgresMissing:
             return made
-        cluster.start()
+        cluster.start(durable=True)
         try:
             database = ["--database", cluster.url(cluster.new_database("postgres"))]
             return [*made, _row("PostgreSQL", Path(folder) / "postgres", database, runs=runs, floor=floor)]

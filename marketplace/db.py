@@ -5,18 +5,20 @@ Invariant: every write goes through `run_tx`, which may run its function again; 
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import URL, Connection, Engine, Table, TextClause, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from pos import clock
 from pos.db import sqlite3  # type: ignore[attr-defined]
@@ -30,12 +32,16 @@ TRIES = 8
 LONGEST_S = 45
 """No further try after so long: SQLite alone waits 30 seconds for whoever writes."""
 CONNECT_S = 5
-DELETED_AT_ONCE = 500
-"""Rows a sweep deletes in one transaction, so that it never holds SQLite's writer for long."""
+TRUSTED_S = 0.5
+"""A connection used so lately is lent without asking whether its server still answers: asking is a round trip each time."""
+CHANGED_AT_ONCE = 500
+"""Rows a sweep deletes or changes in one transaction, so that it never holds SQLite's writer for long."""
 DISK_FULL = "53100"
 LOCK_TIMEOUT = "55P03"
 SQLITE_FILE = "marketplace.db"
 READS_ONLY = "comptoir_reads_only"
+USED = "comptoir_used"
+"""The mark on a connection of the pool: when it was given back, by the monotonic clock."""
 PRAGMAS = (
     "journal_mode=wal",
     "synchronous=full",
@@ -65,7 +71,10 @@ def open_engine(url: str) -> Engine:
     if address.drivername in ("postgresql", "postgresql+psycopg"):
         address = address.set(drivername="postgresql+psycopg")
         options = {"isolation_level": "REPEATABLE READ", "connect_args": {"connect_timeout": CONNECT_S}}
-        return create_engine(address, hide_parameters=True, pool_pre_ping=True, pool_size=8, max_overflow=8, **options)
+        engine = create_engine(address, hide_parameters=True, pool_size=8, max_overflow=8, **options)
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_ask_idle, engine))
+        return engine
     if address.get_backend_name() != "sqlite":
         raise Invalid(f"{address.drivername} is no database we know: SQLite and PostgreSQL")
     connecting = {"check_same_thread": False, "timeout": 30}
@@ -129,12 +138,12 @@ def changed(connection: Connection, sql: str, **values: Any) -> int:
     return connection.execute(statement(sql), values).rowcount
 
 
-def delete_in_chunks(engine: Engine, delete: Callable[[Connection], int]) -> int:
-    """Run a `delete` of at most `DELETED_AT_ONCE` rows in transactions of its own until nothing is left; return how many went."""
-    gone = 0
-    while deleted := run_tx(engine, delete):
-        gone += deleted
-    return gone
+def change_in_chunks(engine: Engine, change: Callable[[Connection], int]) -> int:
+    """Run a `change` of at most `CHANGED_AT_ONCE` rows in transactions of its own until none is left; return how many rows."""
+    total = 0
+    while found := run_tx(engine, change):
+        total += found
+    return total
 
 
 def upsert(table: Table, *, skip: tuple[str, ...] = ()) -> TextClause:
@@ -170,6 +179,20 @@ def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing can be refused at once, whatever the timeout: writers lock first.
     is_read = connection.get_execution_options().get(READS_ONLY)
     connection.connection.cursor().execute("begin" if is_read else "begin immediate")
+
+
+def _note_use(_connection: object, entry: ConnectionPoolEntry) -> None:
+    entry.info[USED] = time.monotonic()
+
+
+def _ask_idle(engine: Engine, connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have the pool open a connection anew that lay idle and whose server is gone, as `pool_pre_ping` does for every loan."""
+    if time.monotonic() - entry.info.get(USED, math.inf) <= TRUSTED_S:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as problem:
+        raise InvalidatePoolError("the server closed an idle connection") from problem
 
 
 def _may_retry(problem: DBAPIError) -> bool:

@@ -284,12 +284,15 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     device = row(
         connection,
         """
-        select device.key_id, device.public_key, device.first_counter, corner.market
+        select device.key_id, device.public_key, device.first_counter, corner.market, sync_publication.published_at
         from device join corner on corner.corner_id = device.corner_id
+        left join sync_publication
+          on sync_publication.market = corner.market and sync_publication.publication = :publication
         where device.corner_id = :corner_id and device.key_id = :key_id
         """,
         corner_id=event["corner_id"],
         key_id=token.key_id.hex(),
+        publication=token.publication,
     )
     if device is None or not tokens.verify(data, bytes(device["public_key"])):
         raise Invalid("the slip is not signed by a device of this corner")
@@ -300,6 +303,7 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
     withdrawn = revocation(connection, event["corner_id"], device["key_id"])
     if withdrawn is not None and token.counter >= withdrawn["from_counter"]:
         raise Invalid(f"the slip's key is withdrawn from counter {withdrawn['from_counter']}")
+    at = issued_at(token, device["published_at"], now=clock.from_text(event["received_at"]))
     values = {
         "corner_id": event["corner_id"],
         "key_id": device["key_id"],
@@ -310,7 +314,7 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         "issued_at": clock.to_text(token.issued_at),
         "valid_until": clock.to_text(token.issued_at + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))),
         "received_at": event["received_at"],
-        "difference": _difference(connection, token, device["market"], body["facts"], received_at=event["received_at"]),
+        "difference": _difference(connection, token, device["market"], body["facts"], at=clock.to_text(at)),
     }
     _insert_once(connection, "slip", values)
     kept = row(
@@ -323,13 +327,10 @@ def _judge_slip(connection: Connection, event: Event, body: dict[str, Any]) -> N
         raise Conflict("another slip has this key and counter")
 
 
-def _difference(
-    connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any], *, received_at: str
-) -> str | None:
-    """Return what differs, as JSON, or None when kiosk and HQ agree to the cent."""
+def _difference(connection: Connection, token: tokens.Token, market: str, facts: dict[str, Any], *, at: str) -> str | None:
+    """Return what differs from a slip issued `at` (UTC text), as JSON, or None when kiosk and HQ agree to the cent."""
     printed = Totals.from_facts(facts["totals"])
     summed = selection_totals(Line.from_slip(line) for line in facts["lines"])
-    at = clock.to_text(issued_at(connection, token, market, now=clock.from_text(received_at)))
     priced = [price_wish(connection, wish, market=market, publication=token.publication, at=at) for wish in token.lines]
     ours = selection_totals(each.line for each in priced if each is not None) if None not in priced else None
     if printed == summed == ours:

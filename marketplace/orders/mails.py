@@ -12,6 +12,7 @@ from marketplace.db import row, rows
 from marketplace.money.accounts import of_seller
 from marketplace.orders.cases import UnitCase, case_name
 from marketplace.orders.order_lines import OrderLine
+from marketplace.orders.orders import OrderFacts
 from marketplace.running.mail import send_mail
 from pos import clock
 from pos.bodies import Names
@@ -29,23 +30,20 @@ class MailedLine(TypedDict):
     quantity: int
 
 
-def mail_placed_order(connection: Connection, customer_id: str, order_id: str) -> bool:
-    """Enqueue the confirmation of an order just placed, in the transaction that places it; tell whether it is new."""
-    query = """
-        select number, currency, language, email, facts, totals, placed_at, reserved_until from customer_order
-        where customer_id = :customer_id and order_id = :order_id
+def mail_placed_order(connection: Connection, placed: Mapping[str, Any], agreed: OrderFacts) -> bool:
+    """Enqueue the confirmation of an order just placed, in the transaction that places it; tell whether it is new.
+
+    `placed` are the columns of its row, `agreed` the facts in it.
     """
-    placed = row(connection, query, customer_id=customer_id, order_id=order_id) or {}
-    agreed = json.loads(placed["facts"])
     facts = {name: placed[name] for name in ("number", "currency", "placed_at", "reserved_until")} | {
-        "path": f"/orders/{order_id}",
-        "zone": agreed.get("time_zone", clock.HOME_ZONE),
+        "path": f"/orders/{placed['order_id']}",
+        "zone": agreed["time_zone"],
         "totals": json.loads(placed["totals"]),
         "lines": [_mailed(line) for line in agreed["lines"] if line["basis"] != "dropped"],
     }
-    to, language = placed["email"], placed["language"]
+    to, language, owner_id = placed["email"], placed["language"], placed["customer_id"]
     # A customer is made for each order: the name of this mail need not hold the order's secret.
-    return send_mail(connection, "order_placed", to=to, language=language, facts=facts, owner_id=customer_id, unique="1")
+    return send_mail(connection, "order_placed", to=to, language=language, facts=facts, owner_id=owner_id, unique="1")
 
 
 def mail_substitution(connection: Connection, customer_id: str, order_id: str, *, unit: str, title: str, taken: bool) -> None:

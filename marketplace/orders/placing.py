@@ -27,7 +27,7 @@ from marketplace.orders.finding import note_name
 from marketplace.orders.mails import mail_placed_order
 from marketplace.orders.order_lines import OrderLine, order_line
 from marketplace.orders.orders import OrderFacts
-from marketplace.orders.parts import amount_cents, mark_paid
+from marketplace.orders.parts import mark_paid
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.sales_tax import TaxRow, TaxUnknown, line_tax_cents, quote_tax, tax_rows, zip_of
@@ -329,10 +329,12 @@ def _place(connection: Connection, pricing: Pricing, placing: Placing, rates: Se
     connection.execute(tables.customer_order.insert(), values)
     connection.execute(tables.order_line.insert(), lines)
     note_name(connection, placing.customer_id, placing.order_id, contact.name)
-    cents = amount_cents(connection, placing.customer_id, placing.order_id)
+    cents: int = sum(
+        line["quantity"] * (line["collected_cents"] + line["tax_cents"]) for line in lines if line["basis"] != "dropped"
+    )
     if cents:
         remind_before(connection, placing.customer_id, placing.order_id, until=clock.to_text(now + RESERVED_FOR))
-    mail_placed_order(connection, placing.customer_id, placing.order_id)
+    mail_placed_order(connection, values, facts)
     if not has_devices:
         issue_confirmation(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))
         request_activations(connection, placing.customer_id, placing.order_id, at=clock.to_text(now))

@@ -15,7 +15,7 @@ from marketplace.bodies import fit_body
 from marketplace.db import row, rows
 from marketplace.orders.stock import has_trial_room
 from marketplace.publishing.prices import price_in_force
-from marketplace.publishing.terms import NEWEST, terms_at, terms_now
+from marketplace.publishing.terms import NAMED, NEWEST, terms_at, terms_now
 from pos.bodies import GradeBody, OptionBody, PlanBody, SellerBody, SkuBody
 from pos.claims import vat_note
 from pos.line_facts import Wish
@@ -258,18 +258,7 @@ def _listing(connection: Connection, listing_id: int, moment: _Moment) -> Listin
         return None
     newest = NEWEST if moment.publication is None else moment.publication
     terms = price_in_force(connection, listing, market=moment.market, publication=newest, at=moment.at)
-    names = row(
-        connection,
-        """
-        select sku.body as sku, seller.body as seller, grade.body as grade
-        from sku, seller, grade
-        where sku.sku_id = :sku_id and seller.seller_id = :seller_id and grade.grade_id = :grade_id
-        """,
-        sku_id=terms["sku_id"],
-        seller_id=terms["seller_id"],
-        grade_id=terms["grade_id"],
-    )
-    described = {name: fit_body(ROWS[name], names[name]) if names else None for name in ("sku", "seller", "grade")}
+    described = {name: fit_body(ROWS[name], terms[name]) if terms[name] else None for name in NAMED["listing"]}
     return cast(ListingTerms, {**terms, "vat_note": vat_note(terms["vat_margin"]), **described})
 
 

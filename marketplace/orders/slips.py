@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection
 
 from marketplace.db import row
-from marketplace.fleet.revocations import highest_possible, revocation
+from marketplace.fleet.revocations import highest_possible
 from marketplace.orders.pricing import Pricing, market_laws, market_plans
 from marketplace.orders.repricing import compare_line
 from pos import clock, tokens
@@ -113,13 +113,23 @@ def read_slip(
         connection,
         """
         select device.corner_id, device.key_id, device.public_key, device.first_counter, device.acked,
-          corner.body as corner, corner.corner_no, market.body as market
+          corner.body as corner, corner.corner_no, market.body as market, revocation.from_counter, revocation.revoked_at,
+          claim.order_id, slip_void.reason, slip_void.voided_at, sync_publication.published_at
         from device
         join corner on corner.corner_id = device.corner_id
         join market on market.market = corner.market
+        left join revocation on revocation.corner_id = device.corner_id and revocation.key_id = device.key_id
+        left join claim
+          on claim.corner_id = device.corner_id and claim.key_id = device.key_id and claim.counter = :counter
+        left join slip_void
+          on slip_void.corner_id = device.corner_id and slip_void.key_id = device.key_id and slip_void.counter = :counter
+        left join sync_publication
+          on sync_publication.market = corner.market and sync_publication.publication = :publication
         where device.key_id = :key_id
         """,
         key_id=token.key_id.hex(),
+        counter=token.counter,
+        publication=token.publication,
     )
     if device is None:
         return Waiting(number=number, corner_no=token.corner_no)
@@ -127,27 +137,19 @@ def read_slip(
         raise ForgedToken("the signature is not this device's")
     if token.counter > highest_possible(device["first_counter"], events=device["acked"]):
         raise ForgedToken("the device cannot have counted so far")
-    withdrawn = revocation(connection, device["corner_id"], device["key_id"])
-    if withdrawn is not None and token.counter >= withdrawn["from_counter"] and not _is_claimed(connection, device, token):
-        return Withdrawn(number=number, corner=json.loads(device["corner"]), revoked_at=withdrawn["revoked_at"])
+    is_withdrawn = device["from_counter"] is not None and token.counter >= device["from_counter"]
+    if is_withdrawn and device["order_id"] is None:
+        return Withdrawn(number=number, corner=json.loads(device["corner"]), revoked_at=device["revoked_at"])
     return _reading(connection, digits, token, device, number, now, replace or {})
 
 
-def issued_at(connection: Connection, token: Token, market: str, *, now: datetime) -> datetime:
-    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now."""
-    found = row(
-        connection,
-        "select published_at from sync_publication where market = :market and publication = :publication",
-        market=market,
-        publication=token.publication,
-    )
-    earliest = clock.from_text(found["published_at"]) if found else token.issued_at
+def issued_at(token: Token, published_at: str | None, *, now: datetime) -> datetime:
+    """Return when the slip can have been issued, whatever the kiosk's clock said: after its publication, before now.
+
+    `published_at` (UTC text) is None for a publication we do not know.
+    """
+    earliest = clock.from_text(published_at) if published_at else token.issued_at
     return min(max(token.issued_at, earliest), now)
-
-
-def _is_claimed(connection: Connection, device: dict[str, Any], token: Token) -> bool:
-    query = "select 1 as one from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter"
-    return row(connection, query, corner_id=device["corner_id"], key_id=device["key_id"], counter=token.counter) is not None
 
 
 def _reading(
@@ -160,12 +162,8 @@ def _reading(
     replace: Mapping[int, int],
 ) -> Reading:
     market, corner = json.loads(device["market"]), json.loads(device["corner"])
-    issued = issued_at(connection, token, market["market"], now=now)
+    issued = issued_at(token, device["published_at"], now=now)
     until = issued + timedelta(hours=min(token.validity_hours, VALIDITY_HOURS))
-    key = {"corner_id": device["corner_id"], "key_id": device["key_id"], "counter": token.counter}
-    claimed = row(
-        connection, "select order_id from claim where corner_id = :corner_id and key_id = :key_id and counter = :counter", **key
-    )
     lines = tuple(
         compare_line(
             connection,
@@ -191,15 +189,9 @@ def _reading(
         issued_at=clock.to_text(issued),
         valid_until=clock.to_text(until),
         is_valid=now <= until,
-        voided=_voided(connection, key),
-        order_id=claimed["order_id"] if claimed else None,
+        voided={"reason": device["reason"], "voided_at": device["voided_at"]} if device["voided_at"] else None,
+        order_id=device["order_id"],
         lines=lines,
         plans=market_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
         laws=market_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
     )
-
-
-def _voided(connection: Connection, key: Mapping[str, Any]) -> Voided | None:
-    query = "select reason, voided_at from slip_void where corner_id = :corner_id and key_id = :key_id and counter = :counter"
-    found = row(connection, query, **key)
-    return {"reason": found["reason"], "voided_at": found["voided_at"]} if found else None

@@ -21,6 +21,9 @@ RESERVE = """
     update listing set reserved = reserved + :quantity
     where seller_id = :seller_id and listing_id = :listing_id and state = 'online' and quantity - reserved >= :quantity
 """
+RESERVE_AT_ONCE = f"""{RESERVE}
+      and not exists (select 1 from seller where seller.seller_id = :seller_id and seller.state = 'trial')
+"""
 RELEASE = """
     update listing set reserved = reserved - :quantity
     where seller_id = :seller_id and listing_id = :listing_id and reserved >= :quantity
@@ -42,7 +45,11 @@ def reserve(connection: Connection, market: str, lines: Iterable[Mapping[str, An
     Raises: LinesGone.
     """
     lines = list(lines)
-    gone = [line["line_no"] for line in lines if not (_has_room(connection, line) and _change(connection, RESERVE, line))]
+    gone = [
+        line["line_no"]
+        for line in lines
+        if not (_change(connection, RESERVE_AT_ONCE, line) or _reserve_on_trial(connection, line))
+    ]
     if gone:
         raise LinesGone(lines=gone)
     _mark(connection, market, lines)
@@ -72,11 +79,13 @@ def has_trial_room(connection: Connection, seller_id: int, quantity: int) -> boo
     return (int(ordered["open"]) if ordered else 0) + quantity <= most
 
 
-def _has_room(connection: Connection, line: Mapping[str, Any]) -> bool:
+def _reserve_on_trial(connection: Connection, line: Mapping[str, Any]) -> bool:
     # Writing the seller's row makes two orders of one seller on trial count one after the other.
     on_trial = "update seller set state = state where seller_id = :seller_id and state = 'trial'"
     is_on_trial = changed(connection, on_trial, seller_id=line["seller_id"])
-    return not is_on_trial or has_trial_room(connection, line["seller_id"], line["quantity"])
+    return bool(
+        is_on_trial and has_trial_room(connection, line["seller_id"], line["quantity"]) and _change(connection, RESERVE, line)
+    )
 
 
 def _change(connection: Connection, statement: str, line: Mapping[str, Any]) -> bool:

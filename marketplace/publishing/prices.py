@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from marketplace.db import row, rows, run_tx
 from marketplace.publishing.marks import Marks
-from marketplace.publishing.terms import track_of
+from marketplace.publishing.terms import TRACKS
 from pos import clock
 from sync.hq.log import SUPPLY
 
@@ -30,14 +30,14 @@ def price_in_force(connection: Connection, terms: dict[str, Any], *, market: str
     """Return a listing's `terms` as of a publication with the price that a kiosk holding it names at `at` (UTC text)."""
     started = row(
         connection,
-        """
+        f"""
         select told.price_cents, told.prior_cents
         from price_start_terms told
         where told.listing_id = :listing_id and told.market = :market and told.publication <= :publication
-          and told.starts_at <= :at and told.withdrawn = 0 and told.line in ('', :track)
+          and told.starts_at <= :at and told.withdrawn = 0 and told.line in {TRACKS}
           and not exists (
             select 1 from price_start_terms later
-            where later.seller_id = told.seller_id and later.market = told.market and later.line in ('', :track)
+            where later.seller_id = told.seller_id and later.market = told.market and later.line in {TRACKS}
               and later.price_start_id = told.price_start_id and later.publication > told.publication
               and later.publication <= :publication
           )
@@ -47,7 +47,6 @@ def price_in_force(connection: Connection, terms: dict[str, Any], *, market: str
         listing_id=terms["listing_id"],
         market=market,
         publication=publication,
-        track=track_of(connection, market, publication),
         at=at,
     )
     return {**terms, **(started or {})}

@@ -45,35 +45,32 @@ class _Stand:
         return {"market": self.market, "line": self.track, "publication": self.publication, "published_at": self.published_at}
 
 
+NAMED = {"listing": ("sku", "seller", "grade")}
+"""The tables whose rows say what somebody reads of a history's row; their bodies come with it, as they are today."""
+TRACKS = "('', (select line from sync_publication where market = :market and publication = :publication))"
+"""Whose rows a publication of a market is made of: everybody's, and its own trial's where it is one."""
+
+
 def terms_at(connection: Connection, table: str, key: int, *, market: str, publication: int) -> dict[str, Any] | None:
     """Return the terms of a "listing", "plan" or "option" as of a market's publication, or None when not published by then.
 
-    `withdrawn` tells that it had been taken back by then.
+    `withdrawn` tells that it had been taken back by then. A listing has the bodies of its `sku`, `seller` and `grade` (JSON).
     """
-    history = HISTORIES[table]
+    history, named = HISTORIES[table].name, NAMED.get(table, ())
+    bodies = "".join(f", {name}.body as {name}" for name in named)
+    joins = "".join(f" left join {name} on {name}.{name}_id = {history}.{name}_id" for name in named)
     return row(
         connection,
         f"""
-        select * from {history.name}
-        where market = :market and {table}_id = :key and publication <= :publication and line in ('', :track)
-        order by publication desc limit 1
+        select {history}.*{bodies} from {history}{joins}
+        where {history}.market = :market and {history}.{table}_id = :key and {history}.publication <= :publication
+          and {history}.line in {TRACKS}
+        order by {history}.publication desc limit 1
         """,
         market=market,
         key=key,
         publication=publication,
-        track=track_of(connection, market, publication),
     )
-
-
-def track_of(connection: Connection, market: str, publication: int) -> str:
-    """Return the track of a market's publication: empty for everybody's, a trial's id, empty too where it is not known."""
-    recorded = row(
-        connection,
-        "select line from sync_publication where market = :market and publication = :publication",
-        market=market,
-        publication=publication,
-    )
-    return str(recorded["line"]) if recorded else ""
 
 
 def terms_now(connection: Connection, table: str, key: int, *, market: str) -> dict[str, Any] | None:

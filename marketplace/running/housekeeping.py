@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from marketplace.db import DELETED_AT_ONCE, delete_in_chunks, execute_on, reading
+from marketplace.db import CHANGED_AT_ONCE, change_in_chunks, execute_on, reading
 from marketplace.feeds.uploads import sweep_feeds
 from marketplace.installation import keys_path, replica_paths, sync_path
 from marketplace.privacy.erasures import end_keeping
@@ -93,8 +93,8 @@ def sweep(work: Work, _body: Mapping[str, Any]) -> str:
     documents = sweep_documents(work.engine, work.directory, now=work.now)
     feeds = sweep_feeds(work.engine, work.directory, now=work.now)
     before = work.now - SELECTIONS_KEPT
-    selections = delete_in_chunks(
-        work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before, most=DELETED_AT_ONCE)
+    selections = change_in_chunks(
+        work.engine, lambda connection: wipe_old_selections(execute_on(connection), before=before, most=CHANGED_AT_ONCE)
     )
     answers = forget_answers(work.engine, now=work.now)
     imports = forget_imports(work.engine, now=work.now)

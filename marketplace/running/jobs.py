@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.bodies import compact
-from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
+from marketplace.db import CHANGED_AT_ONCE, change_in_chunks, changed, new_id, reading, row, rows, run_tx
 from pos import clock
 from pos.errors import Conflict, Invalid
 
@@ -44,11 +44,12 @@ class Hopeless(Exception):
 
 
 class Postponed(Exception):
-    """The job cannot be tried before `until`; this was no try."""
+    """The job cannot be tried before `until`; this was no try. With `all_alike` that is so for every job of its kind."""
 
-    def __init__(self, reason: str, *, until: datetime) -> None:
+    def __init__(self, reason: str, *, until: datetime, all_alike: bool = False) -> None:
         super().__init__(reason)
         self.until = until
+        self.all_alike = all_alike
 
 
 class JobMoved(Conflict):
@@ -229,10 +230,19 @@ def fail(
     run_tx(engine, work)
 
 
-def postpone(engine: Engine, job: Job, reason: str, *, until: datetime) -> None:
-    """Let a job wait that could not be tried."""
+def postpone(engine: Engine, job: Job, problem: Postponed, *, now: datetime) -> None:
+    """Let a job wait that could not be tried, and where it is so for all of its kind those that are due with it."""
+    values = {"until": clock.to_text(problem.until), "reason": str(problem)[:MOST_REASON]}
     setting = "state = 'waiting', due_at = :until, error = :reason, tries = tries - 1"
-    run_tx(engine, lambda connection: _settle(connection, job, setting, until=clock.to_text(until), reason=reason[:MOST_REASON]))
+    run_tx(engine, lambda connection: _settle(connection, job, setting, **values))
+    if problem.all_alike:
+        update = """
+            update job set due_at = :until, error = :reason where (owner_id, job_id) in (
+              select owner_id, job_id from job where state = 'waiting' and due_at <= :now and kind = :kind limit :most
+            )
+        """
+        due = {**values, "now": clock.to_text(now), "kind": job.kind, "most": CHANGED_AT_ONCE}
+        change_in_chunks(engine, lambda connection: changed(connection, update, **due))
 
 
 def wait_after(tries: int) -> timedelta:
@@ -294,8 +304,8 @@ def forget_done(engine: Engine, *, now: datetime) -> int:
           select owner_id, job_id from job where state in ('done', 'set_aside') and due_at < :until limit :most
         )
     """
-    values = {"until": clock.to_text(now - KEPT), "most": DELETED_AT_ONCE}
-    return delete_in_chunks(engine, lambda connection: changed(connection, delete, **values))
+    values = {"until": clock.to_text(now - KEPT), "most": CHANGED_AT_ONCE}
+    return change_in_chunks(engine, lambda connection: changed(connection, delete, **values))
 
 
 def _start(connection: Connection, name: str, every: timedelta, *, now: datetime) -> None:

@@ -129,7 +129,7 @@ def deliver(work: Work, body: dict[str, Any], *, attach: Attach, links: Mapping[
         server = smtp_server(connection)
         attached = attach(connection, body.get("papers", ())) if server else []
     if server is None:
-        raise Postponed("no mail server is named: comptoir marketplace mail", until=work.now + ASKED_AGAIN)
+        raise Postponed("no mail server is named: comptoir marketplace mail", until=work.now + ASKED_AGAIN, all_alike=True)
     facts = {**body["facts"], "public_url": work.public_url}
     if make_link := links.get(body["template"]):
         facts["path"] = run_tx(work.engine, lambda connection: make_link(connection, work.owner_id, body["to"], work.now))

@@ -29,6 +29,8 @@ from sync.locks import hold
 LOCK_FILE = "jobs.lock"
 IDLE_S = 0.5
 TAKE_OVER_S = 2.0
+REST_S = 2.0
+"""How long a kind is left alone of which nothing can be done, so that those enqueued meanwhile are put off together."""
 THREADS = 4
 MOST_OF_A_KIND = 2
 """So that a mail server that does not answer holds up mails alone."""
@@ -55,6 +57,7 @@ class Working:
         self._news = threading.Event()
         self._is_ended = False
         self._at_work: set[Job] = set()
+        self._resting: dict[str, float] = {}
 
     def start(self) -> threading.Thread:
         """Begin in the background; the thread ends with its process, or after `end`."""
@@ -95,9 +98,12 @@ class Working:
                 time.sleep(TAKE_OVER_S)
 
     def _work_on(self, threads: ThreadPoolExecutor) -> None:
+        next_tick = 0.0
         while not self._is_ended:
             self._news.clear()
-            jobs.tick(self._engine, self._timers, now=clock.now())
+            if time.monotonic() >= next_tick:
+                jobs.tick(self._engine, self._timers, now=clock.now())
+                next_tick = time.monotonic() + IDLE_S
             while (job := self._next()) is not None:
                 self._at_work.add(job)
                 threads.submit(self._do_beside, job)
@@ -108,7 +114,8 @@ class Working:
         if self._is_ended or len(at_work) >= THREADS:
             return None
         full = [kind for kind, number in Counter(job.kind for job in at_work).items() if number >= MOST_OF_A_KIND]
-        return jobs.claim(self._engine, worker=_name(), now=clock.now(), besides=full)
+        resting = [kind for kind, until in tuple(self._resting.items()) if time.monotonic() < until]
+        return jobs.claim(self._engine, worker=_name(), now=clock.now(), besides={*full, *resting})
 
     def _do_beside(self, job: Job) -> None:
         try:
@@ -134,7 +141,9 @@ class Working:
         try:
             note = self._handlers[job.kind](work, jobs.body_of(job.body))
         except Postponed as problem:
-            jobs.postpone(self._engine, job, str(problem), until=problem.until)
+            jobs.postpone(self._engine, job, problem, now=work.now)
+            if problem.all_alike:
+                self._resting[job.kind] = time.monotonic() + REST_S
         except Hopeless as problem:
             jobs.fail(self._engine, job, str(problem), now=clock.now(), is_hopeless=True, when_given_up=when_given_up)
         except Exception as problem:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace import tables
-from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, new_id, reading, row, rows, run_tx
+from marketplace.db import CHANGED_AT_ONCE, change_in_chunks, changed, new_id, reading, row, rows, run_tx
 from marketplace.orders.step_mails import mail_sellers_people
 from marketplace.running.jobs import Job, Postponed, Work, body_of, enqueue_in_turn, is_behind
 from marketplace.sellers.fields import WrongField, fold_sku
@@ -230,7 +230,7 @@ def _forget(engine: Engine, key: Mapping[str, Any]) -> None:
           select line from seller_import_line where {whose} limit :most
         )
     """
-    delete_in_chunks(engine, lambda connection: changed(connection, lines, most=DELETED_AT_ONCE, **key))
+    change_in_chunks(engine, lambda connection: changed(connection, lines, most=CHANGED_AT_ONCE, **key))
 
     def forget(connection: Connection) -> None:
         for table in ("seller_import_file", "seller_import"):

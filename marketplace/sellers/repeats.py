@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from marketplace.db import DELETED_AT_ONCE, changed, delete_in_chunks, row, run_tx
+from marketplace.db import CHANGED_AT_ONCE, change_in_chunks, changed, row, run_tx
 from pos import clock
 from pos.errors import Conflict, Invalid, Refused
 
@@ -76,8 +76,8 @@ def forget_answers(engine: Engine, *, now: datetime) -> int:
           select seller_id, repeat_key from api_answer where claimed_at < :until limit :most
         )
     """
-    values = {"until": clock.to_text(now - KEPT), "most": DELETED_AT_ONCE}
-    return delete_in_chunks(engine, lambda connection: changed(connection, delete, **values))
+    values = {"until": clock.to_text(now - KEPT), "most": CHANGED_AT_ONCE}
+    return change_in_chunks(engine, lambda connection: changed(connection, delete, **values))
 
 
 _CLAIMED = "from api_answer where seller_id = :seller_id and repeat_key = :repeat_key and claim = :claim and status is null"

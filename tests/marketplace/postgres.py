@@ -32,15 +32,15 @@ class Cluster:
             os.chown(self.home, account.pw_uid, account.pw_gid)
         self._count = 0
 
-    def start(self) -> None:
-        """Make the cluster and start it, durable settings off: what is tested is SQL, not this machine's disk."""
+    def start(self, *, durable: bool = False) -> None:
+        """Make the cluster and start it; unless asked for not `durable`: what is tested is SQL, not this machine's disk."""
         self._run("initdb", "-D", f"{self.home}/data", "-U", "comptoir", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         settings = {
             "listen_addresses": "''",
             "unix_socket_directories": self.home,
             "port": PORT,
             "max_connections": 60,
-            "fsync": "off",
+            "fsync": "on" if durable else "off",
             "wal_level": "minimal",
             "max_wal_senders": 0,
             "max_wal_size": "64MB",

@@ -16,7 +16,7 @@ import pytest
 import time_machine
 from sqlalchemy import Connection, text
 
-from marketplace.db import DELETED_AT_ONCE, run_tx
+from marketplace.db import CHANGED_AT_ONCE, run_tx
 from marketplace.running import jobs, working
 from marketplace.running.jobs import KEPT, LEASE, MOST_TRIES, Hopeless, Postponed, Work
 from marketplace.running.working import Working
@@ -263,7 +263,7 @@ def test_jobs_done_long_ago_are_deleted_little_by_little(hq: Hq) -> None:
         enqueue(hq, unique=str(number))
     working_with(hq, lambda *_: None).do_due()
     enqueue(hq)
-    assert DELETED_AT_ONCE == 500
+    assert CHANGED_AT_ONCE == 500
     assert jobs.forget_done(hq.engine, now=clock.now() + KEPT - timedelta(days=1)) == 0
     assert jobs.forget_done(hq.engine, now=clock.now() + KEPT + timedelta(days=1)) == 3
     assert states(hq) == ["waiting"]

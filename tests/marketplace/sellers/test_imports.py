@@ -371,7 +371,7 @@ def test_a_row_for_another_market_is_refused_with_that_reason(hq: Hq, seller: Se
 
 
 def test_imports_of_long_ago_are_forgotten_some_lines_at_a_time(hq: Hq, seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(imports, "CHANGED_AT_ONCE", 2)
     import_id = send(seller, table(*[line("A-1")] * 5))
     hq.work()
     run_tx(hq.engine, lambda connection: changed(connection, "update seller_import set state = 'done'"))

@@ -70,7 +70,7 @@ def test_a_key_nobody_could_send_twice_is_refused(seller: Seller) -> None:
 
 
 def test_answers_are_forgotten_some_at_a_time(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(repeats, "CHANGED_AT_ONCE", 2)
     for number in range(5):
         seller.put(headers={"Idempotency-Key": f"k{number}"})
     deleted: list[int] = []

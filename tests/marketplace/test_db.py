@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from marketplace import db
 from marketplace.db import new_id, reading, run_tx
 from pos.errors import Unavailable
 from tests.marketplace.hq import Hq
@@ -60,3 +61,32 @@ def test_a_reader_sees_one_state(hq: Hq) -> None:
         before = connection.execute(text("select count(*) from customer_order")).scalar()
         hq.claim(hq.digits())
         assert connection.execute(text("select count(*) from customer_order")).scalar() == before
+
+
+@pytest.mark.parametrize("kind", ["postgres"])
+def test_a_connection_that_its_server_closed_while_it_lay_idle_is_opened_anew(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = (
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    with reading(hq.engine) as first, reading(hq.engine) as second:
+        assert first.execute(text("select 1")).scalar() == second.execute(text("select 1")).scalar()
+    with reading(hq.engine) as first:
+        first.execute(text(others))
+    monkeypatch.setattr(db, "TRUSTED_S", 0.0)
+    with reading(hq.engine) as first, reading(hq.engine) as second:
+        assert first.execute(text("select 1")).scalar() == second.execute(text("select 1")).scalar()
+
+
+@pytest.mark.parametrize("kind", ["postgres"])
+def test_a_connection_used_a_moment_ago_costs_no_round_trip_to_borrow(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(hq.engine.dialect, "do_ping", lambda connection: asked.append(connection) or True)
+    monkeypatch.setattr(db, "TRUSTED_S", 60.0)
+    for _ in range(3):
+        with reading(hq.engine) as connection:
+            connection.execute(text("select 1"))
+    assert asked == []
+    monkeypatch.setattr(db, "TRUSTED_S", 0.0)
+    with reading(hq.engine) as connection:
+        connection.execute(text("select 1"))
+    assert len(asked) == 1

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from marketplace.db import changed, run_tx
 from marketplace.orders.contacts import masked_name
@@ -49,6 +50,17 @@ def test_many_posts_at_once_make_one_order(hq: Hq) -> None:
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.location for answer in answers}) == 1
     assert hq.rows("select reserved from listing where listing_id = 11") == [{"reserved": 1}]
+
+
+def test_an_order_of_one_device_takes_fifteen_statements_in_one_transaction(hq: Hq) -> None:
+    said: list[str] = []
+    commits: list[object] = []
+    digits, engine = hq.digits(IPHONE_13), hq.app.extensions["marketplace"].engine
+    hq.client.get(f"/k/{digits}")
+    event.listen(engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    event.listen(engine, "commit", commits.append)
+    assert hq.claim(digits).status_code == 303
+    assert (len(said), len(commits)) == (15, 1), "\n".join(said)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,50 @@ def test_what_no_try_would_do_is_dead_at_once_and_what_cannot_be_tried_yet_waits
     assert [tuple(job.values()) for job in found] == [("dead", 1, "no such address"), ("waiting", 0, "no server is named")]
 
 
+def test_a_kind_of_which_nothing_can_be_done_is_put_off_whole_by_one_try(hq: Hq) -> None:
+    tries: list[str] = []
+
+    def act(work: Work, body: dict[str, Any]) -> None:
+        tries.append(body["name"])
+        raise Postponed("no server is named", until=work.now + timedelta(hours=1), all_alike=True)
+
+    for _ in range(3):
+        enqueue(hq)
+    later = clock.now() + timedelta(hours=3)
+    enqueue(hq, due_at=later)
+    enqueue(hq, "from_a_later_version")
+    working_with(hq, act).do_due()
+    found = hq.rows("select state, tries, error, due_at from job where kind = 'greet' order by due_at")
+    assert tries == ["Camille"]
+    assert [(job["state"], job["tries"], job["error"]) for job in found[:3]] == [("waiting", 0, "no server is named")] * 3
+    assert (found[3]["error"], found[3]["due_at"]) == ("", clock.to_text(later))
+    assert hq.rows("select error from job where kind <> 'greet'") != [{"error": "no server is named"}]
+
+
+def test_a_kind_that_was_put_off_is_left_alone_for_a_moment_and_the_others_are_not(hq: Hq) -> None:
+    tries: list[str] = []
+    others = threading.Event()
+
+    def act(work: Work, body: dict[str, Any]) -> None:
+        if body["name"] == "other":
+            others.set()
+            return
+        tries.append(body["name"])
+        raise Postponed("no server is named", until=work.now + timedelta(hours=1), all_alike=True)
+
+    enqueue(hq)
+    worker = working_with(hq, act)
+    thread = worker.start()
+    wait_for(lambda: hq.rows("select error from job") == [{"error": "no server is named"}])
+    for _ in range(3):
+        enqueue(hq)
+    enqueue(hq, "wave", body={"name": "other"})
+    assert others.wait(10)
+    worker.end()
+    thread.join(10)
+    assert tries == ["Camille"]
+
+
 def test_a_kind_nobody_knows_yet_waits(hq: Hq) -> None:
     enqueue(hq, "from_a_later_version")
     working_with(hq, lambda *_: None).do_due()

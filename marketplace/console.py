@@ -23,9 +23,11 @@ from marketplace.money import fee_pages, partner_pages, payment_pages, payout_pa
 from marketplace.money import pages as money_pages
 from marketplace.money.identity import our_identity
 from marketplace.money.provider import ProviderSettings, read_settings
+from marketplace.orders import overdue_pages
 from marketplace.orders.console_orders import orders
 from marketplace.orders.console_slips import slips
 from marketplace.papers import fee_invoice_pages
+from marketplace.orders.overdue import Kind, count_overdue
 from marketplace.privacy import pages as privacy_pages
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest
@@ -50,6 +52,7 @@ SUBJECTS = (
         edit_pages.pages,
         slips,
         orders,
+        overdue_pages.pages,
         seller_pages.pages,
         quality_pages.console_pages,
         event_pages.pages,
@@ -66,7 +69,8 @@ for subject in SUBJECTS:
 class Counts:
     """Orders and slips in all; `differing` slips have totals that are not HQ's own; what a person should look at.
 
-    `dead` events nobody could judge, `quarantined` devices told two stories under one number, `dead_jobs` could not be done.
+    `dead` events nobody could judge, `quarantined` devices told two stories under one number, `dead_jobs` could not be done;
+    `overdue` of each kind somebody should have done by now.
     """
 
     orders: int
@@ -75,6 +79,7 @@ class Counts:
     dead: int
     quarantined: int
     dead_jobs: int
+    overdue: dict[Kind, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +173,5 @@ def _counts(connection: Connection) -> Counts:
           (select count(*) from job where state = 'dead') as dead_jobs
         """,
     )
-    return Counts(**{name: int(value) for name, value in (counted or {}).items()})
+    overdue = count_overdue(connection, now=clock.now())
+    return Counts(**{name: int(value) for name, value in (counted or {}).items()}, overdue=overdue)

@@ -86,8 +86,23 @@ class Care:
 def care_of(connection: Connection, order: Order, parts: Sequence[PartOfOrder], *, zone: str, at: str) -> Care:
     """Return what can be said of an order's rights at a moment (UTC text)."""
     cases = cases_of_order(connection, order["order_id"])
-    steps = cast(list[CaseStep], rows(connection, STEPS, order_id=order["order_id"])) if cases else []
-    shown = [
+    rights = rights_of(order, parts, cases, zone=zone, at=at)
+    messages = messages_of_order(connection, order["order_id"])
+    has_arrived = any(device.unit["state"] == "delivered" for part in parts for device in part.units)
+    return Care(
+        rights=rights,
+        withdrawals=withdrawals_of(connection, order),
+        cases=shown_cases(connection, cases, parts),
+        has_guarantees=has_arrived,
+        messages=messages,
+        plans=plan_rights(connection, order, zone=zone, at=at),
+    )
+
+
+def shown_cases(connection: Connection, cases: Sequence[UnitCase], parts: Sequence[PartOfOrder]) -> list[ShownCase]:
+    """Return cases of one order with their devices, which its parts hold."""
+    steps = cast(list[CaseStep], rows(connection, STEPS, order_id=cases[0]["order_id"])) if cases else []
+    return [
         ShownCase(
             case=case,
             listing=device.listing,
@@ -99,17 +114,6 @@ def care_of(connection: Connection, order: Order, parts: Sequence[PartOfOrder], 
         for device in part.units
         if is_case_of(case, device.unit)
     ]
-    rights = rights_of(order, parts, cases, zone=zone, at=at)
-    messages = messages_of_order(connection, order["order_id"])
-    has_arrived = any(device.unit["state"] == "delivered" for part in parts for device in part.units)
-    return Care(
-        rights=rights,
-        withdrawals=withdrawals_of(connection, order),
-        cases=shown,
-        has_guarantees=has_arrived,
-        messages=messages,
-        plans=plan_rights(connection, order, zone=zone, at=at),
-    )
 
 
 def address_of(connection: Connection, seller_id: int) -> str:

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from marketplace.db import row, rows
 from marketplace.money.accounts import of_order, of_seller, of_unit
 from marketplace.orders.activations import Activation, activations_of
+from marketplace.orders.care import ShownCase, shown_cases
+from marketplace.orders.cases import cases_of_order
 from marketplace.orders.messages import PartMessage, messages_of_order
 from marketplace.orders.orders import Order, order
 from marketplace.orders.timeline import PartOfOrder, UnitOfOrder, parts_of_order
@@ -48,7 +50,8 @@ class MoneyOfOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """An order as HQ sees it; `address` is whom the parcels go to, `mails` what the customer was told,
-    `messages` what they and the sellers wrote, `activations` its plans at their carriers."""
+    `messages` what they and the sellers wrote, `activations` its plans at their carriers,
+    `cases` what comes or came back or was claimed for."""
 
     order: Order
     address: str
@@ -57,6 +60,7 @@ class Dossier:
     mails: list[dict[str, Any]]
     messages: list[PartMessage]
     activations: list[Activation]
+    cases: list[ShownCase]
 
     def units_in(self, *states: str) -> list[UnitOfOrder]:
         """Return the units in one of these states."""
@@ -98,6 +102,7 @@ def dossier(connection: Connection, customer_id: str, number: str) -> Dossier:
         mails=mail_log(connection, customer_id),
         messages=messages_of_order(connection, placed["order_id"]),
         activations=activations_of(connection, placed["order_id"]),
+        cases=shown_cases(connection, cases_of_order(connection, placed["order_id"]), parts),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 from sqlalchemy import Connection
 
 from marketplace import tables
-from marketplace.db import row, rows
+from marketplace.db import changed, row, rows
 from marketplace.orders.contacts import UNWRITABLE
 from marketplace.orders.mails import mail_message
 from marketplace.orders.parts import note_change
@@ -23,7 +23,7 @@ MOST_MESSAGES = 200
 
 
 class PartMessage(TypedDict):
-    """A message of a part, as text; `by` is "customer" or "seller:<user>", `at` a UTC text."""
+    """A message of a part, as text; `by` is "customer", "seller:<user>" or "hq", `at` a UTC text."""
 
     seller_id: int
     part_id: str
@@ -40,7 +40,7 @@ class MessageRefused(Refused):
 def write_message(
     connection: Connection, part_id: str, text: str, actor: Actor, *, seller_id: int | None = None, order_id: str | None = None
 ) -> None:
-    """Write to the other side of a part of this seller, or of this order, in the caller's transaction.
+    """Write to the other side of a part of this seller, or of this order, in the caller's transaction; HQ writes to the customer.
 
     Raises: NotFound, MessageRefused.
     """
@@ -60,6 +60,11 @@ def write_message(
         raise MessageRefused("no message that can be sent", reason=reason)
     values = {**part, "message_no": message_no, "at": actor.at, "by": actor.by, "body": body}
     connection.execute(tables.message.insert(), values)
+    asked = "coalesce(asked_at, :at)" if actor.by == "customer" else "null"
+    update = f"update part set asked_at = {asked} where seller_id = :seller_id and part_id = :part_id"
+    changed(
+        connection, update, seller_id=part["seller_id"], part_id=part["part_id"], **{"at": actor.at} if ":at" in asked else {}
+    )
     mail_message(connection, part["seller_id"], part["part_id"], message_no, to_seller=actor.by == "customer")
 
 

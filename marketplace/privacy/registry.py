@@ -126,7 +126,7 @@ PLAIN: Mapping[str, str] = {
     "option_terms": "market line published_at body",
     "order_line": "customer_id order_id partner_id basis",
     "order_name": "customer_id order_id",
-    "part": "part_id customer_id order_id number market currency paid_at accept_by reminded_at",
+    "part": "part_id customer_id order_id number market currency paid_at accept_by reminded_at asked_at",
     "partner": "partner_id market body",
     "payment": "customer_id payment_id order_id state currency back_url session_id intent_id url opened_at expires_at paid_at "
     "checked_at dispute fees_at",

@@ -102,6 +102,7 @@ order_line = owned(
 )
 
 # A seller's part of a paid order; `changed_no` counts the changes of all its seller's parts, for whoever asks what is new.
+# `asked_at` is when its customer wrote what nobody answered yet, null where nothing waits.
 part = owned(
     "part",
     key("seller_id", Whole),
@@ -115,10 +116,12 @@ part = owned(
     text("accept_by"),
     whole("changed_no"),
     maybe_text("reminded_at"),
+    maybe_text("asked_at"),
     Index("part_by_order", "order_id"),
     Index("part_by_change", "seller_id", "changed_no"),
     Index("part_by_time", "paid_at"),
     Index("part_to_remind", "accept_by", sqlite_where=sql("reminded_at is null"), postgresql_where=sql("reminded_at is null")),
+    Index("part_to_answer", "asked_at", sqlite_where=sql("asked_at is not null"), postgresql_where=sql("asked_at is not null")),
 )
 # `moved_cents` is what of its money stands for the unit that took its place; `agreed` is the device of such a unit, as frozen
 # JSON, null where the order's line says it.

@@ -52,7 +52,8 @@ def _row(name: str, url: str) -> Row:
 
 
 def _fill(engine: Engine) -> None:
-    """Write sellers with desks, and for each order a part with one unit that was accepted and shipped, one in ten cancelled."""
+    """Write sellers with desks, and for each order a part with one unit that was accepted and shipped, one in ten cancelled
+    and one in five asked about."""
     with engine.begin() as connection:
         connection.execute(
             _sql(f"""
@@ -83,6 +84,13 @@ def _fill(engine: Engine) -> None:
                 _sql(f"""
                 {NUMBERS} insert into unit_step (seller_id, part_id, line_no, unit_no, step_no, state, at, by, why)
                 select {KEY}, 1, 1, {number}, {stated}, {DAY} || '{hour}', '{by}', '' from sale
+            """)
+            )
+        for number, by, hour in ((1, "customer", "09:00:00Z"), (2, "seller:1", "20:00:00Z")):
+            connection.execute(
+                _sql(f"""
+                {NUMBERS} insert into message (seller_id, part_id, message_no, customer_id, order_id, at, by, body)
+                select {KEY}, {number}, 'c' || i, 'o' || i, {DAY} || '{hour}', '{by}', '?' from sale where i % 5 = 0
             """)
             )
         connection.execute(text("analyze"))

@@ -26,8 +26,8 @@ from marketplace.money.provider import ProviderSettings, read_settings
 from marketplace.orders import overdue_pages
 from marketplace.orders.console_orders import orders
 from marketplace.orders.console_slips import slips
-from marketplace.papers import fee_invoice_pages
 from marketplace.orders.overdue import Kind, count_overdue
+from marketplace.papers import fee_invoice_pages
 from marketplace.privacy import pages as privacy_pages
 from marketplace.publishing import pages as publishing_pages
 from marketplace.publishing.publications import NewestPublication, newest

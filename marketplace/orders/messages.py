@@ -5,7 +5,8 @@ Invariant: messages are numbered within their part and never changed; each is to
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection
 
@@ -23,7 +24,10 @@ MOST_MESSAGES = 200
 
 
 class PartMessage(TypedDict):
-    """A message of a part, as text; `by` is "customer", "seller:<user>" or "hq", `at` a UTC text."""
+    """A message of a part, as text; `by` is "customer", "seller:<user>" or "hq", `at` a UTC text.
+
+    `body` is "" where somebody noted that nothing was to be answered.
+    """
 
     seller_id: int
     part_id: str
@@ -44,28 +48,58 @@ def write_message(
 
     Raises: NotFound, MessageRefused.
     """
+    part = _part(connection, part_id, seller_id=seller_id, order_id=order_id)
+    body = UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\t", " ")).strip()
+    message_no = _next_no(connection, part)
+    reason = "missing" if not body else "too_long" if len(body) > MOST_LETTERS else "many" if message_no > MOST_MESSAGES else ""
+    if reason:
+        raise MessageRefused("no message that can be sent", reason=reason)
+    _insert(connection, part, message_no, body, actor)
+    mail_message(connection, part["seller_id"], part["part_id"], message_no, to_seller=actor.by == "customer")
+
+
+def close_thread(connection: Connection, part_id: str, actor: Actor, *, seller_id: int) -> None:
+    """Note that what a customer wrote needs no answer, as a message without words that nobody is told of.
+
+    In the caller's transaction; nothing where nothing waits. Raises: NotFound.
+    """
+    part = _part(connection, part_id, seller_id=seller_id, order_id=None)
+    if part["asked_at"] is not None:
+        _insert(connection, part, _next_no(connection, part), "", actor)
+
+
+def _part(connection: Connection, part_id: str, *, seller_id: int | None, order_id: str | None) -> dict[str, Any]:
     owner = "order_id = :owner" if seller_id is None else "seller_id = :owner"
-    query = f"select seller_id, part_id, customer_id, order_id from part where part_id = :part_id and {owner}"
+    query = f"select seller_id, part_id, customer_id, order_id, asked_at from part where part_id = :part_id and {owner}"
     part = row(connection, query, part_id=part_id[:40], owner=order_id if seller_id is None else seller_id)
     if part is None:
         raise NotFound("no such order")
-    body = UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\t", " ")).strip()
+    return part
+
+
+def _next_no(connection: Connection, part: Mapping[str, Any]) -> int:
     # Writing the part's row makes two messages at once take their numbers one after the other.
     note_change(connection, part["seller_id"], part["part_id"])
     count = "select count(*) as n from message where seller_id = :seller_id and part_id = :part_id"
     written = row(connection, count, seller_id=part["seller_id"], part_id=part["part_id"])
-    message_no = (written["n"] if written else 0) + 1
-    reason = "missing" if not body else "too_long" if len(body) > MOST_LETTERS else "many" if message_no > MOST_MESSAGES else ""
-    if reason:
-        raise MessageRefused("no message that can be sent", reason=reason)
-    values = {**part, "message_no": message_no, "at": actor.at, "by": actor.by, "body": body}
+    return (written["n"] if written else 0) + 1
+
+
+def _insert(connection: Connection, part: Mapping[str, Any], message_no: int, body: str, actor: Actor) -> None:
+    whose = {name: part[name] for name in ("seller_id", "part_id", "customer_id", "order_id")}
+    values = {**whose, "message_no": message_no, "at": actor.at, "by": actor.by, "body": body}
     connection.execute(tables.message.insert(), values)
-    asked = "coalesce(asked_at, :at)" if actor.by == "customer" else "null"
-    update = f"update part set asked_at = {asked} where seller_id = :seller_id and part_id = :part_id"
     changed(
-        connection, update, seller_id=part["seller_id"], part_id=part["part_id"], **{"at": actor.at} if ":at" in asked else {}
+        connection,
+        """
+        update part set asked_at = case when :by = 'customer' then coalesce(asked_at, :at) end
+        where seller_id = :seller_id and part_id = :part_id
+        """,
+        seller_id=part["seller_id"],
+        part_id=part["part_id"],
+        by=actor.by,
+        at=actor.at,
     )
-    mail_message(connection, part["seller_id"], part["part_id"], message_no, to_seller=actor.by == "customer")
 
 
 def messages_of_order(connection: Connection, order_id: str) -> list[PartMessage]:

@@ -21,8 +21,6 @@ from pos import clock
 
 Kind = Literal["to_accept", "to_ship", "returns", "claims", "messages", "refunds", "plans"]
 MOST_SHOWN, MOST_COUNTED = 50, 500
-ANSWER_WITHIN = timedelta(hours=48)
-"""How long a message may wait for an answer (reference/domain.md §2)."""
 REFUND_WITHIN = {"failed": timedelta(), "requested": timedelta(days=1), "sent": timedelta(days=10)}
 """How long a refund may be in a state: what we mail of it says ten days."""
 PLAN_WITHIN = {
@@ -124,13 +122,13 @@ def overdue_of(connection: Connection, kind: Kind, *, now: datetime, after: str 
 
 
 def _delays(connection: Connection, now: datetime) -> dict[Kind, _Delay]:
-    ship_h = rules_of(connection, clock.to_text(now)[:10]).ship_h
+    rules = rules_of(connection, clock.to_text(now)[:10])
     return {
         "to_accept": _of_units({"to_accept": ACCEPT_WITHIN - REMIND_BEFORE}, besides=""),
-        "to_ship": _of_units({"accepted": timedelta(hours=ship_h)}, besides=NO_PLAN_WAITS),
+        "to_ship": _of_units({"accepted": timedelta(hours=rules.ship_h)}, besides=NO_PLAN_WAITS),
         "returns": _Delay(query=CASES.format(grounds="'withdrawal', 'return'"), allowed={"": timedelta()}),
         "claims": _Delay(query=CASES.format(grounds="'legal', 'commercial'"), allowed={"": timedelta()}),
-        "messages": _Delay(query=MESSAGES, allowed={"": ANSWER_WITHIN}),
+        "messages": _Delay(query=MESSAGES, allowed={"": timedelta(hours=rules.answer_h)}),
         "refunds": _Delay(query=REFUNDS.format(late=_late(REFUND_WITHIN, "requested_at")), allowed=REFUND_WITHIN),
         "plans": _Delay(query=PLANS.format(late=_late(PLAN_WITHIN, "since")), allowed=PLAN_WITHIN),
     }

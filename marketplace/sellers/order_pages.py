@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import reading, run_tx
 from marketplace.money.refunds import NothingToRefund
-from marketplace.orders.messages import PartMessage, messages_of_part, write_message
+from marketplace.orders.messages import PartMessage, close_thread, messages_of_part, write_message
 from marketplace.orders.shipments import ImeiKnown, InvalidShipment, Shipment
 from marketplace.orders.substitutions import give_up
 from marketplace.orders.units import Actor, RefundTooHigh, Unit, WrongUnitState, accept, ship
@@ -192,6 +192,15 @@ def message(part_id: str) -> Response:
         marketplace().engine,
         lambda connection: write_message(connection, part_id, text, actor, seller_id=person.seller_id),
     )
+    return see_other("desk.orders.part", part_id=part_id, _anchor="messages")
+
+
+@orders.post("/orders/<part_id>/messages/closing")
+@desk_role("shipping")
+def close_messages(part_id: str) -> Response:
+    """Note that what the customer wrote needs no answer."""
+    person, actor = signed_in_seller(), _actor()
+    run_tx(marketplace().engine, lambda connection: close_thread(connection, part_id, actor, seller_id=person.seller_id))
     return see_other("desk.orders.part", part_id=part_id, _anchor="messages")
 
 

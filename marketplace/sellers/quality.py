@@ -1,7 +1,7 @@
-"""How well each seller serves, reckoned every night from the steps of its units, and what follows from it.
+"""How well each seller serves, reckoned every night from the steps of its units and from messages, and what follows from it.
 
-Invariant: a night's figures rest on steps from before its day and on the rules of that day, so that they can be reckoned again.
-A feed speaks for its own sellers: theirs are kept and shown, and rank nothing.
+Invariant: a night's figures rest on steps and messages from before its day and on the rules of that day, so that they can be
+reckoned again. A feed speaks for its own sellers: theirs are kept and shown, and rank nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -51,6 +52,13 @@ UNITS = """
     where part.seller_id = :seller_id and part.paid_at >= :since and part.paid_at < :until and unit_step.at < :until
     group by unit_step.part_id, unit_step.line_no, unit_step.unit_no
 """
+MESSAGES = """
+    select part_id, at, by from message
+    where seller_id = :seller_id and at < :until and part_id in (
+      select part_id from message where seller_id = :seller_id and at >= :since and at < :until
+    )
+    order by part_id, message_no
+"""
 UNRATED = """
     select seller.seller_id from seller
     where seller.state <> 'closed' and not exists (
@@ -65,6 +73,8 @@ class QualityFigures:
     """A seller's figures of one night: counts of the units that were paid in the days before `day`.
 
     `taken` are those of the `cancelled` that the timer took; `due` had to be shipped by then, `late` of them were not in time.
+    `asked` counts what customers wrote that is answered or should be, `slow` what of it was not in time; half of the answers took
+    `reply_h` hours or less.
     """
 
     seller_id: int
@@ -77,6 +87,9 @@ class QualityFigures:
     shipped: int
     returned: int
     defects: int
+    asked: int
+    slow: int
+    reply_h: int
     quality_bp: int
 
     @property
@@ -94,11 +107,16 @@ class QualityFigures:
         """The share of shipped units that were refunded for a defect or damage, or claimed for and not refused."""
         return _share(self.defects, self.shipped)
 
+    @property
+    def answer_bp(self) -> int:
+        """The share of answers that came late, or not at all."""
+        return _share(self.slow, self.asked)
+
     def broken(self, rules: QualityRules) -> list[str]:
         """Return the names of the thresholds passed; none while too few units were sold to judge by."""
         if self.units < rules.least_units:
             return []
-        names = ("cancel_bp", "late_bp", "defect_bp")
+        names = ("cancel_bp", "late_bp", "defect_bp", *(("answer_bp",) if self.asked >= rules.least_units else ()))
         return [name for name in names if getattr(self, name) > getattr(rules, name)]
 
 
@@ -124,7 +142,9 @@ def figures_of(connection: Connection, seller_id: int, day: str, rules: QualityR
     """Reckon a seller's figures of the night before a day (UTC) by that day's rules; the same whenever it is done."""
     until = f"{day}T00:00:00Z"
     since = clock.to_text(clock.from_text(until) - timedelta(days=rules.days))
-    counts = _count(rows(connection, UNITS, seller_id=seller_id, since=since, until=until), until, rules)
+    window = {"seller_id": seller_id, "since": since, "until": until}
+    counts = _count(rows(connection, UNITS, **window), until, rules)
+    counts |= _count_answers(rows(connection, MESSAGES, **window), since, until, rules)
     bare = QualityFigures(seller_id=seller_id, day=day, quality_bp=0, **counts)
     missing = max(0, rules.least_units - bare.units)
     served = quality_bp(metrics(bare)) * min(bare.units, rules.least_units) + rules.start_quality_bp * missing
@@ -132,8 +152,8 @@ def figures_of(connection: Connection, seller_id: int, day: str, rules: QualityR
 
 
 def metrics(figures: QualityFigures) -> dict[str, int]:
-    """Return figures as the ranking weighs them; answers to messages are not measured yet and cost nothing."""
-    return {"cancel_bp": figures.cancel_bp, "defect_bp": figures.defect_bp, "late_bp": figures.late_bp, "reply_h": 0}
+    """Return figures as the ranking weighs them."""
+    return {name: getattr(figures, name) for name in ("cancel_bp", "defect_bp", "late_bp", "reply_h")}
 
 
 def newest_figures(connection: Connection, seller_id: int) -> QualityFigures | None:
@@ -159,6 +179,32 @@ def _count(units: Iterable[Mapping[str, Any]], until: str, rules: QualityRules) 
             counts["due"] += shipped_at is not None or is_late
             counts["late"] += is_late
     return counts
+
+
+def _count_answers(messages: Iterable[Mapping[str, Any]], since: str, until: str, rules: QualityRules) -> dict[str, int]:
+    """Count what customers asked in the window: from the first message that nobody had answered to the next that is not theirs.
+
+    What waits for less than its hours counts in a later night. `messages` stand by part, each part's in order.
+    """
+    waits: list[timedelta] = []
+    allowed, end = timedelta(hours=rules.answer_h), clock.from_text(until)
+    for _, thread in groupby(messages, lambda message: message["part_id"]):
+        asked_at: str | None = None
+        answered: list[tuple[str, str | None]] = []
+        for message in thread:
+            if message["by"] == "customer":
+                asked_at = asked_at or message["at"]
+            elif asked_at is not None:
+                answered.append((asked_at, message["at"]))
+                asked_at = None
+        if asked_at is not None:
+            answered.append((asked_at, None))
+        for asked, at in answered:
+            wait = (clock.from_text(at) if at else end) - clock.from_text(asked)
+            if asked >= since and (at or wait > allowed):
+                waits.append(wait)
+    hours = int(sorted(waits)[(len(waits) - 1) // 2] / timedelta(hours=1)) if waits else 0
+    return {"asked": len(waits), "slow": sum(wait > allowed for wait in waits), "reply_h": hours}
 
 
 def _share(part: int, whole: int) -> int:
@@ -201,6 +247,7 @@ def _reasons(figures: QualityFigures, rules: QualityRules, broken: list[str]) ->
         "cancel_bp": (figures.cancelled, figures.units),
         "late_bp": (figures.late, figures.due),
         "defect_bp": (figures.defects, figures.shipped),
+        "answer_bp": (figures.slow, figures.asked),
     }
     told = {name: (*counted[name], getattr(rules, name)) for name in broken or counted}
     return Reasons(

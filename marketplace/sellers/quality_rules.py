@@ -27,6 +27,8 @@ BOUNDS = {
     "defect_bp": (0, 10_000),
     "start_quality_bp": (0, 10_000),
     "trial_units": (1, 1_000_000),
+    "answer_h": (1, 720),
+    "answer_bp": (0, 10_000),
 }
 """The least and the most that each figure may be."""
 RULES = f"select valid_from, {', '.join(BOUNDS)}, made_at from quality_rule where owner_id = :owner_id"
@@ -41,7 +43,8 @@ class QualityRules:
     """Rules from `valid_from` on (a day, UTC): rates in basis points, of the units paid in the `days` before a night.
 
     Below `least_units` of them nobody is warned, and `start_quality_bp` counts for those that are missing. A unit is late that
-    does not ship within `ship_h` hours of its acceptance. A seller on trial has at most `trial_units` ordered and not shipped.
+    does not ship within `ship_h` hours of its acceptance; an answer is late after `answer_h` hours, and nobody is warned for that
+    below `least_units` questions. A seller on trial has at most `trial_units` ordered and not shipped.
     """
 
     valid_from: str
@@ -53,6 +56,8 @@ class QualityRules:
     defect_bp: int
     start_quality_bp: int
     trial_units: int
+    answer_h: int
+    answer_bp: int
     made_at: str
 
 

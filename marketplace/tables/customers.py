@@ -18,6 +18,7 @@ message = owned(
     text("body"),
     ForeignKeyConstraint(["seller_id", "part_id"], ["part.seller_id", "part.part_id"]),
     Index("message_by_order", "order_id"),
+    Index("message_by_time", "seller_id", "at"),
 )
 
 # An owner is an e-mail address, by its hash; secrets are kept as their hash alone.

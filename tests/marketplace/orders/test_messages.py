@@ -65,3 +65,21 @@ def test_messages_written_at_once_are_all_kept_and_numbered(hq: Hq) -> None:
         sent = [fingers.submit(hq.app.test_client().post, f"/orders/{order(part)}/messages", data=form) for _ in range(8)]
     assert {each.result().status_code for each in sent} == {303}
     assert [each["message_no"] for each in hq.rows("select message_no from message order by message_no")] == list(range(1, 9))
+
+
+def test_a_seller_notes_that_nothing_is_to_be_answered_and_the_customer_reads_nothing_of_it(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13)
+    browser = desk(hq, 1)
+    closing = f"/seller/orders/{part['part_id']}/messages/closing"
+    assert browser.post(closing).status_code == 303
+    assert hq.rows("select * from message") == [], "nothing waits"
+    form = {"part": part["part_id"], "text": "Merci, bien reçu."}
+    hq.client.post(f"/orders/{part['order_id']}/messages", data=form)
+    assert "Rien à répondre" in words(browser.get(f"/seller/orders/{part['part_id']}"))
+    mails = len(hq.rows("select job_id from job where kind = 'mail'"))
+    assert browser.post(closing).status_code == 303
+    assert hq.rows("select asked_at from part") == [{"asked_at": None}]
+    assert len(hq.rows("select job_id from job where kind = 'mail'")) == mails
+    assert "rien à répondre" in words(browser.get(f"/seller/orders/{part['part_id']}"))
+    assert "rien à répondre" not in words(hq.client.get(f"/orders/{part['order_id']}"))
+    assert desk(hq, 1, role="reader").post(closing).status_code == 403

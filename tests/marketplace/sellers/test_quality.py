@@ -197,7 +197,7 @@ def test_thresholds_hold_from_their_day_on(hq: Hq) -> None:
     today = clock.to_text(clock.now())[:10]
     figures = {
         "days": "60", "least_units": "10", "ship_h": "24", "cancel_bp": "300", "late_bp": "900", "defect_bp": "400",
-        "start_quality_bp": "8800", "trial_units": "5",
+        "start_quality_bp": "8800", "trial_units": "5", "answer_h": "12", "answer_bp": "800",
     }  # fmt: skip
     for wrong in ({"valid_from": today}, {"valid_from": "soon"}, {"days": "-1"}, {"ship_h": ""}, {"cancel_bp": "10001"}):
         assert hq.client.post("/console/quality", data={"valid_from": "2027-01-10", **figures, **wrong}).status_code == 422
@@ -231,3 +231,75 @@ def test_a_seller_on_trial_sells_so_much_and_no_more_until_it_ships(hq: Hq) -> N
         run_tx(hq.engine, lambda connection: stock.reserve(connection, "fr", [one]))
     decide(hq, seller, "active")
     run_tx(hq.engine, lambda connection: stock.reserve(connection, "fr", [one]))
+
+
+def asked(hq: Hq, *threads: list[tuple[str, str]], seller_id: int = 1) -> None:
+    """Let customers and this seller have written to each other, each thread in a part of its own: (time, by)."""
+
+    def write(connection: Any) -> None:
+        for thread in threads:
+            key = {"seller_id": seller_id, "part_id": new_id()}
+            whose = {"customer_id": "c", "order_id": key["part_id"]}
+            part = {"number": "N", "paid_at": PAID, "accept_by": PAID, "changed_no": 1, "market": "fr", "currency": "EUR"}
+            connection.execute(tables.part.insert(), {**key, **whose, **part})
+            for number, (at, by) in enumerate(thread, 1):
+                words = {"message_no": number, "at": at, "by": by, "body": "?"}
+                connection.execute(tables.message.insert(), {**key, **whose, **words})
+
+    run_tx(hq.engine, write)
+
+
+FIFTH, SIXTH, EIGHTH, NINTH = (f"2027-01-0{day}T10:00:00Z" for day in (5, 6, 8, 9))
+
+
+@pytest.mark.parametrize(
+    ("thread", "counts"),
+    [
+        ([(FIFTH, "customer"), (SIXTH, "seller:1")], (1, 0, 24)),
+        ([(FIFTH, "customer"), (SIXTH, "customer"), (EIGHTH, "seller:1")], (1, 1, 72)),
+        ([(FIFTH, "customer"), (SIXTH, "hq"), (EIGHTH, "customer"), (NINTH, "seller:1")], (2, 0, 24)),
+        ([(FIFTH, "customer")], (1, 1, 110)),
+        ([(NINTH, "customer")], (0, 0, 0)),
+        ([(NINTH, "customer"), ("2027-01-10T09:00:00Z", "seller:1")], (0, 0, 0)),
+        ([(FIFTH, "seller:1"), (SIXTH, "seller:1")], (0, 0, 0)),
+        ([("2026-10-01T10:00:00Z", "customer"), (SIXTH, "customer"), (EIGHTH, "seller:1")], (0, 0, 0)),
+    ],
+)
+def test_a_question_waits_from_its_first_word_to_the_next_that_is_not_its_customer_s(
+    hq: Hq, thread: list[tuple[str, str]], counts: tuple[int, int, int]
+) -> None:
+    asked(hq, thread)
+    asked(hq, [(FIFTH, "customer")], seller_id=2)
+    night = reckoned(hq)
+    assert (night.asked, night.slow, night.reply_h) == counts
+
+
+def test_the_middle_answer_enters_the_ranking_and_late_ones_warn(hq: Hq) -> None:
+    seller = admitted(hq)
+    decide(hq, seller, "active")
+    sold(hq, seller, *[GOOD] * 20)
+    asked(hq, *[[(FIFTH, "customer"), (SIXTH, "seller:1")]] * 15, *[[(FIFTH, "customer")]] * 4, seller_id=seller)
+    rate_sellers(hq.engine, now=NIGHT)
+    [desk_seller] = hq.rows("select state, quality_bp from seller where source = 'desk'")
+    expected = quality_bp({"cancel_bp": 0, "defect_bp": 0, "late_bp": 0, "reply_h": 24})
+    assert (desk_seller["state"], desk_seller["quality_bp"]) == ("active", expected), "19 questions are too few to warn for"
+    assert expected < 10_000
+    asked(hq, [(FIFTH, "customer")], seller_id=seller)
+    rate_sellers(hq.engine, now=NIGHT + timedelta(days=1))
+    assert hq.rows("select state from seller where source = 'desk'") == [{"state": "warned"}]
+    [step] = hq.rows("select facts from seller_step where state = 'warned'")
+    assert "5 réponses en retard sur 20 (seuil : 15 %)" in step["facts"]
+
+
+def test_thresholds_of_answers_hold_from_their_day_on(hq: Hq) -> None:
+    asked(hq, [(FIFTH, "customer"), (SIXTH, "seller:1")])
+    hq.write(
+        """
+        insert into quality_rule (owner_id, valid_from, days, least_units, ship_h, cancel_bp, late_bp, defect_bp,
+          start_quality_bp, trial_units, answer_h, answer_bp, made_at)
+        select owner_id, :day, days, least_units, ship_h, cancel_bp, late_bp, defect_bp, start_quality_bp, trial_units, 12, 0,
+          made_at from quality_rule
+        """,
+        day=DAY,
+    )
+    assert [reckoned(hq, day=day).slow for day in ("2027-01-09", DAY)] == [0, 1]

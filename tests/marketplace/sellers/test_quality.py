@@ -287,8 +287,8 @@ def test_the_middle_answer_enters_the_ranking_and_late_ones_warn(hq: Hq) -> None
     asked(hq, [(FIFTH, "customer")], seller_id=seller)
     rate_sellers(hq.engine, now=NIGHT + timedelta(days=1))
     assert hq.rows("select state from seller where source = 'desk'") == [{"state": "warned"}]
-    [step] = hq.rows("select facts from seller_step where state = 'warned'")
-    assert "5 réponses en retard sur 20 (seuil : 15 %)" in step["facts"]
+    [mail] = [mail for mail in mails(hq, "seller_decision") if mail["facts"]["state"] == "warned"]
+    assert "réponses en retard : 5 sur 20 (seuil : 15 %)" in written(mail, "fr").text.replace("\xa0", " ")
 
 
 def test_thresholds_of_answers_hold_from_their_day_on(hq: Hq) -> None:

@@ -70,7 +70,8 @@ def test_messages_written_at_once_are_all_kept_and_numbered(hq: Hq) -> None:
 def test_a_seller_notes_that_nothing_is_to_be_answered_and_the_customer_reads_nothing_of_it(hq: Hq) -> None:
     part = paid_part(hq, IPHONE_13)
     browser = desk(hq, 1)
-    closing = f"/seller/orders/{part['part_id']}/messages/closing"
+    part_id = part["part_id"]
+    closing = f"/seller/orders/{part_id}/messages/closing"
     assert browser.post(closing).status_code == 303
     assert hq.rows("select * from message") == [], "nothing waits"
     form = {"part": part["part_id"], "text": "Merci, bien reçu."}

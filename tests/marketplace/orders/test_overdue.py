@@ -98,11 +98,12 @@ def test_a_return_nobody_answered_is_closed_by_hq_with_a_reason(hq: Hq, moved: t
     assert late(hq) == {"returns": 1}
     log_in(hq)
     [placed] = hq.rows("select customer_id, number from customer_order")
-    address = f"/console/orders/{placed['customer_id']}/{placed['number']}"
+    customer_id, number = placed["customer_id"], placed["number"]
+    address, closing = f"/console/orders/{customer_id}/{number}", f"/console/orders/{customer_id}/{number}/cases/{case}/refund"
     assert "Rembourser en entier et clore" in words(hq.client.get(address))
-    assert hq.client.post(f"{address}/cases/{case}/refund").status_code == 422
-    assert hq.client.post(f"{address}/cases/{case}/refund", data={"why": "sans réponse"}).status_code == 303
-    assert hq.client.post(f"{address}/cases/{case}/refund", data={"why": "encore"}).status_code == 409
+    assert hq.client.post(closing).status_code == 422
+    assert hq.client.post(closing, data={"why": "sans réponse"}).status_code == 303
+    assert hq.client.post(closing, data={"why": "encore"}).status_code == 409
     assert hq.rows("select state, refunded_cents from unit") == [{"state": "returned", "refunded_cents": 36900}]
     assert late(hq) == {}
     assert hq.client.post(f"{address}/cases/nobody:1:1:1/refund", data={"why": "x"}).status_code == 404
@@ -139,14 +140,14 @@ def test_a_message_waits_from_the_first_that_nobody_answered_until_seller_or_hq_
     moved.shift(timedelta(hours=49))
     assert late(hq)["messages"] == 1
     log_in(hq)
-    address = f"/console/orders/{part['customer_id']}/{part['number'].rpartition('-')[0]}"
+    customer_id, number = part["customer_id"], part["number"].rpartition("-")[0]
     form = {"part": part["part_id"], "text": "Nous relançons le vendeur."}
-    assert hq.client.post(f"{address}/messages", data=form).status_code == 303
+    assert hq.client.post(f"/console/orders/{customer_id}/{number}/messages", data=form).status_code == 303
     assert "messages" not in late(hq)
     page = words(hq.client.get(f"/orders/{part['order_id']}"))
     assert "<b>Comptoir</b>" in page
     assert "Nous relançons le vendeur." in page
-    assert hq.client.post(f"{address}/messages", data={**form, "part": "nobody"}).status_code == 404
+    assert hq.client.post(f"/console/orders/{customer_id}/{number}/messages", data={**form, "part": "nobody"}).status_code == 404
 
 
 def test_refunds_are_late_when_they_failed_or_take_too_long(hq: Hq, moved: time_machine.Traveller) -> None:

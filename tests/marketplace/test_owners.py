@@ -108,8 +108,10 @@ def test_no_form_of_the_desk_reaches_another_seller_s_units(hq: Hq, part: dict[s
     browser, before = desk(hq, MINE), rows_of(hq, "seller_id", THEIRS)
     form = {**FORM, "unit": names_of(hq, part)}
     for rule in rules(hq, "/seller/orders/<part_id>/"):
+        # Noting that nothing is to be answered takes no form: it does nothing where nothing waits.
+        allowed = (303,) if rule.rule.endswith("/messages/closing") else (404, 422)
         for answer in walk(browser, rule, {"part_id": own["part_id"]}, form):
-            assert answer.status_code in (404, 422), (rule.rule, answer.status_code)
+            assert answer.status_code in allowed, (rule.rule, answer.status_code)
     browser.post("/seller/acceptances", data=form)
     assert rows_of(hq, "seller_id", THEIRS) == before
 

@@ -6,6 +6,7 @@ Invariant: the same markup, title and moment give the same bytes, so that a docu
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -24,6 +25,8 @@ MARGIN_MM, BOTTOM_MM, PADDING_MM = 18, 20, 1.4
 LINE_HEIGHT = 1.4
 INK, SOFT_INK, BRAND = (29, 42, 38), (85, 98, 93), (15, 92, 67)
 MM_OF_POINT = 25.4 / 72
+UNBROKEN = re.compile(r"(?<=\b[LRD]\.) (?=\d)|(?<=[^ ]) (?=[;:?!%€»](?: |$))", re.MULTILINE)
+"""Spaces where no line ends: within the number of an article, and before the signs that French sets apart."""
 # What it leaves out of each font would be sixty lines of our log a document.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
@@ -119,7 +122,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """End the text of an element."""
         if tag in ("h1", "h2", "p", "th", "td") and self._into is not None:
-            self._into.text = self._into.text.strip()
+            self._into.text = UNBROKEN.sub("\u00a0", self._into.text.strip())
             self._into = None
 
     def handle_data(self, data: str) -> None:
@@ -146,8 +149,19 @@ class _Paper(FPDF):
         """Set the foot of a page."""
         self._set_style(STYLES["soft"])
         self.set_y(-14)
-        self.cell(w=self.epw - 20, h=4, text=self._foot)
-        self.cell(w=20, h=4, text=f"{self.page_no()} / {{nb}}", align="R")
+        room = self.epw - 20
+        self.cell(w=room, h=4, text=self._fitting(self._foot, room - 2 * self.c_margin))
+        # How many pages there are is known at the end alone: its place is as wide as one figure, or as two from the tenth page on.
+        count_x = self.w - self.r_margin - 2 * self.c_margin - self.get_string_width("0" if self.page_no() < 10 else "00")
+        self.cell(w=count_x + 2 * self.c_margin - self.get_x(), h=4, text=f"{self.page_no()} /\u00a0", align="R")
+        self.set_x(count_x)
+        self.cell(h=4, text="{nb}")
+
+    def _fitting(self, text: str, width: float) -> str:
+        """Return a text, its beginning left out as far as it is wider: its end has the number."""
+        if self.get_string_width(text) <= width:
+            return text
+        return next(short for cut in range(1, len(text)) if self.get_string_width(short := f"…{text[cut:]}") <= width)
 
     def set_block(self, block: _Block, *, is_last: bool) -> None:
         """Set a block below the one before; `is_last` ends the frame of a box."""

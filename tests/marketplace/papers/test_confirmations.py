@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from marketplace.db import reading
+from marketplace.papers.confirmations import confirmation
+from marketplace.papers.printing import print_page
 from tests.marketplace.hq import IPHONE_13_WITH_PLAN, LAST_IPHONE_12, Hq
 from tests.marketplace.money.paying import money_arrives
 from tests.marketplace.papers.printed import printed
@@ -32,6 +35,18 @@ def test_the_confirmation_stays_as_it_was_issued(hq: Hq) -> None:
     hq.write('update seller set body = \'{"name": "Other", "legal_name": "Other"}\'')
     hq.write("update customer_order set name = 'Other', facts = replace(facts, 'iPhone', 'Other')")
     assert hq.client.get(address).data == before
+
+
+def test_a_confirmation_of_many_sellers_and_lines_runs_over_pages(hq: Hq) -> None:
+    part = paid_part(hq, IPHONE_13_WITH_PLAN)
+    with reading(hq.engine) as connection:
+        issued = confirmation(connection, part["customer_id"], part["order_id"])
+    [seller], [line] = issued.facts["sellers"], issued.facts["lines"]
+    sellers = [{**seller, "name": f"Atelier {number} {'et Compagnie ' * 9}"} for number in range(20)]
+    facts = {**issued.facts, "sellers": sellers, "lines": [line] * 60}
+    text = printed(print_page("confirmation", facts, language="fr", at=issued.issued_at))
+    assert all(f"Atelier {number} et" in text for number in range(20))
+    assert text.count("Livraison en 3 jours") == 60
 
 
 def test_an_order_nobody_paid_has_no_confirmation(hq: Hq) -> None:

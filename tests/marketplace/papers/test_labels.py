@@ -14,8 +14,17 @@ def test_a_device_that_goes_back_has_a_label_to_its_seller_until_it_is_there(hq:
     address = f"/orders/{order_id}/returns/{case_name}/label.pdf"
 
     assert address in hq.client.get(f"/orders/{order_id}").text
+    hq.write("""update seller set body = '{"name": "Atelier Loire SAS", "country": "DE"}' where seller_id = 1""")
     text = printed(hq.client.get(address).data)
-    for fact in ("Retour", part["number"], "Atelier Loire SAS", "Camille Roux", "Apple iPhone 13", "IMEI 490154203237518"):
+    for fact in (
+        "Retour",
+        part["number"],
+        "Atelier Loire SAS",
+        "Camille Roux",
+        "Deutschland",
+        "Apple iPhone 13",
+        "IMEI 490154203237518",
+    ):
         assert fact in text, fact
     other = paid_part(hq, IPHONE_13, counter=2)
     assert hq.client.get(f"/orders/{other['order_id']}/returns/{case_name}/label.pdf").status_code == 404

@@ -151,7 +151,7 @@ class _Paper(FPDF):
         self.set_y(-14)
         room = self.epw - 20
         self.cell(w=room, h=4, text=self._fitting(self._foot, room - 2 * self.c_margin))
-        # How many pages there are is known at the end alone: its place is as wide as one figure, or as two from the tenth page on.
+        # How many pages there are is known at the end alone: its place is as wide as one figure, as two from the tenth page on.
         count_x = self.w - self.r_margin - 2 * self.c_margin - self.get_string_width("0" if self.page_no() < 10 else "00")
         self.cell(w=count_x + 2 * self.c_margin - self.get_x(), h=4, text=f"{self.page_no()} /\u00a0", align="R")
         self.set_x(count_x)

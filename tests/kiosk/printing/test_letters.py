@@ -90,8 +90,13 @@ def test_text_is_written_as_people_would_without_the_letter(text: str, expected:
 
 def test_any_character_takes_as_many_columns_as_were_measured() -> None:
     """Nothing in Unicode becomes a command, changes when it is written again, or prints wider than `printable` said."""
+    written: set[str] = set()
     for code in range(0x20, sys.maxunicode + 1):
         text = printable(chr(code))
+        if text in written:
+            # What follows is asked of the text alone, and most characters are written as a question mark.
+            continue
+        written.add(text)
         assert printable(text) == text, hex(code)
         assert not any(unicodedata.category(letter) == "Cc" for letter in text), hex(code)
         assert len(encoded(text)) == len(text) == len(text.replace(GLUE, " ").encode(CODE_PAGE)), hex(code)

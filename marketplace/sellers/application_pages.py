@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, request
@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from marketplace.db import run_tx
 from marketplace.sellers import applications, documents
-from marketplace.sellers.applications import AlreadyApplied
+from marketplace.sellers.applications import AlreadyApplied, ApplicationsFull
 from marketplace.sellers.companies import COUNTRIES, MANDATE, ApplicationIncomplete, read_company
 from marketplace.sellers.documents import DocumentRefused
-from marketplace.web import marketplace, see_other, source
+from marketplace.web import Marketplace, marketplace, see_other, source
 from pos import clock
 from pos.errors import PosError
 from shop import door
@@ -54,10 +54,10 @@ def apply() -> Response | tuple[str, int]:
         def work(connection: Connection) -> None:
             applications.receive(connection, company, sent, files, email=email, language=door.visitor().language, now=now)
 
-        run_tx(central.engine, work)
+        _keep(central, work, files)
     except ApplicationIncomplete as problem:
         return _form(request.form, problem.data["fields"], problem), problem.status
-    except (AlreadyApplied, DocumentRefused) as problem:
+    except (AlreadyApplied, ApplicationsFull, DocumentRefused) as problem:
         return _form(request.form, {}, problem), problem.status
     return see_other("sell.waiting")
 
@@ -66,6 +66,15 @@ def apply() -> Response | tuple[str, int]:
 def waiting() -> str:
     """Say that the application is with HQ."""
     return render_template("marketplace/sellers/waiting.html")
+
+
+def _keep(central: Marketplace, work: Callable[[Connection], None], files: list[str]) -> None:
+    """Write an application down; of one that is refused no file stays."""
+    try:
+        run_tx(central.engine, work)
+    except (AlreadyApplied, ApplicationsFull):
+        documents.remove_documents(central.directory, files)
+        raise
 
 
 def _form(form: Mapping[str, str], fields: Mapping[str, str], problem: PosError | None) -> str:

@@ -25,10 +25,12 @@ from marketplace.sellers.quality_rules import rules_of
 from marketplace.sellers.standing import Reasons, mark_seller, note_step
 from marketplace.settings import setting, store_setting
 from pos import clock
-from pos.errors import Conflict, NotFound, PosError
+from pos.errors import Conflict, NotFound, PosError, Unavailable
 from pos.throttle import Throttle, whole_seconds
 
 LAST_SELLER = "last_desk_seller"
+MOST_WAITING, MOST_WAITING_BYTES = 300, 2 * 10**9
+"""How many applications, and how much of their documents, may wait for HQ in all: anybody may send one."""
 APPLICATIONS = Throttle(
     table="console_failure", key="name", free_tries=20, first_wait=timedelta(minutes=1), longest_wait=timedelta(hours=1)
 )
@@ -43,6 +45,10 @@ class TooManyApplications(PosError):
     """More applications came from one source than a company sends; `data` carries `retry_after_s`."""
 
     status = 429
+
+
+class ApplicationsFull(Unavailable):
+    """More applications wait than HQ can keep; it has to decide about some first."""
 
 
 class AlreadyDecided(Conflict):
@@ -80,7 +86,10 @@ def receive(
     language: str,
     now: datetime,
 ) -> int:
-    """Keep an application, in the caller's transaction; return the number of the seller it may become. Raises: AlreadyApplied."""
+    """Keep an application, in the caller's transaction, and return the number of the seller it may become.
+
+    Raises: AlreadyApplied, ApplicationsFull.
+    """
     # The counter is written by every application, so that no two of one company are judged at once.
     seller_id = _next_seller_id(connection)
     key = company_key(company)
@@ -90,6 +99,7 @@ def receive(
         company=key,
     ):
         raise AlreadyApplied("this company has applied")
+    _refuse_overfull(connection, documents)
     connection.execute(
         tables.seller_application.insert(),
         {
@@ -173,6 +183,22 @@ def refuse(connection: Connection, seller_id: int, reasons: Reasons, *, by: str,
     application(connection, seller_id)
     _decide(connection, seller_id, "refused")
     note_step(connection, seller_id, "refused", reasons, by=by, now=now)
+
+
+def _refuse_overfull(connection: Connection, documents: Sequence[Document]) -> None:
+    found = row(
+        connection,
+        """
+        select count(distinct seller_application.seller_id) as number, cast(coalesce(sum(length), 0) as bigint) as bytes
+        from seller_application
+        left join seller_document on seller_document.seller_id = seller_application.seller_id
+        where seller_application.state = 'applied'
+        """,
+    )
+    waiting = found or {"number": 0, "bytes": 0}
+    sent = sum(len(document.content) for document in documents)
+    if waiting["number"] >= MOST_WAITING or waiting["bytes"] + sent > MOST_WAITING_BYTES:
+        raise ApplicationsFull("too many applications wait")
 
 
 def _decide(connection: Connection, seller_id: int, state: str) -> None:

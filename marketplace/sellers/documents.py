@@ -68,6 +68,12 @@ def write_documents(directory: Path, documents: Sequence[Document]) -> list[str]
     return names
 
 
+def remove_documents(directory: Path, files: Iterable[str]) -> None:
+    """Delete files whose documents are not kept after all."""
+    for name in files:
+        (directory / FOLDER / name).unlink(missing_ok=True)
+
+
 def record_documents(
     connection: Connection, seller_id: int, documents: Sequence[Document], files: Sequence[str], *, now: datetime
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from marketplace.feeds.content import DESK_SELLERS_FROM
 from marketplace.front import MOST_FORM_BYTES, largest_body
-from marketplace.sellers import documents
+from marketplace.sellers import applications, documents
 from marketplace.sellers.applications import APPLICATIONS
 from marketplace.sellers.companies import ApplicationIncomplete, company_key, read_company
 from pos import clock
@@ -152,6 +152,29 @@ def test_of_two_applications_of_one_company_at_once_one_is_kept(hq: Hq) -> None:
     with ThreadPoolExecutor(2) as posts:
         statuses = sorted(posts.map(lambda client: client.post("/sell", data=COMPANY).status_code, clients))
     assert statuses == [303, 409]
+
+
+@pytest.mark.parametrize("bound", [("MOST_WAITING", 1), ("MOST_WAITING_BYTES", 2 * len(PDF) - 1)])
+def test_what_waits_is_bounded_in_all_and_the_next_comes_once_hq_has_read(
+    hq: Hq, bound: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applications, *bound)
+    german = {"country": "DE", "siret": "", "vat_number": "DE 136695976"}
+    assert apply(hq, ("kbis.pdf", PDF)).status_code == 303
+    answer = apply(hq, ("register.pdf", PDF), **german)
+    assert answer.status_code == 503
+    assert "Trop de demandes sont à l’étude." in words(answer)
+    assert 'value="DE 136695976"' in answer.text
+    assert len([*(hq.directory / documents.FOLDER).glob("*")]) == 1, "nothing of it is kept"
+    log_in(hq)
+    assert decide(hq, DESK_SELLERS_FROM, "refused").status_code == 303
+    assert apply(hq, ("register.pdf", PDF), **german).status_code == 303
+
+
+def test_no_document_stays_of_a_company_that_applied_before(hq: Hq) -> None:
+    apply(hq, ("kbis.pdf", PDF))
+    assert apply(hq, ("again.pdf", PDF)).status_code == 409
+    assert len([*(hq.directory / documents.FOLDER).glob("*")]) == 1
 
 
 def test_a_company_that_was_refused_may_apply_again_under_a_new_number(hq: Hq) -> None:

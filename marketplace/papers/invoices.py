@@ -250,7 +250,7 @@ def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: Inv
 def _vat(placed: Order, seller: Party, unit: dict[str, Any], cents: int) -> VatShown:
     """Return the VAT of an invoice: France's rate wherever the seller is, since goods are taxed where they are sent to consumers.
 
-    Source: CGI art. 258 A, directive 2006/112/EC art. 33. That small sellers may tax at home instead (art. 59c) is not offered here.
+    Source: CGI art. 258 A, directive 2006/112/EC art. 33. That small sellers may tax at home (art. 59c) is not offered here.
     """
     if not placed["facts"]["tax_included"]:
         return {"scheme": "none", "rate_bp": 0, "net_cents": 0, "vat_cents": 0}

@@ -207,6 +207,27 @@ def test_rows_move_along_to_the_next_version(unmarked: Engine, next_version: Pat
     refuse(unmarked)
 
 
+def test_fees_booked_before_they_were_invoiced_fall_due_with_the_share_they_were_taken_from(empty: Engine) -> None:
+    with patch.object(schema, "versions", lambda: ["0001", "0025"]):
+        upgrade(empty, say=print)
+    lines = {
+        "seller_payable": (-800, "'2026-11-13'"),
+        "commission": (-167, "null"),
+        "fee_vat": (-33, "null"),
+        "provider": (1000, "null"),
+    }
+    with empty.begin() as connection:
+        entry = "insert into entry values ('seller:1', 'e1', 'sale', 'f', 's', 'EUR', '2026-11-03T10:00:00Z', 1000, 1000)"
+        connection.execute(text(entry))
+        for number, (account, (cents, due_on)) in enumerate(lines.items(), start=1):
+            values = f"'seller:1', 'e1', {number}, '{account}', 'seller:1', 'EUR', '2026-11-03T10:00:00Z', {cents}, {due_on}"
+            connection.execute(text(f"insert into posting values ({values})"))
+    upgrade(empty, say=print)
+    with reading(empty) as connection:
+        due = {line.account: line.due_on for line in connection.execute(text("select account, due_on from posting"))}
+    assert due == {**dict.fromkeys(("seller_payable", "commission", "fee_vat"), "2026-11-13"), "provider": None}
+
+
 def test_a_newer_database_is_refused_by_its_version(
     unmarked: Engine, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,8 @@ class Cluster:
             account = pwd.getpwnam(SERVER_USER)
             os.chown(self.home, account.pw_uid, account.pw_gid)
         self._count = 0
+        # Kept open for the databases made and dropped; not on `postgres`, which others are made from.
+        self._administration = create_engine(self.url("template1"), isolation_level="AUTOCOMMIT")
 
     def start(self, *, durable: bool = False) -> None:
         """Make the cluster and start it; unless asked for not `durable`: what is tested is SQL, not this machine's disk."""
@@ -51,6 +53,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop the cluster and remove it."""
+        self._administration.dispose()
         self._run("pg_ctl", "-D", f"{self.home}/data", "-m", "immediate", "stop", must_work=False)
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -62,7 +65,8 @@ class Cluster:
         """Make a database from a template and return its name."""
         self._count += 1
         name = f"d{self._count}"
-        self._administer(f"create database {name} template {template}")
+        # Copying files costs the server a fifth less than writing what is in them to its log.
+        self._administer(f"create database {name} template {template} strategy file_copy")
         return name
 
     @contextmanager
@@ -73,10 +77,8 @@ class Cluster:
         self._administer(f"drop database {name} with (force)")
 
     def _administer(self, statement: str) -> None:
-        engine = create_engine(self.url("template1"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with self._administration.connect() as connection:
             connection.execute(text(statement))
-        engine.dispose()
 
     def _run(self, program: str, *arguments: str, must_work: bool = True) -> None:
         command = [str(self.programs / program), *arguments]

@@ -11,7 +11,7 @@ IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
 AMOUNTS = {
     "histories of the simulator": (300, 2_000),
     "histories of offers": (6, 80),
-    "histories of the trade": (15, 300),
+    "histories of the trade": (12, 300),
     "planted bugs": (2, 35),
     "themes a screen is looked at in": (1, 2),
     "parts of the changes to a feed's fields": (1, 19),

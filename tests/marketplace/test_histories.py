@@ -23,6 +23,7 @@ from marketplace.db import run_tx
 from marketplace.money.adjustments import Adjustment, adjust
 from marketplace.money.fees import FeeRule, add_rule
 from marketplace.orders.cases import OPEN
+from marketplace.orders.units import refundable_cents
 from pos import clock
 from pos.line_facts import Wish
 from pos.tokens import TokenLine
@@ -84,6 +85,9 @@ class Histories(RuleBasedStateMachine):
             for unit in self.trade.units(state):
                 if data.draw(st.integers(0, 3)):
                     step(unit)
+        for unit in self.trade.units("shipped", "delivered"):
+            for share in data.draw(st.sampled_from(((), (), (50,), (100,), (33, 100)))):
+                self.trade.refund(unit, refundable_cents(self.trade.fresh(unit)) * share // 100)
         self.look()
 
     def teardown(self) -> None:
@@ -221,8 +225,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), share=SHARES)
     def seller_refunds(self, data: st.DataObject, share: int) -> None:
         for unit in self.some(data, self.trade.units("shipped", "delivered", "returned")):
-            left = unit["collected_cents"] + unit["tax_cents"] - unit["refunded_cents"]
-            self.trade.refund(unit, None if share == 100 else left * share // 100)
+            self.trade.refund(unit, None if share == 100 else refundable_cents(self.trade.fresh(unit)) * share // 100)
         self.look()
 
     @precondition(lambda self: self.has("substitution", "offered"))
@@ -247,8 +250,7 @@ class Histories(RuleBasedStateMachine):
     def case_moves(self, data: st.DataObject, step: str, share: int) -> None:
         for case in self.some(data, self.trade.open_cases()):
             [unit] = [each for each in self.trade.units(*("shipped", "delivered", "returned")) if name(each) == name(case)]
-            left = unit["collected_cents"] + unit["tax_cents"] - unit["refunded_cents"]
-            self.trade.move_case(case, step, None if share == 100 else left * share // 100)
+            self.trade.move_case(case, step, None if share == 100 else refundable_cents(self.trade.fresh(unit)) * share // 100)
         self.look()
 
     @rule(market=st.sampled_from(sorted(CURRENCIES)), place=PLACE, quantity=st.integers(0, 6))

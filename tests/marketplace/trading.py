@@ -228,6 +228,12 @@ class Trade:
         found = self.hq.rows("select * from unit order by part_id, line_no, unit_no")
         return [cast(Unit, unit) for unit in found if unit["state"] in states]
 
+    def fresh(self, unit: Unit) -> Unit:
+        """Return a unit as it is now."""
+        key = {name: unit[name] for name in ("part_id", "line_no", "unit_no")}  # type: ignore[literal-required]
+        query = "select * from unit where part_id = :part_id and line_no = :line_no and unit_no = :unit_no"
+        return cast(Unit, self.hq.rows(query, **key)[0])
+
     def accept(self, unit: Unit) -> bool:
         return self.do(lambda connection: accept(connection, [unit], self.actor(f"seller:{unit['seller_id']}")))
 
@@ -247,6 +253,7 @@ class Trade:
         return self.do(lambda connection: deliver(connection, [unit], self.actor("customer")))
 
     def refund(self, unit: Unit, cents: int | None) -> bool:
+        unit = self.fresh(unit)
         return self.do(lambda connection: refund_units(connection, [unit], cents, self.actor("seller:1", "goodwill")))
 
     def decide(self, unit: Unit, decision: Any) -> bool:

@@ -21,6 +21,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from sqlalchemy import Connection
+
 from demo.bank import Bank
 from demo.carrier import PATH as CARRIER
 from demo.made import BEGUN, MADE_PAST, Access, Made, is_demo, read_made, write_access, write_made
@@ -35,7 +37,8 @@ from marketplace.feeds.imports import import_feed
 from marketplace.fleet.enrolments import start_enrolment
 from marketplace.installation import opened, sync_path
 from marketplace.money.identity import read_identity, store_identity
-from marketplace.orders.carriers import plan_partners
+from marketplace.money.provider import ProviderSettings, store_settings
+from marketplace.orders.carriers import CarrierSettings, plan_partners, store_carrier
 from marketplace.publishing.publications import publish_all
 from marketplace.running.mail import SmtpServer, store_smtp_server
 from marketplace.setup import create_installation, upgrade_installation
@@ -302,18 +305,26 @@ def _name_mailbox(demo: Demo, mailbox: Mailbox) -> None:
 
 
 def _start_bank(demo: Demo, running: ExitStack) -> Bank:
-    """Run the bank in this process, and give the marketplace its keys as HQ is given them."""
+    """Run the bank in this process, and give the marketplace its keys, and the carrier's for each partner with plans."""
     events = f"{demo.url}/payments/events"
     bank = Bank(demo.directory / "bank", host=demo.host, port=demo.port + 4, address=demo.bank_url, webhook_url=events)
     bank.start()
     running.callback(bank.stop)
-    secrets = ("--key-file", str(bank.secret_key), "--webhook-secret-file", str(bank.webhook_secret))
-    _command("marketplace", "payments", "--dir", str(demo.marketplace), *secrets, "--api", demo.bank_url)
-    api, key = f"http://{bracketed(EVERYWHERE.get(demo.host, demo.host))}:{demo.port + 4}{CARRIER}", str(bank.carrier.key_file)
+    secret, webhook_secret, key = (
+        path.read_text(encoding="utf-8").strip() for path in (bank.secret_key, bank.webhook_secret, bank.carrier.key_file)
+    )
+    provider = ProviderSettings(key=secret, webhook_secret=webhook_secret, api=demo.bank_url)
+    api = f"http://{bracketed(EVERYWHERE.get(demo.host, demo.host))}:{demo.port + 4}{CARRIER}"
     with opened(demo.marketplace) as engine:
         carriers = plan_partners(engine)
-    for partner in carriers:
-        _command("marketplace", "carriers", "--dir", str(demo.marketplace), "--partner", partner, "--api", api, "--key-file", key)
+
+        def give_keys(connection: Connection) -> None:
+            store_settings(connection, stored=provider)
+            for partner in carriers:
+                store_carrier(connection, partner, CarrierSettings(api=api, key=key))
+
+        # HQ's own commands for this would each take a process and a second.
+        run_tx(engine, give_keys)
     return bank
 
 

@@ -28,7 +28,7 @@ from pos import clock
 from pos.line_facts import Wish
 from pos.tokens import TokenLine
 from tests.amounts import amount
-from tests.marketplace.explained import BY_HAND, assert_explained, assert_stated, left_out_zeros
+from tests.marketplace.explained import BY_HAND, Books, assert_explained, assert_stated, left_out_zeros
 from tests.marketplace.hq import CopiedHq
 from tests.marketplace.trading import BEGIN, Trade
 from tests.marketplace.trading_world import CURRENCIES, SELLERS, TradingHq
@@ -68,7 +68,7 @@ class Histories(RuleBasedStateMachine):
         same_ids_each_time(self.patch)
         self.directory = Path(mkdtemp(prefix="history-"))
         self.trade = Trade(CopiedHq(self.founded, self.directory / "hq"), self.time.start().shift)
-        self.count = 0
+        self.count, self.stated, self.gone = 0, dict[int, int](), Counter[int]()
         self.look()
         for _ in range(data.draw(st.integers(0, 2))):
             self.fees_change(data=data)
@@ -102,6 +102,12 @@ class Histories(RuleBasedStateMachine):
 
     def look(self) -> None:
         self.books = assert_explained(self.trade.hq)
+        gone, before, self.gone = taken(self.books), self.gone, taken(self.books)
+        for listing in self.books["listing"]:
+            listing_id = listing["listing_id"]
+            left = max(self.stated.get(listing_id, listing["quantity"]) - gone[listing_id] + before[listing_id], 0)
+            assert listing["quantity"] == left, "what a seller stated, less what was shipped or was not there"
+            self.stated[listing_id] = left
 
     def has(self, table: str, *states: str) -> bool:
         """Tell whether there is a row in one of these states."""
@@ -259,6 +265,7 @@ class Histories(RuleBasedStateMachine):
         self.trade.hq.write(
             "update listing set quantity = :quantity where listing_id = :listing_id", quantity=quantity, listing_id=listing_id
         )
+        self.stated[listing_id] = quantity
         self.look()
 
     # HQ and time
@@ -343,6 +350,14 @@ class Histories(RuleBasedStateMachine):
         for paid in self.trade.till.values():
             kept["", paid.currency] += paid.kept_cents
         assert books.held("provider") == left_out_zeros(kept)
+
+
+def taken(books: Books) -> Counter[int]:
+    """Count the units of each listing that were shipped, or that their seller gave up or let pass."""
+    given_up = {
+        name(step) for step in books["unit_step"] if step["state"] == "cancelled" and step["by"] not in ("customer", "plan")
+    }
+    return Counter(unit["listing_id"] for unit in books["unit"] if unit["shipped_at"] or name(unit) in given_up)
 
 
 def same_ids_each_time(patch: pytest.MonkeyPatch) -> None:

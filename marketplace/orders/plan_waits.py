@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, reading, rows, run_tx
 from marketplace.orders.activations import Activation, ActivationMoved, activation_of, give_up
-from marketplace.orders.step_mails import mail_plan
+from marketplace.orders.step_mails import mail_plan, mail_step
+from marketplace.orders.substitutions import OFFERS, decide
 from marketplace.orders.units import Actor, Unit, cancel, units_of_order
 from pos import clock
 from pos.errors import PosError
@@ -32,13 +33,21 @@ logger = logging.getLogger(__name__)
 def drop_plan(connection: Connection, asked: Activation, actor: Actor) -> list[Unit]:
     """Give a waiting plan up with the device it was sold with, and return that; none where it left before or was none.
 
-    In the caller's transaction. Raises: ActivationMoved.
+    Of a device that its seller gave up, the offer that stands in for it ends. In the caller's transaction.
+    Raises: ActivationMoved, ChoiceMade.
     """
     give_up(connection, asked, at=actor.at)
-    units = [unit for unit in units_of_order(connection, asked["order_id"]) if unit["state"] in ("to_accept", "accepted")]
-    of_line = [unit for unit in units if unit["line_no"] == asked["line_no"]]
-    sold_with = sorted(of_line, key=lambda unit: unit["unit_no"] != asked["unit_no"])[:1]
-    cancel(connection, sold_with, actor)
+    offers = rows(connection, OFFERS, order_id=asked["order_id"])
+    offered = {(offer["part_id"], offer["line_no"], offer["unit_no"]) for offer in offers}
+    of_line = [unit for unit in units_of_order(connection, asked["order_id"]) if unit["line_no"] == asked["line_no"]]
+    kept = [unit for unit in of_line if unit["state"] in ("to_accept", "accepted")]
+    lost = [unit for unit in of_line if (unit["part_id"], unit["line_no"], unit["unit_no"]) in offered]
+    sold_with = sorted([*lost, *kept], key=lambda unit: unit["unit_no"] != asked["unit_no"])[:1]
+    if sold_with and sold_with[0] in lost:
+        decide(connection, sold_with[0], "declined" if actor.by == "customer" else "expired", actor)
+        mail_step(connection, "units_cancelled", sold_with, facts={"by": actor.by})
+    else:
+        cancel(connection, sold_with, actor)
     return sold_with
 
 

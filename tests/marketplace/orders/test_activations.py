@@ -16,7 +16,9 @@ from demo.bank import Bank
 from marketplace.db import reading, run_tx
 from marketplace.orders.activations import ActivationPending
 from marketplace.orders.parts import mark_paid
+from marketplace.orders.plan_waits import end_plans
 from marketplace.orders.shipments import Shipment
+from marketplace.orders.substitutions import give_up as lose_units
 from marketplace.orders.units import Actor, accept, ship, units_of_order
 from marketplace.sellers.quality import figures_of
 from marketplace.sellers.quality_rules import rules_of
@@ -226,6 +228,29 @@ def test_who_is_asked_for_a_number_is_told_by_mail_reminded_once_and_at_last_get
     page = words(hq.client.get(f"/orders/{order_id}"))
     assert "Votre commande est annulée." in page
     assert "le délai de son forfait" in page
+
+
+@pytest.mark.parametrize(("by", "decided"), [("customer", "declined"), ("plan", "expired")])
+def test_what_would_stand_in_for_a_device_is_offered_no_longer_than_its_plan_is_wanted(
+    hq: Hq, bank: Bank, by: str, decided: str
+) -> None:
+    hq.change(l12={"price": "350.00"})
+    order_id = order(hq, IPHONE_13_WITH_PLAN, way="port")
+    paid_at_the_provider(hq)
+    seller = Actor(by="seller:1", at=clock.to_text(clock.now()), why="stock")
+    run_tx(hq.engine, lambda connection: lose_units(connection, units_of_order(connection, order_id), seller))
+    assert hq.rows("select state from substitution") == [{"state": "offered"}]
+
+    if by == "customer":
+        assert choose(hq, order_id, "nothing").status_code == 303
+    else:
+        hq.write("update activation set decide_by = '2020-01-01T00:00:00Z'")
+        assert end_plans(hq.engine, now=clock.now()) == 1
+    assert (state(hq), hq.rows("select state from substitution")) == ("given_up", [{"state": decided}])
+    assert hq.rows("select reserved from listing where listing_id = 12") == [{"reserved": 0}]
+    assert len(hq.rows("select refund_id from refund")) == 1
+    assert [mail["by"] for mail in mails(hq, "units_cancelled")] == [by]
+    assert mails(hq, "plan_ended") == []
 
 
 def test_a_plan_alone_that_waits_in_vain_ends_and_its_customer_is_told(hq: Hq, bank: Bank) -> None:

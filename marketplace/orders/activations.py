@@ -145,7 +145,7 @@ def answer_number(connection: Connection, asked: Activation, form: Mapping[str, 
         """
         update activation
         set state = 'to_send', acquisition = :acquisition, phone = :phone, rio = :rio, activation_id = :fresh_id, reason = '',
-          carrier_order_id = null, decide_by = null, reminded_at = null
+          carrier_order_id = null, acknowledged_at = null, decide_by = null, reminded_at = null
         where customer_id = :customer_id and activation_id = :activation_id
           and (state = 'needs_number' or (state = 'refused' and acquisition <> 'new'))
         """,
@@ -257,7 +257,9 @@ def _move(connection: Connection, asked: Activation, state: ActivationState, *, 
         connection,
         f"""
         update activation set state = :state, since = :at, reason = :reason, decide_by = :decide_by, reminded_at = null,
-          phone = case when :state = 'sent' then phone end, rio = case when :state = 'sent' then rio end
+          phone = case when :state = 'sent' then phone end, rio = case when :state = 'sent' then rio end,
+          acknowledged_at = case when :state in ('acknowledged', 'active') then coalesce(acknowledged_at, :at)
+            else acknowledged_at end
         where customer_id = :customer_id and activation_id = :activation_id and state in {BEFORE[state]}
         """,
         **_key(asked),

@@ -41,7 +41,9 @@ NO_PLAN_WAITS = """
     and not exists (
       select 1 from activation
       where activation.customer_id = unit.customer_id and activation.order_id = unit.order_id
-        and activation.line_no = unit.line_no and activation.state in ('needs_number', 'to_send', 'sent', 'refused')
+        and activation.line_no = unit.line_no and (
+          activation.state in ('needs_number', 'to_send', 'sent', 'refused') or activation.acknowledged_at >= :before_accepted
+        )
     )
 """
 CASES = """

@@ -89,7 +89,7 @@ PERSONAL: Mapping[str, Mapping[str, Personal]] = {
 
 PLAIN: Mapping[str, str] = {
     "activation": "customer_id activation_id order_id partner_id acquisition state carrier_order_id asked_at since decide_by "
-    "reminded_at",
+    "reminded_at acknowledged_at",
     "adjustment": "adjustment_id currency at",
     "api_answer": "repeat_key request_sha256 claim claimed_at",
     "api_key": "key_id name sha256 scopes created_at expires_at used_at revoked_at",

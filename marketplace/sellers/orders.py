@@ -55,6 +55,16 @@ PARCELS = text(
 STEPS = """
     select * from unit_step where seller_id = :seller_id and part_id = :part_id order by at, step_no
 """
+PLANS = text(
+    """
+    select unit.part_id, unit.line_no, max(plan.acknowledged_at) as acknowledged_at,
+      max(case when plan.state in ('needs_number', 'to_send', 'sent', 'refused') then 1 else 0 end) as is_waiting
+    from unit
+    join activation plan on plan.customer_id = unit.customer_id and plan.order_id = unit.order_id and plan.line_no = unit.line_no
+    where unit.seller_id = :seller_id and unit.part_id in :part_ids and unit.state = 'accepted'
+    group by unit.part_id, unit.line_no
+    """
+).bindparams(bindparam("part_ids", expanding=True))
 IN_STATE = """
     part.part_id in (
       select unit.part_id from unit where unit.seller_id = :seller_id and unit.state = :state and unit.part_id < :before
@@ -132,16 +142,18 @@ def waiting(connection: Connection, seller_id: int, state: str, *, now: datetime
     """Return what waits to be accepted ("to_accept") or shipped ("accepted"; by the day's rules), the most pressing first."""
     query = PARTS.format(condition=IN_STATE) + " order by part.part_id limit :most"
     pressing = rows(connection, query, seller_id=seller_id, state=state, before=AFTER_ALL, most=MOST_WAITING)
-    within = _within(connection, state, now)
-    waits = [_waiting(part, part.units_in(state), within, now) for part in _parts(connection, seller_id, pressing)]
+    parts = _parts(connection, seller_id, pressing)
+    within, ready = _within(connection, state, now), _ready(connection, seller_id, parts, now)
+    waits = [_waiting(part, part.units_in(state), within, ready, now) for part in parts]
     return sorted(waits, key=lambda each: each.due_at)
 
 
 def lines_to_ship(connection: Connection, part: SellerPart, *, now: datetime) -> list[LineToShip]:
     """Return the lines of a part that wait to be shipped, each with its time."""
     within, lines = _within(connection, "accepted", now), part.lines_in("accepted").values()
+    ready = _ready(connection, part.units[0].unit["seller_id"], [part], now)
     return [
-        LineToShip(wait=_waiting(part, units, within, now), is_phone=needs_imei(connection, units[0].unit["sku_id"]))
+        LineToShip(wait=_waiting(part, units, within, ready, now), is_phone=needs_imei(connection, units[0].unit["sku_id"]))
         for units in lines
     ]
 
@@ -212,8 +224,19 @@ def _within(connection: Connection, state: str, now: datetime) -> timedelta:
     return timedelta(hours=rules_of(connection, clock.to_text(now)[:10]).ship_h) if state == "accepted" else ACCEPT_WITHIN
 
 
-def _waiting(part: SellerPart, units: list[UnitOfOrder], within: timedelta, now: datetime) -> WaitingUnits:
-    due = min(clock.from_text(each.unit["since"]) for each in units) + within
+def _ready(connection: Connection, seller_id: int, parts: Sequence[SellerPart], now: datetime) -> dict[tuple[str, int], str]:
+    """Return since when accepted lines with a plan can be shipped, by part and line: from now on at best while it waits."""
+    keys = {"seller_id": seller_id, "part_ids": [part.part_id for part in parts]}
+    plans = connection.execute(PLANS, keys).mappings() if parts else ()
+    at = clock.to_text(now)
+    return {(plan["part_id"], plan["line_no"]): at if plan["is_waiting"] else plan["acknowledged_at"] or "" for plan in plans}
+
+
+def _waiting(
+    part: SellerPart, units: list[UnitOfOrder], within: timedelta, ready: dict[tuple[str, int], str], now: datetime
+) -> WaitingUnits:
+    begun = (max(each.unit["since"], ready.get((part.part_id, each.unit["line_no"]), "")) for each in units)
+    due = clock.from_text(min(begun)) + within
     left, whole = (int(time.total_seconds() // 60) for time in (due - now, within))
     return WaitingUnits(part=part, units=units, due_at=clock.to_text(due), left_minutes=left, whole_minutes=whole)
 

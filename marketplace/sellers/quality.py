@@ -38,9 +38,16 @@ UNITS = """
       max(case when unit_step.state = 'cancelled' then unit_step.by end) as cancelled_by,
       max(case when unit_step.state = 'returned' then 1 else 0 end) as is_returned,
       max(case when unit_step.state = 'refunded' and unit_step.why in ('defect', 'transit') then 1 else 0 end) as is_defect,
-      max(case when claimed.part_id is null then 0 else 1 end) as is_claimed
+      max(case when claimed.part_id is null then 0 else 1 end) as is_claimed,
+      max(plan.acknowledged_at) as acknowledged_at,
+      max(
+        case when plan.activation_id is null or (plan.state = 'given_up' and plan.since < :until) then 0
+        when plan.state <> 'refused' and plan.acknowledged_at < :until then 0 else 1 end
+      ) as has_waiting_plan
     from part
     join unit_step on unit_step.seller_id = part.seller_id and unit_step.part_id = part.part_id
+    left join activation plan on plan.customer_id = part.customer_id and plan.order_id = part.order_id
+      and plan.line_no = unit_step.line_no
     left join unit_case claimed on claimed.seller_id = unit_step.seller_id and claimed.part_id = unit_step.part_id
       and claimed.line_no = unit_step.line_no and claimed.unit_no = unit_step.unit_no
       and claimed.ground in ('legal', 'commercial') and claimed.opened_at < :until and not exists (
@@ -72,7 +79,8 @@ UNRATED = """
 class QualityFigures:
     """A seller's figures of one night: counts of the units that were paid in the days before `day`.
 
-    `taken` are those of the `cancelled` that the timer took; `due` had to be shipped by then, `late` of them were not in time.
+    `taken` are those of the `cancelled` that the timer took; `due` had to be shipped by then, `late` of them were not in time,
+    which counts from when the seller accepted and the carrier acknowledged the plan sold with it.
     `asked` counts what customers wrote that is answered or should be, `slow` what of it was not in time; half of the answers took
     `reply_h` hours or less.
     """
@@ -173,8 +181,9 @@ def _count(units: Iterable[Mapping[str, Any]], until: str, rules: QualityRules) 
         counts["shipped"] += shipped_at is not None
         counts["returned"] += unit["is_returned"]
         counts["defects"] += unit["is_defect"] or unit["is_claimed"]
-        if unit["accepted_at"] and not by:
-            ship_by = clock.to_text(clock.from_text(unit["accepted_at"]) + timedelta(hours=rules.ship_h))
+        if unit["accepted_at"] and not by and (shipped_at or not unit["has_waiting_plan"]):
+            ship_from = max(unit["accepted_at"], unit["acknowledged_at"] or "")
+            ship_by = clock.to_text(clock.from_text(ship_from) + timedelta(hours=rules.ship_h))
             is_late = (shipped_at or until) > ship_by
             counts["due"] += shipped_at is not None or is_late
             counts["late"] += is_late

@@ -222,6 +222,7 @@ activation = owned(
     text("reason"),
     text("asked_at"),
     text("since"),
+    maybe_text("acknowledged_at"),
     maybe_text("decide_by"),
     maybe_text("reminded_at"),
     CheckConstraint(

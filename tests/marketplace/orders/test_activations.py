@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from werkzeug.test import TestResponse
 
 from demo.bank import Bank
 from marketplace.db import reading, run_tx
-from marketplace.orders.activations import ActivationPending
+from marketplace.orders.activations import ActivationPending, activations_of, take_truth
+from marketplace.orders.carriers import CarrierTruth
+from marketplace.orders.overdue import count_overdue
 from marketplace.orders.parts import mark_paid
 from marketplace.orders.plan_waits import end_plans
 from marketplace.orders.shipments import Shipment
 from marketplace.orders.substitutions import give_up as lose_units
 from marketplace.orders.units import Actor, accept, ship, units_of_order
+from marketplace.sellers.orders import waiting
 from marketplace.sellers.quality import figures_of
 from marketplace.sellers.quality_rules import rules_of
 from pos import clock
@@ -316,6 +319,34 @@ def test_a_unit_that_ends_with_its_plan_is_not_its_seller_s_failure(hq: Hq, bank
     with reading(hq.engine) as connection:
         figures = figures_of(connection, 1, day, rules_of(connection, day))
     assert (figures.units, figures.cancelled, figures.late) == (1, 0, 0)
+
+
+def test_the_time_to_ship_begins_when_the_carrier_has_acknowledged_the_plan(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, IPHONE_13_WITH_PLAN, way="port")
+    seller = Actor(by="seller:1", at=clock.to_text(clock.now()))
+    run_tx(hq.engine, lambda connection: accept(connection, units_of_order(connection, order_id), seller))
+
+    def told(at: datetime) -> tuple[int, int, list[int], int]:
+        """Units due and late in that night's figures, minutes the desk says are left, units overdue in the console."""
+        night = f"{clock.to_text(at)[:10]}T00:00:00Z"
+        with reading(hq.engine) as connection:
+            figures = figures_of(connection, 1, night[:10], rules_of(connection, night[:10]))
+            waits = waiting(connection, 1, "accepted", now=at)
+            overdue = count_overdue(connection, now=at)["to_ship"]
+        return figures.due, figures.late, [each.left_minutes for each in waits], overdue
+
+    late = clock.now() + timedelta(days=4)
+    assert told(late) == (0, 0, [48 * 60], 0), "nobody can ship it yet"
+    with reading(hq.engine) as connection:
+        [asked] = activations_of(connection, order_id)
+    truth = CarrierTruth(carrier_order_id="1", state="acknowledged", reason="")
+    at = clock.to_text(late)
+    hq.write("update activation set state = 'to_send'")
+    run_tx(hq.engine, lambda connection: take_truth(connection, asked, truth, at=at))
+    assert told(late + timedelta(hours=1)) == (0, 0, [47 * 60], 0)
+    active = CarrierTruth(carrier_order_id="1", state="active", reason="")
+    run_tx(hq.engine, lambda connection: take_truth(connection, asked, active, at=clock.to_text(late + timedelta(days=1))))
+    assert told(late + timedelta(days=3)) == (1, 1, [-24 * 60], 1)
 
 
 def test_a_customer_who_cancels_the_device_has_the_plan_given_up_at_its_carrier(hq: Hq, bank: Bank) -> None:

@@ -24,7 +24,7 @@ from demo.viewer import Viewer
 
 _TICK_S = 0.05
 _IDLE_S = 60.0
-_BEYOND_QUESTIONS = 64
+BEYOND_QUESTIONS = 64
 _MOST_PAPERS = 100
 _NOISE = b"\x10\x00\x0c\x00\x13\x11"
 """An automatic status that says "paper out", long out of date, and flow control: what a careless reader takes for an answer."""
@@ -44,7 +44,8 @@ class Faults:
     stall_after: int | None = None
     knows_ids: bool = True
     stale_id: bytes = b""
-    """The id of an earlier job, sent late: when the bytes of this one come."""
+    """The id of an earlier job, sent late: once `stale_after` bytes of this connection came, usually those of another job."""
+    stale_after: int = BEYOND_QUESTIONS
     late_s: float = 0.0
     """How long an id waits before it is sent."""
     slow_s: float = 0.0
@@ -217,7 +218,7 @@ class _Job:
         time.sleep(self.faults.slow_s)
         self.received += len(data)
         self.printer.receive(data)
-        if self.faults.stale_id and self._has_reached(_BEYOND_QUESTIONS):
+        if self.faults.stale_id and self._has_reached(self.faults.stale_after):
             self._send(b"\x37\x22" + self.faults.stale_id + b"\x00")
             self.faults.stale_id = b""
         if self.faults.paper_out_after is not None and self._has_reached(self.faults.paper_out_after):

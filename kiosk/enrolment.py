@@ -9,7 +9,7 @@ import click
 from sqlite_utils import Database
 
 from kiosk.directories import directory_option, open_records
-from kiosk.printing.installed import FIRST_NAME, install, installed_printers
+from kiosk.printing.installed import installed_printers, set_address
 from kiosk.printing.transports import parse_address
 from pos import clock
 from pos.ops import open_ops, setting, store_setting
@@ -83,7 +83,7 @@ def set_command(
         for name, value in wishes.items():
             store_setting(ops, name, value)
         if printer:
-            install(ops, FIRST_NAME, printer)
+            set_address(ops, printer)
     for name, said in _own_settings(store.read()).items():
         click.echo(f"{name:<12} {said}")
 

@@ -5,6 +5,7 @@ These pages are open while the visit lasts that made the slip; afterwards a cler
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 
 from flask import Blueprint, Response, g, request
@@ -12,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from kiosk import files, prices
 from kiosk.printing import print_jobs
 from kiosk.printing.installed import installed_printer
+from kiosk.printing.print_jobs import PrintSettled
 from kiosk.printing.printers import PrinterState
 from kiosk.printing.prints import print_paper
 from pos import clock, qr, slips, tokens
@@ -79,10 +81,12 @@ def qr_code(number: str) -> Response:
 def print_slip(number: str) -> Response:
     """Print a slip on tap. A copy that came out is not printed again from here: duplicates are the clerk's."""
     slip = _slip_of_visit(number)
-    last = print_jobs.last_job(files.ops(), slip.number, now=clock.now())
-    is_wanted_again = last is not None and last["state"] == "uncertain" and request.form.get("again") == "1"
-    if last is None or last["state"] in ("queued", "failed") or is_wanted_again:
-        print_paper(print_jobs.slip_wanted(files.ops(), slip.number, requested_by="customer"))
+    states = {"queued", "failed", "uncertain"} if request.form.get("again") == "1" else {"queued", "failed"}
+    with suppress(PrintSettled):
+        print_paper(
+            print_jobs.slip_wanted(files.ops(), slip.number, requested_by="customer"),
+            is_due=lambda last: last is None or last["state"] in states,
+        )
     return web.see_other(f"/slips/{slip.number}#paper")
 
 

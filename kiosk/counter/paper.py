@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, Response, g, request
 
@@ -13,7 +14,7 @@ from kiosk.printing.installed import InstalledPrinter, installed_printers
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.prints import print_paper, wanted_again
 from pos import clock
-from pos.errors import NotFound
+from pos.errors import Invalid, NotFound
 from shop import web
 
 routes = Blueprint("counter_paper", __name__, url_prefix="/counter/paper")
@@ -50,7 +51,8 @@ def print_again(job_id: int) -> Response:
     job = _job(job_id)
     known = [each.name for each in installed_printers(files.ops())]
     wished = request.form.get("printer") or job["printer"]
-    print_paper(wanted_again(job, requested_by=g.clerk["clerk_id"]), printer=wished if wished in known else None)
+    wanted = wanted_again(job, requested_by=g.clerk["clerk_id"])
+    print_paper(wanted, printer=wished if wished in known else None, is_due=partial(_waits_for_a_word, job_id))
     return web.see_other("/counter/paper")
 
 
@@ -58,8 +60,11 @@ def print_again(job_id: int) -> Response:
 @for_clerks
 def tell_outcome(job_id: int) -> Response:
     """Write down what the clerk saw of an uncertain paper."""
+    said = request.form.get("came_out")
+    if said not in ("yes", "no"):
+        raise Invalid("yes or no", field="came_out")
     with files.ops_store().write() as ops:
-        print_jobs.settle_by_hand(ops, job_id, came_out=request.form.get("came_out") == "yes", now=clock.now())
+        print_jobs.settle_by_hand(ops, job_id, came_out=said == "yes", now=clock.now())
     return web.see_other("/counter/paper")
 
 
@@ -70,6 +75,11 @@ def drop(job_id: int) -> Response:
     with files.ops_store().write() as ops:
         print_jobs.drop(ops, job_id, now=clock.now())
     return web.see_other("/counter/paper")
+
+
+def _waits_for_a_word(job_id: int, last: PrintJob | None) -> bool:
+    """Tell whether the paper the clerk saw is still the latest of its kind, and still asks or waits."""
+    return last is not None and last["job_id"] == job_id and last["state"] in ("queued", "uncertain")
 
 
 def _job(job_id: int) -> PrintJob:

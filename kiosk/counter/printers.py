@@ -8,9 +8,11 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
-from kiosk.printing import discovery, prints, rulers
+from kiosk.printing import discovery, print_jobs, prints, rulers
 from kiosk.printing.installed import InstalledPrinter, install, installed_printer, installed_printers, put_first, uninstall
 from kiosk.printing.profiles import PaperSetup, Profile, profiles
+from kiosk.printing.transports import place_of
+from pos import clock
 from pos.errors import Invalid
 from shop import web
 
@@ -45,9 +47,9 @@ class SetupPage:
 @for_clerks
 def search() -> Response:
     """Show the printers on this machine that nobody has set up yet; with `network`, search the local network too (seconds)."""
-    known = {each.address for each in installed_printers(files.ops())}
+    known = {place_of(each.address) for each in installed_printers(files.ops())}
     with files.kiosk().turns.given_up():
-        found = [address for address in discovery.find_printers(is_wide="network" in request.args) if address not in known]
+        found = [each for each in discovery.find_printers(is_wide="network" in request.args) if place_of(each) not in known]
     return web.page("kiosk/counter/printer_search.html", search=SearchPage(found=found, profiles=profiles()))
 
 
@@ -55,8 +57,10 @@ def search() -> Response:
 @for_clerks
 def add() -> Response:
     """Set a printer up at an address."""
-    address, profile = request.form.get("address", ""), request.form.get("profile", "")
-    known = {each.name for each in installed_printers(files.ops())}
+    address, profile = request.form.get("address") or request.form.get("found", ""), request.form.get("profile", "")
+    # A name that papers still wait for is not given to another printer: they were made for other paper.
+    waiting = {job["printer"] for job in print_jobs.open_jobs(files.ops(), now=clock.now())}
+    known = waiting | {each.name for each in installed_printers(files.ops())}
     name = next(name for name in ("printer", *(f"printer-{number}" for number in range(2, 99))) if name not in known)
     try:
         with files.ops_store().write() as ops:
@@ -72,7 +76,9 @@ def add() -> Response:
 @for_clerks
 def setup(name: str) -> Response:
     """Show one printer and its measures."""
-    files.kiosk().workers.look(name, 1.0)
+    known = installed_printer(files.ops(), name)
+    with files.kiosk().turns.given_up():
+        files.kiosk().workers.look(known.name, 1.0)
     printer = installed_printer(files.ops(), name)
     is_first = installed_printers(files.ops())[0].name == name
     page = SetupPage(printer=printer, is_first=is_first, widths=rulers.WIDTHS, letters=rulers.LETTERS)
@@ -92,10 +98,14 @@ def print_setup_paper(name: str) -> Response:
 @routes.post("/<name>/measures")
 @for_clerks
 def measure(name: str) -> Response:
-    """Keep what was read off the ruler."""
+    """Keep what was read off the ruler, and make what waits for this printer anew."""
     printer = installed_printer(files.ops(), name)
     with files.ops_store().write() as ops:
         install(ops, printer.name, printer.address, profile=printer.profile, paper=_measured(printer.paper))
+        for job in print_jobs.open_jobs(ops, now=clock.now()):
+            if job["state"] == "queued" and job["printer"] == printer.name:
+                wanted = prints.wanted_again(job, requested_by=job["requested_by"])
+                print_jobs.enqueue(ops, wanted, printer=printer.name, now=clock.from_text(job["requested_at"]))
     return web.see_other(f"/counter/printers/{printer.name}")
 
 

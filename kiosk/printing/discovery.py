@@ -8,12 +8,14 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kiosk.printing import transports
+
 RAW_PORT = 9100
 """Where network printers take raw bytes."""
 _KNOCK_S = 0.4
 _AT_ONCE = 64
 _LARGEST_NETWORK = 512
-_DEVICES = ("usb/lp*", "ttyUSB*", "ttyACM*")
+_LINES = ("ttyUSB*", "ttyACM*")
 _ROUTES = Path("/proc/net/route")
 
 
@@ -22,7 +24,8 @@ def find_printers(*, is_wide: bool, port: int = RAW_PORT, devices: Path = Path("
 
     A network of 250 addresses takes a few seconds.
     """
-    local = [str(path) for pattern in _DEVICES for path in sorted(devices.glob(pattern))]
+    local = [str(path) for path in sorted(devices.glob("usb/lp*"))]
+    local += [f"{path}@{speed}" for pattern in _LINES for path in sorted(devices.glob(pattern)) for speed in transports.SPEEDS]
     hosts = [str(host) for each in own_networks() for host in each.hosts()] if is_wide else []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(lambda host: _is_open(host, port), hosts))

@@ -58,6 +58,9 @@ def install(ops: Database, name: str, address: str, *, profile: str = "", paper:
         address = transports.parse_address(address)
     except ValueError:
         fields["address"] = "HOST:PORT, /dev/usb/lp0, or /dev/ttyUSB0@38400"
+    places = {transports.place_of(row[0]) for row in ops.execute("select address from printer where name <> ?", [name])}
+    if transports.place_of(address) in places:
+        fields["address"] = "another printer here has this address"
     if profile and profile not in profiles():
         fields["profile"] = "an unknown printer model"
     if paper is not None and not (
@@ -78,6 +81,16 @@ def install(ops: Database, name: str, address: str, *, profile: str = "", paper:
         """,
         [name, address, profile, json.dumps(asdict(paper)) if paper else None],
     )
+
+
+def set_address(ops: Database, address: str) -> None:
+    """Let the printer for slips be at this address, with what was measured of it; the first one is set up where there is none.
+
+    Runs inside the caller's `write`. Raises: Invalid with the field at fault.
+    """
+    first = ops.execute("select name, profile, paper from printer order by position, name limit 1").fetchone()
+    name, profile, paper = first or (FIRST_NAME, "", None)
+    install(ops, name, address, profile=profile, paper=_paper_of(paper) if paper else None)
 
 
 def put_first(ops: Database, name: str) -> None:
@@ -101,13 +114,17 @@ def _installed(
 ) -> InstalledPrinter:
     reasons = tuple(said.split(",")) if said else ()
     if paper is not None:
-        measured = json.loads(paper)
-        takes = replace(PaperSetup(**measured), columns=tuple(measured["columns"]))
+        takes = _paper_of(paper)
     elif profile in profiles():
         takes = profiles()[profile].paper
     else:
         takes = _usual_here(ops)
     return InstalledPrinter(name=name, address=address, profile=profile, paper=takes, state=PrinterState(state, reasons))
+
+
+def _paper_of(text: str) -> PaperSetup:
+    measured = json.loads(text)
+    return replace(PaperSetup(**measured), columns=tuple(measured["columns"]))
 
 
 def _usual_here(ops: Database) -> PaperSetup:

@@ -80,6 +80,11 @@ def paper_code(url: str, *, width_dots: int) -> PaperCode | None:
     return None
 
 
+def largest_strip(takes: PaperSetup) -> int:
+    """Return how many bytes a printer may still want of a picture that broke off: as many zeros are white, then nothing."""
+    return (takes.dots + 7) // 8 * _STRIP_ROWS
+
+
 def warm_up() -> None:
     """Load the encoder (0.4 s) before the first tap needs it."""
     _encoder()

@@ -20,7 +20,7 @@ from kiosk.printing.printers import Outcome
 from kiosk.printing.profiles import PaperSetup
 from kiosk.printing.slip_text import blocks
 from pos import clock, corners, outbox, slips
-from pos.errors import Conflict
+from pos.errors import Conflict, SlipAlreadyVoided
 
 Kind = Literal["slip", "label", "report", "diagnostic", "test"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -72,9 +72,20 @@ class Wanted:
     """Returns the bytes for a printer's paper and a copy number."""
 
 
+IsDue = Callable[[PrintJob | None], bool]
+"""Looks at the latest job of a paper, if there is one, and tells whether the paper is to be printed."""
+
+
+def always(_last: PrintJob | None) -> bool:
+    """Let a paper be printed whatever became of it before."""
+    return True
+
+
 def slip_wanted(ops: Database, number: str, *, requested_by: str) -> Wanted:
-    """Return a slip's paper, in its own language. Raises: NotFound, RecordsDamaged."""
+    """Return a slip's paper, in its own language. Raises: NotFound, RecordsDamaged, SlipAlreadyVoided."""
     slip = slips.slip(ops, number)
+    if slip.void:
+        raise SlipAlreadyVoided(number=number)
     url = f"{corners.corner(ops).slip_prefix}{slip.digits}"
 
     def render(takes: PaperSetup, copy_no: int) -> bytes:
@@ -83,20 +94,27 @@ def slip_wanted(ops: Database, number: str, *, requested_by: str) -> Wanted:
     return Wanted(kind="slip", subject=number, requested_by=requested_by, render=render)
 
 
-def enqueue(ops: Database, wanted: Wanted, *, printer: str | None = None, now: datetime) -> int:
+def enqueue(
+    ops: Database,
+    wanted: Wanted,
+    *,
+    printer: str | None = None,
+    is_due: IsDue = always,
+    now: datetime,
+) -> int:
     """Put a paper into the queue and return its job; runs inside the caller's `write`, so two taps at once make one job.
 
-    One that is under way already, or waits for this printer, is that job. One that waits for another printer, or of which nothing
-    was ever sent, is rendered anew under its own copy number; else this is the next copy. Raises: PrinterOffline, NotFound.
+    One that is with the printer already is that job. One that waits, or of which nothing was ever sent, is rendered anew under
+    its own copy number; else this is the next copy. `is_due` looks at the latest job of this paper as it is now.
+    Raises: PrintSettled when it is not due, PrinterOffline, NotFound.
     """
     target = installed_printer(ops, printer)
     last = next(
         _jobs(ops, now, "where kind = ? and subject = ? order by copy_no desc limit 1", wanted.kind, wanted.subject), None
     )
-    if last is not None and (
-        last["state"] in ("sending", "sent") or (last["state"] == "queued" and last["printer"] == target.name)
-    ):
-        release(ops, last["job_id"], now=now)
+    if not is_due(last):
+        raise PrintSettled(subject=wanted.subject)
+    if last is not None and last["state"] in ("sending", "sent"):
         return last["job_id"]
     is_same_copy = last is not None and (last["state"] == "queued" or (last["state"] == "failed" and last["reason"] != NOT_SEEN))
     copy_no = last["copy_no"] + (not is_same_copy) if last else 0
@@ -131,7 +149,7 @@ def jobs_of_slip(ops: Database, number: str, *, now: datetime) -> list[PrintJob]
 
 
 def open_jobs(ops: Database, *, now: datetime, most: int = 200) -> list[PrintJob]:
-    """Return the papers that wait, are under way, or ask a person whether they came out; the oldest first."""
+    """Return the papers that ask a person whether they came out, then those that wait or are under way; the oldest first."""
     since = clock.to_text(now - BYTES_KEPT)
     where = """
         where state in ('queued', 'sending', 'sent')
@@ -139,7 +157,7 @@ def open_jobs(ops: Database, *, now: datetime, most: int = 200) -> list[PrintJob
             select 1 from print_job later
             where (later.kind, later.subject) = (print_job.kind, print_job.subject) and later.copy_no > print_job.copy_no
           )
-        order by job_id limit ?
+        order by state = 'uncertain' desc, job_id limit ?
         """
     return list(_jobs(ops, now, where, since, most))
 
@@ -165,7 +183,8 @@ def next_job(ops: Database, printer: str, *, now: datetime) -> tuple[int, bytes]
     row = ops.execute(
         """
         select job_id, bytes from print_job
-        where printer = ? and state = 'queued' and bytes is not null and requested_at between ? and ? order by job_id limit 1
+        where printer = ? and state = 'queued' and bytes is not null and requested_at between ? and ?
+        order by requested_at, job_id limit 1
         """,
         [printer, clock.to_text(now - FRESH), clock.to_text(now + FRESH)],
     ).fetchone()
@@ -212,13 +231,13 @@ def settle_late(ops: Database, process_ids: list[bytes], *, now: datetime) -> bo
     return _end(ops, where, (named,), Outcome("confirmed", "late"), now=now)
 
 
-def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = None) -> None:
+def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = None) -> bool:
     """End what nobody is sending any more as uncertain: paper may or may not have come out. What waits goes on waiting.
 
-    Runs inside the caller's `write`, before the first print of a process, or of one printer's worker.
+    Returns whether there was any. Runs inside the caller's `write`, before the first print of a process or of a printer's worker.
     """
     where = "state in ('sending', 'sent') and (? is null or printer = ?)"
-    _end(ops, where, (printer, printer), Outcome("uncertain", "interrupted"), now=now)
+    return _end(ops, where, (printer, printer), Outcome("uncertain", "interrupted"), now=now)
 
 
 def settle_by_hand(ops: Database, job_id: int, *, came_out: bool, now: datetime) -> None:
@@ -237,6 +256,11 @@ def drop(ops: Database, job_id: int, *, now: datetime) -> None:
     """Give up a paper that waits: nothing of it was sent. Runs inside the caller's `write`. Raises: PrintSettled."""
     if not _end(ops, "job_id = ? and state = 'queued'", (job_id,), Outcome("failed", "dropped"), now=now):
         raise PrintSettled(job_id=job_id)
+
+
+def drop_slip(ops: Database, number: str, *, now: datetime) -> None:
+    """Give up what waits of a slip that counts no more; runs inside the caller's `write`."""
+    _end(ops, "kind = 'slip' and subject = ? and state = 'queued'", (number,), Outcome("failed", "dropped"), now=now)
 
 
 def forget_bytes(ops: Database, *, now: datetime) -> None:

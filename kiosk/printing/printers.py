@@ -52,6 +52,7 @@ class Deadlines:
     connect_s: float = 3.0
     status_s: float = 1.0
     write_s: float = 10.0
+    """Time without a byte taken, not for the whole job."""
     confirm_s: float = 15.0
     grace_s: float = 2.0
     """Time for a process id after the buffer was reported read: a printer that knows ids sends one when the paper is out."""
@@ -188,14 +189,18 @@ class Conversation:
             pass
 
     def _write(self, data: bytes, deadline_s: float) -> tuple[int, str]:
-        """Hand all bytes over before the deadline; return how many went, and why no more (`stalled`, `closed`)."""
+        """Hand all bytes over; return how many went, and why no more: `stalled` when none went for so long, or `closed`."""
         until = time.monotonic() + deadline_s
-        count = 0
+        count, rest = 0, memoryview(data)
         try:
             while count < len(data):
                 if time.monotonic() >= until:
                     raise TimeoutError
-                count += self.transport.write(data[count:], until)
+                written = self.transport.write(rest[count:], until)
+                count += written
+                if written:
+                    # A slow line takes minutes for a picture: what counts is that it goes on.
+                    until = time.monotonic() + deadline_s
         except TimeoutError:
             return count, "stalled"
         except OSError:

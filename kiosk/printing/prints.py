@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk import files
 from kiosk.printing import print_jobs, rulers
-from kiosk.printing.print_jobs import PrintJob, Wanted
+from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from pos import clock
 from pos.errors import NotFound
 
@@ -13,11 +13,11 @@ WAIT_S = 1.2
 RULER, PROOF = "ruler", "proof"
 
 
-def print_paper(wanted: Wanted, *, printer: str | None = None) -> int:
-    """Queue a paper for a printer, or for the one for slips, and return its job. Raises: PrinterOffline, NotFound."""
+def print_paper(wanted: Wanted, *, printer: str | None = None, is_due: IsDue = always) -> int:
+    """Queue a paper for a printer, or for the one for slips, and return its job. Raises: as `print_jobs.enqueue`."""
     kiosk = files.kiosk()
     with files.ops_store().write() as ops:
-        job_id = print_jobs.enqueue(ops, wanted, printer=printer, now=clock.now())
+        job_id = print_jobs.enqueue(ops, wanted, printer=printer, is_due=is_due, now=clock.now())
     queued = print_jobs.job(files.ops(), job_id, now=clock.now())
     if queued is not None:
         kiosk.workers.wake(queued["printer"])

@@ -6,10 +6,12 @@ where a blocking write would hold its thread for ever (reference/printing.md §1
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
 import socket
+import stat
 import termios
 import time
 import tty
@@ -18,7 +20,12 @@ from typing import Protocol
 from sync.addresses import bracketed, host_and_port
 
 _SPEEDS = {speed: getattr(termios, f"B{speed}") for speed in (9600, 19200, 38400, 57600, 115200)}
-_DEVICE = re.compile(r"(/dev/[A-Za-z0-9._/-]{1,120})(?:@([0-9]{4,6}))?", re.ASCII)
+_DEVICE = re.compile(r"(/dev/[A-Za-z0-9._/:-]{1,120})(?:@([0-9]{4,6}))?", re.ASCII)
+_PRINTERS = re.compile(r"/dev/(?:usb/lp[0-9]+|lp[0-9]+|comptoir-[a-z0-9-]+)", re.ASCII)
+_LINES = re.compile(r"/dev/(?:tty(?:USB|ACM|AMA|S)[0-9]+|serial/by-(?:id|path)/[A-Za-z0-9._:-]+)", re.ASCII)
+"""Devices that may be printers. No other is opened: what a person types must never lead to our own files."""
+SPEEDS = tuple(_SPEEDS)
+_USUAL_SPEED = 9600
 _PIECE = 4096
 """Bytes written at once: small enough that a deadline is kept on a slow line."""
 
@@ -26,7 +33,7 @@ _PIECE = 4096
 class Transport(Protocol):
     """An open way to a printer."""
 
-    def write(self, data: bytes, until: float) -> int:
+    def write(self, data: memoryview, until: float) -> int:
         """Write some of `data` before a monotonic time and return how much. Raises: TimeoutError, OSError."""
 
     def read(self, until: float) -> bytes:
@@ -43,12 +50,19 @@ def parse_address(text: str) -> str:
     """
     text = text.strip()
     if found := _DEVICE.fullmatch(text):
-        path, speed = found[1], found[2]
-        if ".." in path or (speed and int(speed) not in _SPEEDS):
-            raise ValueError(text)
-        return f"{path}@{int(speed)}" if speed else path
+        path, speed = found[1], int(found[2] or _USUAL_SPEED)
+        if _LINES.fullmatch(path) and speed in _SPEEDS:
+            return f"{path}@{speed}"
+        if _PRINTERS.fullmatch(path) and not found[2]:
+            return path
+        raise ValueError(text)
     host, port = host_and_port(text)
     return f"{bracketed(host)}:{port}"
+
+
+def place_of(address: str) -> str:
+    """Return where an address leads, whatever the speed of its line: two printers never share one."""
+    return address.partition("@")[0]
 
 
 def connect(address: str, deadline_s: float) -> Transport:
@@ -63,7 +77,7 @@ class _Network:
         self.socket = socket.create_connection((host, port), timeout=deadline_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def write(self, data: bytes, until: float) -> int:
+    def write(self, data: memoryview, until: float) -> int:
         self.socket.settimeout(_left(until))
         return self.socket.send(data[:_PIECE])
 
@@ -80,14 +94,16 @@ class _Device:
 
     def __init__(self, path: str, speed: int | None) -> None:
         self.file = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
-        if speed is not None:
-            try:
+        try:
+            if not stat.S_ISCHR(os.fstat(self.file).st_mode):
+                raise OSError(errno.ENODEV, "not a device", path)
+            if speed is not None:
                 _set_line(self.file, speed)
-            except termios.error as problem:
-                os.close(self.file)
-                raise OSError(*problem.args) from problem
+        except (OSError, termios.error) as problem:
+            os.close(self.file)
+            raise OSError(*problem.args) from problem
 
-    def write(self, data: bytes, until: float) -> int:
+    def write(self, data: memoryview, until: float) -> int:
         _, ready, _ = select.select([], [self.file], [], _left(until))
         if not ready:
             raise TimeoutError

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from kiosk.printing import print_jobs, printers
 from kiosk.printing.installed import InstalledPrinter, installed_printer, installed_printers, note_state
+from kiosk.printing.paper import largest_strip
 from kiosk.printing.printers import OFFLINE, Conversation, Deadlines, Outcome, PrinterState
 from pos import clock
 from pos.db import DatabaseError, Store
@@ -68,7 +69,8 @@ class Workers:
         until = time.monotonic() + wait_s
         self.wake(name)
         with self.changed:
-            bell = self.bells[name]
+            if (bell := self.bells.get(name)) is None:
+                return
             bell.looks_wanted += 1
             wanted = bell.looks_wanted
             self.changed.notify_all()
@@ -105,7 +107,9 @@ class _Worker:
         self.workers = workers
         self.name = name
         self.listening: Conversation | None = None
+        self.listens_to = ""
         self.listens_until = 0.0
+        self.may_be_torn = False
         self.heard_rings = 0
         self.known = PrinterState("unknown")
         self.looked_at = 0.0
@@ -113,12 +117,14 @@ class _Worker:
     def run(self) -> None:
         """Work until there is nothing more to work for."""
         is_first, pause_s = True, 0.0
+        bell = self.workers.bells[self.name]
         while not self.workers.is_stopping.is_set() and (store := self.workers.store()) is not None:
+            wanted = bell.looks_wanted
             try:
                 if is_first:
                     with store.write() as ops:
-                        print_jobs.settle_interrupted(ops, now=clock.now(), printer=self.name)
-                pause_s, is_first = self._step(store), False
+                        self.may_be_torn |= print_jobs.settle_interrupted(ops, now=clock.now(), printer=self.name)
+                pause_s, is_first = self._step(store, is_asked=wanted > bell.looks_done), False
             except (NotFound, PrinterOffline):
                 break
             except (PosError, DatabaseError, OSError) as problem:
@@ -130,45 +136,60 @@ class _Worker:
             except Exception:
                 LOG.exception("printer %s failed unexpectedly", self.name)
                 pause_s, is_first = RETRY_S, True
-            self._wait(pause_s)
+            with self.workers.changed:
+                # Whoever wanted to know has what there is: the answer, or the silence of a printer that could not be asked.
+                bell.looks_done = wanted
+                self.workers.changed.notify_all()
+            self._wait(bell, pause_s)
         self._stop_listening()
         with self.workers.changed:
             self.workers.bells.pop(self.name, None)
             self.workers.changed.notify_all()
 
-    def _step(self, store: Store) -> float:
+    def _step(self, store: Store, *, is_asked: bool) -> float:
         """Print the next paper, or see how the printer is; return the seconds until there is something to do by itself."""
         printer = installed_printer(store.read(), self.name)
+        if self.listens_to != printer.address:
+            self._stop_listening()
         waiting = print_jobs.next_job(store.read(), self.name, now=clock.now())
         if waiting is not None:
+            self._stop_listening()
             return 0.0 if self._print(store, printer, *waiting) else RETRY_S
+        is_due = is_asked or time.monotonic() - self.looked_at >= LOOK_S
         if self.listening is not None:
-            return self._listen(store, self.listening)
-        self._look(store, lambda: printers.status(printer.address, self.workers.deadlines.status_s))
+            return self._listen(store, self.listening, is_due=is_due)
+        if is_due:
+            try:
+                with Conversation(printer.address, self.workers.deadlines.status_s) as conversation:
+                    self._look(store, conversation)
+            except OSError:
+                self._note(store, OFFLINE)
         return LOOK_S
 
     def _print(self, store: Store, printer: InstalledPrinter, job_id: int, data: bytes) -> bool:
         """Send one paper, if the printer can print; return whether anything was sent."""
-        self._stop_listening()
         try:
             conversation = Conversation(printer.address, self.workers.deadlines.connect_s)
         except OSError:
             self._keep_waiting(store, OFFLINE)
             return False
-        before = conversation.status(self.workers.deadlines.status_s)
-        self._settle(store, conversation)
-        if before.must_wait():
-            conversation.close()
-            self._keep_waiting(store, before)
-            return False
-        self._note(store, before)
-        outcome = self._send(store, conversation, job_id, data)
-        self._settle(store, conversation)
-        if outcome.state == "uncertain" and not conversation.is_closed:
-            self.listening, self.listens_until = conversation, time.monotonic() + LISTENING_S
-        else:
-            conversation.close()
-        self.looked_at = 0.0
+        is_kept = False
+        try:
+            before = self._look(store, conversation)
+            if before.must_wait():
+                self._keep_waiting(store, before)
+                return False
+            torn = bytes(largest_strip(printer.paper)) if self.may_be_torn else b""
+            outcome = self._send(store, conversation, job_id, torn + data)
+            self.may_be_torn = outcome.reason in ("stalled", "closed")
+            self._settle(store, conversation)
+            if outcome.state == "uncertain" and not conversation.is_closed:
+                self.listening, self.listens_to, is_kept = conversation, printer.address, True
+                self.listens_until = time.monotonic() + LISTENING_S
+        finally:
+            if not is_kept:
+                # A USB printer lets in one program at a time: nothing may keep it open.
+                conversation.close()
         return outcome.state != "failed"
 
     def _send(self, store: Store, conversation: Conversation, job_id: int, data: bytes) -> Outcome:
@@ -189,26 +210,21 @@ class _Worker:
         self._tell()
         return outcome
 
-    def _listen(self, store: Store, conversation: Conversation) -> float:
+    def _listen(self, store: Store, conversation: Conversation, *, is_due: bool) -> float:
         """Hear a little of what the printer says of papers of before; a new paper or a question interrupts at the next turn."""
         conversation.listen(0.2)
-        self._look(store, lambda: conversation.status(self.workers.deadlines.status_s))
+        if is_due:
+            self._look(store, conversation)
         if self._settle(store, conversation) or conversation.is_closed or time.monotonic() > self.listens_until:
             self._stop_listening()
         return 0.0
 
-    def _look(self, store: Store, ask: Callable[[], PrinterState]) -> None:
-        """Ask the printer how it is where somebody wants to know, or nobody has asked for a while."""
-        with self.workers.changed:
-            bell = self.workers.bells[self.name]
-            wanted = bell.looks_wanted
-            is_due = wanted > bell.looks_done or time.monotonic() - self.looked_at >= LOOK_S
-        if not is_due:
-            return
-        self._note(store, ask())
-        with self.workers.changed:
-            bell.looks_done = wanted
-            self.workers.changed.notify_all()
+    def _look(self, store: Store, conversation: Conversation) -> PrinterState:
+        """Ask the printer how it is, and write that down with whatever it says of papers of before."""
+        state = conversation.status(self.workers.deadlines.status_s)
+        self._settle(store, conversation)
+        self._note(store, state)
+        return state
 
     def _settle(self, store: Store, conversation: Conversation) -> bool:
         late, conversation.late_ids = conversation.late_ids, []
@@ -243,10 +259,9 @@ class _Worker:
         with self.workers.changed:
             self.workers.changed.notify_all()
 
-    def _wait(self, pause_s: float) -> None:
+    def _wait(self, bell: _Bell, pause_s: float) -> None:
         """Wait for the bell, at most so long."""
         with self.workers.changed:
-            bell = self.workers.bells[self.name]
             self.workers.changed.wait_for(
                 lambda: bell.rings > self.heard_rings or bell.looks_wanted > bell.looks_done or self.workers.is_stopping.is_set(),
                 pause_s,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import zxingcpp
@@ -11,8 +12,10 @@ from PIL import Image
 
 from demo.printer import VirtualPrinter
 from kiosk.printing import discovery, print_jobs
-from kiosk.printing.installed import installed_printer, installed_printers
+from kiosk.printing.installed import install, installed_printer, installed_printers, set_address
+from kiosk.printing.profiles import usual_paper
 from pos import clock
+from pos.errors import Invalid
 from pos.ops import setting
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
@@ -93,6 +96,9 @@ def test_a_paper_of_a_dead_printer_is_sent_to_another_or_given_up(
     assert settled(kiosk) == [(0, "confirmed", "printer")]
 
     assert clerk.post("/counter/paper/1/drop").status_code == 409
+    assert clerk.post("/counter/paper/1/print").status_code == 409, "a page that is no longer true prints nothing"
+    assert clerk.post("/counter/paper/1/outcome", data={}).status_code == 400
+    assert len(printer.papers()) == 1
     assert clerk.post("/counter/paper/99/print").status_code == 404
 
 
@@ -108,6 +114,44 @@ def test_a_paper_asked_for_too_long_ago_is_offered(clerk: FlaskClient, kiosk: wo
     assert states(kiosk) == [(0, "failed", "printer")]
 
 
+def test_a_voided_slip_does_not_come_out_any_more(
+    clerk: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    printer.faults.paper_out = True
+    reprint(clerk)
+
+    clerk.post(f"/counter/slips/{NUMBER}/void", data={"reason": "mistake"})
+
+    assert states(kiosk) == [(0, "failed", "printer")]
+    assert clerk.post(f"/counter/slips/{NUMBER}/reprints").status_code == 409
+
+
+def test_what_waits_is_made_anew_when_its_printer_is_measured(
+    clerk: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter
+) -> None:
+    printer.faults.paper_out = True
+    reprint(clerk)
+    before = kiosk.ops.read().execute("select bytes from print_job").fetchone()
+
+    clerk.post("/counter/printers/printer/measures", data={"dots": "384", "letters": "0", "has_cutter": "yes"})
+
+    assert kiosk.ops.read().execute("select bytes from print_job").fetchone() != before
+    assert states(kiosk) == [(0, "queued", "printer")]
+
+
+def test_an_address_serves_one_printer_and_moves_with_what_was_measured(kiosk: world.Kiosk) -> None:
+    measured = replace(usual_paper(58), slot=53)
+    with kiosk.ops_write() as ops:
+        install(ops, "caisse", "/dev/ttyUSB0@38400", profile="clone-58", paper=measured)
+        with pytest.raises(Invalid, match="address"):
+            install(ops, "other", "/dev/ttyUSB0@9600")
+        set_address(ops, "192.0.2.9:9100")
+
+    assert [(each.name, each.address, each.paper) for each in installed_printers(kiosk.ops.read())] == [
+        ("caisse", "192.0.2.9:9100", measured)
+    ]
+
+
 def test_a_printer_is_found_measured_and_kept(
     clerk: FlaskClient, kiosk: world.Kiosk, slip: str, printer: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +159,7 @@ def test_a_printer_is_found_measured_and_kept(
     monkeypatch.setattr(discovery, "find_printers", lambda *, is_wide: ["/dev/usb/lp0", address][: 1 + is_wide])
     assert address not in clerk.get("/counter/printers/new").text
     assert address in clerk.get("/counter/printers/new?network=1").text
-    made = clerk.post("/counter/printers", data={"address": address, "profile": "clone-80"}).headers["Location"]
+    made = clerk.post("/counter/printers", data={"found": address, "profile": "clone-80"}).headers["Location"]
     assert made == "/counter/printers/printer-2"
     assert "Imprimez la règle" in clerk.get(made).text
 

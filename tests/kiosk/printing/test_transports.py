@@ -87,6 +87,33 @@ def test_a_device_unplugged_before_a_job_failed_and_in_the_middle_of_one_is_unce
     assert printers.status(device.path) == PrinterState("offline", ("unreachable",))
 
 
+def test_a_file_is_no_device_and_not_one_byte_of_it_changes(tmp_path: Path) -> None:
+    with (tmp_path / "records").open("w+b") as file:
+        file.write(b"SQLite format 3")
+        file.flush()
+
+        assert printers.send(f"/dev/fd/{file.fileno()}", b"x", deadlines=QUICK) == Outcome("failed", "unreachable")
+
+    assert (tmp_path / "records").read_bytes() == b"SQLite format 3"
+
+
+def test_a_slow_line_may_take_its_time_as_long_as_it_goes_on(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transports, "_PIECE", 20)
+    device.thread.start()
+    write = transports._Device.write
+
+    def slowly(self: transports._Device, data: memoryview, until: float) -> int:
+        time.sleep(0.02)
+        return write(self, data, until)
+
+    monkeypatch.setattr(transports._Device, "write", slowly)
+    began = time.monotonic()
+
+    assert printers.send(device.path, b"\x1b@" + b"x" * 1000 + b"\n\x1dV\x00", deadlines=QUICK).state == "confirmed"
+
+    assert time.monotonic() - began > QUICK.write_s, "longer than a silence may last"
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [
@@ -95,6 +122,8 @@ def test_a_device_unplugged_before_a_job_failed_and_in_the_middle_of_one_is_unce
         ("caisse.local:9100", "caisse.local:9100"),
         ("/dev/usb/lp0", "/dev/usb/lp0"),
         ("/dev/ttyUSB0@038400", "/dev/ttyUSB0@38400"),
+        ("/dev/ttyUSB0", "/dev/ttyUSB0@9600"),
+        ("/dev/serial/by-id/usb-EPSON_TM-1", "/dev/serial/by-id/usb-EPSON_TM-1@9600"),
     ],
 )
 def test_an_address_has_one_spelling(typed: str, kept: str) -> None:
@@ -102,7 +131,11 @@ def test_an_address_has_one_spelling(typed: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "9100", "host:0", "host:99999", "/dev/../etc/passwd", "/etc/passwd", "/dev/ttyS0@300", "a b:9100"]
+    "typed",
+    [
+        *("", "9100", "host:0", "host:99999", "a b:9100"),
+        *("/etc/passwd", "/dev/../etc/passwd", "/dev/fd/3", "/dev/watchdog", "/dev/shm/x", "/dev/ttyS0@300", "/dev/usb/lp0@9600"),
+    ],
 )
 def test_what_is_no_address_is_refused(typed: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each with its own words
@@ -112,12 +145,13 @@ def test_what_is_no_address_is_refused(typed: str) -> None:
 def test_printers_are_found_on_the_network_and_among_the_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "usb").mkdir()
     (tmp_path / "usb" / "lp0").touch()
+    (tmp_path / "ttyUSB0").touch()
     monkeypatch.setattr(discovery, "own_networks", lambda: [ipaddress.IPv4Network("127.0.0.1/32")])
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         near, wide = (discovery.find_printers(is_wide=is_wide, port=port, devices=tmp_path) for is_wide in (False, True))
 
-    assert near == [str(tmp_path / "usb" / "lp0")]
+    assert near == [str(tmp_path / "usb" / "lp0"), *(f"{tmp_path}/ttyUSB0@{speed}" for speed in transports.SPEEDS)]
     assert wide == [*near, f"127.0.0.1:{port}"]
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -14,14 +15,14 @@ import pytest
 import time_machine
 
 from demo.printer import VirtualPrinter
-from kiosk.printing import print_jobs, transports
+from kiosk.printing import paper, print_jobs, printers, transports
 from kiosk.printing.installed import install
-from kiosk.printing.paper import set_on
 from kiosk.printing.print_jobs import Wanted
 from kiosk.printing.printers import Deadlines
-from kiosk.printing.profiles import PaperSetup
-from kiosk.printing.slip_text import Text
+from kiosk.printing.profiles import PaperSetup, usual_paper
+from kiosk.printing.slip_text import Code, Text
 from kiosk.printing.workers import Workers
+from pos.errors import DiskFull
 from pos.ops import open_ops
 from tests import world
 from tests.amounts import amount
@@ -208,10 +209,84 @@ def test_a_dead_printer_holds_up_no_other_and_its_papers_move_on_a_tap(
     assert on_paper(virtual) == ["two", "one"]
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_looking_at_a_printer_that_cannot_print_neither_hurries_it_nor_waits_for_it(
+    kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    virtual.faults.paper_out = True
+    if not is_there:
+        kiosk.set_printer(1)
+    job = ask(kiosk, at_work, "one")
+    assert comes(lambda: state_of(kiosk, job)[1] != "")
+    opened = []
+    connect = transports.connect
+    monkeypatch.setattr(transports, "connect", lambda *args: opened.append(args) or connect(*args))
+
+    for _ in range(3):
+        at_work.look("printer", 5.0)
+    time.sleep(0.5)
+
+    assert 1 <= len(opened) <= 6
+
+
+def test_a_printer_is_let_go_whatever_keeps_its_paper_from_being_written_down(
+    kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise DiskFull("the disk is full")
+
+    closed = []
+    close = printers.Conversation.close
+    monkeypatch.setattr(printers.Conversation, "close", lambda self: closed.append(self) or close(self))
+    with monkeypatch.context() as broken:
+        broken.setattr(print_jobs, "begin", full)
+        job = ask(kiosk, at_work, "one")
+        assert comes(lambda: len(closed) >= 1)
+    at_work.wake("printer")
+
+    assert comes(lambda: state_of(kiosk, job)[0] == "confirmed")
+    assert on_paper(virtual) == ["one"]
+
+
+def test_the_paper_after_a_torn_one_is_whole(kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter) -> None:
+    at_work.deadlines = IMPATIENT
+    virtual.faults.reset_after = 3000
+    takes = usual_paper(80)
+    with kiosk.ops_write() as ops:
+        slip = paper.set_on(takes, [Text("torn"), Code("?")], "https://shop.example/k/" + "7" * 300)
+        torn = print_jobs.enqueue(ops, replace(words("torn"), render=lambda _takes, _copy: slip), now=world.NOW)
+    at_work.wake("printer")
+    assert comes(lambda: state_of(kiosk, torn)[0] == "uncertain")
+    virtual.faults.reset_after = None
+    at_work.deadlines = PATIENT
+
+    whole = ask(kiosk, at_work, "whole and readable")
+
+    assert comes(lambda: state_of(kiosk, whole)[0] == "confirmed")
+    assert on_paper(virtual)[-1].splitlines()[-1] == "whole and readable"
+
+
+def test_a_late_answer_is_heard_by_whoever_looks_at_a_quiet_printer(
+    kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter
+) -> None:
+    with kiosk.ops_write() as ops:
+        job = print_jobs.enqueue(ops, words("one"), now=world.NOW)
+        print_jobs.begin(ops, job, "printer", b"ABCD")
+        print_jobs.settle_interrupted(ops, now=world.NOW)
+    virtual.faults.stale_id, virtual.faults.stale_after = b"ABCD", 0
+
+    at_work.look("printer", 5.0)
+
+    assert comes(lambda: state_of(kiosk, job) == ("confirmed", "late"))
+
+
 def test_a_paper_asked_for_again_is_the_same_until_it_may_have_come_out(kiosk: world.Kiosk, virtual: VirtualPrinter) -> None:
     kiosk.set_printer(virtual.port)
     with kiosk.ops_write() as ops:
         jobs = [print_jobs.enqueue(ops, words("one"), now=world.NOW) for _ in range(3)]
+        made = ops.execute("select bytes from print_job").fetchone()[0]
+        assert print_jobs.enqueue(ops, replace(words("one"), render=words("other").render), now=world.NOW) == jobs[0]
+        assert ops.execute("select bytes from print_job").fetchone()[0] != made, "what waits is made for the printer as it is now"
         print_jobs.drop(ops, jobs[0], now=world.NOW)
         jobs.append(print_jobs.enqueue(ops, words("one"), now=world.NOW))
         assert len(set(jobs)) == 1, "of a paper given up unsent nothing came out"
@@ -300,7 +375,7 @@ def print_and_die(directory: Path, job_id: int, allowed: int) -> None:
         database.conn.set_trace_callback(may_die)
     write = transports._Network.write
 
-    def byte_by_byte(self: transports._Network, data: bytes, until: float) -> int:
+    def byte_by_byte(self: transports._Network, data: memoryview, until: float) -> int:
         may_die("a byte")
         return write(self, data[:1], until)
 
@@ -340,5 +415,5 @@ def priced(subject: str) -> Wanted:
         kind="test",
         subject=subject,
         requested_by="camille",
-        render=lambda takes, _: set_on(takes, [Text("Téléphone", "19,99 €")]),
+        render=lambda takes, _: paper.set_on(takes, [Text("Téléphone", "19,99 €")]),
     )

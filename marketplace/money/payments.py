@@ -193,29 +193,39 @@ def release(work: Work, _body: dict[str, Any]) -> str:
 def look_at_unsettled(work: Work, _body: dict[str, Any]) -> str:
     """Do the job of asking about refunds that the provider took and has not paid, and of what it keeps where it did not say.
 
-    What was not asked about the longest comes first; a payment that cannot be asked about holds up no other.
+    What was not asked about the longest comes first; a payment that cannot be asked about holds up no other, nor do fees refunds.
 
     Raises: NoProvider, ProviderDown.
     """
-    query = """
-        select customer_id, payment_id, coalesce(checked_at, opened_at) as asked_at from payment
-        where fees_at is null and received_cents > 0 and coalesce(checked_at, opened_at) <= :before
-        union
-        select payment.customer_id, payment.payment_id, coalesce(checked_at, opened_at) from refund
-        join payment on payment.customer_id = refund.customer_id and payment.payment_id = refund.payment_id
-        where refund.state = 'sent' and coalesce(checked_at, opened_at) <= :before
-        order by asked_at, payment_id limit :most
-    """
+    values = {"before": clock.to_text(work.now - LOOKED_AT_AGAIN), "most": MOST_LOOKS}
     with reading(work.engine) as connection:
-        pending = rows(connection, query, before=clock.to_text(work.now - LOOKED_AT_AGAIN), most=MOST_LOOKS)
+        found = [payment for query in UNSETTLED for payment in rows(connection, query, **values)]
+    pending = {payment["payment_id"]: payment for payment in found}.values()
+    asked = "update payment set checked_at = :at where customer_id = :customer_id and payment_id = :payment_id"
     for payment in pending:
+        key = {"customer_id": payment["customer_id"], "payment_id": payment["payment_id"]}
+        run_tx(work.engine, partial(changed, sql=asked, **key, at=clock.to_text(work.now)))
         try:
-            check_payment(work.engine, payment["customer_id"], payment["payment_id"], now=work.now)
+            check_payment(work.engine, **key, now=work.now)
         except ProviderRefused:
             logger.exception("a payment that is not settled cannot be asked about")
     return f"{len(pending)} payments"
 
 
+UNSETTLED = (
+    """
+    select distinct payment.customer_id, payment.payment_id, coalesce(checked_at, opened_at) as asked_at from refund
+    join payment on payment.customer_id = refund.customer_id and payment.payment_id = refund.payment_id
+    where refund.state = 'sent' and coalesce(checked_at, opened_at) <= :before
+    order by asked_at, payment.payment_id limit :most
+    """,
+    """
+    select customer_id, payment_id, coalesce(checked_at, opened_at) as asked_at from payment
+    where fees_at is null and received_cents > 0 and coalesce(checked_at, opened_at) <= :before
+    order by asked_at, payment_id limit :most
+    """,
+)
+"""The payments whose refunds are under way, and those whose fees are not told."""
 ORDER = """
     select customer_id, order_id, number, state, currency, language, facts, placed_at from customer_order
     where order_id = :order_id

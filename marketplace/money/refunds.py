@@ -35,10 +35,9 @@ MOST_REASON = 200
 BEFORE = {"sent": "('requested')", "done": "('requested', 'sent')", "failed": "('requested', 'sent', 'done')"}
 """The states a refund may come from: what an older answer of the provider says never takes a newer one back."""
 
-
 FAILED = """
     select refund_id, amount_cents, seller_id, part_id, line_no, unit_no from refund
-    where customer_id = :customer_id and payment_id = :payment_id and state = 'failed'
+    where customer_id = :customer_id and payment_id = :payment_id and (state = 'failed' or state = 'requested' and attempt > 0)
     order by amount_cents <> :cents, requested_at, refund_id
 """
 
@@ -152,7 +151,7 @@ def refund_payment(
 def send_refund(engine: Engine, customer_id: str, refund_id: str, *, now: datetime) -> str:
     """Have the provider pay a refund that was asked for, once, and return its state afterwards.
 
-    Raises: NoProvider, ProviderDown: nothing is known then, and asking again does no harm.
+    Raises: NotFound where one made by hand took its place, NoProvider, ProviderDown: then asking again does no harm.
     """
     with reading(engine) as connection:
         wanted = _refund(connection, customer_id, refund_id)
@@ -162,6 +161,11 @@ def send_refund(engine: Engine, customer_id: str, refund_id: str, *, now: dateti
     # An answer that was lost may have been a yes: the provider's own list says so, for longer than it remembers a key.
     listed = bank.payment(wanted.session_id).refunds
     made = next((facts for facts in listed if facts.key == wanted.key), None)
+    if made is None and wanted.attempt:
+        # What failed may have been returned by hand since: only what is left of it is sent.
+        run_tx(engine, lambda connection: take_facts(connection, customer_id, wanted.payment_id, listed, at=clock.to_text(now)))
+        with reading(engine) as connection:
+            wanted = _refund(connection, customer_id, refund_id)
     try:
         made = made or bank.refund(wanted.intent_id, payment_id=wanted.payment_id, cents=wanted.amount_cents, key=wanted.key)
     except ProviderRefused as problem:
@@ -229,7 +233,10 @@ def failed_refunds(connection: Connection, *, most: int) -> list[dict[str, Any]]
 
 def send(work: Work, body: dict[str, Any]) -> str:
     """Do the job of one refund."""
-    return send_refund(work.engine, body["customer_id"], body["refund_id"], now=work.now)
+    try:
+        return send_refund(work.engine, body["customer_id"], body["refund_id"], now=work.now)
+    except NotFound:
+        return "done"
 
 
 def _take(connection: Connection, customer_id: str, payment_id: str, cents: int) -> bool:
@@ -301,7 +308,7 @@ def _refund(connection: Connection, customer_id: str, refund_id: str) -> Refund:
 def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: RefundFacts, *, at: str) -> None:
     """Write down a refund that somebody made at the provider, once, with what it takes of the order's money.
 
-    It stands for those of ours that failed, as far as it goes: what they were for is owed already.
+    It stands for those of ours that failed and wait, as far as it goes: what they were for is owed already.
     """
     known = "select 1 as one from refund where customer_id = :customer_id and refund_id = :refund_id"
     if row(connection, known, customer_id=customer_id, refund_id=facts.provider_id) is not None or facts.state == "failed":

@@ -337,6 +337,28 @@ def test_a_refund_that_fails_stays_owed_and_in_sight_until_it_is_sent_again(hq: 
     assert_booked(hq, provider=31900, customer_money=-31900)
 
 
+@pytest.mark.parametrize("by_hand", [5000, 2000])
+def test_a_failed_refund_is_sent_again_less_what_was_returned_by_hand_meanwhile(hq: Hq, bank: Bank, by_hand: int) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    give_back(hq, order_id, 5000)
+    hq.work()
+    [made] = bank.books.listed("refund")
+    bank.act("fail", made["id"])
+    tell(hq, bank, events(bank)[-1])
+    with bank.books.change() as told:
+        bank_books.refund(bank.books, told, {"payment_intent": made["payment_intent"], "amount": by_hand})
+    [failed] = hq.rows("select customer_id, refund_id from refund where state = 'failed'")
+    run_tx(hq.engine, lambda connection: retry_refund(connection, **failed))
+    hq.work()
+    tell(hq, bank, events(bank)[-1])
+    assert sum(each["amount"] for each in bank.books.listed("refund") if each["status"] == "succeeded") == 5000
+    assert {refund["state"] for refund in hq.rows("select state from refund")} == {"done"}
+    assert hq.rows("select state from job where kind = 'refund' and state <> 'done'") == []
+    assert_booked(hq, provider=31900, customer_money=-31900)
+
+
 def test_a_refund_the_provider_pays_later_is_asked_about_without_any_news(
     hq: Hq, bank: Bank, time: time_machine.Coordinates
 ) -> None:
@@ -373,6 +395,31 @@ def test_a_refund_that_stays_pending_does_not_keep_the_others_from_being_asked_a
         time.shift(timedelta(minutes=90))
         hq.work()
     assert sorted(each["state"] for each in hq.rows("select state from refund")) == ["done", "sent"]
+
+
+@pytest.mark.parametrize(("backlog", "rounds"), [("refund", 2), ("fees", 1)])
+def test_a_payment_that_cannot_be_asked_about_holds_up_no_refund(
+    hq: Hq, bank: Bank, time: time_machine.Coordinates, monkeypatch: pytest.MonkeyPatch, backlog: str, rounds: int
+) -> None:
+    monkeypatch.setattr(payments, "MOST_LOOKS", 1)
+    bank.mood = "owing"
+    for counter in (1, 2):
+        order_id = order(hq, counter=counter)
+        bank.act("pay", session_of(pay(hq, order_id)))
+        tell(hq, bank, events(bank)[-1])
+        if counter == 2 or backlog == "refund":
+            give_back(hq, order_id, 5000)
+        hq.work()
+        if counter == 1:
+            hq.write("update payment set session_id = 'cs_of_another_account', fees_at = null")
+            time.shift(timedelta(minutes=1))
+    time.shift(2 * OPEN_FOR)
+    hq.work()  # the checks of a payment itself are over
+    bank.act("arrive", bank.books.listed("refund")[0]["id"])
+    for _ in range(rounds):
+        time.shift(timedelta(minutes=90))
+        hq.work()
+    assert "done" in {each["state"] for each in hq.rows("select state from refund")}
 
 
 def give_back(hq: Hq, order_id: str, cents: int) -> None:

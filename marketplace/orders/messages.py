@@ -23,10 +23,18 @@ MOST_MESSAGES = 200
 """Of one part: more is for people to talk about otherwise."""
 
 
+SHOWN = """
+    seller_id, part_id, message_no, at, by, body,
+    exists (
+      select 1 from erasure where erasure.customer_id = message.customer_id and erasure.order_id = message.order_id
+    ) as is_erased
+"""
+
+
 class PartMessage(TypedDict):
     """A message of a part, as text; `by` is "customer", "seller:<user>" or "hq", `at` a UTC text.
 
-    `body` is "" where somebody noted that nothing was to be answered.
+    `body` is "" where somebody noted that nothing was to be answered, and where the customer was erased.
     """
 
     seller_id: int
@@ -35,6 +43,7 @@ class PartMessage(TypedDict):
     at: str
     by: str
     body: str
+    is_erased: bool
 
 
 class MessageRefused(Refused):
@@ -104,8 +113,8 @@ def _insert(connection: Connection, part: Mapping[str, Any], message_no: int, bo
 
 def messages_of_order(connection: Connection, order_id: str) -> list[PartMessage]:
     """Return the messages of an order's parts, the oldest first."""
-    query = """
-        select seller_id, part_id, message_no, at, by, body from message where order_id = :order_id
+    query = f"""
+        select {SHOWN} from message where order_id = :order_id
         order by at, part_id, message_no
     """
     return cast(list[PartMessage], rows(connection, query, order_id=order_id))
@@ -113,8 +122,8 @@ def messages_of_order(connection: Connection, order_id: str) -> list[PartMessage
 
 def messages_of_part(connection: Connection, seller_id: int, part_id: str) -> list[PartMessage]:
     """Return the messages of a seller's part, the oldest first."""
-    query = """
-        select seller_id, part_id, message_no, at, by, body from message
+    query = f"""
+        select {SHOWN} from message
         where seller_id = :seller_id and part_id = :part_id order by message_no
     """
     return cast(list[PartMessage], rows(connection, query, seller_id=seller_id, part_id=part_id))

@@ -27,7 +27,7 @@ RUNNING: Mapping[str, tuple[str, str]] = {
     "on_its_way": ("unit", "state in ('to_accept', 'accepted', 'shipped')"),
     "stand_in": ("substitution", "state = 'offered'"),
     "plan_asked": ("customer_order", "state = 'requested'"),
-    "at_carrier": ("activation", "state in ('needs_number', 'to_send', 'sent', 'acknowledged')"),
+    "at_carrier": ("activation", "state in ('needs_number', 'to_send', 'sent', 'acknowledged', 'refused')"),
     "case": ("unit_case", "state in ('asked', 'granted', 'sent', 'received')"),
     "refund": ("refund", "state in ('requested', 'sent', 'failed')"),
     "dispute": ("payment", "dispute = 'open'"),

@@ -57,6 +57,7 @@ PERSONAL: Mapping[str, Mapping[str, Personal]] = {
     },
     # A seller's reasons are a list of words, and its quality is counted by them; what customers and HQ say is free text.
     "unit_step": {"why": _customer("emptied", only="by in ('customer', 'hq')")},
+    "part": {"asked_at": _customer("emptied")},
     "refund": {"reason": _customer("emptied"), "problem": _customer("emptied")},
     "activation": {"phone": _customer("emptied"), "rio": _customer("emptied"), "reason": _customer("emptied")},
     "message": {"body": _customer("emptied")},
@@ -126,7 +127,7 @@ PLAIN: Mapping[str, str] = {
     "option_terms": "market line published_at body",
     "order_line": "customer_id order_id partner_id basis",
     "order_name": "customer_id order_id",
-    "part": "part_id customer_id order_id number market currency paid_at accept_by reminded_at asked_at",
+    "part": "part_id customer_id order_id number market currency paid_at accept_by reminded_at",
     "partner": "partner_id market body",
     "payment": "customer_id payment_id order_id state currency back_url session_id intent_id url opened_at expires_at paid_at "
     "checked_at dispute fees_at",

@@ -13,9 +13,11 @@ from marketplace.privacy import erasures
 from marketplace.privacy.erasures import OrderRuns, end_keeping, erase_person
 from marketplace.tables import metadata
 from pos import clock
+from pos.tokens import TokenLine
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, Hq, words
 from tests.marketplace.money.books import balances
 from tests.marketplace.orders.test_units import IMEI, act, paid, shipment, units
+from tests.marketplace.sellers.desks import desk
 from tests.marketplace.test_console import log_in
 
 STRINGS = ("camille@", "roux", "rue cr", "scratched on the left", "6a12345678901")
@@ -123,6 +125,26 @@ def test_nobody_is_erased_of_whom_something_still_runs(hq: Hq, change: str) -> N
     answer = hq.client.post(address(placed, "erasure"), data={"why": "asked"})
     assert (answer.status_code, "n’est pas finie" in words(answer)) == (409, True)
     assert hq.rows("select * from customer_order") == before
+
+
+def test_nobody_is_erased_whose_refused_plan_waits_for_what_they_choose(hq: Hq) -> None:
+    hq.claim(hq.digits(TokenLine(plan_id=1, one_off_cents=100, monthly_cents=999)), acquisition_1="new")
+    hq.write("update customer_order set state = 'closed'")
+    hq.write("update activation set state = 'refused'")
+    [placed] = hq.rows("select customer_id, number from customer_order")
+    with pytest.raises(OrderRuns):
+        erase(hq, placed)
+
+
+def test_messages_of_an_erased_customer_are_called_so_and_wait_for_no_answer(hq: Hq) -> None:
+    placed = delivered(hq)
+    [part] = hq.rows("select part_id, seller_id from part")
+    form = {"part": part["part_id"], "text": "Camille Roux asks"}
+    assert hq.client.post(f"/orders/{placed['order_id']}/messages", data=form).status_code == 303
+    erase(hq, placed)
+    assert hq.rows("select asked_at from part") == [{"asked_at": None}]
+    page = words(desk(hq, part["seller_id"]).get(f"/seller/orders/{part['part_id']}"))
+    assert ("effacé" in page, "ien à répondre" in page) == (True, False)
 
 
 def test_an_erasure_cut_short_is_taken_up_where_it_stopped(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:

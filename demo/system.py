@@ -11,15 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from sqlalchemy import Connection
 
@@ -31,6 +29,7 @@ from demo.past.corners import OWN_CORNER, add_corners
 from demo.past.living import LivingCorners
 from demo.past.making import DAYS, SLIPS, Past, make_past, opened_at
 from demo.printer import VirtualPrinter
+from demo.processes import DemoProcess, PartStopped, signals_held
 from demo.sample import write_feed
 from marketplace.db import run_tx
 from marketplace.feeds.imports import import_feed
@@ -50,8 +49,6 @@ from sync.processes import end_with_parent
 
 SEED = 1
 LISTINGS = 2000
-START_S = 30
-STOP_S = 5
 CLERK_PIN = "246810"
 """Of every clerk of the sample."""
 IDENTITY = read_identity(
@@ -64,7 +61,6 @@ IDENTITY = read_identity(
 """A company that does not exist, under numbers whose check figures fit."""
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 """Hosts that listen everywhere, and where this machine reaches them."""
-STOPS = (signal.SIGTERM, signal.SIGINT)
 
 Say = Callable[[str], None]
 
@@ -77,10 +73,6 @@ class NotADemo(PosError):
 
 class PortTaken(Unavailable):
     """Another program listens on one of the five ports; nothing was started. `data` carries the `port`."""
-
-
-class PartStopped(Unavailable):
-    """A part of the demo ended by itself; `data` carries its `name` and the `log` that says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +124,7 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
     mailbox = Mailbox(demo.directory / "mailbox")
     printer = VirtualPrinter(port=demo.port + 2, viewer_port=demo.port + 3, host="127.0.0.1", mailbox=mailbox)
     with ExitStack() as running:
-        with _signals_held():
+        with signals_held():
             printer.start()
             running.callback(printer.stop)
             mailbox.start()
@@ -145,7 +137,7 @@ def run_demo(demo: Demo, *, fresh: bool, say: Say) -> None:
         parts.append(_start_kiosk(demo, running))
         if made.get("past") == MADE_PAST:
             living = LivingCorners(demo.marketplace)
-            with _signals_held():
+            with signals_held():
                 living.start()
             running.callback(living.stop)
         write_access(demo.directory, _access(demo, made))
@@ -168,19 +160,6 @@ def _stop_once(_number: int, _frame: FrameType | None) -> None:
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: unlike SIG_IGN, Python does not complain when a signal is already on its way."""
-
-
-@contextmanager
-def _signals_held() -> Iterator[frozenset[int]]:
-    """Let a signal to stop wait during the block: what it starts is then known to whoever stops it. Lend the mask before.
-
-    Threads started in the block never take a signal, so that it is ours to hold.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    try:
-        yield frozenset(before)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _refuse_taken_ports(demo: Demo) -> None:
@@ -250,53 +229,6 @@ def _give_past(demo: Demo, made: Made, bank: Bank, *, say: Say) -> Made:
     return made
 
 
-class DemoProcess:
-    """One process of the demo, its log, and the address that answers once it is up. It ends with us, however we end."""
-
-    def __init__(self, name: str, arguments: list[str], log: Path, running: ExitStack) -> None:
-        self.name = name
-        self.log = log
-        with _signals_held() as mask, log.open("ab") as output:
-            # Its own session, so that Ctrl-C reaches us alone and every part is stopped in order.
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-m", "comptoir", *arguments],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=partial(_begin, mask),  # noqa: PLW1509 - our threads only wait for the printer's ports
-            )
-            running.callback(self.stop)
-
-    def wait(self, ready_url: str) -> None:
-        """Return once the part answers. Raises: PartStopped."""
-        deadline = time.monotonic() + START_S
-        while not _answers(ready_url):
-            self.check()
-            if time.monotonic() > deadline:
-                raise PartStopped(f"{self.name} did not start in {START_S} s", log=str(self.log))
-            time.sleep(0.1)
-
-    def check(self) -> None:
-        """Raise PartStopped when the process has ended."""
-        if self._process.poll() is not None:
-            raise PartStopped(f"{self.name} stopped", log=str(self.log))
-
-    def stop(self) -> None:
-        """End the process, first politely."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _begin(mask: frozenset[int]) -> None:
-    """Run in a new process before its program: the signals we hold are its own again, and it ends with us."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    end_with_parent(signal.SIGTERM)
-
-
 def _name_mailbox(demo: Demo, mailbox: Mailbox) -> None:
     """Have the marketplace send its mail to the demo's mailbox, wherever that listens this time."""
     server = SmtpServer(host="127.0.0.1", port=mailbox.port, sender="Comptoir <comptoir@demo.localhost>", tls="none")
@@ -313,17 +245,15 @@ def _start_bank(demo: Demo, running: ExitStack) -> Bank:
     secret, webhook_secret, key = (
         path.read_text(encoding="utf-8").strip() for path in (bank.secret_key, bank.webhook_secret, bank.carrier.key_file)
     )
-    provider = ProviderSettings(key=secret, webhook_secret=webhook_secret, api=demo.bank_url)
     api = f"http://{bracketed(EVERYWHERE.get(demo.host, demo.host))}:{demo.port + 4}{CARRIER}"
     with opened(demo.marketplace) as engine:
-        carriers = plan_partners(engine)
+        partners = plan_partners(engine)
 
         def give_keys(connection: Connection) -> None:
-            store_settings(connection, stored=provider)
-            for partner in carriers:
+            store_settings(connection, stored=ProviderSettings(key=secret, webhook_secret=webhook_secret, api=demo.bank_url))
+            for partner in partners:
                 store_carrier(connection, partner, CarrierSettings(api=api, key=key))
 
-        # HQ's own commands for this would each take a process and a second.
         run_tx(engine, give_keys)
     return bank
 
@@ -363,14 +293,6 @@ def _command(*arguments: str) -> None:
     )
     if ended.returncode:
         raise PartStopped(f"comptoir {' '.join(arguments[:2])} failed: {ended.stderr.strip()}")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
-            return bool(response.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _access(demo: Demo, made: Made) -> Access:

@@ -49,11 +49,11 @@ def parse_address(text: str) -> str:
     Raises: ValueError.
     """
     text = text.strip()
-    if found := _DEVICE.fullmatch(text):
-        path, speed = found[1], int(found[2] or _USUAL_SPEED)
+    if device := _DEVICE.fullmatch(text):
+        path, speed = device[1], int(device[2] or _USUAL_SPEED)
         if _LINES.fullmatch(path) and speed in _SPEEDS:
             return f"{path}@{speed}"
-        if _PRINTERS.fullmatch(path) and not found[2]:
+        if _PRINTERS.fullmatch(path) and not device[2]:
             return path
         raise ValueError(text)
     host, port = host_and_port(text)

@@ -71,6 +71,7 @@ class FeeInvoiceFacts(TypedDict):
     lines: list[FeeLine]
     fee_cents: int
     vat: FeeVat
+    without_vat_cents: int
     rate_bp: int
     vat_cents: int
     adjustments: list[AdjustedLine]
@@ -114,14 +115,22 @@ def issue_fee_invoices(connection: Connection, seller_id: int, currency: str, *,
     booked = rows(
         connection,
         """
-        select posting.due_on, entry.kind, posting.account, count(*) as units,
-          cast(-sum(posting.amount_cents) as bigint) as cents
-        from posting
-        join entry on entry.owner_id = posting.owner_id and entry.entry_id = posting.entry_id
-        where posting.account in ('commission', 'fee_vat', 'adjustments') and posting.currency = :currency
-          and posting.party = :party and posting.due_on > :after and posting.due_on <= :until
-        group by posting.due_on, entry.kind, posting.account
-        order by posting.due_on
+        select due_on, kind, account, has_vat, count(*) as units, cast(-sum(amount_cents) as bigint) as cents
+        from (
+          select posting.due_on, entry.kind, posting.account, posting.amount_cents,
+            case when exists (
+              select 1 from entry same
+              join posting vat on vat.owner_id = same.owner_id and vat.entry_id = same.entry_id
+              where same.owner_id = entry.owner_id and same.subject = entry.subject and vat.account = 'fee_vat'
+                and vat.amount_cents <> 0
+            ) then 1 else 0 end as has_vat
+          from posting
+          join entry on entry.owner_id = posting.owner_id and entry.entry_id = posting.entry_id
+          where posting.account in ('commission', 'fee_vat', 'adjustments') and posting.currency = :currency
+            and posting.party = :party and posting.due_on > :after and posting.due_on <= :until
+        ) due
+        group by due_on, kind, account, has_vat
+        order by due_on
         """,
         **{"currency": currency, "party": of_seller(seller_id), "until": until, "after": (last or {}).get("day") or ""},
     )
@@ -164,13 +173,17 @@ def _stored(connection: Connection, end: str, **only: object) -> list[FeeInvoice
 def _facts(
     connection: Connection, seller_id: int, us: Party, *, currency: str, day: str, booked: list[dict[str, Any]]
 ) -> FeeInvoiceFacts:
-    """Return a period's document, without its number and moment, from its sums by due day, kind of entry and account."""
+    """Return a period's document, without its number and moment, from its sums by due day, kind, account and whether with VAT.
+
+    VAT is as it was booked: the seller may have another number, or country, by now. That says whose it is where none was.
+    """
     lines = [
         _line(kind, booked) for kind in sorted({each["kind"] for each in booked if each["account"] == "commission"}, reverse=True)
     ]
     fee_cents, vat_cents = sum(line["fee_cents"] for line in lines), sum(line["vat_cents"] for line in lines)
     is_credit = fee_cents + vat_cents < 0
-    after, vat = period_before(day), fee_vat(connection, seller_id)
+    without_vat = sum(each["cents"] for each in booked if each["account"] == "commission" and not each["has_vat"])
+    after, vat = period_before(day), fee_vat(connection, seller_id) if without_vat else "regular"
     return {
         "kind": "credit_note" if is_credit else "invoice",
         "number": "",
@@ -184,7 +197,8 @@ def _facts(
         "lines": lines,
         "fee_cents": fee_cents,
         "vat": vat,
-        "rate_bp": home_vat_bp(day) if vat == "regular" else 0,
+        "without_vat_cents": without_vat,
+        "rate_bp": home_vat_bp(day) if vat_cents else 0,
         "vat_cents": vat_cents,
         "adjustments": _adjusted(connection, seller_id, currency, after=after, day=day),
         "corrects": _corrected(connection, seller_id, currency, after=after, day=day) if is_credit else [],

@@ -150,6 +150,23 @@ def test_vat_on_the_invoice_is_what_was_booked_for_the_seller_s_country(
     assert ("TVA 20 %" in text) == bool(vat_cents)
 
 
+def test_a_seller_who_changed_its_vat_number_is_charged_what_was_booked_and_told_so(hq: Hq) -> None:
+    named(hq)
+    ship(hq, 3)
+    set_company(hq, 1, country="DE", vat_number="DE136695976")
+    pay_out(hq, 16)
+    assert "TVA 20 % 7,38 €" in text_of(hq)
+    assert "Autoliquidation" not in text_of(hq)
+
+    set_company(hq, 1, country="FR", vat_number="")
+    ship(hq, 9, 2)
+    set_company(hq, 1, country="DE", vat_number="DE136695976")
+    ship(hq, 9, 3)
+    pay_out(hq, 26)
+    assert "Total hors taxe 73,80 € dont sans TVA 36,90 € TVA 20 % 7,38 € Total TTC 81,18 €" in text_of(hq, 2)
+    assert "Autoliquidation" in text_of(hq, 2)
+
+
 def test_fees_taken_back_beyond_those_charged_make_a_credit_note_that_names_the_invoice(hq: Hq) -> None:
     named(hq)
     ship(hq, 3)

@@ -23,11 +23,13 @@ from marketplace.publishing.pages import PERCENTS, form_share
 from marketplace.publishing.publications import NewestPublication, newest, publish_market
 from marketplace.publishing.trials import shares_of
 from marketplace.web import marketplace, see_other
+from pos.errors import NotFound
 from shop import door
 from shop.web import render_template
 from sync.errors import Busy
 from sync.heads import RINGS
 from sync.hq.log import open_trial
+from sync.hq.trials import TrialOpen
 
 EDITOR = "editor"
 """In the session: who edits, so that it is typed once."""
@@ -145,12 +147,13 @@ def edits(file: str, key: str) -> Response | tuple[str, int]:
             return _refused(connection, target_of(connection, file, key), sent, problem)
     session[EDITOR] = sent.who
     with reading(served.engine) as connection:
-        marks = {publication.market: marks_of(connection, edit, publication.market) for publication in newest(connection)}
+        published = [each.market for each in newest(connection) if each.publication is not None]
+        marks = {market: marks_of(connection, edit, market) for market in published}
     for market in (name for name, waiting in marks.items() if waiting and is_published):
         try:
             publish_market(served.engine, served.directory, market, shares=shares, only=marks[market])
-        except Busy:
-            break  # The list of edits says that it waits.
+        except (Busy, NotFound, TrialOpen):
+            continue  # The edit is made, and the list of edits says where it waits.
     return see_other("console.edits.listing")
 
 

@@ -12,8 +12,10 @@ from werkzeug.test import TestResponse
 
 from marketplace.db import reading
 from marketplace.fleet.corners import corner_document
+from sync.hq.trials import TrialOpen
 from tests.marketplace import world
 from tests.marketplace.hq import Hq, words
+from tests.marketplace.publishing.test_trials import two_markets
 from tests.marketplace.test_console import log_in
 
 SIGNED = {"who": "Camille", "why": "erreur de saisie"}
@@ -81,6 +83,23 @@ def test_an_edit_given_to_a_ring_is_a_trial_of_it_alone(console: Hq) -> None:
     held = console.rows("select table_name, row_key from sync_held")
     assert held == [{"table_name": "option", "row_key": "1"}]
     assert [each["state"] for each in console.rows("select state from sync_trial")] == ["open"]
+
+
+def test_an_edit_is_published_wherever_it_can_be_and_waits_elsewhere_without_an_error(
+    console: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_markets(console)
+    given = {"act": "publish", "ring": "canary", "percent": "100"}
+    assert make(console, "grades", "11", **{"name.fr": "Bel état"}, **given).status_code == 303, "nothing is published there yet"
+    assert [each["market"] for each in console.rows("select market from sync_trial")] == ["fr"]
+    assert body(console, "grade", 11)["name"]["fr"] == "Bel état"
+
+    def lost(*_: object, **__: object) -> None:
+        raise TrialOpen
+
+    monkeypatch.setattr("marketplace.feeds.edit_pages.publish_market", lost)
+    assert make(console, "grades", "11", **{"name.fr": "Très bon"}, **given).status_code == 303
+    assert "attend sa publication" in words(console.client.get("/console/edits"))
 
 
 def test_an_edit_kept_for_later_waits_with_its_name_and_reason(console: Hq) -> None:

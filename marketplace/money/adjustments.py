@@ -8,9 +8,8 @@ from sqlalchemy import Connection
 
 from marketplace.db import changed, row, rows
 from marketplace.money.accounts import of_seller
-from marketplace.money.days import later
+from marketplace.money.days import later, newest_day
 from marketplace.money.ledger import Fact, Posting, post
-from pos import clock
 from pos.errors import NotFound, Refused
 
 MOST_SHOWN = 200
@@ -35,7 +34,8 @@ class Adjustment:
 def adjust(connection: Connection, adjustment: Adjustment) -> bool:
     """Write an adjustment with its entry in the caller's transaction; False when it was written before.
 
-    It counts from the next day's payout on. Raises: NotFound, ReasonMissing.
+    It counts from the next day's payout on, where it is latest: a market east of us may have ended a period on our today.
+    Raises: NotFound, ReasonMissing.
     """
     if not row(connection, "select 1 as is_there from seller where seller_id = :seller_id", seller_id=adjustment.seller_id):
         raise NotFound("no seller has this number", field="seller")
@@ -52,7 +52,7 @@ def adjust(connection: Connection, adjustment: Adjustment) -> bool:
     ):
         return False
     seller, subject = of_seller(adjustment.seller_id), f"adjustment:{adjustment.adjustment_id}"
-    due_on = later(clock.local_day(clock.from_text(adjustment.at), clock.HOME_ZONE), 1)
+    due_on = later(newest_day(connection, adjustment.currency, adjustment.at), 1)
     lines = [
         Posting("seller_payable", seller, -adjustment.amount_cents, due_on),
         Posting("adjustments", seller, adjustment.amount_cents, due_on),

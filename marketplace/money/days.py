@@ -48,10 +48,12 @@ def ready_payout_day(connection: Connection, currency: str, *, now: datetime) ->
 
     It counts as begun a quarter of an hour late: whatever was posted the day before is committed by then.
     """
-    found = rows(connection, "select market, body from market")
-    markets = [market["market"] for market in found if json.loads(market["body"])["currency"] == currency]
-    at = clock.to_text(now - SETTLED_AFTER)
-    return min((payout_day(market_day(connection, market, at)) for market in markets), default=None)
+    return min(map(payout_day, _days(connection, currency, clock.to_text(now - SETTLED_AFTER))), default=None)
+
+
+def newest_day(connection: Connection, currency: str, at: str) -> str:
+    """Return the latest day it is at a moment: HQ's, or that of a market of a currency."""
+    return max([clock.local_day(clock.from_text(at), clock.HOME_ZONE), *_days(connection, currency, at)])
 
 
 def period_before(day: str) -> str:
@@ -66,3 +68,9 @@ def end_of_day(day: str) -> str:
         return clock.to_text(midnight)
     except (ValueError, OverflowError):
         raise Invalid("not a day: YYYY-MM-DD", field="on") from None
+
+
+def _days(connection: Connection, currency: str, at: str) -> list[str]:
+    found = rows(connection, "select market, body from market")
+    markets = [market["market"] for market in found if json.loads(market["body"])["currency"] == currency]
+    return [market_day(connection, market, at) for market in markets]

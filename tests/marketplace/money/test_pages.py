@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,17 @@ def test_a_reason_that_looks_like_a_formula_is_text_in_the_file(console: Hq) -> 
     run_tx(console.engine, lambda connection: adjust(connection, fine))
     text = console.client.get("/console/payouts/sellers/1/statements/2026-11-26/lines.csv").text
     assert ";'=HYPERLINK(1);-12.50;" in text
+
+
+def test_an_adjustment_is_in_no_period_that_has_ended_in_its_currency_s_markets(console: Hq) -> None:
+    console.write("""update market set body = replace(body, '"EUR"', '"JPY"')""")
+    console.write("update corner set body = replace(body, 'Europe/Paris', 'Asia/Tokyo')")
+    for currency in ("JPY", "EUR"):
+        facts: dict[str, Any] = {"currency": currency, "amount_cents": -100, "at": "2026-11-15T16:00:00Z"}
+        fine = Adjustment(seller_id=1, adjustment_id=currency, reason="Colis", **facts)
+        run_tx(console.engine, lambda connection, fine=fine: adjust(connection, fine))
+    found = console.rows("select distinct currency, due_on from posting order by currency")
+    assert [tuple(line.values()) for line in found] == [("EUR", "2026-11-16"), ("JPY", "2026-11-17")]
 
 
 def test_a_partner_s_debt_its_statement_and_its_payment(paying: Hq) -> None:

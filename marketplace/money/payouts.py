@@ -166,18 +166,24 @@ def invoice_fees(engine: Engine, *, now: datetime) -> int:
 
 def payable_on(connection: Connection, seller_id: int, currency: str, day: str) -> int:
     """Return what a seller may be paid on a day: all that fell due until then and was not paid; negative where it owes us."""
-    payable = row(
+    return payables_on(connection, seller_id, day).get(currency, 0)
+
+
+def payables_on(connection: Connection, seller_id: int, day: str) -> dict[str, int]:
+    """Return by currency what a seller may be paid on a day, euros first; without those in which nothing ever fell due."""
+    found = rows(
         connection,
         """
-        select cast(coalesce(-sum(amount_cents), 0) as bigint) as cents
+        select currency, cast(-sum(amount_cents) as bigint) as cents
         from posting
-        where account = 'seller_payable' and currency = :currency and party = :party and due_on <= :day
+        where account = 'seller_payable' and party = :party and due_on <= :day
+        group by currency
         """,
-        currency=currency,
         party=of_seller(seller_id),
         day=day,
     )
-    return int(payable["cents"]) if payable else 0
+    cents = {each["currency"]: int(each["cents"]) for each in found}
+    return {currency: cents[currency] for currency in sorted(cents, key=lambda each: (each != SEPA_CURRENCY, each))}
 
 
 def move_payout(connection: Connection, seller_id: int, payout_id: str, state: str, *, reason: str, now: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from marketplace.money.days import end_of_day, next_payout_day, payout_day, period_before
 from marketplace.money.pages import currency_in
+from marketplace.money.payouts import SEPA_CURRENCY, payables_on
 from marketplace.money.statements import Statement, csv_text, statement_csv, statement_of
 from marketplace.papers.parties import seller_party
 from marketplace.papers.statement_prints import print_statement
@@ -28,11 +29,15 @@ def statement_days(today: str) -> list[str]:
 
 
 def statement_in(connection: Connection, seller_id: int, day: str) -> Statement:
-    """Return a seller's statement in the currency that the address asks for. Raises: Invalid, NotFound for another day."""
+    """Return a seller's statement in the currency that the address asks for, or the first it is due something in.
+
+    Raises: Invalid, NotFound for another day.
+    """
     end_of_day(day)
     if payout_day(day) != day:
         raise NotFound("statements end with a day of payouts")
-    return statement_of(connection, seller_id, currency_in(request.args.get("currency") or "EUR"), day)
+    usual = next(iter(payables_on(connection, seller_id, day)), SEPA_CURRENCY)
+    return statement_of(connection, seller_id, currency_in(request.args.get("currency") or usual), day)
 
 
 def statement_as_csv(statement: Statement) -> Response:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from marketplace.db import row, rows
 from marketplace.money.days import next_payout_day
-from marketplace.money.payouts import payable_on
+from marketplace.money.payouts import SEPA_CURRENCY, payables_on
 from marketplace.sellers import standing
 from marketplace.sellers.orders import WaitingUnits, waiting
 from marketplace.sellers.quality import newest_figures
@@ -66,14 +66,15 @@ class WaitingMessage:
 class TodayFigures:
     """Where a shop stands: listings there are, on sale and with a held price; what the next payout brings; quality, once counted.
 
-    Nothing is on sale of a seller that is suspended or closed. `quality_bp` is None before the first night.
+    Nothing is on sale of a seller that is suspended or closed. `payable_cents` are by currency.
+    `quality_bp` is None before the first night.
     """
 
     listings: int
     online: int
     held: int
     payout_day: str
-    payable_cents: int
+    payable_cents: dict[str, int]
     quality_bp: int | None
 
 
@@ -125,7 +126,7 @@ def _figures(connection: Connection, seller_id: int, seller_state: str, now: dat
         online=0 if is_gone else supply["online"],
         held=supply["held"],
         payout_day=day,
-        payable_cents=payable_on(connection, seller_id, "EUR", day),
+        payable_cents=payables_on(connection, seller_id, day) or {SEPA_CURRENCY: 0},
         quality_bp=night.quality_bp if night else None,
     )
 

@@ -10,7 +10,10 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
+from marketplace.db import run_tx
+from marketplace.money.sales import post_shipped
 from tests.marketplace.hq import IPHONE_13, Hq, words
+from tests.marketplace.money.books import unit
 from tests.marketplace.orders.test_claims import claimed
 from tests.marketplace.sellers.desks import desk, paid_part
 from tests.marketplace.sellers.selling import Seller
@@ -71,6 +74,14 @@ def test_a_held_price_and_the_next_payout_are_on_the_first_page(hq: Hq, owner: F
     assert "virement" not in told(desk(hq, 1, "shipping")), "money is for owners"
     assert "A-1" in words(owner.get("/seller/listings?standing=held"))
     assert "A-1" not in words(owner.get("/seller/listings?standing=paused"))
+
+
+def test_what_is_due_is_told_in_the_currencies_the_seller_sells_in(hq: Hq, owner: FlaskClient) -> None:
+    sale = unit(market="us", currency="USD", placed_at="2026-11-01T10:00:00Z")
+    run_tx(hq.engine, lambda connection: post_shipped(connection, sale, at="2026-11-01T12:00:00Z"))
+    due = "324,72 $US"
+    assert f"Dû au prochain virement {due} le 16 novembre 2026" in told(owner)
+    assert due in words(owner.get("/seller/money"))
 
 
 def test_a_suspended_seller_has_nothing_on_sale(hq: Hq, owner: FlaskClient) -> None:

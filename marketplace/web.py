@@ -19,7 +19,9 @@ from flask import Flask, Response, current_app, request, url_for
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.utils import cached_property
 
 from marketplace import head
 from marketplace.bulkhead import Bulkhead, spread_s
@@ -122,7 +124,7 @@ def _limit_body() -> None:
 
 
 class TypedRequest(PlainRequest):
-    """A request whose query and form hold no NUL: nobody types one, and no database takes one in a text."""
+    """A request whose query, form and cookies hold no NUL: nobody types one, and no database takes one in a text."""
 
     def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
         environ["QUERY_STRING"] = environ.get("QUERY_STRING", "").replace("\0", "").replace("%00", "")
@@ -133,6 +135,11 @@ class TypedRequest(PlainRequest):
         if has_nul(self.form.to_dict(flat=False)):
             typed = [(name.replace("\0", ""), text.replace("\0", "")) for name, text in self.form.items(multi=True)]
             self.__dict__["form"] = self.parameter_storage_class(typed)
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies; one with a NUL, which a browser may write as an octal number in quotes, is left out."""
+        return ImmutableMultiDict(each for each in super().cookies.items(multi=True) if not has_nul([*each]))
 
 
 def has_nul(said: object) -> bool:

@@ -105,6 +105,9 @@ def test_a_nul_character_takes_nothing_down_wherever_it_is_sent(hq: Hq) -> None:
         (hq.client, "/?%00=1", 200),
     ):
         assert browser.get(path).status_code == status, path
+    stranger = hq.app.test_client(use_cookies=False)
+    for path, cookie in (("/payments/x/return", "paying"), ("/my-orders", "customer"), ("/seller", "desk")):
+        assert stranger.get(path, headers={"Cookie": rf'comptoir_{cookie}="\000.a"'}).status_code == 303, path
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         answer = hq.app.test_client().post(
             "/seller/login", data={"email": "owner-1@vendeur.example\0", "password": PASSWORD}, content_type=kind

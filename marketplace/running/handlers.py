@@ -14,11 +14,12 @@ from marketplace.orders.step_mails import REMINDER, remind_to_pay
 from marketplace.papers.printing import print_attached
 from marketplace.running.housekeeping import PUBLISH_EVERY, SWEEP_EVERY, publish_supply_job, sweep
 from marketplace.running.jobs import Handler, WhenGivenUp
-from marketplace.running.mail import MAIL, deliver
-from marketplace.sellers import imports, quality
+from marketplace.running.mail import MAIL, MakeLink, deliver
+from marketplace.sellers import decision_mails, imports, quality
 
+LINKS: Mapping[str, MakeLink] = {sign_ins.MAIL: sign_ins.make_link, decision_mails.TEMPLATE: decision_mails.make_link}
 HANDLERS: Mapping[str, Handler] = {
-    MAIL: partial(deliver, attach=print_attached, links={sign_ins.MAIL: sign_ins.make_link}),
+    MAIL: partial(deliver, attach=print_attached, links=LINKS),
     REMINDER: remind_to_pay,
     "publish": publish_supply_job,
     imports.JOB: imports.take_import,

@@ -121,8 +121,8 @@ def send_mail(
 def deliver(work: Work, body: dict[str, Any], *, attach: Attach, links: Mapping[str, MakeLink]) -> None:
     """Write a mail with its documents and hand it to the mail server. The handler of its job.
 
-    A template of `links` gets its `path` made now: what opens something once never lies in a job. A try that fails leaves a link
-    that nobody knows.
+    A template of `links` without a `path` gets one made now: what opens something once never lies in a job. A try that fails
+    leaves a link that nobody knows.
     Raises: Postponed while no server is named, Hopeless where it refuses this mail for good, Undelivered.
     """
     with reading(work.engine) as connection:
@@ -131,7 +131,8 @@ def deliver(work: Work, body: dict[str, Any], *, attach: Attach, links: Mapping[
     if server is None:
         raise Postponed("no mail server is named: comptoir marketplace mail", until=work.now + ASKED_AGAIN, all_alike=True)
     facts = {**body["facts"], "public_url": work.public_url}
-    if make_link := links.get(body["template"]):
+    make_link = links.get(body["template"])
+    if make_link and "path" not in facts:
         facts["path"] = run_tx(work.engine, lambda connection: make_link(connection, work.owner_id, body["to"], work.now))
     written = write_mail(body["template"], body["language"], facts)
     message = _message(written, work, sender=server.sender, to=body["to"])

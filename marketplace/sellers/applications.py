@@ -146,8 +146,8 @@ def application(connection: Connection, seller_id: int) -> Application:
     return Application(**kept, company=json.loads(stored["body"]), documents=documents)
 
 
-def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, now: datetime) -> str:
-    """Let an applicant in as a seller on trial, its contact as owner; return the secret of the link to the owner's password.
+def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, now: datetime) -> None:
+    """Let an applicant in as a seller on trial, its contact as owner.
 
     Runs in the caller's transaction. Raises: NotFound, AlreadyDecided.
     """
@@ -174,8 +174,7 @@ def admit(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, 
     )
     mark_seller(connection, seller_id)
     note_step(connection, seller_id, "trial", reasons, by=by, now=now)
-    _, secret = invite(connection, seller_id, asking.email, "owner", now=now)
-    return secret
+    invite(connection, seller_id, asking.email, "owner", now=now)
 
 
 def refuse(connection: Connection, seller_id: int, reasons: Reasons, *, by: str, now: datetime) -> None:

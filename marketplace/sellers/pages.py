@@ -108,8 +108,8 @@ def decision(seller_id: int) -> AnyResponse | tuple[str, int]:
 
     def work(connection: Connection) -> None:
         if state == "trial":
-            secret = applications.admit(connection, seller_id, reasons, by=HQ, now=now)
-            mail_answer(connection, seller_id, state, reasons, secret=secret)
+            applications.admit(connection, seller_id, reasons, by=HQ, now=now)
+            mail_answer(connection, seller_id, state, reasons)
         elif state == "refused":
             applications.refuse(connection, seller_id, reasons, by=HQ, now=now)
             mail_answer(connection, seller_id, state, reasons)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
+from email.message import EmailMessage
+from unittest.mock import Mock
 
 import pytest
 import time_machine
 from flask.testing import FlaskClient
 
+from marketplace.running import mail
+from marketplace.running.mail import SmtpServer, store_smtp_server
 from marketplace.sellers.desk import COOKIE
 from marketplace.sellers.people import LINK, LOG_INS, SESSION
 from pos import clock
@@ -57,6 +62,21 @@ def user_id(hq: Hq, email: str) -> str:
 def renouveau(hq: Hq) -> FlaskClient:
     """The owner of a seller on trial, at the desk."""
     return owner(hq, admitted(hq))
+
+
+def test_the_link_of_who_is_let_in_is_made_when_its_mail_leaves(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[EmailMessage] = []
+    monkeypatch.setattr(mail, "_connected", lambda _server: nullcontext(Mock(send_message=left.append)))
+    seller_id = admitted(hq)
+    assert hq.rows("select body from job where body like '%/seller/password%'") == []
+    store_smtp_server(hq.engine, SmtpServer(host="127.0.0.1", port=25, sender="Comptoir <comptoir@marche.test>", tls="none"))
+    with time_machine.travel(clock.now() + timedelta(days=4), tick=False):
+        hq.work()
+        [answer] = [each for each in left if "acceptée" in each["Subject"]]
+        body = answer.get_body(("plain",))
+        secret = str(body and body.get_content()).split(f"/seller/password/{seller_id}/")[1].split()[0]
+        sent = hq.client.post(f"/seller/password/{seller_id}/{secret}", data={"password": PASSWORD})
+    assert sent.status_code == 303
 
 
 def test_an_owner_let_in_finds_the_company_and_why(hq: Hq, renouveau: FlaskClient) -> None:

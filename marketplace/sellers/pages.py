@@ -21,6 +21,7 @@ from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.errors import NotFound, PosError
 from pos.rows import SellerRow
+from shop.forms import whole
 from shop.web import render_template
 
 pages = Blueprint("sellers", __name__, url_prefix="/sellers")
@@ -119,6 +120,21 @@ def decision(seller_id: int) -> AnyResponse | tuple[str, int]:
 
     run_tx(marketplace().engine, work)
     return see_other("console.sellers.seller", seller_id=seller_id)
+
+
+@pages.post("/refusals")
+def refusals() -> AnyResponse:
+    """Refuse several applications at once for the same reasons: invented ones would keep others out. Raises: ReasonsMissing."""
+    reasons, now = standing.read_reasons(request.form), clock.now()
+    chosen = sorted({whole(seller_id, "seller") for seller_id in request.form.getlist("seller")})
+
+    def work(connection: Connection) -> None:
+        for seller_id in chosen:
+            applications.refuse(connection, seller_id, reasons, by=HQ, now=now)
+            mail_answer(connection, seller_id, "refused", reasons)
+
+    run_tx(marketplace().engine, work)
+    return see_other("console.sellers.listing")
 
 
 @pages.post("/<int:seller_id>/people/<user_id>/link")

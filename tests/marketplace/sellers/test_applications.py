@@ -171,6 +171,20 @@ def test_what_waits_is_bounded_in_all_and_the_next_comes_once_hq_has_read(
     assert apply(hq, ("register.pdf", PDF), **german).status_code == 303
 
 
+def test_several_applications_are_refused_at_once_each_with_its_reasons(hq: Hq) -> None:
+    apply(hq)
+    apply(hq, country="DE", siret="", vat_number="DE 136695976")
+    log_in(hq)
+    assert "Refuser les demandes cochées" in words(hq.client.get("/console/sellers"))
+    both = {"seller": [str(DESK_SELLERS_FROM), str(DESK_SELLERS_FROM + 1)]}
+    assert hq.client.post("/console/sellers/refusals", data=both).status_code == 422, "without reasons nothing is decided"
+    assert hq.client.post("/console/sellers/refusals", data={**REASONS, **both}).status_code == 303
+    assert {each["state"] for each in hq.rows("select state from seller_application")} == {"refused"}
+    assert len(hq.rows("select seller_id from seller_step where state = 'refused'")) == 2
+    assert len(hq.rows("select job_id from job where kind = 'mail'")) == 2
+    assert apply(hq).status_code == 303
+
+
 def test_no_document_stays_of_a_company_that_applied_before(hq: Hq) -> None:
     apply(hq, ("kbis.pdf", PDF))
     assert apply(hq, ("again.pdf", PDF)).status_code == 409

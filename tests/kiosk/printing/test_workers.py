@@ -333,8 +333,9 @@ def test_ten_thousand_waiting_papers_are_there_again_at_once_and_only_the_interr
 
 
 def test_a_kiosk_killed_at_any_statement_or_byte_loses_no_paper_and_repeats_none(
-    kiosk: world.Kiosk, virtual: VirtualPrinter
+    kiosk: world.Kiosk, virtual: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("demo.printer._MOST_PAPERS", 2_000)
     kiosk.set_printer(virtual.port)
     kiosk.catalog.close()
     fork, chance = multiprocessing.get_context("fork"), random.Random(12)

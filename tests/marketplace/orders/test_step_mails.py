@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from marketplace.db import reading, run_tx
+from marketplace.money.accounts import of_seller
 from marketplace.money.provider import RefundFacts
 from marketplace.money.refunds import take_facts
 from marketplace.orders.parts import release_unpaid
@@ -18,6 +19,7 @@ from marketplace.orders.substitutions import give_up
 from marketplace.orders.units import Actor, accept, cancel, deliver, ship
 from marketplace.papers.printing import print_attached
 from marketplace.running.mail import WrittenMail, write_mail
+from marketplace.sellers.decision_mails import make_link
 from marketplace.sellers.fulfilment import units_of_part
 from pos import clock
 from tests.marketplace.hq import IPHONE_13, LAST_IPHONE_12, URL, Hq
@@ -140,13 +142,16 @@ def test_an_order_that_was_paid_is_not_reminded_of(hq: Hq) -> None:
 def test_an_applicant_is_told_the_decision_its_reasons_and_the_way_in(hq: Hq) -> None:
     seller_id = admitted(hq)
     [mail] = mails(hq, "seller_decision")
-    text = written(mail).text
+    # The link is made when the mail leaves, as here.
+    path = run_tx(hq.engine, lambda connection: make_link(connection, of_seller(seller_id), mail["to"], clock.now()))
+    text = written({**mail, "facts": {**mail["facts"], "path": path}}).text
     assert mail["to"] == "nora@renouveau.example"
+    assert path in text
     for fact in REASONS.values():
         assert fact in text, fact
     browser = hq.app.test_client()
-    assert browser.get(mail["facts"]["path"]).status_code == 200
-    assert browser.post(mail["facts"]["path"], data={"password": "quai de la fosse"}).status_code == 303
+    assert browser.get(path).status_code == 200
+    assert browser.post(path, data={"password": "quai de la fosse"}).status_code == 303
 
     assert decide(hq, seller_id, "warned").status_code == 303
     told = [mail for mail in mails(hq, "seller_decision") if mail["facts"]["state"] == "warned"]

@@ -84,7 +84,8 @@ insert into print_job_of_any_paper
 drop table print_job;
 alter table print_job_of_any_paper rename to print_job;
 create index print_job_open on print_job (printer, job_id) where state in ('queued', 'sending', 'sent');
-create index print_job_uncertain on print_job (process_id) where state = 'uncertain'
+create index print_job_uncertain on print_job (process_id) where state = 'uncertain';
+create index print_job_with_bytes on print_job (ended_at) where bytes is not null
 """
 SCHEMA = """
 create table setting (name text primary key, value text not null) strict;

@@ -35,9 +35,10 @@ class SearchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupPage:
-    """One printer, and what can be read off its ruler."""
+    """One printer, and what can be read off its ruler. `is_guessed`: what we know of this model was never measured."""
 
     printer: InstalledPrinter
+    is_guessed: bool
     is_first: bool
     widths: tuple[int, ...]
     letters: tuple[rulers.Letters, ...]
@@ -81,7 +82,9 @@ def setup(name: str) -> Response:
         files.kiosk().workers.look(known.name, 1.0)
     printer = installed_printer(files.ops(), name)
     is_first = installed_printers(files.ops())[0].name == name
-    page = SetupPage(printer=printer, is_first=is_first, widths=rulers.WIDTHS, letters=rulers.LETTERS)
+    model = profiles().get(printer.profile)
+    is_guessed = model is not None and model.must_measure and model.paper == printer.paper
+    page = SetupPage(printer=printer, is_guessed=is_guessed, is_first=is_first, widths=rulers.WIDTHS, letters=rulers.LETTERS)
     return web.page("kiosk/counter/printer.html", setup=page)
 
 

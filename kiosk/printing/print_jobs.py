@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict
 
 from sqlite_utils import Database
 
@@ -23,11 +23,12 @@ from pos import clock, corners, outbox, slips
 from pos.errors import Conflict, SlipAlreadyVoided
 
 Kind = Literal["slip", "label", "report", "diagnostic", "test"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 FRESH = timedelta(minutes=5)
 """A paper that could not be sent so long is offered, not printed: whoever wanted it may have gone (printing.md §5.3)."""
 BYTES_KEPT = timedelta(days=2)
 """How long the bytes of an ended job stay; its row stays for ever."""
+BROKEN_OFF = ("interrupted", "stalled", "closed")
+"""Why a paper is uncertain of which perhaps not every byte left."""
 NOT_SEEN = "not_seen"
 """Why a paper failed that left for the printer, and that nobody saw come out: the next one is a duplicate all the same."""
 UNDER_WAY = ("queued", "sending", "sent")
@@ -231,13 +232,20 @@ def settle_late(ops: Database, process_ids: list[bytes], *, now: datetime) -> bo
     return _end(ops, where, (named,), Outcome("confirmed", "late"), now=now)
 
 
-def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = None) -> bool:
+def settle_interrupted(ops: Database, *, now: datetime, printer: str | None = None) -> None:
     """End what nobody is sending any more as uncertain: paper may or may not have come out. What waits goes on waiting.
 
-    Returns whether there was any. Runs inside the caller's `write`, before the first print of a process or of a printer's worker.
+    Runs inside the caller's `write`, before the first print of a process or of a printer's worker.
     """
     where = "state in ('sending', 'sent') and (? is null or printer = ?)"
-    return _end(ops, where, (printer, printer), Outcome("uncertain", "interrupted"), now=now)
+    _end(ops, where, (printer, printer), Outcome("uncertain", "interrupted"), now=now)
+
+
+def broke_off(ops: Database, printer: str) -> bool:
+    """Tell whether this printer's last paper may have been left half sent: it may still wait for the rest of a picture."""
+    last = "select reason from print_job where printer = ? and ended_at is not null order by ended_at desc, job_id desc limit 1"
+    row = ops.execute(last, [printer]).fetchone()
+    return row is not None and row[0] in BROKEN_OFF
 
 
 def settle_by_hand(ops: Database, job_id: int, *, came_out: bool, now: datetime) -> None:
@@ -245,11 +253,6 @@ def settle_by_hand(ops: Database, job_id: int, *, came_out: bool, now: datetime)
     outcome = Outcome("confirmed", "seen") if came_out else Outcome("failed", NOT_SEEN)
     if not _end(ops, "job_id = ? and state = 'uncertain'", (job_id,), outcome, now=now):
         raise PrintSettled(job_id=job_id)
-
-
-def release(ops: Database, job_id: int, *, now: datetime) -> None:
-    """Let a paper that was offered be printed now, after whatever waits; runs inside the caller's `write`."""
-    ops.execute("update print_job set requested_at = ? where job_id = ? and state = 'queued'", [clock.to_text(now), job_id])
 
 
 def drop(ops: Database, job_id: int, *, now: datetime) -> None:

@@ -58,8 +58,6 @@ class Deadlines:
     """Time for a process id after the buffer was reported read: a printer that knows ids sends one when the paper is out."""
 
 
-USUAL = Deadlines()
-
 _QUESTIONS: tuple[tuple[int, dict[int, str]], ...] = (
     (2, {0x04: "cover_open", 0x20: "paper_out", 0x40: "error"}),
     (3, {0x08: "cutter", 0x20: "error"}),
@@ -79,20 +77,6 @@ def status(address: str, deadline_s: float = 1.0) -> PrinterState:
         return OFFLINE
     with conversation:
         return conversation.status(deadline_s)
-
-
-def send(address: str, data: bytes, *, deadlines: Deadlines = USUAL) -> Outcome:
-    """Print `data` and wait for the printer's word. Never retries: a second paper is for a person to ask."""
-    try:
-        conversation = Conversation(address, deadlines.connect_s)
-    except OSError:
-        return Outcome("failed", "unreachable")
-    with conversation:
-        before = conversation.status(deadlines.status_s)
-        if before.must_wait():
-            return Outcome("failed", before.reasons[0])
-        process_id = new_process_id()
-        return conversation.deliver(data, process_id, deadlines) or conversation.confirmation(process_id, deadlines)
 
 
 def new_process_id() -> bytes:

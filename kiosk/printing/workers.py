@@ -123,7 +123,8 @@ class _Worker:
             try:
                 if is_first:
                     with store.write() as ops:
-                        self.may_be_torn |= print_jobs.settle_interrupted(ops, now=clock.now(), printer=self.name)
+                        print_jobs.settle_interrupted(ops, now=clock.now(), printer=self.name)
+                    self.may_be_torn |= print_jobs.broke_off(store.read(), self.name)
                 pause_s, is_first = self._step(store, is_asked=wanted > bell.looks_done), False
             except (NotFound, PrinterOffline):
                 break
@@ -181,7 +182,7 @@ class _Worker:
                 return False
             torn = bytes(largest_strip(printer.paper)) if self.may_be_torn else b""
             outcome = self._send(store, conversation, job_id, torn + data)
-            self.may_be_torn = outcome.reason in ("stalled", "closed")
+            self.may_be_torn = outcome.reason in print_jobs.BROKEN_OFF
             self._settle(store, conversation)
             if outcome.state == "uncertain" and not conversation.is_closed:
                 self.listening, self.listens_to, is_kept = conversation, printer.address, True

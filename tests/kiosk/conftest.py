@@ -10,6 +10,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
+from demo.printer import VirtualPrinter
 from kiosk.app import create_app
 from tests import world
 
@@ -36,3 +37,13 @@ def clerk(app: Flask) -> FlaskClient:
     camille = app.test_client()
     assert camille.post("/counter/session", data={"clerk": "camille", "pin": world.PIN}).status_code == 303
     return camille
+
+
+@pytest.fixture
+def printer(kiosk: world.Kiosk) -> Iterator[VirtualPrinter]:
+    """The corner's printer."""
+    made = VirtualPrinter(0, None)
+    made.start()
+    kiosk.set_printer(made.port)
+    yield made
+    made.stop()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,15 +18,6 @@ NUMBER = "35-0001-H"
 def slip(client: FlaskClient) -> str:
     where = client.post("/selections", data={"listing": "101", "plan": world.SERIE_100}).headers["Location"]
     return str(client.post(f"{where}/slip").headers["Location"])
-
-
-@pytest.fixture
-def printer(kiosk: world.Kiosk) -> Iterator[VirtualPrinter]:
-    made = VirtualPrinter(0, None)
-    made.start()
-    kiosk.set_printer(made.port)
-    yield made
-    made.stop()
 
 
 def jobs(kiosk: world.Kiosk) -> list[tuple[int, str, str]]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,15 +18,6 @@ from pos.errors import Invalid
 from pos.ops import setting
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
-
-
-@pytest.fixture
-def printer(kiosk: world.Kiosk) -> Iterator[VirtualPrinter]:
-    made = VirtualPrinter(0, None)
-    made.start()
-    kiosk.set_printer(made.port)
-    yield made
-    made.stop()
 
 
 def reprint(clerk: FlaskClient) -> None:

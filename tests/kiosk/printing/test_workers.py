@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from demo.paper import pictures
 from demo.printer import VirtualPrinter
 from kiosk.printing import paper, print_jobs, printers, transports
 from kiosk.printing.installed import install
@@ -122,7 +123,7 @@ def test_after_a_refill_old_papers_are_offered_and_new_ones_printed(
     assert [job["subject"] for job in print_jobs.open_jobs(kiosk.ops.read(), now=world.NOW) if job["is_offered"]] == ["old"]
 
     with kiosk.ops_write() as ops:
-        print_jobs.release(ops, old, now=world.NOW)
+        assert print_jobs.enqueue(ops, words("old"), now=world.NOW) == old
     at_work.wake("printer")
 
     assert comes(lambda: state_of(kiosk, old)[0] == "confirmed")
@@ -264,6 +265,28 @@ def test_the_paper_after_a_torn_one_is_whole(kiosk: world.Kiosk, at_work: Worker
 
     assert comes(lambda: state_of(kiosk, whole)[0] == "confirmed")
     assert on_paper(virtual)[-1].splitlines()[-1] == "whole and readable"
+
+
+def test_white_dots_fill_a_picture_that_a_crash_tore_before_the_next_paper_alone(
+    kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with kiosk.ops_write() as ops:
+        torn = print_jobs.enqueue(ops, words("torn"), now=world.NOW)
+        print_jobs.begin(ops, torn, "printer", b"ABCD")
+        print_jobs.settle_interrupted(ops, now=world.NOW)
+    sent: list[bytes] = []
+    deliver = printers.Conversation.deliver
+    monkeypatch.setattr(
+        printers.Conversation, "deliver", lambda self, data, *more: (sent.append(data), deliver(self, data, *more))[1]
+    )
+    first = ask(kiosk, at_work, "first")
+    assert comes(lambda: state_of(kiosk, first)[0] == "confirmed")
+    second = ask(kiosk, at_work, "second")
+    assert comes(lambda: state_of(kiosk, second)[0] == "confirmed")
+
+    half_a_strip = b"\x1dv0\x00\x48\x00\xc0\x00" + b"\xff" * 100
+    assert [cut.text.strip() for cut in pictures(half_a_strip + sent[0])] == ["first"]
+    assert sent[1].startswith(b"\x1b@")
 
 
 def test_a_late_answer_is_heard_by_whoever_looks_at_a_quiet_printer(

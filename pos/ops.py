@@ -12,155 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
 from pos.db import DatabaseError, Store, connect, copy_database
 from pos.errors import RecordsMissing, RecordsNewer
 from pos.file_states import records_problem
+from pos.ops_tables import migrations
 
-migrations = Migrations("comptoir-ops")
 BACKUPS = 7
-SLIP_EVENT = "kind = 'slip_issued' and json_valid(body)"
-"""The events that report a slip; one that a disk broke must not keep the others from being found."""
 RESERVE = "reserve"
 RESERVE_BYTES = 8 * 2**20
 """Room for some thousand slips: what a corner writes in the days it may take until somebody frees the disk."""
-
-
-@migrations()
-def m001_start(database: Database) -> None:
-    """Make the first set of tables."""
-    for statement in SCHEMA.split(";\n"):
-        if statement.strip():
-            database.execute(statement)
-
-
-@migrations()
-def m002_find_the_event_of_a_slip(database: Database) -> None:
-    """Index the outbox by the slip an event reports, so that each look at a slip can compare it."""
-    database.execute(f"create index outbox_by_slip on outbox (body ->> '$.number') where {SLIP_EVENT}")
-
-
-@migrations()
-def m003_keep_the_bytes_of_prints(database: Database) -> None:
-    """Let a corner have several printers, and a print job be any paper, with its bytes."""
-    for statement in PRINTS.split(";\n"):
-        if statement.strip():
-            database.execute(statement)
-
-
-PRINTS = """
-create table printer (
-  name text primary key,
-  position integer not null,
-  address text not null,
-  profile text not null,
-  paper text,
-  state text not null default 'unknown' constraint known_printer_state check (state in ('ok', 'fault', 'unknown', 'offline')),
-  reasons text not null default ''
-) strict;
-insert into printer (name, position, address, profile)
-  select 'printer', 1, iif(instr(host, ':') > 0, '[' || host || ']', host) || ':' || port, ''
-  from (select value ->> '$.host' as host, value ->> '$.port' as port from setting where name = 'printer')
-  where host is not null;
-delete from setting where name = 'printer';
-create table print_job_of_any_paper (
-  job_id integer primary key,
-  kind text not null constraint known_kind check (kind in ('slip', 'label', 'report', 'diagnostic', 'test')),
-  subject text not null,
-  copy_no integer not null,
-  printer text not null,
-  state text not null constraint known_state check (state in ('queued', 'sending', 'sent', 'confirmed', 'uncertain', 'failed')),
-  reason text not null default '',
-  requested_by text not null,
-  requested_at text not null,
-  process_id text,
-  ended_at text,
-  bytes blob,
-  constraint one_job_a_copy unique (kind, subject, copy_no)
-) strict;
-insert into print_job_of_any_paper
-  select job_id, 'slip', number, copy_no, printer, state, reason, requested_by, requested_at, null, ended_at, null from print_job;
-drop table print_job;
-alter table print_job_of_any_paper rename to print_job;
-create index print_job_open on print_job (printer, job_id) where state in ('queued', 'sending', 'sent');
-create index print_job_uncertain on print_job (process_id) where state = 'uncertain';
-create index print_job_with_bytes on print_job (ended_at) where bytes is not null
-"""
-SCHEMA = """
-create table setting (name text primary key, value text not null) strict;
-create table selection (
-  selection_id text primary key,
-  created_at text not null,
-  touched_at text not null
-) strict;
-create table selection_line (
-  selection_id text not null references selection on delete cascade,
-  line_no integer not null,
-  listing_id integer,
-  plan_id integer,
-  quantity integer not null constraint quantity_in_reach check (quantity between 1 and 9),
-  options text not null,
-  acquisition text not null constraint known_acquisition check (acquisition in ('new', 'port', 'renewal')),
-  seen_cents integer,
-  primary key (selection_id, line_no),
-  constraint line_has_content check (listing_id is not null or plan_id is not null or options <> '[]')
-) strict;
-create table slip (
-  key_id text not null,
-  counter integer not null constraint counter_from_one check (counter >= 1),
-  number text not null unique,
-  selection_id text not null,
-  fingerprint text not null,
-  token blob not null,
-  facts text not null,
-  issued_at text not null,
-  valid_until text not null,
-  primary key (key_id, counter),
-  constraint one_slip_per_unchanged_selection unique (selection_id, fingerprint)
-) strict;
-create index slip_by_time on slip (issued_at);
-create table slip_void (
-  number text primary key references slip (number),
-  clerk_id text not null,
-  reason text not null,
-  voided_at text not null
-) strict;
-create table outbox (
-  seq integer primary key,
-  kind text not null,
-  body text not null,
-  sha256 text not null,
-  prev text not null,
-  recorded_at text not null
-) strict;
-create table print_job (
-  job_id integer primary key,
-  number text not null references slip (number),
-  copy_no integer not null,
-  printer text not null,
-  state text not null constraint known_state check (state in ('queued', 'sending', 'sent', 'confirmed', 'uncertain', 'failed')),
-  reason text not null default '',
-  requested_by text not null,
-  requested_at text not null,
-  ended_at text,
-  unique (number, copy_no)
-) strict;
-create table demo_check (
-  position text primary key,
-  sku_id integer not null,
-  state text not null constraint known_demo_state check (state in ('present', 'missing')),
-  clerk_id text not null,
-  checked_at text not null
-) strict;
-create table pin_failure (clerk_id text primary key, failures integer not null, last_at text not null) strict;
-create table clerk_session (
-  token_sha256 text primary key,
-  clerk_id text not null,
-  started_at text not null,
-  seen_at text not null
-) strict
-"""
 
 
 def open_ops(path: Path) -> Store:

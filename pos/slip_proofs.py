@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from pos import tokens
 from pos.errors import Conflict
-from pos.ops import SLIP_EVENT
+from pos.ops_tables import SLIP_EVENT
 from pos.outbox import CHAIN_START, link
 
 EVENTS = "select seq, kind, body, prev, sha256 from outbox"

@@ -5,7 +5,8 @@ import pytest
 from pos import selections, slips
 from pos.db import connect
 from pos.errors import SlipAlreadyVoided
-from pos.ops import SLIP_EVENT, migrations, open_ops
+from pos.ops import open_ops
+from pos.ops_tables import SLIP_EVENT, migrations
 from pos.slip_proofs import SlipAltered, altered
 from tests import world
 from tests.world import Kiosk

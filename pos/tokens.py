@@ -142,7 +142,7 @@ def slip_number(corner_no: int, counter: int) -> str:
     so the number can be typed on any keyboard and stand in a URL.
     """
     head = f"{_base32(corner_no)}-{_base32(counter).rjust(4, '0')}"
-    return f"{head}-{_check_symbol(head)}"
+    return f"{head}-{check_symbol(head)}"
 
 
 def parse_slip_number(text: str) -> str:
@@ -155,9 +155,18 @@ def parse_slip_number(text: str) -> str:
     parts = [part for part in re.split(r"[\W_]+", plain) if part]
     whole = "".join(parts)
     for groups in (parts, [whole[:-5], whole[-5:-1], whole[-1:]]):
-        if len(groups) == 3 and all(groups) and set(whole) <= set(CROCKFORD) and _check_symbol("-".join(groups[:2])) == groups[2]:
+        if len(groups) == 3 and all(groups) and set(whole) <= set(CROCKFORD) and check_symbol("-".join(groups[:2])) == groups[2]:
             return "-".join(groups)
     raise MangledNumber("not a slip number")
+
+
+def check_symbol(head: str) -> str:
+    """Return the Luhn mod 32 check of a code's Crockford symbols; hyphens do not count."""
+    total = 0
+    for place, symbol in enumerate(reversed(head.replace("-", ""))):
+        product = CROCKFORD.index(symbol) * (2 if place % 2 == 0 else 1)
+        total += product // 32 + product % 32
+    return CROCKFORD[-total % 32]
 
 
 def _body(token: Token) -> bytes:
@@ -265,11 +274,3 @@ def _base32(value: int) -> str:
         value, digit = divmod(value, 32)
         text = CROCKFORD[digit] + text
     return text or "0"
-
-
-def _check_symbol(head: str) -> str:
-    total = 0
-    for place, symbol in enumerate(reversed(head.replace("-", ""))):
-        product = CROCKFORD.index(symbol) * (2 if place % 2 == 0 else 1)
-        total += product // 32 + product % 32
-    return CROCKFORD[-total % 32]

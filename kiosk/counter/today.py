@@ -10,8 +10,10 @@ from flask import Blueprint, Response, request
 from kiosk import files, status
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
-from kiosk.slips import canonical, printer_state
+from kiosk.slips import printer_state
 from pos import clock, slips
+from pos.scans import codes_in
+from pos.tokens import MangledNumber
 from shop import web
 
 routes = Blueprint("counter_today", __name__, url_prefix="/counter")
@@ -23,7 +25,10 @@ def today() -> Response:
     """Show today's slips and how the corner is."""
     asked = request.args.get("number", "").strip()
     if asked:
-        return web.see_other(f"/counter/slips/{canonical(asked)}")
+        number = next((scan.value for scan in codes_in(asked) if scan.kind == "slip"), None)
+        if number is None:
+            raise MangledNumber("not a slip's code")
+        return web.see_other(f"/counter/slips/{number}")
     start, end = _day(clock.now())
     todays = slips.slips_between(files.ops(), start, end)
     return web.page(

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
+from pos import scans, slips
 from pos.ops import store_setting
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
@@ -62,3 +63,15 @@ def test_printer_and_sync_are_said_in_words(clerk: FlaskClient, slip: str) -> No
     assert "Aucune n’est réglée pour ce corner." in page
     assert "Nous ne savons pas quand il a été reçu." in page
     assert "1 fait attend le réseau, rien n’est perdu." in page
+
+
+def test_a_slip_is_found_by_what_a_scanner_types(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    """Its address, even with a second code run into it, or as a keyboard of another layout writes it."""
+    digits = slips.slip(kiosk.ops.read(), NUMBER).digits
+    address = f"https://comptoir.example/k/{digits}"
+    azerty = address.translate(str.maketrans(scans.QWERTY, scans.AZERTY))
+
+    for typed in (address, address + scans.code_of("device", "7K3M9QXT"), azerty):
+        answer = clerk.get("/counter/", query_string={"number": typed})
+        assert answer.headers["Location"] == f"/counter/slips/{NUMBER}"
+    assert clerk.get("/counter/", query_string={"number": scans.code_of("device", "7K3M9QXT")}).status_code == 404

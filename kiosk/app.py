@@ -21,6 +21,8 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
+from kiosk.counter import journal as counter_journal
+from kiosk.counter import me as counter_me
 from kiosk.counter import paper as counter_paper
 from kiosk.counter import printers as counter_printers
 from kiosk.counter import sessions, table, today
@@ -67,7 +69,20 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(lambda: {"corner": files.corner_or_none()})
-    for part in (home, selections, slips, status, sessions, today, counter_slips, table, counter_paper, counter_printers):
+    for part in (
+        home,
+        selections,
+        slips,
+        status,
+        sessions,
+        today,
+        counter_slips,
+        table,
+        counter_paper,
+        counter_printers,
+        counter_journal,
+        counter_me,
+    ):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)

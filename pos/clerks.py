@@ -13,10 +13,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlite_utils import Database
 
-from pos import clock
-from pos.corners import Clerk, Corner
+from pos import clock, journal
+from pos.corners import Corner
 from pos.db import Store
 from pos.errors import WrongPin
+from pos.team import TeamMember, active_member
 from pos.throttle import Throttle, whole_seconds
 
 PINS = Throttle(
@@ -31,7 +32,7 @@ def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, now: dateti
 
     Raises: WrongPin; after five failures `wait_s` tells how long every further try is refused, doubling each time.
     """
-    clerk = next((each for each in corner.clerks if each["clerk_id"] == clerk_id), None)
+    clerk = active_member(store.read(), corner, clerk_id)
     if clerk is None:
         raise WrongPin(wait_s=0)
     with store.write() as ops:
@@ -47,10 +48,11 @@ def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, now: dateti
         started = clock.to_text(now)
         row = {"token_sha256": _digest(token), "clerk_id": clerk_id, "started_at": started, "seen_at": started}
         ops.table("clerk_session").insert(row)
+        journal.note(ops, clerk_id, "logged_in", now=now)
     return token
 
 
-def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> Clerk | None:
+def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> TeamMember | None:
     """Return the clerk whose session this is, or None when it is unknown, idle for two minutes or older than twelve hours."""
     session = ops.execute(
         "select clerk_id, started_at, seen_at from clerk_session where token_sha256 = ?", [_digest(token)]
@@ -61,7 +63,7 @@ def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime
     # A clock set back makes times lie ahead: by more than the limit they count as too old.
     if abs(now - clock.from_text(seen_at)) > IDLE or abs(now - clock.from_text(started_at)) > LONGEST_SESSION:
         return None
-    return next((clerk for clerk in corner.clerks if clerk["clerk_id"] == clerk_id), None)
+    return active_member(ops, corner, clerk_id)
 
 
 def keep_session(ops: Database, token: str, *, now: datetime) -> None:
@@ -69,9 +71,11 @@ def keep_session(ops: Database, token: str, *, now: datetime) -> None:
     ops.execute("update clerk_session set seen_at = ? where token_sha256 = ?", [clock.to_text(now), _digest(token)])
 
 
-def log_out(ops: Database, token: str) -> None:
-    """End the session; runs inside the caller's `write`."""
-    ops.execute("delete from clerk_session where token_sha256 = ?", [_digest(token)])
+def log_out(ops: Database, token: str, *, now: datetime) -> None:
+    """End the session, if there is one; runs inside the caller's `write`."""
+    query = "delete from clerk_session where token_sha256 = ? returning clerk_id"
+    for (clerk_id,) in ops.execute(query, [_digest(token)]).fetchall():
+        journal.note(ops, clerk_id, "logged_out", now=now)
 
 
 def _matches(pin_hash: str, pin: str) -> bool:

@@ -13,6 +13,9 @@ from pydantic import Field
 from pos.rows import PartnerRow, wrong_in
 from pos.shapes import Currency, Id, Key, Name, Ring, Shape, TimeZone, Web, Word
 
+Argon2id = Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
+Count = Annotated[int, Field(ge=0, le=2**31)]
+
 
 class SpotShape(Shape):
     """A place on the table and the demo device that lies there."""
@@ -22,11 +25,16 @@ class SpotShape(Shape):
 
 
 class ClerkShape(Shape):
-    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
+    """Somebody who helps at the corner, with the hash of their one-time code, or of their PIN as an older HQ sends it."""
 
     clerk_id: Name
     name: Name
-    pin_hash: Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
+    role: Literal["clerk", "manager", "support"] = "clerk"
+    state: Literal["active", "suspended"] = "active"
+    change_no: Count = 0
+    reset_no: Count = 0
+    code_hash: Argon2id = ""
+    pin_hash: Argon2id = ""
 
 
 Planogram = Annotated[list[SpotShape], Field(max_length=500)]

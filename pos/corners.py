@@ -35,11 +35,19 @@ class Spot(TypedDict):
 
 
 class Clerk(TypedDict):
-    """Somebody who helps at the corner, with the Argon2id hash of a PIN."""
+    """Somebody who helps at the corner, as HQ tells it; `pos.team` reads it with what was changed here since.
+
+    `pin_hash` is all that an older HQ sends of their secret; with `code_hash` the corner sets the PIN itself.
+    """
 
     clerk_id: str
     name: str
-    pin_hash: str
+    role: NotRequired[str]
+    state: NotRequired[str]
+    change_no: NotRequired[int]
+    reset_no: NotRequired[int]
+    code_hash: NotRequired[str]
+    pin_hash: NotRequired[str]
 
 
 class CornerDocument(TypedDict):

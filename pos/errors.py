@@ -104,6 +104,12 @@ class WrongPin(Refused):
     """The PIN is not this clerk's; `data` carries `wait_s` while further tries are refused."""
 
 
+class ManagersOnly(PosError):
+    """The corner's manager or HQ's support does this; nothing was changed."""
+
+    status = 403
+
+
 class Unavailable(PosError):
     """A part is missing for the moment; nothing was lost."""
 

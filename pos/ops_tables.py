@@ -8,6 +8,8 @@ from sqlite_utils.migrations import Migrations
 migrations = Migrations("comptoir-ops")
 SLIP_EVENT = "kind = 'slip_issued' and json_valid(body)"
 """The events that report a slip; one that a disk broke must not keep the others from being found."""
+ACT_EVENT = "kind = 'counter_act'"
+"""The events of the audit journal (`pos.journal`)."""
 
 
 @migrations()
@@ -28,12 +30,39 @@ def m003_keep_the_bytes_of_prints(database: Database) -> None:
     _run(database, PRINTS)
 
 
+@migrations()
+def m004_keep_the_pins_of_clerks(database: Database) -> None:
+    """Keep the PINs clerks chose here, and what their manager changed of the list until HQ's says the same."""
+    _run(database, CLERKS)
+
+
 def _run(database: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():
             database.execute(statement)
 
 
+CLERKS = f"""
+create table clerk_secret (
+  clerk_id text primary key,
+  reset_no integer not null,
+  code_hash text not null,
+  hash text not null,
+  set_at text not null
+) strict;
+create table clerk_change (
+  clerk_id text primary key,
+  change_no integer not null,
+  name text not null,
+  role text not null constraint known_role check (role in ('clerk', 'manager', 'support')),
+  state text not null constraint known_clerk_state check (state in ('active', 'suspended')),
+  reset_no integer not null,
+  code_hash text not null,
+  changed_by text not null,
+  changed_at text not null
+) strict;
+create index outbox_by_act on outbox (seq) where {ACT_EVENT}
+"""
 PRINTS = """
 create table printer (
   name text primary key,

@@ -42,16 +42,22 @@ def check_slip(ops: Database, number: str) -> None:
 
 def altered(ops: Database) -> list[str]:
     """Return what is not recorded as it was made: `event 12` where the chain breaks, and slips by number; reads everything."""
-    wrong, prev = [], CHAIN_START
-    for event in map(Event._make, ops.execute(f"{EVENTS} order by seq")):
-        if not _is_whole(event) or event.prev != prev:
-            wrong.append(f"event {event.seq}")
-        prev = event.sha256
+    wrong = [f"event {seq}" for seq in broken_events(ops)]
     for (number,) in ops.execute("select number from slip order by key_id, counter"):
         try:
             check_slip(ops, number)
         except SlipAltered:
             wrong.append(f"slip {number}")
+    return wrong
+
+
+def broken_events(ops: Database) -> list[int]:
+    """Return the seq of each event that is not what its hash says, or does not follow the one before; reads the whole chain."""
+    wrong, prev = [], CHAIN_START
+    for event in map(Event._make, ops.execute(f"{EVENTS} order by seq")):
+        if not _is_whole(event) or event.prev != prev:
+            wrong.append(event.seq)
+        prev = event.sha256
     return wrong
 
 

@@ -176,7 +176,7 @@ def corner_document() -> dict[str, Any]:
             {"position": "B1", "sku_id": PLAYSTATION_5},
         ],
         "clerks": [
-            {"clerk_id": "camille", "name": "Camille", "pin_hash": pin_hash()},
+            {"clerk_id": "camille", "name": "Camille", "role": "manager", "pin_hash": pin_hash()},
             {"clerk_id": "idriss", "name": "Idriss", "pin_hash": pin_hash()},
         ],
     }

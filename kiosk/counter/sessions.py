@@ -10,7 +10,8 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import files
 from pos import clerks, clock
-from pos.errors import WrongPin
+from pos.errors import ManagersOnly, WrongPin
+from pos.team import MANAGING, team
 from shop import forms, web
 
 routes = Blueprint("counter_sessions", __name__, url_prefix="/counter")
@@ -36,12 +37,23 @@ def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
     return guarded
 
 
+def for_managers(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Let the corner's manager or HQ's support in, and redirect to the log-in page as `for_clerks`. Raises: ManagersOnly."""
+
+    @for_clerks
+    @wraps(view)
+    def guarded(**values: Any) -> Response:
+        if g.clerk["role"] not in MANAGING:
+            raise ManagersOnly(role=g.clerk["role"])
+        return view(**values)
+
+    return guarded
+
+
 @routes.get("/session")
 def login_page() -> Response:
     """Ask who it is, and for the PIN."""
-    return web.page(
-        "kiosk/counter/login.html", clerk_id=request.args.get("clerk", ""), next=request.args.get("next", ""), problem=None
-    )
+    return _ask(request.args.get("clerk", ""), request.args.get("next", ""))
 
 
 @routes.post("/session")
@@ -52,7 +64,7 @@ def log_in() -> Response:
     try:
         token = clerks.log_in(files.ops_store(), files.corner(), clerk_id, pin, now=clock.now())
     except WrongPin as problem:
-        return web.page("kiosk/counter/login.html", status=problem.status, clerk_id=clerk_id, next=onward, problem=problem)
+        return _ask(clerk_id, onward, problem)
     response = web.see_other(onward if onward.startswith("/counter") else "/counter/")
     response.set_cookie(COOKIE, token, path="/counter", samesite="Strict", httponly=True)
     return response
@@ -62,7 +74,7 @@ def log_in() -> Response:
 def log_out() -> Response:
     """End the session and go back to the customers' first screen."""
     with files.ops_store().write() as ops:
-        clerks.log_out(ops, request.cookies.get(COOKIE, ""))
+        clerks.log_out(ops, request.cookies.get(COOKIE, ""), now=clock.now())
     response = web.see_other("/")
     response.delete_cookie(COOKIE, path="/counter", samesite="Strict", httponly=True)
     return response
@@ -73,3 +85,10 @@ def log_out() -> Response:
 def presence() -> Response:
     """Note that the clerk is still there: the pages say so by themselves while they are touched."""
     return Response(status=204)
+
+
+def _ask(clerk_id: str, onward: str, problem: WrongPin | None = None) -> Response:
+    corner = files.corner_or_none()
+    people = [each for each in team(files.ops(), corner) if each["state"] == "active"] if corner else []
+    status = problem.status if problem else 200
+    return web.page("kiosk/counter/login.html", status=status, clerk_id=clerk_id, next=onward, problem=problem, people=people)

@@ -353,6 +353,7 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "slip_voided": _judge_void,
     "slip_printed": _judge_nothing,
     "demo_checked": _judge_nothing,
+    "counter_act": _judge_nothing,
 }
 
 

@@ -128,6 +128,15 @@ class DemoChecked(Message):
     checked_at: Moment | None = None
 
 
+class CounterActed(Message):
+    """Something a clerk did that somebody may ask about."""
+
+    act: Text
+    clerk_id: Text | None = None
+    subject: Text | None = None
+    at: Moment | None = None
+
+
 class Stub(Message):
     """What comes in the place of an event that stays at its kiosk."""
 
@@ -136,7 +145,13 @@ class Stub(Message):
 
 
 BODIES: Mapping[str, type[Message]] = MappingProxyType(
-    {"slip_issued": SlipIssued, "slip_voided": SlipVoided, "slip_printed": SlipPrinted, "demo_checked": DemoChecked}
+    {
+        "slip_issued": SlipIssued,
+        "slip_voided": SlipVoided,
+        "slip_printed": SlipPrinted,
+        "demo_checked": DemoChecked,
+        "counter_act": CounterActed,
+    }
 )
 
 

@@ -75,6 +75,7 @@ def test_a_clerk_who_leaves_takes_their_session_along(lasting: BrowserContext, s
     page = lasting.pages[0]
     enter_counter(page, shared_system)
     page.locator("#number").fill("35-0001-H")
+    page.locator("#me").click()
     page.locator("#log-out").click()
     expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
 

@@ -131,7 +131,7 @@ def test_a_clock_set_back_does_not_keep_a_session_open(kiosk: Kiosk) -> None:
 def test_logging_out_ends_the_session(kiosk: Kiosk) -> None:
     token, other = log_in(kiosk), log_in(kiosk)
     with kiosk.ops_write() as ops:
-        clerks.log_out(ops, token)
+        clerks.log_out(ops, token, now=NOW)
 
     assert (clerk(kiosk, token), clerk(kiosk, other)) == (None, "camille")
     assert clerk(kiosk, "") is None

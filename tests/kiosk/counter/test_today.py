@@ -62,7 +62,7 @@ def test_printer_and_sync_are_said_in_words(clerk: FlaskClient, slip: str) -> No
 
     assert "Aucune n’est réglée pour ce corner." in page
     assert "Nous ne savons pas quand il a été reçu." in page
-    assert "1 fait attend le réseau, rien n’est perdu." in page
+    assert "2 faits attendent le réseau, rien n’est perdu." in page
 
 
 def test_a_slip_is_found_by_what_a_scanner_types(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:

@@ -68,6 +68,7 @@ def test_no_event_takes_a_page_down_or_holds_up_the_next(hq: Hq, seed: int) -> N
         "slip_voided": {"number": "x", "key_id": hq.key_id, "counter": 3, "clerk_id": "c", "reason": "mistake", "voided_at": AT},
         "slip_printed": {"number": "x", "copy_no": 1, "state": "confirmed"},
         "demo_checked": {"position": "A1", "sku_id": 1, "state": "present", "clerk_id": "c", "checked_at": AT},
+        "counter_act": {"act": "voided", "clerk_id": "c", "subject": "35-0001-H", "at": AT},
     }
     kinds = [chance.choice(list(bodies)) for _ in range(50)]
     events = [hq.event(kind, json.dumps(mutated(bodies[kind], chance))) for kind in kinds]

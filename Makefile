@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Our commands start hundreds of times in the tests, and are read once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench setup system format lock clean
+.PHONY: demo test check bench setup system format lock release clean
 
 demo: $(VENV)/.product
 	$(BIN)/comptoir demo --dir .comptoir/demo $(DEMO)
@@ -40,7 +40,11 @@ lock: $(VENV)/.tests
 	$(LOCK) -c requirements/demo.txt pyproject.toml -o requirements/kiosk.txt
 	$(LOCK) --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
 
-# What the tests need of the system: a Chromium for the journeys, a PostgreSQL server for the second run of the marketplace.
+# What a kiosk is installed from (docs/operating.md): one file with everything, for Debian 12.
+release: $(VENV)/.tests
+	sh deploy/release $(BIN)/python
+
+# What the tests need of the system: a Chromium for the journeys, a PostgreSQL server for the second run of the marketplace, what a kiosk stands on.
 system:
 	@sh tests/system.sh
 

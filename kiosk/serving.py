@@ -18,6 +18,7 @@ from kiosk.app import create_app
 from kiosk.directories import directory_option, open_records
 from kiosk.door import KioskServer
 from kiosk.status import describe
+from kiosk.watchdog import start_watchdog
 from sync.addresses import Host, bracketed
 from sync.locks import hold_directory
 
@@ -61,6 +62,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         click.echo(f"kiosk on {address}")
+        start_watchdog(host, port)
         try:
             server.serve()
         except Exception:

@@ -8,6 +8,13 @@ has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$m
 has nginx || missing="$missing nginx-light"
 has faketime || missing="$missing faketime"
 has ip || missing="$missing iproute2"
+has cage || missing="$missing cage"
+has seatd || missing="$missing seatd"
+has udevadm || missing="$missing udev"
+has debootstrap || missing="$missing debootstrap"
+has systemd-nspawn || missing="$missing systemd-container"
+has systemd-analyze || missing="$missing systemd"
+ls /usr/share/python-wheels/pip-*.whl >/dev/null 2>&1 || missing="$missing python3-venv"
 [ -z "$missing" ] && exit 0
 if has apt-get; then
   as_root=""

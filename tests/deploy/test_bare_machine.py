@@ -1,0 +1,135 @@
+"""The same page followed on a bare Debian 12 under its own service manager, with a release made as for a store.
+
+It fetches a Debian and takes minutes: `make check` alone does it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from marketplace.fleet.enrolments import start_enrolment
+from pos import clock
+from tests.amounts import amount
+from tests.deploy.machines import AS_ROOT, PATH, REPOSITORY, not_here
+from tests.deploy.test_install import COMMANDS
+from tests.faults.conftest import Served
+
+MIRROR = "http://deb.debian.org/debian"
+NO_SEAT = "[Service]\nEnvironment=WLR_BACKENDS=headless WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman\n"
+QUICK_DOG = "[Service]\nWatchdogSec=5\n"
+SOON_S = 120.0
+
+
+class BareMachine:
+    """A Debian 12 booted in a container, which shares our network."""
+
+    def __init__(self, root: Path, leader: int) -> None:
+        self._root, self._leader = root, leader
+
+    def run(self, command: str, *, expect: int | None = 0) -> str:
+        inside = ["nsenter", "--target", str(self._leader), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "env", "-i"]
+        environment = [f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
+        shell = [*AS_ROOT, *inside, *environment, "sh", "-c", f"cd /root && {command}"]
+        ended = subprocess.run(
+            shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False
+        )
+        assert expect is None or ended.returncode == expect, f"{command}\n{ended.stdout}"
+        return ended.stdout
+
+    def wait(self, command: str, until: str) -> str:
+        """Run a command until it prints what matches; return that. Raises: AssertionError when it never does."""
+        deadline = time.monotonic() + SOON_S
+        while not re.search(until, said := self.run(command, expect=None)):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.5)
+        return said
+
+
+@contextmanager
+def bare_machine(directory: Path) -> Iterator[BareMachine]:
+    """Make a Debian 12 with its service manager and nothing else, and boot it until the block ends."""
+    for needed in ("debootstrap", "systemd-nspawn"):
+        if not shutil.which(needed, path=PATH):
+            not_here(f"{needed} is missing: install the packages debootstrap and systemd-container")
+    root = directory / "debian"
+    made = ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2", "bookworm", str(root), MIRROR]
+    subprocess.run([*AS_ROOT, *made], check=True, stdout=subprocess.DEVNULL, timeout=1200)
+    boot = ["systemd-nspawn", "--directory", str(root), "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--boot"]
+    booted = subprocess.Popen([*AS_ROOT, *boot], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        children = Path(f"/proc/{booted.pid}/task/{booted.pid}/children")
+        deadline = time.monotonic() + SOON_S
+        while not (started := children.read_text().split()):
+            if booted.poll() is not None or time.monotonic() > deadline:
+                not_here("no service manager can be booted in a container here")
+            time.sleep(0.1)
+        machine = BareMachine(root, int(started[0]))
+        machine.wait("systemctl is-system-running || true", "running|degraded")
+        yield machine
+    finally:
+        booted.terminate()
+        booted.wait(60)
+
+
+def make_real_release(directory: Path) -> Path:
+    """Make a release as `make release` does, from a copy of the sources."""
+    away = shutil.ignore_patterns(".venv", ".git", "build", "__pycache__", ".*_cache", "*.egg-info", ".comptoir")
+    shutil.copytree(REPOSITORY, directory / "source", ignore=away)
+    subprocess.run(
+        ["sh", "deploy/release", sys.executable], cwd=directory / "source", check=True, capture_output=True, timeout=600
+    )
+    [release] = (directory / "source" / "build").glob("comptoir-*.tar")
+    return release
+
+
+def follow_the_page(machine: BareMachine, served: Served) -> dict[str, str]:
+    """Run every command of the page; return what each said."""
+    code = start_enrolment(served.hq.engine, "nantes-crebillon", now=clock.now())
+    own = {"https://comptoir.example": served.url, "7K3M-Q9TD": code}
+    said = {}
+    for line in COMMANDS:
+        if line.startswith("systemctl start "):
+            # A container has no seat and no minute to wait for the watchdog: these two alone are otherwise than in a store.
+            for name, change in (("screen", NO_SEAT), ("kiosk", QUICK_DOG)):
+                place = f"/etc/systemd/system/comptoir-{name}.service.d"
+                machine.run(f"mkdir -p {place} && printf '{change}' > {place}/test.conf")
+            machine.run("systemctl daemon-reload")
+        told = re.sub("|".join(map(re.escape, own)), lambda match: own[match[0]], line)
+        said[line] = machine.run(told, expect=1 if line.startswith("comptoir kiosk doctor") else 0)
+    return said
+
+
+if amount("bare machines followed by the page"):
+
+    def test_a_bare_debian_becomes_a_corner_whose_services_come_back(tmp_path: Path, served: Served) -> None:
+        release = make_real_release(tmp_path)
+        with bare_machine(tmp_path) as machine:
+            shutil.copy(release, tmp_path / "debian" / "root")
+            said = follow_the_page(machine, served)
+            checks = dict(re.findall(r"^(\w+) +(ok|FAULT) ", said[COMMANDS[-1]], re.MULTILINE))
+            assert [name for name, state in checks.items() if state != "ok"] == ["printer"], said[COMMANDS[-1]]
+            machine.wait("systemctl status comptoir-kiosk", r'active \(running\)(.|\n)*Status: "ready"')
+
+            # The browser came up under cage and asks the app for its pages, its own profile in its own folder.
+            machine.wait("ls /run/comptoir-screen/profile", "Default")
+            machine.wait("ss -tn dst 127.0.0.1:8001", "ESTAB")
+            machine.run("ls /run/comptoir-screen/profile/DevToolsActivePort", expect=2)
+
+            # An app that hangs is killed and started; a browser that is killed comes back.
+            first = machine.run("systemctl show --property MainPID --value comptoir-kiosk").strip()
+            machine.run(f"kill -STOP {first}")
+            machine.wait("journalctl -u comptoir-kiosk", "Watchdog timeout")
+            machine.wait(
+                "systemctl show --property MainPID --property SubState comptoir-kiosk", rf"MainPID=(?!{first}\n)(.|\n)*running"
+            )
+            browser = machine.run("pidof -s -x /usr/lib/comptoir/session").strip()
+            machine.run(f"kill -KILL {browser}")
+            machine.wait("systemctl show --property NRestarts comptoir-screen", "NRestarts=[1-9]")
+            machine.wait("systemctl is-active comptoir-screen", "^active")

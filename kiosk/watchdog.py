@@ -1,4 +1,4 @@
-"""What the service manager is told of the app: that it is ready, and that it lives, as long as a page of its own comes back to it.
+"""What the service manager is told of the app: that it is ready, and that it lives, while a page of its own comes back to it.
 
 Source of the words: sd_notify(3), systemd.service(5) "WatchdogSec". Without a manager that listens nothing happens.
 """

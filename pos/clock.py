@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HOME_ZONE = "Europe/Paris"
 """Where a kiosk is that does not know its corner, and where HQ sits."""
 
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+
+
+class Uptime(NamedTuple):
+    """How long this machine has been on, in seconds that no change of its clock touches; `boot` names since which start."""
+
+    boot: str
+    seconds: int
 
 
 _HELD: list[datetime] = []
@@ -21,6 +31,12 @@ _HELD: list[datetime] = []
 def now() -> datetime:
     """Return the current time in UTC, to the second."""
     return _HELD[-1] if _HELD else datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - this is the one reader
+
+
+def uptime() -> Uptime:
+    """Return how long this machine has been on, sleep included. Source: Linux, `CLOCK_BOOTTIME` and `boot_id`."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return Uptime(boot, int(time.clock_gettime(time.CLOCK_BOOTTIME)))
 
 
 @contextmanager

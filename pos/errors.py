@@ -110,6 +110,10 @@ class ManagersOnly(PosError):
     status = 403
 
 
+class WeakPin(Refused):
+    """A PIN that would be guessed first; `data` carries the `reason`. Nothing was changed."""
+
+
 class Unavailable(PosError):
     """A part is missing for the moment; nothing was lost."""
 

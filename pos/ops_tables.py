@@ -47,6 +47,7 @@ create table clerk_secret (
   clerk_id text primary key,
   reset_no integer not null,
   code_hash text not null,
+  key_id text not null,
   hash text not null,
   set_at text not null
 ) strict;

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from sqlite_utils import Database
 
+from pos import scans
 from pos.corners import Clerk, Corner
 
 MANAGING = ("manager", "support")
@@ -51,6 +52,11 @@ def team(ops: Database, corner: Corner) -> list[TeamMember]:
 def active_member(ops: Database, corner: Corner, clerk_id: str) -> TeamMember | None:
     """Return somebody who may work at the counter, or None for who is suspended or unknown."""
     return next((each for each in team(ops, corner) if each["clerk_id"] == clerk_id and each["state"] == "active"), None)
+
+
+def badge_value(corner_id: str, clerk_id: str) -> str:
+    """Return what somebody's badge says (`pos.scans`): it names them at this corner, and opens nothing."""
+    return scans.derived_value("badge", corner_id, clerk_id)
 
 
 def _told(clerk: Clerk) -> TeamMember:

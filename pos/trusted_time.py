@@ -2,6 +2,9 @@
 
 A shop's clock may be wrong by years or stand still at 1970. HQ's signed replies tell the time; how far the clock was off then is
 kept as `hq_offset_s`, the latest time so told as `hq_high_water`. Nothing here stops anything: a wrong clock is a fault to show.
+
+Steady time is for what must be waited for: it goes on with the machine's uptime alone, so that no change of the clock shortens
+or lengthens a wait. While the machine is off it stands still.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from pos import clock
+from pos.clock import Uptime
 from pos.ops import setting, store_setting
 from pos.tokens import EPOCH
 
 OFFSET = "hq_offset_s"
 HIGH_WATER = "hq_high_water"
+STEADY = "steady_time"
 TOLERATED = timedelta(minutes=5)
 NOTICED_S = 2
 """A smaller change of the offset is the way's own delay, and not worth a write."""
@@ -50,3 +55,17 @@ def learn_time(ops: Database, hq_time: datetime, *, wall: datetime) -> None:
 def is_clock_wrong(ops: Database) -> bool:
     """Tell whether the clock was off by more than five minutes when HQ last told the time."""
     return bool(abs(setting(ops, OFFSET) or 0) > TOLERATED.total_seconds())
+
+
+def steady_now(ops: Database, *, wall: datetime, uptime: Uptime) -> datetime:
+    """Return the steady time; it begins at what the clock says first and has nothing to do with it from then on."""
+    kept = setting(ops, STEADY)
+    if kept is None:
+        return wall
+    begun = kept["seconds"] if kept["boot"] == uptime.boot else 0
+    return clock.from_text(kept["at"]) + timedelta(seconds=max(0, uptime.seconds - begun))
+
+
+def keep_steady(ops: Database, at: datetime, *, uptime: Uptime) -> None:
+    """Keep where steady time is, so that it goes on from there after a start; needs an open `write`."""
+    store_setting(ops, STEADY, {"at": clock.to_text(at), "boot": uptime.boot, "seconds": uptime.seconds})

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
 from pos import clerks, clock
+from pos.clock import Uptime
 from pos.errors import ManagersOnly, WrongPin
-from pos.team import MANAGING, team
+from pos.pins import CODE_DIGITS
+from pos.scans import codes_in
+from pos.team import MANAGING, TeamMember, badge_value, team
 from shop import forms, web
 
 routes = Blueprint("counter_sessions", __name__, url_prefix="/counter")
 
 COOKIE = "clerk"
+
+
+class Tried(TypedDict):
+    """What `pos.clerks` judges a try by, beside who and what."""
+
+    directory: Path
+    now: datetime
+    uptime: Uptime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginPage:
+    """Who may come in, who is named already, where they go then, and why the last try was none."""
+
+    clerk_id: str
+    next: str
+    people: list[TeamMember]
+    problem: WrongPin | None
+    is_nobody: bool
 
 
 def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -52,22 +78,31 @@ def for_managers(view: Callable[..., Response]) -> Callable[..., Response]:
 
 @routes.get("/session")
 def login_page() -> Response:
-    """Ask who it is, and for the PIN."""
-    return _ask(request.args.get("clerk", ""), request.args.get("next", ""))
+    """Ask who it is, and for the PIN; a scanned badge says who, and no more."""
+    onward = request.args.get("next", "")
+    if badge := request.args.get("badge", ""):
+        owner = badge_owner(badge)
+        return ask(owner, onward, is_nobody=not owner)
+    return ask(request.args.get("clerk", ""), onward)
 
 
 @routes.post("/session")
 def log_in() -> Response:
-    """Open a clerk's session."""
-    clerk_id, pin = request.form.get("clerk", ""), "".join(request.form.get("pin", "").split())
+    """Open a clerk's session; a one-time code leads on to choosing a PIN."""
+    clerk_id, pin = request.form.get("clerk", ""), typed_digits("pin")
     onward = forms.local_path(request.form.get("next"))
+    if pin and not pin.isdigit():
+        # A scanner typed into the field of the PIN: its code is no try.
+        owner = badge_owner(request.form["pin"])
+        return ask(owner or clerk_id, onward, is_nobody=not owner)
     try:
-        token = clerks.log_in(files.ops_store(), files.corner(), clerk_id, pin, now=clock.now())
+        if len(pin) == CODE_DIGITS:
+            member = clerks.check_code(files.ops_store(), files.corner(), clerk_id, pin, **tried())
+            return web.page("kiosk/counter/new_pin.html", member=member, code=pin, reason=None)
+        token = clerks.log_in(files.ops_store(), files.corner(), clerk_id, pin, **tried())
     except WrongPin as problem:
-        return _ask(clerk_id, onward, problem)
-    response = web.see_other(onward if onward.startswith("/counter") else "/counter/")
-    response.set_cookie(COOKIE, token, path="/counter", samesite="Strict", httponly=True)
-    return response
+        return ask(clerk_id, onward, problem)
+    return let_in(token, onward)
 
 
 @routes.post("/session/end")
@@ -87,8 +122,39 @@ def presence() -> Response:
     return Response(status=204)
 
 
-def _ask(clerk_id: str, onward: str, problem: WrongPin | None = None) -> Response:
+def ask(clerk_id: str, onward: str, problem: WrongPin | None = None, *, is_nobody: bool = False) -> Response:
+    """Return the page that asks who it is, and for the PIN; of a badge that is nobody's it says so."""
     corner = files.corner_or_none()
     people = [each for each in team(files.ops(), corner) if each["state"] == "active"] if corner else []
-    status = problem.status if problem else 200
-    return web.page("kiosk/counter/login.html", status=status, clerk_id=clerk_id, next=onward, problem=problem, people=people)
+    page = LoginPage(clerk_id=clerk_id, next=onward, people=people, problem=problem, is_nobody=is_nobody)
+    return web.page("kiosk/counter/login.html", status=problem.status if problem else 200, page=page)
+
+
+def let_in(token: str, onward: str) -> Response:
+    """Give the browser a session, and go on."""
+    response = web.see_other(onward if onward.startswith("/counter") else "/counter/")
+    response.set_cookie(COOKIE, token, path="/counter", samesite="Strict", httponly=True)
+    return response
+
+
+def tried() -> Tried:
+    """Return what a try at a PIN is judged by, beside the PIN: this device, and the time."""
+    return {"directory": files.kiosk().directory, "now": clock.now(), "uptime": clock.uptime()}
+
+
+def typed_digits(name: str) -> str:
+    """Return a field of a form without the spaces and dashes people type between digits."""
+    return re.sub(r"[\s-]", "", text) if (text := request.form.get(name, "")).isascii() else text
+
+
+def badge_owner(text: str) -> str:
+    """Return whose badge was scanned, or an empty text: an unknown badge, and whatever is none, is nobody's."""
+    corner = files.corner_or_none()
+    values = {scan.value for scan in codes_in(text) if scan.kind == "badge"}
+    people = team(files.ops(), corner) if corner else []
+    owners = [
+        each["clerk_id"]
+        for each in people
+        if corner and each["state"] == "active" and badge_value(corner.corner_id, each["clerk_id"]) in values
+    ]
+    return owners[0] if len(owners) == len(values) == 1 else ""

@@ -59,8 +59,10 @@
 
   // Keys on the glass: shown on large touch screens only; a real keyboard always works.
   const glass = matchMedia("(pointer: coarse) and (min-width: 800px)");
+  let focused = null;
   const type = (button) => {
-    const field = document.querySelector(`[data-keys="${button.closest("[id]").id}"]`);
+    const keys = button.closest("[id]").id;
+    const field = focused?.isConnected && focused.dataset.keys === keys ? focused : document.querySelector(`[data-keys="${keys}"]`);
     field.value = button.dataset.key === "back" ? field.value.slice(0, -1) : (field.value + button.dataset.key).slice(0, field.maxLength > 0 ? field.maxLength : 99);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
@@ -84,6 +86,7 @@
     back.setAttribute("aria-label", keys.dataset.back);
   };
   const open = (field) => {
+    focused = field;
     const keys = document.getElementById(field.dataset.keys);
     if (keys && glass.matches) { lay(keys); field.inputMode = "none"; keys.hidden = false; }
   };

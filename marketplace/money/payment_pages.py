@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from marketplace.db import reading, row, rows, run_tx
 from marketplace.money.payments import BACK, PRICES_KEPT, NothingToPay, open_payment, take_event
 from marketplace.money.provider import provider
-from marketplace.money.refunds import failed_refunds, retry_refund
+from marketplace.money.refunds import retry_refund
 from marketplace.web import marketplace, see_other
 from pos import clock
 from shop import web
@@ -89,7 +89,7 @@ def take() -> Response:
 def listing() -> str:
     """Show the newest payments, and the refunds that did not arrive."""
     with reading(marketplace().engine) as connection:
-        page = PaymentsPage(failed_refunds(connection, most=MOST_ROWS), _newest(connection))
+        page = PaymentsPage(_failed_refunds(connection), _newest(connection))
     return render_template("marketplace/money/payments.html", page=page)
 
 
@@ -98,6 +98,21 @@ def retry(customer_id: str, refund_id: str) -> Response:
     """Send a refund that failed once more. Raises: RefundMoved."""
     run_tx(marketplace().engine, lambda connection: retry_refund(connection, customer_id, refund_id))
     return see_other("console.payments.listing")
+
+
+def _failed_refunds(connection: Connection) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        """
+        select refund.customer_id, refund.refund_id, refund.currency, refund.amount_cents, refund.problem, refund.reason,
+          refund.requested_at, customer_order.number
+        from refund
+        join customer_order
+          on customer_order.customer_id = refund.customer_id and customer_order.order_id = refund.order_id
+        where refund.state = 'failed' order by refund.requested_at limit :most
+        """,
+        most=MOST_ROWS,
+    )
 
 
 def _newest(connection: Connection) -> list[dict[str, Any]]:

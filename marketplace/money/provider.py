@@ -92,6 +92,13 @@ class ProviderFee:
     cents: int
 
 
+class RefundName(TypedDict):
+    """A refund of ours, and how often it was sent anew."""
+
+    refund_id: str
+    attempt: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundFacts:
     """A refund as the provider knows it. `key` is ours, its own id where we did not ask for it; `state` sent, done or failed.
@@ -106,6 +113,12 @@ class RefundFacts:
     state: str
     reason: str
     fees: Sequence[ProviderFee] | None = ()
+
+    @property
+    def named(self) -> RefundName:
+        """The refund that its key names."""
+        refund_id, _, attempt = self.key.partition(".")
+        return {"refund_id": refund_id, "attempt": int(attempt or 0)}
 
 
 @dataclass(frozen=True, slots=True)

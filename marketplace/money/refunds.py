@@ -38,7 +38,7 @@ BEFORE = {"sent": "('requested')", "done": "('requested', 'sent')", "failed": "(
 FAILED = """
     select refund_id, amount_cents, seller_id, part_id, line_no, unit_no from refund
     where customer_id = :customer_id and payment_id = :payment_id and (state = 'failed' or state = 'requested' and attempt > 0)
-    order by amount_cents <> :cents, requested_at, refund_id
+    order by refund_id <> :own, amount_cents <> :cents, requested_at, refund_id
 """
 
 
@@ -206,29 +206,17 @@ def retry_refund(connection: Connection, customer_id: str, refund_id: str) -> No
 def take_facts(connection: Connection, customer_id: str, payment_id: str, told: Iterable[RefundFacts], *, at: str) -> None:
     """Write down what the provider says of a payment's refunds, in any order and any number of times, and book what moved.
 
-    One that nobody here asked for was made by hand at the provider: it becomes ours as it is, once ours have moved.
+    One that nobody here asked for was made by hand at the provider: it becomes ours as it is, once ours have moved. So does one
+    of ours that went out while another took its place, or a part of it: that money is gone as well.
     """
-    for facts in sorted(told, key=lambda facts: not facts.is_ours):
-        if not facts.is_ours:
-            _adopt(connection, customer_id, payment_id, facts, at=at)
-        refund_id, _, attempt = facts.key.partition(".")
-        _move(connection, customer_id, refund_id, int(attempt or 0), facts, at=at)
-
-
-def failed_refunds(connection: Connection, *, most: int) -> list[dict[str, Any]]:
-    """Return the refunds that did not arrive, the oldest first, with their order's number."""
-    return rows(
-        connection,
-        """
-        select refund.customer_id, refund.refund_id, refund.currency, refund.amount_cents, refund.problem, refund.reason,
-          refund.requested_at, customer_order.number
-        from refund
-        join customer_order
-          on customer_order.customer_id = refund.customer_id and customer_order.order_id = refund.order_id
-        where refund.state = 'failed' order by refund.requested_at limit :most
-        """,
-        most=most,
-    )
+    asked, others = list[RefundFacts](), list[RefundFacts]()
+    for facts in told:
+        (asked if _is_asked(connection, customer_id, facts) else others).append(facts)
+    for facts in asked:
+        _move(connection, customer_id, facts, at=at, **facts.named)
+    for facts in others:
+        _adopt(connection, customer_id, payment_id, facts, at=at)
+        _move(connection, customer_id, facts, refund_id=facts.provider_id, attempt=0, at=at)
 
 
 def send(work: Work, body: dict[str, Any]) -> str:
@@ -305,6 +293,17 @@ def _refund(connection: Connection, customer_id: str, refund_id: str) -> Refund:
     return Refund(**found)
 
 
+def _is_asked(connection: Connection, customer_id: str, facts: RefundFacts) -> bool:
+    """Tell whether it is a refund of ours that no other took the place of, in whole or part, while the provider had it."""
+    query = """
+        select 1 as one from refund
+        where customer_id = :customer_id and refund_id = :refund_id
+          and (amount_cents = :cents or state <> 'requested' or attempt <> :attempt or :state = 'failed')
+    """
+    asked = {"customer_id": customer_id, "cents": facts.cents, "state": facts.state, **facts.named}
+    return facts.is_ours and row(connection, query, **asked) is not None
+
+
 def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: RefundFacts, *, at: str) -> None:
     """Write down a refund that somebody made at the provider, once, with what it takes of the order's money.
 
@@ -313,7 +312,8 @@ def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: Ref
     known = "select 1 as one from refund where customer_id = :customer_id and refund_id = :refund_id"
     if row(connection, known, customer_id=customer_id, refund_id=facts.provider_id) is not None or facts.state == "failed":
         return
-    failed = rows(connection, FAILED, customer_id=customer_id, payment_id=payment_id, cents=facts.cents)
+    own = facts.named["refund_id"]
+    failed = rows(connection, FAILED, customer_id=customer_id, payment_id=payment_id, own=own, cents=facts.cents)
     rest = max(facts.cents - sum(refund["amount_cents"] for refund in failed), 0)
     if rest and not _take(connection, customer_id, payment_id, rest):
         return
@@ -342,7 +342,7 @@ def _lessen(connection: Connection, customer_id: str, failed: dict[str, Any], ce
     return cast(RefundedUnit, {name: failed[name] for name in ("seller_id", "part_id", "line_no", "unit_no")})
 
 
-def _move(connection: Connection, customer_id: str, refund_id: str, attempt: int, facts: RefundFacts, *, at: str) -> None:
+def _move(connection: Connection, customer_id: str, facts: RefundFacts, *, refund_id: str, attempt: int, at: str) -> None:
     """Take a refund forward to where the provider has it, and book what that moves; what is older changes nothing."""
     before = row(
         connection,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,7 @@ from demo.bank_webhooks import signature
 from marketplace.db import reading, run_tx
 from marketplace.money import payments
 from marketplace.money.payments import OPEN_FOR, check_payment
+from marketplace.money.provider import Provider, RefundFacts
 from marketplace.money.refunds import retry_refund
 from marketplace.orders.units import Actor, refund, units_of_order
 from pos import clock
@@ -357,6 +359,39 @@ def test_a_failed_refund_is_sent_again_less_what_was_returned_by_hand_meanwhile(
     assert {refund["state"] for refund in hq.rows("select state from refund")} == {"done"}
     assert hq.rows("select state from job where kind = 'refund' and state <> 'done'") == []
     assert_booked(hq, provider=31900, customer_money=-31900)
+
+
+@pytest.mark.parametrize("by_hand", [5000, 2000])
+def test_money_returned_by_hand_while_ours_is_on_its_way_again_is_booked_beside_ours(
+    hq: Hq, bank: Bank, monkeypatch: pytest.MonkeyPatch, by_hand: int
+) -> None:
+    order_id = order(hq)
+    bank.act("pay", session_of(pay(hq, order_id)))
+    tell(hq, bank, events(bank)[-1])
+    give_back(hq, order_id, 5000)
+    hq.work()
+    [made] = bank.books.listed("refund")
+    bank.act("fail", made["id"])
+    tell(hq, bank, events(bank)[-1])
+    refund = Provider.refund
+
+    def meanwhile(self: Provider, *args: Any, **wanted: Any) -> RefundFacts:
+        """Return money by hand, and let HQ hear of it, just before the provider gets what HQ sends."""
+        monkeypatch.undo()
+        with bank.books.change() as told:
+            bank_books.refund(bank.books, told, {"payment_intent": made["payment_intent"], "amount": by_hand})
+        look(hq)
+        return refund(self, *args, **wanted)
+
+    monkeypatch.setattr(Provider, "refund", meanwhile)
+    [failed] = hq.rows("select customer_id, refund_id from refund where state = 'failed'")
+    run_tx(hq.engine, lambda connection: retry_refund(connection, **failed))
+    hq.work()
+    for _ in range(2):
+        assert_booked(hq, provider=31900 - by_hand, customer_money=by_hand - 31900)
+        assert hq.rows("select refunded_cents from payment") == [{"refunded_cents": 5000 + by_hand}]
+        assert [refund["state"] for refund in hq.rows("select state from refund")] == ["done", "done"]
+        look(hq)
 
 
 def test_a_refund_the_provider_pays_later_is_asked_about_without_any_news(

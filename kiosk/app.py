@@ -21,12 +21,12 @@ from werkzeug.exceptions import HTTPException
 import templates
 from kiosk import files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
+from kiosk.counter import day, sessions, table, today
 from kiosk.counter import journal as counter_journal
 from kiosk.counter import me as counter_me
 from kiosk.counter import paper as counter_paper
 from kiosk.counter import pins as counter_pins
 from kiosk.counter import printers as counter_printers
-from kiosk.counter import sessions, table, today
 from kiosk.counter import slips as counter_slips
 from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
@@ -84,6 +84,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         counter_journal,
         counter_me,
         counter_pins,
+        day,
     ):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)

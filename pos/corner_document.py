@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pos.business_days import DAY_BEGINS_HOUR, LATEST_HOUR
 from pos.rows import PartnerRow, wrong_in
 from pos.shapes import Currency, Id, Key, Name, Ring, Shape, TimeZone, Web, Word
 
@@ -37,6 +38,7 @@ class ClerkShape(Shape):
     pin_hash: Argon2id = ""
 
 
+DayBegins = Annotated[int, Field(ge=0, le=LATEST_HOUR)]
 Planogram = Annotated[list[SpotShape], Field(max_length=500)]
 Clerks = Annotated[list[ClerkShape], Field(max_length=500)]
 
@@ -53,6 +55,7 @@ class CornerShape(Shape):
     tax_included: bool
     languages: Annotated[list[Word], Field(min_length=1, max_length=40)]
     time_zone: TimeZone
+    day_begins_hour: DayBegins = DAY_BEGINS_HOUR
     ring: Ring = "stable"
     phone: Name
     paper_mm: Literal[80, 58]

@@ -12,6 +12,7 @@ from typing import Any, NotRequired, TypedDict, cast
 from sqlite_utils import Database
 
 from pos import clock, outbox
+from pos.business_days import DAY_BEGINS_HOUR
 from pos.catalog import EDITION
 from pos.errors import Invalid, NotFound
 from pos.ops import store_setting
@@ -62,6 +63,7 @@ class CornerDocument(TypedDict):
     tax_included: bool
     languages: list[str]
     time_zone: str
+    day_begins_hour: NotRequired[int]
     ring: NotRequired[str]
     phone: str
     paper_mm: int
@@ -84,6 +86,7 @@ class Corner:
     """A corner document, read.
 
     `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL.
+    `day_begins_hour` is the local hour up to which the business day before goes on (`pos.business_days`).
     """
 
     corner_id: str
@@ -95,6 +98,7 @@ class Corner:
     tax_included: bool
     languages: tuple[str, ...]
     time_zone: str
+    day_begins_hour: int
     ring: str
     phone: str
     paper_mm: int
@@ -147,6 +151,7 @@ def _corner_of(document: CornerDocument) -> Corner:
         tax_included=document["tax_included"],
         languages=tuple(document["languages"]),
         time_zone=document["time_zone"],
+        day_begins_hour=document.get("day_begins_hour", DAY_BEGINS_HOUR),
         ring=document.get("ring", "stable"),
         phone=document["phone"],
         paper_mm=document["paper_mm"],

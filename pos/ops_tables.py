@@ -36,6 +36,12 @@ def m004_keep_the_pins_of_clerks(database: Database) -> None:
     _run(database, CLERKS)
 
 
+@migrations()
+def m008_count_a_day(database: Database) -> None:
+    """Let the slips and papers of one day be counted by what is in them, and keep which days HQ was told of."""
+    _run(database, DAYS)
+
+
 def _run(database: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():
@@ -102,6 +108,35 @@ create index print_job_open on print_job (printer, job_id) where state in ('queu
 create index print_job_uncertain on print_job (process_id) where state = 'uncertain';
 create index print_job_with_bytes on print_job (ended_at) where bytes is not null
 """
+SLIP_LINES = """
+select {slip}.number, line.key + 1, {slip}.issued_at, line.value ->> '$.listing.sku', line.value ->> '$.listing.title',
+  cast(line.value ->> '$.plan.plan_id' as integer), line.value -> '$.plan.name'
+"""
+LINES_OF = "json_each(iif(json_valid({slip}.facts), {slip}.facts, '{{}}'), '$.lines') as line"
+DAYS = f"""
+create table slip_line (
+  number text not null references slip (number),
+  line_no integer not null,
+  issued_at text not null,
+  sku text,
+  title text,
+  plan_id integer,
+  plan_name text,
+  primary key (number, line_no)
+) strict;
+create index slip_line_by_time on slip_line (issued_at);
+insert or ignore into slip_line {SLIP_LINES.format(slip="slip")} from slip, {LINES_OF.format(slip="slip")};
+create trigger slip_lines after insert on slip begin insert or ignore into slip_line {SLIP_LINES.format(slip="new")}
+  from {LINES_OF.format(slip="new")}; end;
+create index print_job_by_request on print_job (requested_at);
+create table told_day (
+  day text primary key,
+  edition integer not null,
+  sha256 text not null,
+  told_at text not null
+) strict
+"""
+"""What is in each slip's lines, beside its facts: written by the slip itself, so that the two cannot differ."""
 SCHEMA = """
 create table setting (name text primary key, value text not null) strict;
 create table selection (

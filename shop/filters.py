@@ -10,6 +10,7 @@ from jinja2 import pass_context
 
 import templates
 from pos import languages, skus
+from pos.day_words import day_words
 from pos.months import plan_spans, spans
 from pos.totals import Line
 from pos.words import words
@@ -22,7 +23,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
 
     Those take the context, which they do not need: Jinja answers others for a constant once, when it compiles the page.
     """
-    said = words(language, templates.PATH)
+    said, days = words(language, templates.PATH), day_words(language, templates.PATH)
     return {
         "money": pass_context(lambda _, cents, currency=None: languages.money(cents, currency or visitor().currency, language)),
         "short": pass_context(lambda _, cents: languages.short_money(cents, visitor().currency, language)),
@@ -49,6 +50,8 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "tariff": plan_spans,
         "each_month": pass_context(lambda _, each: said.each_month(each, visitor().currency)),
         "for_how_long": pass_context(lambda _, each, currency=None: said.for_how_long(each, currency or visitor().currency)),
+        "definition": days.definitions.__getitem__,
+        "named": lambda rows: list(zip(days.names(rows), rows, strict=True)),
         "name": skus.title,
         "plus": with_query,
     }

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, Response, request
 
-from kiosk import files, status
+from kiosk import files, prices, status
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
 from kiosk.slips import printer_state
 from pos import clock, slips
+from pos.business_days import business_day_at
 from pos.scans import codes_in
 from pos.tokens import MangledNumber
 from shop import web
@@ -29,8 +27,9 @@ def today() -> Response:
         if number is None:
             raise MangledNumber("not a slip's code")
         return web.see_other(f"/counter/slips/{number}")
-    start, end = _day(clock.now())
-    todays = slips.slips_between(files.ops(), start, end)
+    corner = files.corner()
+    day = business_day_at(prices.trusted_now(files.ops_store()), zone=corner.time_zone, begins_hour=corner.day_begins_hour)
+    todays = slips.slips_between(files.ops(), day.start, day.end)
     return web.page(
         "kiosk/counter/today.html",
         slips=todays,
@@ -38,11 +37,3 @@ def today() -> Response:
         state=status.describe(),
         printer=printer_state(),
     )
-
-
-def _day(now: datetime) -> tuple[str, str]:
-    """Return the first moment of the corner's day and of the next, as UTC texts."""
-    zone = ZoneInfo(files.corner().time_zone)
-    start = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    end = datetime.combine(start.date() + timedelta(days=1), time(), zone)
-    return clock.to_text(start.astimezone(UTC)), clock.to_text(end.astimezone(UTC))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kiosk import files
-from kiosk.printing import print_jobs, rulers
+from kiosk.printing import day_papers, print_jobs, rulers
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
-from pos import clock
+from pos import clock, day_reports
 from pos.errors import NotFound
+from shop.door import visitor
 
 WAIT_S = 1.2
 """How long the page waits for the printer before it shows the paper as it stands."""
@@ -47,4 +48,7 @@ def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
     if job["kind"] == "test":
         which, _, name = job["subject"].partition(":")
         return setup_wanted(name, which, requested_by=requested_by)
+    if job["kind"] == "report":
+        report = day_reports.day_report(files.ops(), files.corner(), job["subject"], now=clock.now())
+        return day_papers.report_wanted(report, files.corner(), visitor().language, requested_by=requested_by)
     return print_jobs.slip_wanted(files.ops(), job["subject"], requested_by=requested_by)

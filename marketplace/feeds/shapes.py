@@ -10,7 +10,8 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as NotAnEan
 
 from pos import rows
-from pos.corner_document import Clerks, Planogram
+from pos.business_days import DAY_BEGINS_HOUR
+from pos.corner_document import Clerks, DayBegins, Planogram
 from pos.currencies import DECIMALS
 from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
@@ -145,6 +146,7 @@ class FeedCorner(Shape):
     market: Key
     partner_id: Key
     time_zone: TimeZone
+    day_begins_hour: DayBegins = DAY_BEGINS_HOUR
     phone: Name
     languages: Annotated[list[Language], Field(min_length=1)]
     paper_mm: Literal[80, 58]

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from marketplace.money.days import end_of_day, next_payout_day, payout_day, period_before
 from marketplace.money.pages import currency_in
 from marketplace.money.payouts import SEPA_CURRENCY, payables_on
-from marketplace.money.statements import Statement, csv_text, statement_csv, statement_of
+from marketplace.money.statements import Statement, statement_csv, statement_of
 from marketplace.papers.parties import seller_party
 from marketplace.papers.statement_prints import print_statement
+from pos.csv_files import csv_text
 from pos.errors import NotFound
 from shop import door
 

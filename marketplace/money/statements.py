@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -13,10 +11,8 @@ from marketplace.db import row, rows
 from marketplace.money.accounts import of_partner, of_seller
 from marketplace.money.days import period_before
 from marketplace.money.payouts import payable_on
+from pos.csv_files import csv_text, plain
 from pos.currencies import decimal
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula at the beginning of a cell (OWASP, CSV injection)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +145,6 @@ def statement_csv(currency: str, lines: Iterable[StatementLine]) -> str:
         for line in lines
     ]
     return csv_text([header, *table])
-
-
-def csv_text(table: Sequence[Sequence[str]]) -> str:
-    """Return rows as a file that spreadsheets of our markets open: `;`, CRLF (RFC 4180)."""
-    target = io.StringIO()
-    csv.writer(target, delimiter=";", lineterminator="\r\n").writerows(table)
-    return target.getvalue()
-
-
-def plain(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def decimal_text(cents: int, currency: str) -> str:

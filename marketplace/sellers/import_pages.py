@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from marketplace.db import reading, run_tx
 from marketplace.money.statement_files import sent_table
-from marketplace.money.statements import plain
 from marketplace.sellers import imports as files
 from marketplace.sellers.guard import desk_role, signed_in_seller
 from marketplace.sellers.imports import ImportsWaiting, LineReport, SellerImport
@@ -19,6 +18,7 @@ from marketplace.sellers.trade import selling_rules
 from marketplace.sellers.verdicts import OUTCOMES
 from marketplace.web import marketplace, see_other
 from pos import clock
+from pos.csv_files import plain
 from pos.errors import PosError, Refused
 from shop.web import render_template
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from marketplace.money.statements import plain
 from marketplace.sellers.api_listings import ListingAnswer, listing_answers
 from marketplace.sellers.listings import page_of_listings
 from marketplace.sellers.trade import SellingRules
+from pos.csv_files import plain
 
 COLUMNS = (
     *("sku", "product", "grade", "price", "quantity", "min_price", "max_price", "warranty_delay", "shipping_price"),

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-from marketplace.money.statements import FORMULA
 from marketplace.sellers.fields import ALIASES, FIELDS, SHOWN, FieldProblem, WrongField, unstorable
 from marketplace.sellers.verdicts import SentRow
+from pos.csv_files import FORMULA
 from pos.errors import Refused
 
 MOST_LINES = 15_000

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+import pos.day_words
 import pos.words
 import templates
 from pos.credit import credit_notice
@@ -15,7 +16,8 @@ from tests.pos.test_slip_facts import FACTS
 
 
 def test_every_fact_has_its_english_and_no_english_is_left_over() -> None:
-    calls = [node for node in ast.walk(ast.parse(Path(pos.words.__file__).read_text("utf-8"))) if isinstance(node, ast.Call)]
+    modules = [ast.parse(Path(module.__file__).read_text("utf-8")) for module in (pos.words, pos.day_words)]
+    calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]
     named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in ("_", "gettext", "ngettext")]
     said = {ast.literal_eval(call.args[0]) for call in named}
     with (templates.PATH / "words" / "en.po").open("rb") as source:

@@ -1,0 +1,170 @@
+"""The day report: what one business day of the corner held, counted from ops.db.
+
+One set of SQL answers the screen, the file, the paper and HQ alike; what each figure means is said in `pos.day_words`. Nothing is
+kept: any day can be counted again, and a figure about what became of its slips and papers may then differ.
+How times count: a slip by the minute printed on it, which HQ's time corrects and which never runs backwards; a paper and what was
+noted of a demo device by the kiosk's clock at that moment. A day is cut by the time zone the corner has when it is counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TypedDict
+
+from sqlite_utils import Database
+
+from pos import clock
+from pos.business_days import BusinessDay, business_day, business_day_at
+from pos.corners import Corner
+from pos.db import snapshot
+from pos.errors import NotFound
+
+WEEK = 7
+OF_DAY = "slip_line left join slip_void using (number) where issued_at >= :start and issued_at < :end"
+
+
+class FigureRow(TypedDict):
+    """One count of a figure, for one `key` of what it is counted by ("" for the whole).
+
+    `name` is what the key is called, by language, "" for a name that all languages share; empty where the key says it.
+    `voided` is how many of `value` were voided since; None where that asks for nothing.
+    """
+
+    figure: str
+    key: str
+    name: dict[str, str]
+    value: int
+    voided: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The slips of the same weekday a week before, up to the moment (UTC text) that is as late in its day as now in ours."""
+
+    day: BusinessDay
+    until: str
+    slips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayReport:
+    """A day's figures, in the order of `FIGURES`; `is_over` tells that nothing more is added to it.
+
+    `first_day` is the earliest day there is a report of; `compared` is None where the corner did not work a week before.
+    """
+
+    day: BusinessDay
+    counted_at: str
+    is_over: bool
+    rows: tuple[FigureRow, ...]
+    first_day: str
+    compared: Compared | None
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The ids of all figures, in their order."""
+        return tuple(FIGURES)
+
+    def of(self, figure: str) -> list[FigureRow]:
+        """Return the rows of one figure."""
+        return [row for row in self.rows if row["figure"] == figure]
+
+    def total(self, figure: str) -> int:
+        """Return the sum of a figure's rows."""
+        return sum(row["value"] for row in self.of(figure))
+
+
+def _papers(*states: str) -> str:
+    return f"""
+        select kind, null, count(*), null from print_job
+        where requested_at >= :start and requested_at < :end and state in ({", ".join(f"'{state}'" for state in states)})
+        group by kind order by kind
+        """
+
+
+FIGURES: Mapping[str, str] = MappingProxyType(
+    {
+        "slips": """
+        select '', null, count(*), count(slip_void.number)
+        from slip left join slip_void using (number) where issued_at >= :start and issued_at < :end
+        """,
+        "slips_by_hour": """
+        select hour.value ->> 0, null, count(slip.number), count(slip_void.number)
+        from json_each(:hours) as hour
+        left join slip on slip.issued_at >= hour.value ->> 1 and slip.issued_at < hour.value ->> 2
+        left join slip_void using (number)
+        group by hour.key order by hour.key
+        """,
+        "slips_by_sku": f"""
+        select sku, json_object('', max(title)), count(distinct number), count(distinct slip_void.number)
+        from {OF_DAY} and sku is not null
+        group by sku order by 3 desc, sku
+        """,
+        "slips_by_plan": f"""
+        select plan_id, max(plan_name), count(distinct number), count(distinct slip_void.number)
+        from {OF_DAY} and plan_id is not null
+        group by plan_id order by 3 desc, plan_id
+        """,
+        "papers_printed": _papers("confirmed"),
+        "papers_uncertain": _papers("uncertain"),
+        "papers_failed": _papers("failed"),
+        "papers_waiting": _papers("queued", "sending", "sent"),
+    }
+)
+"""Every figure's SQL by its id: key, name, value, and how many of that were voided. `:hours` are `[key, start, end]` each."""
+
+
+def day_report(ops: Database, corner: Corner, name: str | None = None, *, now: datetime) -> DayReport:
+    """Count the day that begins on a date, or today as far as it has come; `now` is trusted time.
+
+    Raises: NotFound for a day to come, and for one before the first of which anything is known.
+    """
+    today = business_day_at(now, zone=corner.time_zone, begins_hour=corner.day_begins_hour)
+    day = business_day(name, zone=today.zone, begins_hour=today.begins_hour) if name else today
+    with snapshot(ops):
+        first_day = _first_day(ops, today)
+        if not first_day <= day.name <= today.name:
+            raise NotFound(f"no report of {day.name}: the first is of {first_day}, the last of {today.name}")
+        return DayReport(
+            day=day,
+            counted_at=clock.to_text(now),
+            is_over=day.name < today.name,
+            rows=tuple(_rows(ops, day)),
+            first_day=first_day,
+            compared=_compared(ops, day, first_day, counted_at=clock.to_text(now)),
+        )
+
+
+def _rows(ops: Database, day: BusinessDay) -> list[FigureRow]:
+    values = {"start": day.start, "end": day.end, "hours": json.dumps(day.hours)}
+    return [
+        {"figure": figure, "key": str(key), "name": json.loads(name) if name else {}, "value": value, "voided": voided}
+        for figure, sql in FIGURES.items()
+        for key, name, value, voided in ops.execute(sql, values)
+    ]
+
+
+def _first_day(ops: Database, today: BusinessDay) -> str:
+    """Return the day of the first slip or paper, today where there is none; a clock that ran ahead does not hide today."""
+    [(slip_at, paper_at)] = ops.execute("select (select min(issued_at) from slip), (select min(requested_at) from print_job)")
+    firsts = [
+        business_day_at(clock.from_text(at), zone=today.zone, begins_hour=today.begins_hour).name
+        for at in (slip_at, paper_at)
+        if at
+    ]
+    return min([*firsts, today.name])
+
+
+def _compared(ops: Database, day: BusinessDay, first_day: str, *, counted_at: str) -> Compared | None:
+    """Return the slips of a week before, of a day under way up to the same time of the day: like is compared with like."""
+    before = day.later(-WEEK)
+    if before.name < first_day:
+        return None
+    until = before.end if counted_at >= day.end else min(day.same_time(-WEEK, counted_at), before.end)
+    count = "select count(*) from slip where issued_at >= ? and issued_at < ?"
+    [(slips,)] = ops.execute(count, [before.start, until])
+    return Compared(day=before, until=until, slips=slips)

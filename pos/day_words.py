@@ -1,0 +1,136 @@
+"""What each figure of the day report is called and means, once for screen, file, paper and HQ.
+
+French stands here; other languages in `<pages>/words/<language>.po`. docs/glossary.md has the same in English.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+from typing import NamedTuple
+
+from pos.csv_files import plain
+from pos.day_reports import FIGURES, DayReport, FigureRow
+from pos.languages import text_of, translations
+from pos.locales import LOCALES
+
+VOIDED = "voided"
+"""Not a figure of its own: how many of a figure's slips were voided since."""
+
+
+class Definition(NamedTuple):
+    """What a figure is called, and what it counts."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayWords:
+    """The sentences of one language."""
+
+    language: str
+    sentences: NullTranslations
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """The figures by their id, and `VOIDED`."""
+        _ = self.sentences.gettext
+        return {
+            "slips": Definition(
+                _("Bons"),
+                _("Bons faits pendant la journée du corner, annulés compris. Un bon compte à la minute imprimée dessus."),
+            ),
+            "slips_by_hour": Definition(
+                _("Bons par heure"),
+                _(
+                    "Bons de la journée, par heure de l’horloge du corner. La nuit où elle change, une heure manque ou figure "
+                    "deux fois."
+                ),
+            ),
+            "slips_by_sku": Definition(
+                _("Bons par modèle"),
+                _(
+                    "Bons de la journée où figure le modèle, en quelque quantité. Un bon de deux modèles compte pour chacun : "
+                    "la somme peut dépasser le nombre de bons."
+                ),
+            ),
+            "slips_by_plan": Definition(
+                _("Bons par forfait"),
+                _(
+                    "Bons de la journée où figure le forfait, avec un appareil ou seul. "
+                    "Un bon de deux forfaits compte pour chacun."
+                ),
+            ),
+            "papers_printed": Definition(
+                _("Papiers sortis"),
+                _(
+                    "Papiers demandés pendant la journée et sortis, selon l’imprimante ou quelqu’un qui l’a vu ; "
+                    "duplicatas compris."
+                ),
+            ),
+            "papers_uncertain": Definition(
+                _("Papiers incertains"),
+                _("Papiers demandés pendant la journée dont personne n’a encore dit s’ils sont sortis."),
+            ),
+            "papers_failed": Definition(
+                _("Papiers non sortis"),
+                _("Papiers demandés pendant la journée qui ne sont pas sortis, ou auxquels quelqu’un a renoncé."),
+            ),
+            "papers_waiting": Definition(
+                _("Papiers en attente"), _("Papiers demandés pendant la journée qui attendent encore ou s’impriment.")
+            ),
+            VOIDED: Definition(
+                _("Dont annulés"),
+                _("Bons de la journée annulés depuis, quel que soit le jour de l’annulation. Ils restent comptés."),
+            ),
+        }
+
+    def names(self, rows: Sequence[FigureRow]) -> list[str]:
+        """Return what each row of one figure is called; an hour that the night of a clock change has twice with its offset."""
+        times = Counter(row["key"][11:16] for row in rows if row["figure"] == "slips_by_hour")
+        return [self._hour(row["key"], is_twice=times[row["key"][11:16]] > 1) if times else self._name(row) for row in rows]
+
+    def table(self, report: DayReport, corner_id: str) -> list[tuple[str, ...]]:
+        """Return a report as one long table with its head: a row for each count, told by figure and key, texts never formulas."""
+        day, definitions = report.day, self.definitions
+        head = ("day", "corner", "from", "until", "counted_at", "figure", "key", "name", "value", "voided", "definition")
+        until = day.end if report.is_over else report.counted_at
+        body = [
+            (
+                *(day.name, corner_id, day.start, until, report.counted_at, figure),
+                *(plain(row["key"]), plain(name), str(row["value"]), "" if row["voided"] is None else str(row["voided"])),
+                definitions[figure].meaning,
+            )
+            for figure in FIGURES
+            for name, row in zip(self.names(report.of(figure)), report.of(figure), strict=True)
+        ]
+        return [head, *body]
+
+    def _name(self, row: FigureRow) -> str:
+        if row["name"]:
+            return text_of(row["name"], self.language)
+        _ = self.sentences.gettext
+        kinds = {
+            "slip": _("bons"),
+            "label": _("étiquettes"),
+            "report": _("rapports"),
+            "diagnostic": _("diagnostics"),
+            "test": _("essais d’imprimante"),
+        }
+        return kinds.get(row["key"], row["key"])
+
+    def _hour(self, key: str, *, is_twice: bool) -> str:
+        text = LOCALES[self.language].time(time(int(key[11:13])))
+        return f"{text} (UTC{key[16:]})" if is_twice else text
+
+
+@lru_cache
+def day_words(language: str, pages: Path) -> DayWords:
+    """Return the sentences of a language, read once."""
+    return DayWords(language, translations("words", language, pages))

@@ -38,7 +38,8 @@ LAYOUTS = (str.maketrans(AZERTY, QWERTY), str.maketrans(QWERTY, AZERTY))
 DASHES = str.maketrans(dict.fromkeys("‐‒–—−", "-"))
 GAPS = re.compile(r"[\s\x00-\x1f\x7f]+")
 OWN = re.compile("|".join(rf"{letter}-[0-9A-TV-Z]{{{size + 1}}}" for letter, size in FORMS.values()))
-ADDRESS = re.compile(r"HTTPS?://[A-Z0-9.:/\[\]_~-]{1,200}?/K/(?=[1-9])")
+ADDRESS = re.compile(r"HTTPS?://(?:(?!HTTPS?://)[A-Z0-9.:/\[\]_~-]){1,200}?/K/(?=[1-9])")
+"""The start of a slip's address. No other begins within it: one token is looked at once, however many starts lead to it."""
 NUMBER = re.compile(r"[1-9A-TV-Z][0-9A-TV-Z]{0,3}-[0-9A-TV-Z]{4,8}-[0-9A-TV-Z]")
 DIGITS = re.compile(r"[0-9]+")
 FEWEST_TOKEN_DIGITS, MOST_TOKEN_DIGITS = 151, 901

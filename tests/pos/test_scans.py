@@ -173,6 +173,16 @@ def test_a_product_before_a_slip_number_is_never_read_as_another(corner_no: int,
     assert both in ([Scan(kind="product", value=article), Scan(kind="slip", value=number)], nothing(article + number))
 
 
+def test_many_starts_of_one_address_do_not_have_its_digits_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bytes] = []
+    decode = tokens.decode
+    monkeypatch.setattr(tokens, "decode", lambda token: (tried.append(token), decode(token))[1])
+
+    assert codes_in("http://" * 28 + "shop.example/k/" + "9" * 901)[0].kind == "nothing"
+
+    assert 0 < len(tried) < 2_000
+
+
 def test_a_derived_code_is_the_same_on_every_machine_and_another_for_each_corner() -> None:
     assert scans.place_value("nantes-crebillon", "A1") == "9006S8FX"
     assert scans.place_value("nantes-crebillon", "A2") != scans.place_value("nantes-crebillon", "A1")

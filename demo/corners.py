@@ -45,7 +45,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True, kw_only=True)
 class Outbox:
-    """A simulated corner's key and what it has to send. `last` is the hash of the newest event, `waiting` what HQ lacks."""
+    """A simulated corner's key and what it has to send. `last` is the hash of the newest event, `waiting` what HQ lacks.
+
+    `claimed` is the number up to which HQ's word of its slips was heard.
+    """
 
     corner_id: str
     corner_no: int
@@ -58,6 +61,7 @@ class Outbox:
     last: str
     slips: int
     waiting: list[OutboxEvent]
+    claimed: int = 0
 
     def record(self, kind: str, body: dict[str, Any], *, now: datetime) -> None:
         """Append an event to the chain, as `pos.outbox.record` does on a kiosk."""

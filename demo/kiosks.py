@@ -124,7 +124,9 @@ class LoadKiosk:
         signer(outbox.key, now=clock.now())(request)
         answer = self._wire.post(kind, UP_PATH, body, request.headers)
         try:
-            return int(json.loads(answer.body)["ack"])
+            said = json.loads(answer.body)
+            outbox.claimed = int(said["claimed"]["upto"])
+            return int(said["ack"])
         except (ValueError, KeyError, TypeError) as problem:
             raise Malformed("the answer carries no ack") from problem
 
@@ -140,5 +142,6 @@ class LoadKiosk:
                 "faults": {},
                 "clock": {"wall": clock.to_text(clock.now()), "up_s": int(time.monotonic()), "known": True},
                 "corner_sha256": outbox.corner_sha256,
+                "claimed": outbox.claimed,
             }
         )

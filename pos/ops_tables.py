@@ -37,6 +37,12 @@ def m004_keep_the_pins_of_clerks(database: Database) -> None:
 
 
 @migrations()
+def m007_hear_what_became_of_slips(database: Database) -> None:
+    """Keep what HQ says became of slips."""
+    _run(database, CLAIMS)
+
+
+@migrations()
 def m008_count_a_day(database: Database) -> None:
     """Let the slips and papers of one day be counted by what is in them, and keep which days HQ was told of."""
     _run(database, DAYS)
@@ -137,6 +143,16 @@ create table told_day (
 ) strict
 """
 """What is in each slip's lines, beside its facts: written by the slip itself, so that the two cannot differ."""
+CLAIMS = """
+create table slip_claim (
+  key_id text not null,
+  counter integer not null,
+  state text not null constraint known_claim_state check (state in ('ordered', 'shipped', 'returned', 'cancelled')),
+  state_at text not null,
+  heard_at text not null,
+  primary key (key_id, counter)
+) strict
+"""
 SCHEMA = """
 create table setting (name text primary key, value text not null) strict;
 create table selection (

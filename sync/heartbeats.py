@@ -23,6 +23,7 @@ from pos.catalog import CHANNELS, publication
 from pos.db import DatabaseError, Store, sqlite3  # type: ignore[attr-defined]
 from pos.left_out import MOST_EXAMPLES, LeftOut, left_out
 from pos.ops import setting
+from pos.slip_claims import heard_upto
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
 from sync.documents import storable_text
@@ -113,6 +114,7 @@ class Heartbeat(TypedDict):
     corner_sha256: str | None
     disk_free: int | None
     media_bytes: int | None
+    claimed: int | None
 
 
 def heartbeat_of(
@@ -153,6 +155,7 @@ def heartbeat_of(
             "corner_sha256": setting(database, "corner_sha256"),
             "disk_free": shutil.disk_usage(ops.path.parent).free,
             "media_bytes": _bytes_in(ops.path.parent / "media"),
+            "claimed": heard_upto(database),
         }
     )
 
@@ -172,6 +175,7 @@ def state_of(heartbeat: Heartbeat) -> str:
         "jumps": heartbeat["jumps"] if heartbeat["line"] else None,
         "printer": [printer["name"], printer["state"]] if printer else None,
         "faults": sorted(heartbeat["faults"]),
+        "claimed": heartbeat["claimed"],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -209,6 +213,7 @@ def read_heartbeat(said: Any) -> Heartbeat:
         "corner_sha256": _text(fields.get("corner_sha256")),
         "disk_free": _whole(fields.get("disk_free")),
         "media_bytes": _whole(fields.get("media_bytes")),
+        "claimed": _whole(fields.get("claimed")),
     }
     if len(json.dumps(heartbeat, ensure_ascii=False).encode()) > MOST_BYTES:
         heartbeat["catalog"], heartbeat["faults"] = {}, {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from pos.corners import CornerDocument
+from pos.slip_claims import ClaimNews
 from sync.heartbeats import Heartbeat
 
 UP_FORMAT = "comptoir-up/1"
@@ -58,18 +59,31 @@ class UplinkReply(TypedDict):
     """HQ's answer to an uplink. `ack` is the highest seq up to which HQ holds everything, `time` its clock.
 
     `corner` is None where the kiosk holds the newest document; `replaced_at` is when another device took this one's place.
+    `claimed` is what became of the corner's slips, for a kiosk that says up to where it heard that.
     """
 
     ack: int
     time: str
     corner: CornerNews | None
     replaced_at: NotRequired[str]
+    claimed: NotRequired[ClaimNews]
 
 
-def uplink_reply(ack: int, time: str, corner: CornerNews | None = None, *, replaced_at: str | None = None) -> UplinkReply:
-    """Return HQ's answer; `replaced_at` is left out of it for the corner's device of today."""
+def uplink_reply(
+    ack: int,
+    time: str,
+    corner: CornerNews | None = None,
+    *,
+    replaced_at: str | None = None,
+    claimed: ClaimNews | None = None,
+) -> UplinkReply:
+    """Return HQ's answer; `replaced_at` is left out of it for the corner's device of today, `claimed` where nobody asked."""
     reply: UplinkReply = {"ack": ack, "time": time, "corner": corner}
-    return reply if replaced_at is None else {**reply, "replaced_at": replaced_at}
+    if replaced_at is not None:
+        reply["replaced_at"] = replaced_at
+    if claimed is not None:
+        reply["claimed"] = claimed
+    return reply
 
 
 def plain_code(code: str) -> str:

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
+from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.prints import print_paper
 from kiosk.slips import canonical, send_qr
-from pos import clock, selections, slips
+from pos import clock, selections, slip_claims, slips
 from pos.line_facts import wish_of
 from pos.selections import Priced
+from pos.slip_claims import SlipClaim
 from pos.slips import Slip
 from shop import web
 
 routes = Blueprint("counter_slips", __name__, url_prefix="/counter/slips")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterSlipPage:
+    """A slip, its lines at today's prices, its papers, and what HQ last said became of it.
+
+    `claim` is None where HQ never spoke of it; `heard_s` is how many seconds ago HQ had nothing more to say, None where never.
+    """
+
+    slip: Slip
+    priced_now: Priced
+    jobs: list[PrintJob]
+    claim: SlipClaim | None
+    heard_s: int | None
+
+
 @routes.get("/<number>")
 @for_clerks
-def slip(number: str) -> Response:
+def show_slip(number: str) -> Response:
     """Show one slip as it was made, and as it would be priced now."""
     ops = files.ops()
-    found = slips.slip(ops, canonical(number))
-    jobs = print_jobs.jobs_of_slip(ops, found.number, now=clock.now())
-    return web.page("kiosk/counter/slip.html", slip=found, priced_now=_priced_now(found), jobs=jobs, reasons=slips.REASONS)
+    slip = slips.slip(ops, canonical(number))
+    page = CounterSlipPage(
+        slip=slip,
+        priced_now=_priced_now(slip),
+        jobs=print_jobs.jobs_of_slip(ops, slip.number, now=clock.now()),
+        claim=slip_claims.claims_of(ops, [(slip.key_id, slip.counter)]).get((slip.key_id, slip.counter)),
+        heard_s=slip_claims.heard_s(ops, now=clock.now()),
+    )
+    return web.page("kiosk/counter/slip.html", page=page, reasons=slips.REASONS)
 
 
 @routes.get("/<number>/qr.svg")

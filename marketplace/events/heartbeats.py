@@ -24,7 +24,7 @@ from sync.heartbeats import Heartbeat, read_heartbeat
 
 WRITTEN_EVERY_S = 5.0
 EXTENSION = "quiet_heartbeats"
-MOVING = frozenset({"clock", "disk_free", "media_bytes"})
+MOVING = frozenset({"clock", "disk_free", "media_bytes", "claimed"})
 """The fields that differ in each heartbeat of a kiosk to which nothing happens."""
 logger = logging.getLogger(__name__)
 

@@ -23,13 +23,15 @@ from marketplace.fleet.corners import corner_document
 from marketplace.fleet.enrolments import WaitingDevice, enrol_device
 from marketplace.fleet.revocations import Revoked, Sender, check_admitted, sender
 from marketplace.installation import keys_path, sync_path
+from marketplace.orders.slip_states import claim_news
 from marketplace.web import Marketplace, marketplace
 from pos import clock
 from pos.corners import CornerDocument
 from pos.errors import Invalid, NotFound
+from pos.slip_claims import ClaimNews
 from sync.documents import read_json
 from sync.errors import Malformed, Untrusted
-from sync.heartbeats import read_heartbeat
+from sync.heartbeats import Heartbeat, read_heartbeat
 from sync.hq.keys import REPLY, read_key
 from sync.hq.trusted_roots import newest_root
 from sync.messages import CornerNews, UplinkReply, corner_sha256, uplink_reply
@@ -102,7 +104,16 @@ def _up(hq: Marketplace, device: Sender, corner: CornerDocument | None, *, now: 
         raise NotFound(f"the corner {device['corner_id']} left the feed; what its kiosk delivered is stored")
     sha256 = corner_sha256(corner)
     newer: CornerNews | None = {"sha256": sha256, "document": corner} if heartbeat["corner_sha256"] != sha256 else None
-    return _signed(uplink_reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"]), now=now)
+    claimed = _claimed(hq, device, heartbeat)
+    return _signed(uplink_reply(acked, clock.to_text(now), newer, replaced_at=device["superseded_at"], claimed=claimed), now=now)
+
+
+def _claimed(hq: Marketplace, device: Sender, heartbeat: Heartbeat) -> ClaimNews | None:
+    """Return what became of the corner's slips since its kiosk last heard; None for one that does not ask, or was replaced."""
+    if heartbeat["claimed"] is None or device["superseded_at"] is not None:
+        return None
+    with reading(hq.engine) as connection:
+        return claim_news(connection, device["corner_id"], after=heartbeat["claimed"], newest=device["newest_claim"])
 
 
 def _signed(document: UplinkReply | dict[str, Any], *, now: datetime, status: int = 200) -> Response:

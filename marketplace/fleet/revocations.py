@@ -18,12 +18,17 @@ from pos.errors import Invalid, NotFound, PosError
 DELIVERS_DAYS = 90
 """How long a device that another has replaced may still bring what its records hold."""
 MOST_COUNTER = 2**40
+SLIP_CHANGES = "slip_state"
+"""The corner's counter that numbers what befalls its slips (`marketplace.orders.slip_states`)."""
 ROOM = 100_000
 """So many slips a kiosk may have issued that HQ has no event of: years of a busy corner without a line."""
 
 
 class Sender(TypedDict):
-    """A device as its row has it, and when it was withdrawn; `heartbeat` is JSON of a `sync.heartbeats.Heartbeat`."""
+    """A device as its row has it, and when it was withdrawn; `heartbeat` is JSON of a `sync.heartbeats.Heartbeat`.
+
+    `newest_claim` is the number of the last change that befell a slip of its corner.
+    """
 
     corner_id: str
     key_id: str
@@ -38,6 +43,7 @@ class Sender(TypedDict):
     seen_at: str | None
     heartbeat: str | None
     revoked_at: str | None
+    newest_claim: int | None
 
 
 class Revoked(PosError):
@@ -90,12 +96,14 @@ def sender(connection: Connection, key_id: str) -> Sender | None:
     found = row(
         connection,
         """
-        select device.*, revocation.revoked_at
+        select device.*, revocation.revoked_at, corner_counter.value as newest_claim
         from device
         left join revocation on revocation.corner_id = device.corner_id and revocation.key_id = device.key_id
+        left join corner_counter on corner_counter.corner_id = device.corner_id and corner_counter.name = :counter
         where device.key_id = :key_id
         """,
         key_id=key_id,
+        counter=SLIP_CHANGES,
     )
     return cast("Sender | None", found)
 

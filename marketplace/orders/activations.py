@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders.carriers import Carrier, CarrierTruth, read_carrier
+from marketplace.orders.slip_states import note_slip_state
 from marketplace.orders.step_mails import mail_plan
 from marketplace.running.jobs import Postponed, Work, enqueue
 from pos import clock
@@ -269,7 +270,7 @@ def _move(connection: Connection, asked: Activation, state: ActivationState, *, 
         decide_by=_deadline(state, at),
     )
     if moved:
-        _close_plan_order(connection, asked)
+        _close_plan_order(connection, asked, at=at)
     if moved and state == "refused":
         mail_plan(connection, _activation(connection, asked))
     return moved == 1
@@ -279,7 +280,7 @@ def _deadline(state: ActivationState, at: str) -> str | None:
     return clock.to_text(clock.from_text(at) + DECIDE_WITHIN) if state in WAITING else None
 
 
-def _close_plan_order(connection: Connection, asked: Activation) -> None:
+def _close_plan_order(connection: Connection, asked: Activation, *, at: str) -> None:
     """Close an order of plans alone once each is active or given up."""
     changed(
         connection,
@@ -294,6 +295,7 @@ def _close_plan_order(connection: Connection, asked: Activation) -> None:
         customer_id=asked["customer_id"],
         order_id=asked["order_id"],
     )
+    note_slip_state(connection, asked["order_id"], at=at)
 
 
 def _enqueue(connection: Connection, customer_id: str, activation_id: str, *, unique: str = "") -> None:

@@ -31,6 +31,7 @@ from marketplace.orders.parts import mark_paid
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.repricing import Comparison, all_in_cents
 from marketplace.orders.sales_tax import TaxRow, TaxUnknown, line_tax_cents, quote_tax, tax_rows, zip_of
+from marketplace.orders.slip_states import next_change
 from marketplace.orders.slips import Reading, SlipCorner, Withdrawn, read_slip
 from marketplace.orders.step_mails import remind_before
 from marketplace.papers.confirmations import issue_confirmation
@@ -46,8 +47,10 @@ RESERVED_FOR = timedelta(minutes=30)
 NUMBER_SIGNS = 10
 
 INSERT_CLAIM = """
-    insert into claim (corner_id, key_id, counter, number, customer_id, order_id, claimed_at, difference)
-    values (:corner_id, :key_id, :counter, :number, :customer_id, :order_id, :claimed_at, :difference)
+    insert into claim
+      (corner_id, key_id, counter, number, customer_id, order_id, claimed_at, difference, state_at, change_no)
+    values
+      (:corner_id, :key_id, :counter, :number, :customer_id, :order_id, :claimed_at, :difference, :claimed_at, :change_no)
     on conflict (corner_id, key_id, counter) do nothing
 """
 INSERT_SELECTION_ORDER = """
@@ -143,7 +146,8 @@ def claim_slip(
             facts=_slip_facts(reading),
         )
         # Two posts at once: PostgreSQL sends the later one back as a serialization failure, and its next try finds the order.
-        connection.execute(text(INSERT_CLAIM), _claim(reading, placing, clock.to_text(now)))
+        change_no = next_change(connection, reading.corner_id, at=clock.to_text(now))
+        connection.execute(text(INSERT_CLAIM), {**_claim(reading, placing, clock.to_text(now)), "change_no": change_no})
         _place(connection, reading, placing, rates, now)
         return placing.order_id
 

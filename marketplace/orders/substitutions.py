@@ -23,6 +23,7 @@ from marketplace.orders.mails import mail_substitution
 from marketplace.orders.order_lines import OrderedListing, agreed_listing, ordered_listing
 from marketplace.orders.parts import PaidOrder, make_part
 from marketplace.orders.repricing import ListingTerms, all_in_cents, listing_now
+from marketplace.orders.slip_states import note_slip_state
 from marketplace.orders.step_mails import mail_step
 from marketplace.orders.timeline import unit_name
 from marketplace.orders.units import Actor, Unit, end, let_go, move_money, refund, refundable_cents
@@ -111,6 +112,7 @@ def give_up(connection: Connection, units: Iterable[Unit], actor: Actor) -> None
         _note(connection, unit, stand_in, "taken" if is_consented else "offered", at=actor.at)
         if is_consented:
             _take(connection, unit, stand_in, actor)
+        note_slip_state(connection, unit["order_id"], at=actor.at)
         title, whose = stand_in["agreed"]["title"], (unit["customer_id"], unit["order_id"])
         mail_substitution(connection, *whose, unit=unit_name(unit), title=title, taken=is_consented)
 
@@ -154,7 +156,9 @@ def decide(connection: Connection, unit: Unit, decision: Decision, actor: Actor)
     stand_in = cast(StandIn, json.loads(asked["stand_in"]))
     if decision == "taken":
         _take(connection, unit, stand_in, actor)
+        note_slip_state(connection, unit["order_id"], at=actor.at)
         return
+    note_slip_state(connection, unit["order_id"], at=actor.at)
     stock.release(connection, unit["market"], [{**stand_in, "line_no": unit["line_no"], "quantity": 1}])
     let_go(connection, unit, actor)
 

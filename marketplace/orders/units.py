@@ -20,6 +20,7 @@ from marketplace.orders import stock
 from marketplace.orders.activations import follow_cancelled, refuse_unacknowledged
 from marketplace.orders.parts import note_change
 from marketplace.orders.shipments import Shipment, check_shipment
+from marketplace.orders.slip_states import note_slip_state
 from marketplace.orders.step_mails import mail_step
 from marketplace.papers.invoices import issue_credit_note, issue_invoices
 from pos import clock
@@ -323,3 +324,5 @@ def _move(connection: Connection, units: list[Unit], state: UnitState, actor: Ac
         _note_step(connection, unit, state, actor)
     for seller_id, part_id in {(unit["seller_id"], unit["part_id"]) for unit in units}:
         note_change(connection, seller_id, part_id)
+    for order_id in sorted({unit["order_id"] for unit in units}):
+        note_slip_state(connection, order_id, at=actor.at)

@@ -34,6 +34,7 @@ from marketplace.tables.money import adjustment, entry, fee_rule, payout, payout
 from marketplace.tables.orders import (
     activation,
     claim,
+    corner_counter,
     customer_order,
     order_line,
     order_name,
@@ -73,6 +74,7 @@ __all__ = [
     "confirmation",
     "console_failure",
     "corner",
+    "corner_counter",
     "corner_ring",
     "customer_link",
     "customer_order",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Text
 from sqlalchemy import text as sql
 
 from marketplace.tables.columns import Whole, key, maybe_text, maybe_whole, owned, since, text, whole
@@ -31,7 +31,8 @@ slip = owned(
 )
 slip_void = owned("slip_void", key("corner_id"), key("key_id"), key("counter", Whole), text("reason"), text("voided_at"))
 
-# A claim ties a slip to the one order it became; matched is the fact that claim and slip share their key.
+# A claim ties a slip to the one order it became; matched is the fact that claim and slip share their key. `state` is what became
+# of the slip, `change_no` grows with each change at its corner, for the kiosk that asks what is new.
 claim = owned(
     "claim",
     key("corner_id"),
@@ -42,9 +43,13 @@ claim = owned(
     text("order_id"),
     text("claimed_at"),
     maybe_text("difference"),
+    Column("state", Text, nullable=False, server_default="ordered"),
+    maybe_text("state_at"),
+    since("change_no", 0),
     Index("claim_by_time", "claimed_at"),
     Index("claim_by_corner", "corner_id", "claimed_at"),
     Index("claim_by_order", "order_id"),
+    Index("claim_by_change", "corner_id", "change_no"),
 )
 customer_order = owned(
     "customer_order",
@@ -236,3 +241,4 @@ activation = owned(
     Index("activation_by_deadline", "decide_by"),
 )
 seller_counter = owned("seller_counter", key("seller_id", Whole), key("name"), whole("value"))
+corner_counter = owned("corner_counter", key("corner_id"), key("name"), whole("value"))

@@ -21,6 +21,7 @@ from pos.corners import CornerDocument, read_corner, store_corner
 from pos.db import Store
 from pos.errors import Invalid
 from pos.ops import store_setting
+from pos.slip_claims import HEARD
 from pos.tokens import key_id
 from pos.trusted_time import learn_time
 from sync.blobs import sync_directory
@@ -149,6 +150,7 @@ def _store(
         store_corner(database, answer["corner"])
         store_setting(database, "marketplace_url", client.base_url)
         store_setting(database, "acked", 0)
+        store_setting(database, HEARD, None)
         store_setting(database, "sync_faults", {})
         store_setting(database, "enrolment", None)
         store_setting(database, TOLD, None)

@@ -19,7 +19,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlite_utils import Database
 
-from pos import clock, outbox
+from pos import clock, outbox, slip_claims
 from pos.corners import store_corner
 from pos.db import Store
 from pos.errors import Invalid
@@ -148,7 +148,7 @@ def _batch(
         "stream": setting(ops, "stream"),
         "from_seq": acked + 1,
         "events": events,
-        "heartbeat": {**heartbeat, "pending": pending, "oldest_at": oldest_at},
+        "heartbeat": {**heartbeat, "pending": pending, "oldest_at": oldest_at, "claimed": slip_claims.heard_upto(ops)},
     }
 
 
@@ -193,6 +193,9 @@ def _accept(ops: Store, answer: dict[str, Any], stubs: Mapping[int, str], *, now
         # Apart: what HQ holds stays acknowledged whatever the document is worth.
         with ops.write() as database:
             _store_corner(database, corner)
+    if "claimed" in answer:
+        with ops.write() as database:
+            _hear_claims(database, answer["claimed"], now=now)
     return ack
 
 
@@ -205,3 +208,10 @@ def _store_corner(database: Database, corner: dict[str, Any]) -> None:
     if corner_sha256(document) != sha256:
         raise Untrusted("the corner document is not what was announced")
     store_setting(database, "corner_sha256", sha256)
+
+
+def _hear_claims(database: Database, news: Any, *, now: datetime) -> None:
+    try:
+        slip_claims.hear(database, news, now=now)
+    except Invalid as problem:
+        raise Malformed(f"what became of our slips is not said as it must be: {problem.detail}") from problem

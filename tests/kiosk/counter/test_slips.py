@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from flask.testing import FlaskClient
 
+from pos import clock, slip_claims
+from pos.slip_claims import ClaimState
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
 
@@ -52,3 +57,32 @@ def test_the_address_of_a_form_leads_to_its_page_however_odd_the_number(clerk: F
     answer = clerk.get("/counter/slips/a%0Ab/void?x=%0A")
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/counter/slips/a%0Ab?x=%0A")
+
+
+def hear(kiosk: world.Kiosk, *states: ClaimState) -> None:
+    """Let HQ say what became of the first slip, a minute and a half before now."""
+    said = [{"key_id": kiosk.device.key_id, "counter": 1, "state": state, "state_at": "2026-11-22T14:20:00Z"} for state in states]
+    with kiosk.ops_write() as ops:
+        slip_claims.hear(ops, {"upto": 7, "slips": said}, now=clock.now() - timedelta(seconds=150))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("ordered", "commandé"), ("shipped", "expédié"), ("returned", "rendu"), ("cancelled", "commande annulée")],
+)
+def test_a_slip_says_what_hq_last_said_became_of_it_and_how_long_ago(
+    clerk: FlaskClient, kiosk: world.Kiosk, slip: str, state: ClaimState, words: str
+) -> None:
+    hear(kiosk, state)
+
+    page = clerk.get("/counter/slips/35-0001-H").text
+    assert f">{words}</span> 22 novembre 2026, 15:20" in page
+    assert "Dit par le siège il y a 2 min." in page
+
+
+def test_what_hq_did_not_say_is_not_known(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    before = clerk.get("/counter/slips/35-0001-H").text
+    hear(kiosk)
+
+    assert "Nous ne savons pas si ce bon a été commandé." in before
+    assert "Pas encore commandé." in clerk.get("/counter/slips/35-0001-H").text

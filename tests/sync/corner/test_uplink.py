@@ -53,6 +53,7 @@ class Inbox:
         self.corner: dict[str, Any] | None = None
         self.replaced_at: str | None = None
         self.takes_stubs = False
+        self.claimed: Any = None
 
     def __call__(self, request: requests.PreparedRequest) -> Answer:
         body = request.body if isinstance(request.body, bytes) else b""
@@ -72,7 +73,8 @@ class Inbox:
             if stored != (event["sha256"], event["body"]):
                 return json_answer({"code": "stream_forked"}, 409)
         self.heartbeats.append(batch["heartbeat"])
-        answer = json_answer(uplink_reply(self.ack(batch["stream"]), self.time, self.corner, replaced_at=self.replaced_at))
+        ack = self.ack(batch["stream"])
+        answer = json_answer(uplink_reply(ack, self.time, self.corner, replaced_at=self.replaced_at, claimed=self.claimed))
         return self.signed(request, answer)
 
     def signed(self, request: requests.PreparedRequest, answer: Answer) -> Answer:
@@ -203,7 +205,7 @@ def test_a_line_that_refuses_everything_sets_nothing_aside(uplink: Uplink) -> No
 
 def test_without_events_the_heartbeat_goes_alone(uplink: Uplink) -> None:
     assert uplink.push().sent == 0
-    assert uplink.inbox.heartbeats == [{"publication": 3, "pending": 0, "oldest_at": None}]
+    assert uplink.inbox.heartbeats == [{"publication": 3, "pending": 0, "oldest_at": None, "claimed": 0}]
 
 
 def test_an_answer_lost_after_hq_stored_leads_to_one_effect(uplink: Uplink) -> None:
@@ -299,3 +301,102 @@ def test_a_corner_document_that_is_none_is_set_aside_alone(uplink: Uplink, corne
         uplink.push()
     assert uplink.settings("corner") == CORNER
     assert uplink.settings("acked") == 1  # or one bad document would keep every event here for ever
+
+
+def claimed(upto: int, *states: tuple[int, str]) -> dict[str, Any]:
+    at = "2026-11-22T08:30:00Z"
+    slips = [{"key_id": "56475aa7", "counter": counter, "state": state, "state_at": at} for counter, state in states]
+    return {"upto": upto, "slips": slips}
+
+
+def heard(uplink: Uplink) -> list[tuple[Any, ...]]:
+    return uplink.ops.read().execute("select counter, state from slip_claim order by counter").fetchall()
+
+
+def test_what_became_of_slips_is_kept_and_confirmed_by_the_next_heartbeat(uplink: Uplink) -> None:
+    uplink.inbox.claimed = claimed(7, (1, "ordered"), (2, "shipped"))
+    uplink.push()
+    uplink.inbox.claimed = claimed(7)
+    uplink.push()
+    uplink.inbox.claimed = claimed(9, (1, "shipped"))
+    uplink.push()
+
+    assert [heartbeat["claimed"] for heartbeat in uplink.inbox.heartbeats] == [0, 7, 7]
+    assert heard(uplink) == [(1, "shipped"), (2, "shipped")]
+    assert uplink.settings("claims") == {"upto": 9, "heard_at": "2026-11-22T09:00:00Z"}
+
+
+def test_news_of_slips_that_got_lost_is_asked_for_again(uplink: Uplink) -> None:
+    uplink.inbox.claimed = claimed(7, (1, "ordered"))
+
+    def lost(request: Any, answer: Answer) -> Answer:
+        raise requests.ConnectionError("the line broke")
+
+    plain, uplink.line.after = uplink.line.after, lost
+    with pytest.raises(Offline):
+        uplink.push()
+    assert (heard(uplink), uplink.settings("claims")) == ([], None)
+    uplink.line.after = plain
+    uplink.push()
+    uplink.push()
+
+    assert [heartbeat["claimed"] for heartbeat in uplink.inbox.heartbeats] == [0, 0, 7]
+    assert heard(uplink) == [(1, "ordered")]
+
+
+def test_an_answer_that_comes_after_a_later_one_takes_nothing_back(uplink: Uplink) -> None:
+    for news in (claimed(9, (1, "shipped")), claimed(7, (1, "ordered"), (2, "ordered"))):
+        uplink.inbox.claimed = news
+        uplink.push()
+
+    assert heard(uplink) == [(1, "shipped")]
+    assert uplink.settings("claims")["upto"] == 9
+
+
+def test_an_older_hq_says_nothing_of_slips_and_a_newer_one_may_know_more_states(uplink: Uplink) -> None:
+    assert uplink.push().acked == 0
+    assert uplink.settings("claims") is None
+    uplink.inbox.claimed = claimed(7, (1, "framed"), (2, "ordered"))
+    uplink.push()
+
+    assert heard(uplink) == [(2, "ordered")]
+
+
+def test_while_more_may_wait_nobody_says_that_all_was_heard(uplink: Uplink) -> None:
+    uplink.inbox.claimed = claimed(200, *((counter, "ordered") for counter in range(1, 201)))
+    uplink.push()
+    assert uplink.settings("claims") == {"upto": 200, "heard_at": None}
+    uplink.inbox.claimed = claimed(201, (201, "ordered"))
+    uplink.push()
+
+    assert uplink.settings("claims") == {"upto": 201, "heard_at": "2026-11-22T09:00:00Z"}
+    assert len(heard(uplink)) == 201
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        [],
+        "all of them",
+        {},
+        {"upto": -1, "slips": []},
+        {"upto": 2**60, "slips": []},
+        {"upto": True, "slips": []},
+        {"upto": 8, "slips": {}},
+        {"upto": 8, "slips": [None]},
+        {"upto": 8, "slips": [{"key_id": "56475AA7", "counter": 1, "state": "ordered", "state_at": "2026-11-22T08:30:00Z"}]},
+        {"upto": 8, "slips": [{"key_id": "56475aa7", "counter": 0, "state": "ordered", "state_at": "2026-11-22T08:30:00Z"}]},
+        {"upto": 8, "slips": [{"key_id": "56475aa7", "counter": 2**60, "state": "ordered", "state_at": "2026-11-22T08:30:00Z"}]},
+        {"upto": 8, "slips": [{"key_id": "56475aa7", "counter": 1, "state": "ordered", "state_at": "yesterday"}]},
+        claimed(8, *((counter, "ordered") for counter in range(1, 202))),
+        {"upto": 8, "slips": [*claimed(8, (1, "ordered"))["slips"], {}]},
+    ],
+)
+def test_news_of_slips_that_cannot_be_leaves_all_else_of_the_answer(uplink: Uplink, news: Any) -> None:
+    uplink.record(2)
+    uplink.inbox.claimed, uplink.inbox.corner = news, {"document": CORNER, "sha256": corner_sha256(CORNER)}
+    with pytest.raises(Malformed):
+        uplink.push()
+
+    assert (uplink.settings("acked"), uplink.settings("corner_sha256")) == (2, corner_sha256(CORNER))
+    assert (heard(uplink), uplink.settings("claims")) == ([], None)

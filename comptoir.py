@@ -65,6 +65,10 @@ class Gathering(click.Group):
 kiosk = Gathering(
     "kiosk",
     {
+        "kiosk.backups": {
+            "backup": "Copy the records as of this hour and this day, each copy read through; the last 24 and seven stay.",
+            "restore": "Put a copy of the records in their place, or list the copies; what stood there is kept.",
+        },
         "kiosk.doctor": {
             "doctor": (
                 "Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something "

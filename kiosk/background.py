@@ -18,10 +18,11 @@ from types import MappingProxyType
 from kiosk import files, prices
 from kiosk.printing import print_jobs
 from pos import clock
+from pos.backups import back_up
 from pos.corners import corner
 from pos.db import DatabaseError, Store
-from pos.errors import PosError
-from pos.ops import back_up, keep_reserve, setting
+from pos.errors import PosError, Unavailable
+from pos.ops import keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from shop.prices import catch_up
 from sync.catalog_files import drop_damaged
@@ -206,7 +207,10 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
     pace.failures = pace.failures + 1 if report.problems else 0
     pace.retry_after_s = report.retry_after_s
     kiosk.faults.pop("sync_failed", None)
-    clean_up(rounds.ops)
+    if clean_up(rounds.ops):
+        kiosk.faults.pop("backup_failed", None)
+    else:
+        kiosk.faults.setdefault("backup_failed", clock.to_text(clock.now()))
     if keep_reserve(rounds.directory):
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
@@ -246,8 +250,8 @@ def _first_delay_s(rounds: Rounds) -> float:
     return schedule.first_delay_s(own_corner.corner_id)
 
 
-def clean_up(ops: Store) -> None:
-    """Delete idle selections; back up ops.db once a day."""
+def clean_up(ops: Store) -> bool:
+    """Delete idle selections; back up ops.db once a day, and return whether today's copy is there."""
     with ops.write() as database:
         now = clock.now()
         print_jobs.forget_bytes(database, now=now)
@@ -255,7 +259,9 @@ def clean_up(ops: Store) -> None:
             database.execute, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
         )
     try:
-        back_up(ops.path, day=clock.to_text(clock.now())[:10])
-    except (DatabaseError, OSError) as problem:
+        back_up(ops.path, period="day", now=clock.now())
+    except (DatabaseError, Unavailable, OSError) as problem:
         # No copy today is no reason to sync less often.
         LOG.warning("the records were not copied: %s", problem)
+        return False
+    return True

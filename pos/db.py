@@ -130,13 +130,17 @@ def copy_database(path: Path, target: Path) -> Path:
     finally:
         database.close()
     half.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+    return target
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut, as the content of its files does."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        # The new name must outlast a power cut as the content does.
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return target
 
 
 class Reader(Database):

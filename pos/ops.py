@@ -13,12 +13,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pos.db import DatabaseError, Store, connect, copy_database
+from pos.db import DatabaseError, Store, connect
 from pos.errors import RecordsMissing, RecordsNewer
 from pos.file_states import records_problem
 from pos.ops_tables import migrations
 
-BACKUPS = 7
 RESERVE = "reserve"
 RESERVE_BYTES = 8 * 2**20
 """Room for some thousand slips: what a corner writes in the days it may take until somebody frees the disk."""
@@ -58,23 +57,6 @@ def _refuse_newer(database: Database, path: Path) -> None:
     known = {each.name for each in migrations.pending(Database(memory=True))}
     if newer := {each.name for each in migrations.applied(database)} - known:
         raise RecordsNewer(f"{path} was brought to {max(newer)} by a newer version, which alone reads it; it is left as it is")
-
-
-def back_up(path: Path, *, day: str) -> Path:
-    """Keep a copy of the records as of `day` (`YYYY-MM-DD`) in `backup/` beside them, once a day; the last seven made stay.
-
-    A copy dated after `day` was made before this one, by a clock that ran ahead: it goes before those with a true date.
-    Raises: DatabaseError, OSError.
-    """
-    target = path.parent / "backup" / f"ops-{day}.db"
-    if target.exists():
-        return target
-    target.parent.mkdir(exist_ok=True)
-    copy_database(path, target)
-    copies = sorted(target.parent.glob("ops-*.db"), key=lambda path: (path.name <= target.name, path.name))
-    for old in copies[:-BACKUPS]:
-        old.unlink()
-    return target
 
 
 def keep_reserve(directory: Path) -> bool:

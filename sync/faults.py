@@ -41,6 +41,7 @@ FAULTS: dict[str, Severity] = {
     "throttled": Severity.NOTE,
     EVENT_SET_ASIDE: Severity.NOTE,
     NEIGHBOUR_FAILED: Severity.NOTE,
+    "backup_failed": Severity.ACT,
     "no_room": Severity.ACT,
     "disk_full": Severity.ACT,
     "untrusted": Severity.ACT,

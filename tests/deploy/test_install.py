@@ -55,6 +55,14 @@ def test_the_page_followed_makes_a_machine_the_kiosk_of_its_corner(machine: Mach
     assert re.findall(r".*70-comptoir\.rules:\d+.*", rules) == []
     assert machine.run("/usr/lib/comptoir/socket-name 1-2.3:1.0") == "1-2-3\n"
 
+    # What the timer calls copies the records, to a second disk as well once it is mounted.
+    backup = machine.run("sed -n s/^ExecStart=//p /etc/systemd/system/comptoir-backup.service").strip()
+    assert "no disk at /media/comptoir-backup\n" in machine.run(f"runuser -u comptoir -- {backup}")
+    machine.run("mount -t tmpfs -o mode=0700,uid=comptoir disk /media/comptoir-backup")
+    machine.run(f"runuser -u comptoir -- {backup}")
+    copies = [machine.run(f"ls {place}") for place in ("/var/lib/comptoir/kiosk/backup", "/media/comptoir-backup")]
+    assert copies[0] == copies[1] != ""
+
     # Installed again, nothing is lost; a release that is not whole changes nothing.
     assert "is installed" in machine.run("comptoir-9.9.0/install")
     machine.run("test -s /var/lib/comptoir/kiosk/device.key")

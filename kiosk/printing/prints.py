@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk import files
+from kiosk import files, prices
 from kiosk.printing import day_papers, print_jobs, rulers
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from pos import clock, day_reports
@@ -49,6 +49,6 @@ def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
         which, _, name = job["subject"].partition(":")
         return setup_wanted(name, which, requested_by=requested_by)
     if job["kind"] == "report":
-        report = day_reports.day_report(files.ops(), files.corner(), job["subject"], now=clock.now())
+        report = day_reports.day_report(files.ops(), files.corner(), job["subject"], now=prices.trusted_now(files.ops_store()))
         return day_papers.report_wanted(report, files.corner(), visitor().language, requested_by=requested_by)
     return print_jobs.slip_wanted(files.ops(), job["subject"], requested_by=requested_by)

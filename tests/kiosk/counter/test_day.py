@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from demo.printer import VirtualPrinter
 from pos.corners import store_corner
 from pos.day_reports import FIGURES
+from pos.trusted_time import learn_time
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
 from tests.marketplace.papers.printed import printed
@@ -134,6 +135,18 @@ def test_a_report_without_a_printer_is_refused_and_one_that_waits_can_be_sent_ag
     paper = clerk.get("/counter/paper").text
 
     assert "Rapport du 22 novembre 2026" in paper
+    assert clerk.post("/counter/paper/1/print").status_code == 303
+
+
+def test_a_report_of_a_day_that_a_clock_left_behind_calls_tomorrow_can_be_sent_again(
+    clerk: FlaskClient, kiosk: world.Kiosk
+) -> None:
+    kiosk.set_printer(1)
+    with kiosk.ops_write() as ops:
+        learn_time(ops, world.NOW + timedelta(days=1), wall=world.NOW)
+    clerk.post("/counter/day/papers", data={})
+
+    assert "Rapport du 23 novembre 2026" in clerk.get("/counter/paper").text
     assert clerk.post("/counter/paper/1/print").status_code == 303
 
 

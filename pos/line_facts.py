@@ -133,7 +133,7 @@ def line_facts(catalog: Database, wish: Wish, offer: Offer | None, *, now: datet
     )
     credit = credit_of(line, laws)
     return {
-        "listing": _listing_facts(catalog, offer, laws) if offer else None,
+        "listing": listing_facts(catalog, offer, laws) if offer else None,
         "plan": _plan_facts(plan, line, laws, wish.acquisition) if plan else None,
         "options": [_option_facts(option) for option in chosen],
         "quantity": wish.quantity,
@@ -173,7 +173,8 @@ def frozen_exit_cents(line: LineFacts) -> int | None:
     return plan["exit_after_12_cents"] * line["quantity"]
 
 
-def _listing_facts(catalog: Database, offer: Offer, laws: Laws) -> ListingFacts:
+def listing_facts(catalog: Database, offer: Offer, laws: Laws) -> ListingFacts:
+    """Return what paper says of one unit of an offer, by these laws. Raises: NotFound."""
     item = skus.sku_by_id(catalog, offer.sku_id)
     grade = next(each for each in offers.grades(catalog) if each["grade_id"] == offer.grade_id)
     co2 = co2_avoided(item["category"])

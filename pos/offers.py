@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from sqlite_utils import Database
 
@@ -18,6 +18,13 @@ from pos.errors import ListingGone
 
 # A price that was announced and has started comes before the one the listing was published with (`pos.prices`).
 STARTED = "left join price_now on price_now.listing_id = listing.listing_id"
+STARTED_BY = """
+  left join shown_price_start as price_now on price_now.price_start_id = (
+    select max(price_start_id) from shown_price_start
+    where price_start_id > listing.listing_id || '@' and price_start_id <= listing.listing_id || '@' || ?
+  )
+"""
+"""What stands in the place of `STARTED` for prices as they will be at a moment."""
 PRICE = "coalesce(price_now.price_cents, listing.price_cents)"
 PRIOR = "case when price_now.listing_id is null then listing.prior_cents else price_now.prior_cents end"
 # Quality per all-in cent as an integer, so that no rounding of floats can differ between machines (domain.md §2).
@@ -129,15 +136,27 @@ def grades(database: Database) -> list[Grade]:
 
 
 @remembered
-def ladder(database: Database, sku_id: int) -> list[Rung]:
-    """Return a rung for every grade, the plainest first; a grade nobody offers has no offer."""
-    rows = _rows(database, "and listing.sku_id = ?", [sku_id])
+def ladder(database: Database, sku_id: int, at: str | None = None) -> list[Rung]:
+    """Return a rung for every grade, the plainest first; a grade nobody offers has no offer.
+
+    `at`, a UTC text to come, asks for the ladder as announced prices will have made it by then, all else being as it is now.
+    """
+    if at is None:
+        rows = _rows(database, "and listing.sku_id = ?", [sku_id])
+    else:
+        rows = _rows(database, "and listing.sku_id = ?", [at, sku_id], started=STARTED_BY)
     rungs = []
     for grade in grades(database):
         candidates = [row for row in rows if row["grade_id"] == grade["grade_id"]]
         offer = _offer(candidates[0], candidates[1:3]) if candidates else None
         rungs.append(Rung(grade=grade, offer=offer))
     return rungs
+
+
+def least_dear(rungs: list[Rung]) -> Rung | None:
+    """Return the rung a device is first shown with: the least dear on offer, the plainest of equals; None where none is."""
+    on_offer = [rung for rung in rungs if rung.offer is not None]
+    return min(on_offer, key=lambda rung: rung.offer.all_in_cents if rung.offer else 0, default=None)
 
 
 def offer_of_listing(database: Database, listing_id: int) -> Offer:
@@ -260,14 +279,14 @@ def _on_offer(database: Database, started: str = STARTED) -> str:
     return ON_OFFER.format(started=started, floor=f"case listing.grade_id {cases} end" if cases else "null")
 
 
-def _rows(database: Database, where: str, values: list[int]) -> list[Row]:
+def _rows(database: Database, where: str, values: list[Any], *, started: str = STARTED) -> list[Row]:
     rows = database.execute(
         f"""
         select listing.listing_id, listing.sku_id, listing.grade_id, listing.seller_id, {PRICE} as price_cents,
           listing.shipping_cents, {PRICE} + listing.shipping_cents as all_in_cents, listing.delivery_days,
           listing.warranty_months, listing.vat_margin, listing.battery_pct, listing.new_battery, {PRIOR} as prior_cents,
           stock.quantity, seller.quality_bp, seller.body as seller_body
-        {_on_offer(database)} {where}
+        {_on_offer(database, started)} {where}
         order by {best_first(PRICE)}
         """,
         values,

@@ -37,6 +37,12 @@ def m004_keep_the_pins_of_clerks(database: Database) -> None:
 
 
 @migrations()
+def m006_label_the_table(database: Database) -> None:
+    """Keep each label that was printed: what it said, and whether somebody saw it at its place."""
+    _run(database, LABELS)
+
+
+@migrations()
 def m007_hear_what_became_of_slips(database: Database) -> None:
     """Keep what HQ says became of slips."""
     _run(database, CLAIMS)
@@ -54,6 +60,28 @@ def _run(database: Database, statements: str) -> None:
             database.execute(statement)
 
 
+LABELS = """
+create table shelf_label (
+  label_no integer primary key,
+  position text not null,
+  sku_id integer not null,
+  price_cents integer not null,
+  facts text not null,
+  format text not null,
+  sheet_no integer,
+  state text not null constraint known_label_state
+    check (state in ('printed', 'standing', 'damaged', 'replaced', 'removed')),
+  printed_at text not null,
+  printed_by text not null,
+  confirmed_at text,
+  confirmed_by text,
+  stale_at text,
+  ended_at text
+) strict;
+create unique index shelf_label_printed on shelf_label (position) where state = 'printed';
+create unique index shelf_label_standing on shelf_label (position) where state in ('standing', 'damaged');
+create index shelf_label_by_sheet on shelf_label (sheet_no) where sheet_no is not null
+"""
 CLERKS = f"""
 create table clerk_secret (
   clerk_id text primary key,

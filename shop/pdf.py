@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import NamedTuple
 
 from fpdf import FPDF
@@ -18,7 +18,8 @@ from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 from fpdf.util import Padding
 
-FONTS = Path(__file__).parent / "fonts"
+from shop.lettering import FACES, Area, Lettering, Piece
+
 FONT = "DejaVu"
 """DejaVu Sans Condensed: names of the Latin, Greek and Cyrillic scripts without a network (shop/fonts/LICENSE)."""
 MARGIN_MM, BOTTOM_MM, PADDING_MM = 18, 20, 1.4
@@ -93,6 +94,31 @@ def write_pdf(markup: str, *, title: str, language: str, made_at: datetime, foot
     return bytes(paper.output())
 
 
+def draw_pdf(
+    sheets: Iterable[Sequence[Piece]], *, page_mm: tuple[float, float], title: str, language: str, made_at: datetime
+) -> bytes:
+    """Return a page of this width and height for each sheet, with everything at its place; areas and letters are vectors."""
+    paper = FPDF(format=page_mm)
+    paper.set_auto_page_break(auto=False)
+    for is_bold, path in FACES.items():
+        paper.add_font(FONT, style="B" if is_bold else "", fname=path)
+    paper.set_title(title)
+    paper.set_lang(language)
+    paper.set_creation_date(made_at)
+    paper.set_producer("Comptoir")
+    for sheet in sheets:
+        paper.add_page()
+        for piece in sheet:
+            match piece:
+                case Area():
+                    paper.rect(piece.x, piece.y, piece.width, piece.height, style="F")
+                case Lettering():
+                    paper.set_font(FONT, style="B" if piece.is_bold else "", size=piece.size / MM_OF_POINT)
+                    paper.set_text_color(255 if piece.is_white else 0)
+                    paper.text(piece.x, piece.y, piece.text)
+    return bytes(paper.output())
+
+
 class _Reader(HTMLParser):
     """Reads markup into blocks, text with its white space folded."""
 
@@ -140,8 +166,8 @@ class _Paper(FPDF):
     def __init__(self, foot: str) -> None:
         super().__init__(format="A4")
         self._foot = foot
-        self.add_font(FONT, fname=FONTS / "dejavu-sans-condensed.ttf")
-        self.add_font(FONT, style="B", fname=FONTS / "dejavu-sans-condensed-bold.ttf")
+        for is_bold, path in FACES.items():
+            self.add_font(FONT, style="B" if is_bold else "", fname=path)
         self.set_margin(MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=BOTTOM_MM)
 

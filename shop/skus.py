@@ -234,10 +234,9 @@ def _bundle(catalog: Database, item: Sku) -> Bundle:
 def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:
     """Return what is asked and the rung it means: the one named, else the least dear on offer."""
     asked = request.args
-    on_offer = [rung for rung in rungs if rung.offer is not None]
     code = asked.get("grade", "").strip().upper()
-    named = next((rung for rung in on_offer if rung.grade["code"] == code), None)
-    chosen = named or min(on_offer, key=lambda rung: rung.offer.all_in_cents if rung.offer else 0, default=None)
+    named = next((rung for rung in rungs if rung.offer is not None and rung.grade["code"] == code), None)
+    chosen = named or offers.least_dear(rungs)
     acquisition = read_acquisition(asked.get("acquisition")) or ACQUISITIONS[0]
     wanted = Composition(
         grade=chosen.grade["code"] if chosen else "",

@@ -23,6 +23,7 @@ from kiosk import files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
 from kiosk.counter import day, sessions, table, today
 from kiosk.counter import journal as counter_journal
+from kiosk.counter import labels as counter_labels
 from kiosk.counter import me as counter_me
 from kiosk.counter import paper as counter_paper
 from kiosk.counter import pins as counter_pins
@@ -79,6 +80,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         today,
         counter_slips,
         table,
+        counter_labels,
         counter_paper,
         counter_printers,
         counter_journal,

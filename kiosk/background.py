@@ -17,12 +17,12 @@ from types import MappingProxyType
 
 from kiosk import files, prices
 from kiosk.printing import print_jobs
-from pos import clock
+from pos import clock, labels, shelf_labels
 from pos.backups import back_up
 from pos.corners import corner
 from pos.db import DatabaseError, Store
-from pos.errors import PosError, Unavailable
-from pos.ops import keep_reserve, setting
+from pos.errors import NotFound, PosError, Unavailable
+from pos.ops import back_up, keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from shop.prices import catch_up
 from sync.catalog_files import drop_damaged
@@ -65,7 +65,9 @@ class Rounds:
     ) -> RoundReport:
         """Run one round now, as `run_round` does. Raises: Busy, NotFound, DatabaseError."""
         with self._fetching():
-            return run_round(self._side(client, own_faults), is_brief=is_brief, progress=progress)
+            report = run_round(self._side(client, own_faults), is_brief=is_brief, progress=progress)
+        note_labels(self.catalog, self.ops)
+        return report
 
     def send_beside(self, client: Client, own_faults: dict[str, str]) -> bool:
         """Send what waits while we fetch, and tell whether anything did. Raises: SyncError, NotFound, DatabaseError."""
@@ -106,6 +108,21 @@ class Rounds:
             yield
         finally:
             self.is_fetching.clear()
+
+
+def note_labels(catalog: Store, ops: Store) -> None:
+    """Note which labels of the table prices have overtaken since the last round; without a catalogue, none.
+
+    Raises: DatabaseError.
+    """
+    now = clock.now()
+    try:
+        turns = labels.turned(labels.label_places(catalog.read(), ops.read(), corner(ops.read()), now=now))
+    except (FileNotFoundError, NotFound):
+        return
+    if turns:
+        with ops.write() as database:
+            shelf_labels.note_turned(database, turns, now=now)
 
 
 def start_rounds(kiosk: files.Kiosk, *, call: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""The QR code of a slip: its modules, and their drawing for a screen.
+"""The QR code of a slip or a label: its modules, and a slip's drawing for a screen.
 
 A slip's URL is a prefix in lower case and one long decimal number. They are encoded as two segments, bytes then digits, so that
 136 bytes of token fit in version 9 (reference/printing.md §2.2); one byte segment would need version 14.
@@ -11,7 +11,7 @@ from typing import Literal
 
 from qrcode import constants
 from qrcode.main import QRCode
-from qrcode.util import MODE_8BIT_BYTE, MODE_NUMBER, QRData
+from qrcode.util import MODE_8BIT_BYTE, MODE_ALPHA_NUM, MODE_NUMBER, QRData
 
 ErrorCorrection = Literal["M", "Q"]
 Matrix = list[list[bool]]
@@ -23,8 +23,15 @@ _LEVELS = {"M": constants.ERROR_CORRECT_M, "Q": constants.ERROR_CORRECT_Q}
 
 
 def matrix(url: str, *, error_correction: ErrorCorrection = "Q") -> Matrix:
-    """Return the modules of `url`, row by row, true where dark, without quiet zone (ISO/IEC 18004, byte then numeric mode)."""
+    """Return the modules of `url`, row by row, true where dark, without quiet zone (ISO/IEC 18004, byte then numeric mode).
+
+    Our own codes, of capitals and digits, are one segment of such: a label's twenty signs fit in version 1.
+    """
     code = QRCode(error_correction=_LEVELS[error_correction], border=0)
+    if re.fullmatch(r"[0-9]*[A-Z-][0-9A-Z-]*", url, re.ASCII):
+        code.add_data(QRData(url.encode(), mode=MODE_ALPHA_NUM), optimize=0)
+        code.make(fit=True)
+        return [[bool(module) for module in row] for row in code.get_matrix()]
     prefix, digits = re.fullmatch(r"(.*?)([0-9]*)", url, re.DOTALL | re.ASCII).groups()  # type: ignore[union-attr]
     if prefix:
         code.add_data(QRData(prefix.encode(), mode=MODE_8BIT_BYTE), optimize=0)

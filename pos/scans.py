@@ -18,10 +18,16 @@ from stdnum import ean
 from pos import tokens
 from pos.tokens import CROCKFORD, LOOK_ALIKES, MangledNumber, MangledToken
 
-ScanKind = Literal["slip", "device", "place", "badge", "selection", "product", "nothing"]
-OwnKind = Literal["device", "place", "badge", "selection"]
+ScanKind = Literal["slip", "device", "place", "badge", "selection", "label", "product", "nothing"]
+OwnKind = Literal["device", "place", "badge", "selection", "label"]
 
-FORMS: dict[OwnKind, tuple[str, int]] = {"device": ("D", 8), "place": ("P", 8), "badge": ("B", 10), "selection": ("S", 5)}
+FORMS: dict[OwnKind, tuple[str, int]] = {
+    "device": ("D", 8),
+    "place": ("P", 8),
+    "badge": ("B", 10),
+    "selection": ("S", 5),
+    "label": ("E", 6),
+}
 """Our own codes: a letter, a hyphen, so many Crockford symbols, a check symbol. Of fixed length, they split without doubt."""
 KIND_OF_LETTER: dict[str, OwnKind] = {letter: kind for kind, (letter, _) in FORMS.items()}
 PRODUCT_DIGITS = (13, 12, 8)

@@ -20,7 +20,10 @@ from sqlite_utils import Database
 
 from pos import clock, outbox
 from pos.catalog import CHANNELS, publication
+from pos.corners import corner
 from pos.db import DatabaseError, Store, sqlite3  # type: ignore[attr-defined]
+from pos.errors import NotFound
+from pos.labels import count_labels, label_places
 from pos.left_out import MOST_EXAMPLES, LeftOut, left_out
 from pos.ops import setting
 from pos.slip_claims import heard_upto
@@ -35,6 +38,7 @@ SILENT_S = 600
 TOLD = "told"
 """The setting that keeps what HQ was last told of our state, and when."""
 MOST_FAULTS = 12
+MOST_PLACES, LONGEST_PLACE = 12, 16
 LONGEST_TEXT = 64
 MOST = 2**53
 EPOCH_SHOWN, ROOT_SHOWN = 8, 16
@@ -76,6 +80,15 @@ class ToldLeftOut(TypedDict):
     examples: list[str]
 
 
+class ToldLabels(TypedDict):
+    """How many places want another label, which some of them are, how many prints nobody saw yet, how many labels must go."""
+
+    due: int | None
+    places: list[str]
+    printed: int | None
+    gone: int | None
+
+
 class ToldPrinter(TypedDict):
     """The printer as the last print told it; `state` is `ok`, `fault`, `offline`, `unknown` or `none`."""
 
@@ -106,6 +119,7 @@ class Heartbeat(TypedDict):
     software: str | None
     sqlite: str | None
     printer: ToldPrinter | None
+    labels: ToldLabels | None
     pending: int | None
     oldest_at: str | None
     next_counter: int | None
@@ -142,6 +156,7 @@ def heartbeat_of(
             "software": software,
             "sqlite": sqlite3.sqlite_version,
             "printer": dict(printer),
+            "labels": _labels_told(catalog, database, now=now),
             "pending": pending,
             "oldest_at": oldest_at,
             "next_counter": next_counter(database, setting(database, "key_id") or ""),
@@ -205,6 +220,7 @@ def read_heartbeat(said: Any) -> Heartbeat:
         "software": _text(fields.get("software")),
         "sqlite": _text(fields.get("sqlite")),
         "printer": _printer(fields.get("printer")),
+        "labels": _labels(fields.get("labels")),
         "pending": _whole(fields.get("pending")),
         "oldest_at": _moment(fields.get("oldest_at")),
         "next_counter": _whole(fields.get("next_counter")),
@@ -245,6 +261,20 @@ def _unfit(catalog: Store) -> LeftOut:
         return left_out(catalog.read())
     except (FileNotFoundError, DatabaseError):
         return LeftOut(rows=0, since=None, examples=())
+
+
+def _labels_told(catalog: Store, ops: Database, *, now: datetime) -> dict[str, object] | None:
+    """Return what there is to do about labels; nothing without a catalogue or a corner to compare them with."""
+    try:
+        counts = count_labels(label_places(catalog.read(), ops, corner(ops), now=now))
+    except (FileNotFoundError, NotFound, DatabaseError):
+        return None
+    return {
+        "due": len(counts.due),
+        "places": list(counts.due[:MOST_PLACES]),
+        "printed": len(counts.printed),
+        "gone": len(counts.gone),
+    }
 
 
 def _shown(held: SyncCursor) -> ToldChannel:
@@ -320,6 +350,19 @@ def _printer(value: Any) -> ToldPrinter | None:
     if (said := _object(value)) is None:
         return None
     return {"name": _text(said.get("name")), "state": _text(said.get("state")), "queue": _whole(said.get("queue"))}
+
+
+def _labels(value: Any) -> ToldLabels | None:
+    if (said := _object(value)) is None:
+        return None
+    places = said.get("places")
+    names = [_text(each) for each in places[:MOST_PLACES]] if isinstance(places, list) else []
+    return {
+        "due": _whole(said.get("due")),
+        "places": [name[:LONGEST_PLACE] for name in names if name],
+        "printed": _whole(said.get("printed")),
+        "gone": _whole(said.get("gone")),
+    }
 
 
 def _jumps(value: Any) -> ToldJumps | None:

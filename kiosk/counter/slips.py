@@ -75,7 +75,7 @@ def void(number: str) -> Response:
     slip_number = canonical(number)
     with files.ops_store().write() as ops:
         slips.void_slip(ops, slip_number, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
-        print_jobs.drop_slip(ops, slip_number, now=clock.now())
+        print_jobs.drop_waiting(ops, "slip", slip_number, now=clock.now())
     return web.see_other(f"/counter/slips/{slip_number}")
 
 

@@ -22,8 +22,8 @@ from kiosk.printing.paper import Press
 from kiosk.printing.profiles import PaperSetup
 from pos import qr
 from pos.currencies import places
-from pos.labels import ShelfLabel
 from pos.languages import moment, money, storage
+from pos.shelf_labels import ShelfLabel
 from pos.words import words
 from shop.languages import sentences_of
 from shop.lettering import CAPITALS, LEADING, Area, Lettering, Piece, ems, face, fitted, set_lines
@@ -231,10 +231,12 @@ class _Layout:
 
     def _small_print(self, y: float, height: float) -> Iterator[Piece]:
         """Set a sentence a line, or where that would be too small all of them as one."""
-        sentences, box = [UNBROKEN.sub(GLUE, each) for each in self._sentences()], {"width": self.beside_code, "height": height}
+        sentences, width = [UNBROKEN.sub(GLUE, each) for each in self._sentences()], self.beside_code
         most = max(LEAST_MM, min(self.grade_height * 0.66, self.height * 0.075))
-        apart = fitted("\n".join(sentences), **box, most=most, least=max(LEAST_MM, 0.62 * most))
-        whole = apart if apart.is_whole else fitted(" ".join(sentences), **box, most=most, least=LEAST_MM * 0.9)
+        apart = fitted("\n".join(sentences), width=width, height=height, most=most, least=max(LEAST_MM, 0.62 * most))
+        whole = (
+            apart if apart.is_whole else fitted(" ".join(sentences), width=width, height=height, most=most, least=LEAST_MM * 0.9)
+        )
         yield from set_lines(self.left, y, whole.size, whole.lines)
 
     def _grade(self) -> str:
@@ -260,7 +262,7 @@ class _Layout:
         yield _("Garantie commerciale du vendeur : %(n)s mois.") % {"n": facts["warranty_months"]}
         if facts["copy_levy_cents"]:
             yield words(facts["language"], templates.PATH).levy(facts["copy_levy_cents"], facts["currency"])
-        yield _("Vendu par %(name)s.") % {"name": _letters(facts["seller"])}
+        yield _("Vendeur : %(name)s") % {"name": _letters(facts["seller"])}
 
     def _money(self, cents: int) -> str:
         return _letters(money(cents, self.facts["currency"], self.facts["language"]))

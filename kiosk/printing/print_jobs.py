@@ -261,9 +261,9 @@ def drop(ops: Database, job_id: int, *, now: datetime) -> None:
         raise PrintSettled(job_id=job_id)
 
 
-def drop_slip(ops: Database, number: str, *, now: datetime) -> None:
-    """Give up what waits of a slip that counts no more; runs inside the caller's `write`."""
-    _end(ops, "kind = 'slip' and subject = ? and state = 'queued'", (number,), Outcome("failed", "dropped"), now=now)
+def drop_waiting(ops: Database, kind: Kind, subject: str, *, now: datetime) -> None:
+    """Give up what waits of a paper that counts no more; runs inside the caller's `write`."""
+    _end(ops, "kind = ? and subject = ? and state = 'queued'", (kind, subject), Outcome("failed", "dropped"), now=now)
 
 
 def forget_bytes(ops: Database, *, now: datetime) -> None:

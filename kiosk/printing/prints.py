@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from kiosk import files, prices
 from kiosk.printing import day_papers, print_jobs, rulers
+from kiosk.printing.labels import label_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
-from pos import clock, day_reports
+from kiosk.printing.profiles import PaperSetup
+from pos import clock, day_reports, labels, shelf_labels
 from pos.errors import NotFound
+from pos.shelf_labels import LabelSettled, ShelfLabel
 from shop.door import visitor
 
 WAIT_S = 1.2
@@ -14,7 +17,7 @@ WAIT_S = 1.2
 RULER, PROOF = "ruler", "proof"
 
 
-def print_paper(wanted: Wanted, *, printer: str | None = None, is_due: IsDue = always) -> int:
+def print_paper(wanted: Wanted, *, printer: str | None = None, is_due: IsDue = always, wait_s: float = WAIT_S) -> int:
     """Queue a paper for a printer, or for the one for slips, and return its job. Raises: as `print_jobs.enqueue`."""
     kiosk = files.kiosk()
     with files.ops_store().write() as ops:
@@ -23,7 +26,7 @@ def print_paper(wanted: Wanted, *, printer: str | None = None, is_due: IsDue = a
     if queued is not None:
         kiosk.workers.wake(queued["printer"])
         with kiosk.turns.given_up():
-            kiosk.workers.wait_ended(job_id, WAIT_S)
+            kiosk.workers.wait_ended(job_id, wait_s)
     return job_id
 
 
@@ -43,8 +46,25 @@ def setup_wanted(name: str, which: str, *, requested_by: str) -> Wanted:
     raise NotFound(f"no paper {which!r}")
 
 
+def label_wanted(label: ShelfLabel, *, requested_by: str) -> Wanted:
+    """Return a label's paper: the same words and mark on whatever printer."""
+    corner = files.corner()
+    code = shelf_labels.label_code(corner, label)
+
+    def render(takes: PaperSetup, _: int) -> bytes:
+        return label_bytes(label, code, takes, zone=corner.time_zone)
+
+    return Wanted(kind="label", subject=label.subject, requested_by=requested_by, render=render)
+
+
 def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
-    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged."""
+    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged, LabelSettled for an untrue one."""
+    if job["kind"] == "label":
+        label = shelf_labels.shelf_label(files.ops(), int(job["subject"].partition(":")[0]))
+        facts = labels.label_facts(files.catalog(), files.corner(), label.facts["sku_id"], now=clock.now())
+        if label.state not in ("printed", "standing") or not label.tells(facts):
+            raise LabelSettled(position=label.position)
+        return label_wanted(label, requested_by=requested_by)
     if job["kind"] == "test":
         which, _, name = job["subject"].partition(":")
         return setup_wanted(name, which, requested_by=requested_by)

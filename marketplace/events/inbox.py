@@ -354,6 +354,7 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "slip_printed": _judge_nothing,
     "demo_checked": _judge_nothing,
     "counter_act": _judge_nothing,
+    "label_confirmed": _judge_nothing,
 }
 
 

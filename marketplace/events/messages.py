@@ -137,6 +137,17 @@ class CounterActed(Message):
     at: Moment | None = None
 
 
+class LabelConfirmed(Message):
+    """A shelf label that was seen at its place; a print's number counts from 1 at each kiosk."""
+
+    label_no: Whole | None = None
+    position: Text | None = None
+    sku_id: Whole | None = None
+    price_cents: Whole | None = None
+    clerk_id: Text | None = None
+    confirmed_at: Moment | None = None
+
+
 class Stub(Message):
     """What comes in the place of an event that stays at its kiosk."""
 
@@ -151,6 +162,7 @@ BODIES: Mapping[str, type[Message]] = MappingProxyType(
         "slip_printed": SlipPrinted,
         "demo_checked": DemoChecked,
         "counter_act": CounterActed,
+        "label_confirmed": LabelConfirmed,
     }
 )
 

@@ -79,6 +79,8 @@ PARTS = {
     "selection_id": "fr.0123456789abcdef0123456789abcdef",
     "number": "35-0001-H",
     "position": "A1",
+    "sheet_no": "1",
+    "label_no": "1",
     "digits": "1" * 200,
     "order_id": "0190a1b2-0000-7000-8000-000000000000",
     "corner_id": "nantes-crebillon",

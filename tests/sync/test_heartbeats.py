@@ -30,6 +30,7 @@ HUGE = {"epoch": "é" * 10**5, "version": 10**400, "root": "\x00" * 10**5}
         {"catalog": {"price": 3}},
         {"oldest_at": "yesterday"},
         {"publication": 2**53},
+        {"labels": [1]},
     ],
 )
 def test_what_makes_no_sense_is_unknown(said: Any) -> None:
@@ -57,6 +58,7 @@ def test_what_makes_sense_is_kept() -> None:
         "ring": "early",
         "faults": {"offline": "2026-11-22T09:00:00Z", "Bad Code": None},
         "pending": 3,
+        "labels": {"due": 2, "places": ["A1", 7, "B" * 400], "printed": -1, "gone": 0},
         "jumps": {"line": "t6", "publication": 7, "changed": 100, "jumped": 2},
         "clock": {"wall": "2026-11-22T09:00:00Z", "known": True},
     }
@@ -64,4 +66,5 @@ def test_what_makes_sense_is_kept() -> None:
     assert (read["publication"], read["ring"], read["pending"]) == (7, "early", 3)
     assert read["faults"] == {"offline": "2026-11-22T09:00:00Z"}
     assert read["jumps"] == said["jumps"]
+    assert read["labels"] == {"due": 2, "places": ["A1", "B" * 16], "printed": None, "gone": 0}
     assert read["clock"] == {"wall": "2026-11-22T09:00:00Z", "up_s": None, "boot": None, "known": True}

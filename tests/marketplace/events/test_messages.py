@@ -22,7 +22,8 @@ HEARTBEAT: dict[str, Any] = {
     "catalog": {name: {"epoch": "e", "version": 1, "root": "r"} for name in ("content", "price", "stock")},
     "publication": 1, "line": "", "jumps": {"line": "", "publication": 1, "changed": 1, "jumped": 0},
     "failed": {"line": "", "publication": 1, "code": "gap"}, "ring": "stable", "software": "1", "sqlite": "3",
-    "printer": {"name": "p", "state": "ok", "queue": 0}, "pending": 1, "oldest_at": AT, "next_counter": 1,
+    "printer": {"name": "p", "state": "ok", "queue": 0},
+    "labels": {"due": 2, "places": ["A1", "B2"], "printed": 1, "gone": 1}, "pending": 1, "oldest_at": AT, "next_counter": 1,
     "faults": {"offline": AT}, "clock": {"wall": AT, "up_s": 1, "boot": "b", "known": True}, "corner_sha256": "c",
     "disk_free": 1, "media_bytes": 1,
 }  # fmt: skip
@@ -67,6 +68,14 @@ def test_no_event_takes_a_page_down_or_holds_up_the_next(hq: Hq, seed: int) -> N
         "slip_issued": slip_body(hq),
         "slip_voided": {"number": "x", "key_id": hq.key_id, "counter": 3, "clerk_id": "c", "reason": "mistake", "voided_at": AT},
         "slip_printed": {"number": "x", "copy_no": 1, "state": "confirmed"},
+        "label_confirmed": {
+            "label_no": 1,
+            "position": "A1",
+            "sku_id": 1,
+            "price_cents": 32900,
+            "clerk_id": "c",
+            "confirmed_at": AT,
+        },
         "demo_checked": {"position": "A1", "sku_id": 1, "state": "present", "clerk_id": "c", "checked_at": AT},
         "counter_act": {"act": "voided", "clerk_id": "c", "subject": "35-0001-H", "at": AT},
     }

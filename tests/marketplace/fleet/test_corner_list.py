@@ -15,6 +15,7 @@ from marketplace.fleet.picture import MOST_CELLS
 from marketplace.fleet.standings import BLOCK_NUMBERS, fold, match_corners_to_feed
 from pos import clock
 from tests.marketplace.hq import Hq, words
+from tests.sentences import plain
 
 NANTES, PARIS = "nantes-crebillon", "paris-beaubourg"
 
@@ -271,6 +272,15 @@ def test_a_corner_s_page_tells_its_story(hq: Hq) -> None:
         assert text in page
     assert "pas encore inscrit" in words(hq.client.get(f"/console/corners/{PARIS}"))
     assert hq.client.get("/console/corners/nowhere").status_code == 404
+
+
+def test_hq_sees_the_labels_of_a_corner_as_it_last_told_them(hq: Hq) -> None:
+    log_in(hq)
+    hq.up(heartbeat=beat(labels={"due": 2, "places": ["A2", "B3"], "printed": 1, "gone": 0}))
+    assert "2 à remplacer (A2, B3), 1 à poser" in plain(hq.client.get(f"/console/corners/{NANTES}").text)
+
+    hq.up(heartbeat=beat(labels={"due": 0, "places": [], "printed": 0, "gone": 0}))
+    assert "aucune à remplacer" in plain(hq.client.get(f"/console/corners/{NANTES}").text)
 
 
 def test_hostile_heartbeats_break_no_page_and_are_kept_small(hq: Hq) -> None:

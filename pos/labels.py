@@ -21,7 +21,7 @@ from pos.errors import NotFound
 from pos.languages import text_of
 from pos.laws import guarantees, laws_on
 from pos.line_facts import listing_facts
-from pos.shelf_labels import LabelFacts, ShelfLabel, open_labels
+from pos.shelf_labels import ShelfFacts, ShelfLabel, open_labels
 from pos.skus import sku_by_id, title
 
 WARNED_AHEAD = timedelta(hours=72)
@@ -41,12 +41,12 @@ class LabelPlace:
 
     position: str
     name: str
-    facts: LabelFacts | None
+    facts: ShelfFacts | None
     standing: ShelfLabel | None
     printed: ShelfLabel | None
     state: LabelState
     changes_at: str | None = None
-    next_facts: LabelFacts | None = None
+    next_facts: ShelfFacts | None = None
 
     @property
     def is_due(self) -> bool:
@@ -71,7 +71,7 @@ class LabelCounts:
 
 def label_facts(
     catalog: Database, corner: Corner, sku_id: int, *, now: datetime, starting: str | None = None
-) -> LabelFacts | None:
+) -> ShelfFacts | None:
     """Return what a device's label says now, or once prices announced until `starting` (UTC text) have started.
 
     It is the offer its page shows first. None where nobody offers it or the catalogue does not know it.
@@ -177,7 +177,7 @@ def _place(
     )
 
 
-def _state(facts: LabelFacts | None, standing: ShelfLabel | None, printed: ShelfLabel | None, *, is_changing: bool) -> LabelState:
+def _state(facts: ShelfFacts | None, standing: ShelfLabel | None, printed: ShelfLabel | None, *, is_changing: bool) -> LabelState:
     """Return how a place's label is. A print that certainly never came out, or is untrue by now, is as good as none."""
     if facts is None:
         return "gone" if standing or printed else "none"

@@ -33,7 +33,7 @@ class LabelSettled(Conflict):
     """The place has another label meanwhile, or none is wanted: the page was older than the facts."""
 
 
-class LabelFacts(TypedDict):
+class ShelfFacts(TypedDict):
     """What a label says, in its language; `price_cents` is all-in, `prior_cents` the former price that may stand beside it."""
 
     sku_id: int
@@ -61,7 +61,7 @@ class ShelfLabel:
 
     label_no: int
     position: str
-    facts: LabelFacts
+    facts: ShelfFacts
     format: str
     sheet_no: int | None
     printed_at: str
@@ -80,7 +80,7 @@ class ShelfLabel:
         """What its print job is of."""
         return f"{self.label_no}:{self.position}"
 
-    def tells(self, facts: LabelFacts | None) -> bool:
+    def tells(self, facts: ShelfFacts | None) -> bool:
         """Tell whether everything it says is what these facts say; what a later version says besides makes none untrue."""
         return facts is not None and all(facts.get(name) == value for name, value in self.facts.items())
 
@@ -129,7 +129,7 @@ def scanned_label(ops: Database, corner: Corner, scans: Iterable[Scan]) -> Shelf
 def print_label(
     ops: Database,
     position: str,
-    facts: LabelFacts,
+    facts: ShelfFacts,
     *,
     newest: int,
     clerk_id: str,
@@ -238,7 +238,7 @@ def _labels(ops: Database, where: str, *values: Any) -> Iterator[ShelfLabel]:
         yield ShelfLabel(
             label_no=label_no,
             position=position,
-            facts=cast(LabelFacts, json.loads(facts)),
+            facts=cast(ShelfFacts, json.loads(facts)),
             format=format_,
             sheet_no=sheet_no,
             printed_at=printed_at,

@@ -11,7 +11,7 @@ from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs, prints
 from kiosk.printing.installed import InstalledPrinter, installed_printer, installed_printers
 from kiosk.printing.labels import SheetFormat, label_sheets, sheet_formats
-from pos import clock, labels, shelf_labels
+from pos import clock, journal, labels, shelf_labels
 from pos.errors import Invalid, NotFound
 from pos.labels import LabelCounts, LabelPlace
 from pos.scans import codes_in
@@ -107,14 +107,14 @@ def scan() -> Response:
         label = shelf_labels.scanned_label(files.ops(), files.corner(), codes_in(request.form.get("code", "")))
     except LabelUnknown:
         return web.see_other(f"{HOME}?scanned=0")
-    return _confirm(label.label_no)
+    return _confirm(label.label_no, is_scanned=True)
 
 
 @routes.post("/<int:label_no>/confirmation")
 @for_clerks
 def confirm(label_no: int) -> Response:
     """Write down that a label stands at its place, on the word of a clerk without a scanner."""
-    return _confirm(label_no)
+    return _confirm(label_no, is_scanned=False)
 
 
 @routes.post("/<position>/damage")
@@ -123,6 +123,7 @@ def damage(position: str) -> Response:
     """Note that a label cannot be read any more."""
     with files.ops_store().write() as ops:
         shelf_labels.mark_damaged(ops, position)
+        journal.note(ops, g.clerk["clerk_id"], "label_damaged", position, now=clock.now())
     return web.see_other(HOME)
 
 
@@ -132,6 +133,7 @@ def remove(position: str) -> Response:
     """Note that a label was taken away."""
     with files.ops_store().write() as ops:
         shelf_labels.take_away(ops, position, now=clock.now())
+        journal.note(ops, g.clerk["clerk_id"], "label_removed", position, now=clock.now())
     return web.see_other(HOME)
 
 
@@ -187,7 +189,9 @@ def _label_printer() -> InstalledPrinter | None:
     return next((each for each in known if last and each.name == last[0]), next(iter(known), None))
 
 
-def _confirm(label_no: int) -> Response:
+def _confirm(label_no: int, *, is_scanned: bool) -> Response:
     with files.ops_store().write() as ops:
-        shelf_labels.confirm_label(ops, label_no, clerk_id=g.clerk["clerk_id"], now=clock.now())
+        label = shelf_labels.confirm_label(ops, label_no, clerk_id=g.clerk["clerk_id"], now=clock.now())
+        if not is_scanned:
+            journal.note(ops, g.clerk["clerk_id"], "label_told", label.subject, now=clock.now())
     return web.see_other(f"{HOME}?scanned={label_no}")

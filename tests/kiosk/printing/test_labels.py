@@ -13,14 +13,14 @@ from demo.paper import pictures
 from kiosk.printing import labels
 from kiosk.printing.labels import LabelFace, SheetFormat, label_face, sheet_formats
 from kiosk.printing.profiles import usual_paper
-from pos.shelf_labels import LabelFacts, ShelfLabel
+from pos.shelf_labels import ShelfFacts, ShelfLabel
 from shop.lettering import Area, Lettering, Piece
 from tests.world import NOW
 
 ZONE = "Europe/Paris"
 CODE = "P-7K3M9QXTDE-00000K5"
 """As long as a label's code; what it says is for `pos.scans`."""
-FACTS: LabelFacts = {
+FACTS: ShelfFacts = {
     "sku_id": 2,
     "language": "fr",
     "title": "Apple iPhone 13",

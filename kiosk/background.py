@@ -22,7 +22,7 @@ from pos.backups import back_up
 from pos.corners import corner
 from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, Unavailable
-from pos.ops import back_up, keep_reserve, setting
+from pos.ops import keep_reserve, setting
 from pos.selections import wipe_idle_selections
 from shop.prices import catch_up
 from sync.catalog_files import drop_damaged

@@ -78,7 +78,7 @@ def print_labels() -> Response:
     if printer is None:
         return web.see_other(forms.with_query(HOME, sheet=made[0].sheet_no if made else None))
     for label in made:
-        # One by one, so that a slip made meanwhile waits for one label at most.
+        # A job each, so that a slip made meanwhile waits for one label at most.
         wanted = prints.label_wanted(label, requested_by=g.clerk["clerk_id"])
         prints.print_paper(wanted, printer=printer.name, wait_s=prints.WAIT_S if len(made) == 1 else 0)
     return web.see_other(HOME)

@@ -14,6 +14,7 @@ from kiosk.printing.profiles import PaperSetup, Profile, profiles
 from kiosk.printing.transports import place_of
 from pos import clock
 from pos.errors import Invalid
+from pos.shelf_labels import LabelSettled
 from shop import web
 
 routes = Blueprint("counter_printers", __name__, url_prefix="/counter/printers")
@@ -107,7 +108,12 @@ def measure(name: str) -> Response:
         install(ops, printer.name, printer.address, profile=printer.profile, paper=_measured(printer.paper))
         for job in print_jobs.open_jobs(ops, now=clock.now()):
             if job["state"] == "queued" and job["printer"] == printer.name:
-                wanted = prints.wanted_again(job, requested_by=job["requested_by"])
+                try:
+                    wanted = prints.wanted_again(job, requested_by=job["requested_by"])
+                except LabelSettled:
+                    # A label that became untrue while it waited counts no more, and is due again.
+                    print_jobs.drop(ops, job["job_id"], now=clock.now())
+                    continue
                 print_jobs.enqueue(ops, wanted, printer=printer.name, now=clock.from_text(job["requested_at"]))
     return web.see_other(f"/counter/printers/{printer.name}")
 

@@ -180,12 +180,15 @@ def known_printer(ops: Database) -> KnownPrinter | None:
 
 
 def next_job(ops: Database, printer: str, *, now: datetime) -> tuple[int, bytes] | None:
-    """Return the job and the bytes that this printer is to print next: the oldest that nobody has to be asked about."""
+    """Return the job and the bytes that this printer is to print next: the oldest that nobody has to be asked about.
+
+    A slip comes before other papers: a customer stands there and waits for it.
+    """
     row = ops.execute(
         """
         select job_id, bytes from print_job
         where printer = ? and state = 'queued' and bytes is not null and requested_at between ? and ?
-        order by requested_at, job_id limit 1
+        order by kind <> 'slip', requested_at, job_id limit 1
         """,
         [printer, clock.to_text(now - FRESH), clock.to_text(now + FRESH)],
     ).fetchone()

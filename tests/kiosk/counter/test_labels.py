@@ -173,6 +173,21 @@ def test_a_label_that_waits_for_paper_is_not_printed_when_it_is_untrue_by_then(
     assert [job["subject"] for job in jobs] == ["2:A1", "3:A2", "4:B1"], "the old one was given up"
 
 
+def test_a_label_that_became_untrue_while_it_waits_keeps_no_printer_from_being_measured(
+    clerk: FlaskClient, kiosk: world.Kiosk, printer: VirtualPrinter
+) -> None:
+    printer.faults.paper_out = True
+    print_due(clerk)
+    move_price(kiosk, 31400)
+
+    measured = clerk.post("/counter/printers/printer/measures", data={"dots": "384", "letters": "0", "has_cutter": "yes"})
+
+    assert measured.status_code == 303
+    jobs = print_jobs.open_jobs(kiosk.ops.read(), now=clock.now())
+    assert [job["subject"] for job in jobs] == ["2:A2", "3:B1"]
+    assert "1 étiquette à remplacer" in page(clerk)
+
+
 def test_two_hundred_labels_and_a_corner_with_every_kind_of_place(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
     """Names from HQ stand on the page as they are, and a device the catalogue lost is no reason for no page."""
     from pos.corners import store_corner

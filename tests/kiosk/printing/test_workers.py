@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_papers_come_out_in_the_order_they_were_asked_for(kiosk: world.Kiosk, at
 
     assert [state_of(kiosk, job) for job in jobs] == [("confirmed", "process_id")] * 3
     assert on_paper(virtual) == ["one", "two", "three"]
+
+
+def test_a_slip_waits_for_no_other_paper_but_the_one_that_is_printed(kiosk: world.Kiosk, virtual: VirtualPrinter) -> None:
+    kiosk.set_printer(virtual.port)
+    with kiosk.ops_write() as ops:
+        labels = [print_jobs.enqueue(ops, replace(words(text), kind="label"), now=world.NOW) for text in ("A1", "A2")]
+        later = world.NOW + timedelta(seconds=3)
+        slips = [print_jobs.enqueue(ops, replace(words(text), kind="slip"), now=later) for text in ("35-0001-H", "35-0002-F")]
+        order = []
+        while (job := print_jobs.next_job(ops, "printer", now=later)) is not None:
+            order.append(job[0])
+            print_jobs.begin(ops, job[0], "printer", b"ABCD")
+
+    assert order == [*slips, *labels]
 
 
 @pytest.mark.parametrize("fault", ["paper_out", "cover_open"])

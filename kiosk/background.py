@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from types import MappingProxyType
 
 from kiosk import files, prices
+from kiosk.faults import Faults, own_faults
 from kiosk.printing import print_jobs
 from pos import clock, labels, shelf_labels
 from pos.backups import back_up
@@ -59,7 +60,7 @@ class Rounds:
         self,
         client: Client,
         *,
-        own_faults: Mapping[str, str] = MappingProxyType({}),
+        own_faults: Callable[[], Faults] = dict,
         is_brief: bool = False,
         progress: Progress | None = None,
     ) -> RoundReport:
@@ -69,7 +70,7 @@ class Rounds:
         note_labels(self.catalog, self.ops)
         return report
 
-    def send_beside(self, client: Client, own_faults: dict[str, str]) -> bool:
+    def send_beside(self, client: Client, own_faults: Callable[[], Faults]) -> bool:
         """Send what waits while we fetch, and tell whether anything did. Raises: SyncError, NotFound, DatabaseError."""
         if not self.is_fetching.is_set():
             return False
@@ -89,7 +90,7 @@ class Rounds:
                 now=clock.now(),
             )
 
-    def _side(self, client: Client, own_faults: Mapping[str, str]) -> KioskSide:
+    def _side(self, client: Client, own_faults: Callable[[], Faults]) -> KioskSide:
         return KioskSide(
             directory=self.directory,
             catalog=self.catalog,
@@ -180,7 +181,7 @@ def _go_beside(rounds: Rounds, kiosk: files.Kiosk) -> None:
                 continue
             if client is None or client.base_url != url:
                 client = Client(url)
-            rounds.send_beside(client, dict(kiosk.faults))
+            rounds.send_beside(client, partial(_own_faults, kiosk))
         except (PosError, DatabaseError, OSError) as problem:
             # The round that is under way meets the same, and shows it.
             delay_s = max(BESIDE_FAILED_S, getattr(problem, "data", {}).get("retry_after_s") or 0)
@@ -216,7 +217,7 @@ def _try_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, *, is_called: bo
 
 
 def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) -> None:
-    report = rounds.run(client, own_faults=dict(kiosk.faults), is_brief=True)
+    report = rounds.run(client, own_faults=partial(_own_faults, kiosk), is_brief=True)
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
         catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
@@ -232,6 +233,10 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
         _fetch_media(rounds, kiosk, client)
+
+
+def _own_faults(kiosk: files.Kiosk) -> Faults:
+    return own_faults(kiosk, now=clock.now())
 
 
 def mend(rounds: Rounds) -> bool:

@@ -7,15 +7,16 @@ from typing import Any
 from flask import Blueprint, Response
 
 from kiosk import files
+from kiosk.faults import current_faults
 from kiosk.printing import print_jobs
 from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError
-from pos.errors import CatalogUnreadable, NotFound, PosError, RecordsDamaged, Unavailable
+from pos.errors import PosError
 from pos.left_out import left_out
 from pos.ops import setting
-from pos.slips import load_device
 from shop import web
+from sync.faults import fault
 
 routes = Blueprint("status", __name__)
 
@@ -127,37 +128,5 @@ def _printers() -> list[print_jobs.KnownPrinter]:
 
 
 def _faults() -> list[dict[str, str | None]]:
-    faults: list[dict[str, str | None]] = []
-    if files.kiosk().ops is None:
-        faults.append({"code": (files.kiosk().trouble or RecordsDamaged()).code, "since": None})
-    elif files.corner_or_none() is None:
-        known = setting(files.ops(), "corner") is not None
-        faults.append({"code": "corner_unreadable" if known else "not_enrolled", "since": None})
-    elif (trouble := _key_trouble()) is not None:
-        faults.append({"code": trouble, "since": None})
-    try:
-        files.catalog().execute("select 1 from shelf limit 1").fetchone()
-        faults.extend({"code": code, "since": since} for code, since in left_out(files.catalog()).fault.items())
-    except CatalogUnreadable as problem:
-        faults.append({"code": problem.code, "since": None})
-    except (PosError, DatabaseError):
-        faults.append({"code": "catalog_missing", "since": None})
-    if not files.kiosk().media.is_open():
-        faults.append({"code": "media_unreadable", "since": None})
-    held = dict(files.kiosk().faults)
-    if files.kiosk().ops is not None:
-        held |= setting(files.ops(), "sync_faults") or {}
-    seen = {fault["code"] for fault in faults}
-    faults.extend({"code": code, "since": since} for code, since in held.items() if code not in seen)
-    return faults
-
-
-def _key_trouble() -> str | None:
-    """Return what keeps slips from being signed, or None."""
-    try:
-        load_device(files.kiosk().directory)
-    except NotFound:
-        return "key_missing"
-    except Unavailable as problem:
-        return problem.code
-    return None
+    faults = current_faults(files.kiosk(), now=clock.now())
+    return [{"code": code, "short": fault(code).short, "since": since} for code, since in faults.items()]

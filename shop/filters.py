@@ -16,6 +16,7 @@ from pos.totals import Line
 from pos.words import words
 from shop.door import visitor
 from shop.forms import with_query
+from sync.faults import Fault, fault
 
 
 def filters_of(language: str) -> dict[str, Callable[..., Any]]:
@@ -43,6 +44,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "acquisition": said.acquisition,
         "reason": pass_context(lambda _, reason, currency=None: said.reason(reason, currency or visitor().currency)),
         "nearest": said.nearest,
+        "fault": lambda code: told_fault(code, language),
         "credit": pass_context(lambda _, credit, currency=None: said.credit(credit, currency or visitor().currency)),
         "levy": pass_context(lambda _, cents: said.levy(cents, visitor().currency)),
         "leaving": pass_context(lambda _, cents, currency=None: said.leaving(cents, currency or visitor().currency)),
@@ -55,6 +57,11 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "name": skus.title,
         "plus": with_query,
     }
+
+
+def told_fault(code: str, language: str) -> Fault:
+    """Return what is said of a fault in a language: the same at the counter, on paper, at HQ and at the doctor's."""
+    return fault(code).told(languages.translations("shop", language, templates.PATH))
 
 
 @lru_cache(maxsize=4096)

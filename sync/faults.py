@@ -1,16 +1,28 @@
-"""The faults a kiosk can report, and how much each one matters: the one list for its own screens, HQ's console and the metrics.
+"""The faults a kiosk can report: one register for its counter, its papers, its doctor, HQ's console and the metrics.
 
-The sentences stand in each app's `faults.html`, in its readers' words. A code that is not here is shown as it is.
+`faults.json` holds it: each degraded state by its code, with the short code a clerk can read out on the telephone, how much it
+matters, and what is said of it in French; other languages stand in `templates/shop/<language>.po`. The numbers of short codes are
+unique over all families, so that a misheard letter misleads nobody, and one once given is never given to another fault.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cache
+from gettext import NullTranslations
+from pathlib import Path
 
 REVOKED = "revoked"
 REPLACED = "replaced"
 EVENT_SET_ASIDE = "event_set_aside"
 NEIGHBOUR_FAILED = "neighbour_failed"
+LOW_DISK_BYTES = 200 * 2**20
+"""With less of the disk free a person is told, long before slips are in danger."""
+UNKNOWN = "unknown"
+"""The entry that stands for a code nobody here knows."""
 
 
 class Severity(IntEnum):
@@ -22,54 +34,49 @@ class Severity(IntEnum):
     STOP = 3
 
 
-FAULTS: dict[str, Severity] = {
-    "offline": Severity.NOTE,
-    "busy": Severity.NOTE,
-    "gap": Severity.NOTE,
-    "malformed": Severity.NOTE,
-    "too_large": Severity.NOTE,
-    "rejected": Severity.NOTE,
-    "sync_failed": Severity.NOTE,
-    "metadata_expired": Severity.NOTE,
-    "stale": Severity.NOTE,
-    "wal_large": Severity.NOTE,
-    "catalog_damaged": Severity.NOTE,
-    "rows_left_out": Severity.ACT,
-    "media_paused": Severity.NOTE,
-    "media_unreadable": Severity.NOTE,
-    "records_busy": Severity.NOTE,
-    "throttled": Severity.NOTE,
-    EVENT_SET_ASIDE: Severity.NOTE,
-    NEIGHBOUR_FAILED: Severity.NOTE,
-    "backup_failed": Severity.ACT,
-    "no_room": Severity.ACT,
-    "disk_full": Severity.ACT,
-    "untrusted": Severity.ACT,
-    "wrong_root": Severity.ACT,
-    "apply_failed": Severity.ACT,
-    "clock_wrong": Severity.ACT,
-    "disk_low": Severity.ACT,
-    REPLACED: Severity.ACT,
-    "printer_fault": Severity.ACT,
-    "printer_offline": Severity.ACT,
-    "corner_unreadable": Severity.ACT,
-    "slip_altered": Severity.ACT,
-    "stream_forked": Severity.STOP,
-    REVOKED: Severity.STOP,
-    "catalog_missing": Severity.STOP,
-    "catalog_unreadable": Severity.STOP,
-    "records_damaged": Severity.STOP,
-    "records_missing": Severity.STOP,
-    "records_unreadable": Severity.STOP,
-    "records_read_only": Severity.STOP,
-    "records_newer": Severity.STOP,
-    "key_missing": Severity.STOP,
-    "key_unreadable": Severity.STOP,
-    "key_damaged": Severity.STOP,
-    "not_enrolled": Severity.STOP,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A degraded state: what a clerk reads of it (`name`, `meaning`, `remedy`), and what support does about it (`repair`).
+
+    `short` is a letter for the family and a number: B box and screen, P printers, D disk, H hour, R records, K key and enrolment,
+    C catalogue, S exchanges with HQ. `picture` names its drawing.
+    """
+
+    code: str
+    short: str
+    severity: Severity
+    picture: str
+    name: str
+    meaning: str
+    remedy: str
+    repair: str
+
+    def told(self, sentences: NullTranslations) -> Fault:
+        """Return the fault in another language."""
+        said = {part: sentences.gettext(getattr(self, part)) for part in SENTENCES}
+        return replace(self, **said)
+
+
+SENTENCES = ("name", "meaning", "remedy", "repair")
+
+
+@cache
+def faults() -> Mapping[str, Fault]:
+    """Return the register by code, `UNKNOWN` among them, in the order of short codes."""
+    rows = json.loads(Path(__file__).with_name("faults.json").read_text(encoding="utf-8"))
+    return {row["code"]: Fault(**{**row, "severity": Severity[row["severity"]]}) for row in rows}
+
+
+def fault(code: str) -> Fault:
+    """Return what is known of a code; of one that nobody here knows, that it is for a person to look at."""
+    return faults().get(code) or replace(faults()[UNKNOWN], code=code)
 
 
 def severity(code: str) -> Severity:
-    """Return how much a fault matters; one nobody knows is for a person to look at."""
-    return FAULTS.get(code, Severity.ACT)
+    """Return how much a fault matters."""
+    return fault(code).severity
+
+
+def weightiest(codes: Mapping[str, object]) -> list[str]:
+    """Return codes in the order in which a person should look at them: the worst first, else by short code."""
+    return sorted(codes, key=lambda code: (-severity(code), fault(code).short, code))

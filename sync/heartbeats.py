@@ -30,7 +30,7 @@ from pos.slip_claims import heard_upto
 from pos.slips import next_counter
 from sync.channels import SyncCursor, sync_cursors
 from sync.documents import storable_text
-from sync.faults import severity
+from sync.faults import weightiest
 from sync.heads import RINGS
 
 MOST_BYTES = 4096
@@ -137,7 +137,7 @@ def heartbeat_of(
     *,
     software: str,
     printer: Mapping[str, object],
-    own_faults: Mapping[str, str] = MappingProxyType({}),
+    own_faults: Mapping[str, str | None] = MappingProxyType({}),
     now: datetime,
 ) -> Heartbeat:
     """Return what HQ is told about this kiosk with every message, cut to what HQ keeps of it.
@@ -236,9 +236,9 @@ def read_heartbeat(said: Any) -> Heartbeat:
     return heartbeat
 
 
-def _weightiest(faults: Mapping[str, str]) -> dict[str, str]:
+def _weightiest(faults: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return as many faults as HQ keeps, those that matter most."""
-    return {code: faults[code] for code in sorted(faults, key=severity, reverse=True)[:MOST_FAULTS]}
+    return {code: faults[code] for code in weightiest(faults)[:MOST_FAULTS]}
 
 
 def _held(catalog: Store) -> dict[str, object]:

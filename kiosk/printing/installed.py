@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -12,6 +13,7 @@ from sqlite_utils import Database
 from kiosk.printing import transports
 from kiosk.printing.printers import PrinterState
 from kiosk.printing.profiles import CODE_PAGES, LEAST_DOTS, MOST_DOTS, PaperSetup, profiles, usual_paper
+from pos import clock
 from pos.corners import corner
 from pos.errors import Invalid, NotFound, PrinterOffline
 
@@ -22,18 +24,22 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledPrinter:
-    """A printer of this corner. `paper` is what it was measured to take, else its profile's, else that of the corner's width."""
+    """A printer of this corner, and since when its state is as it is.
+
+    `paper` is what it was measured to take, else its profile's, else that of the corner's width.
+    """
 
     name: str
     address: str
     profile: str
     paper: PaperSetup
     state: PrinterState
+    state_at: str | None
 
 
 def installed_printers(ops: Database) -> list[InstalledPrinter]:
     """Return the corner's printers, the one for slips first."""
-    rows = ops.execute("select name, address, profile, paper, state, reasons from printer order by position, name").fetchall()
+    rows = ops.execute("select name, address, profile, paper, state, reasons, state_at from printer order by position, name").fetchall()
     return [_installed(ops, *row) for row in rows]
 
 
@@ -77,7 +83,7 @@ def install(ops: Database, name: str, address: str, *, profile: str = "", paper:
         insert into printer (name, position, address, profile, paper)
         values (?, (select coalesce(max(position), 0) + 1 from printer), ?, ?, ?)
         on conflict (name) do update set address = excluded.address, profile = excluded.profile, paper = excluded.paper,
-          state = 'unknown', reasons = ''
+          state = 'unknown', reasons = '', state_at = null
         """,
         [name, address, profile, json.dumps(asdict(paper)) if paper else None],
     )
@@ -104,13 +110,17 @@ def uninstall(ops: Database, name: str) -> None:
     ops.execute("delete from printer where name = ?", [name])
 
 
-def note_state(ops: Database, name: str, state: PrinterState) -> None:
-    """Keep how a printer said it was; runs inside the caller's `write`."""
-    ops.execute("update printer set state = ?, reasons = ? where name = ?", [state.state, ",".join(state.reasons), name])
+def note_state(ops: Database, name: str, state: PrinterState, *, now: datetime) -> None:
+    """Keep how a printer said it was, and since when it is so; runs inside the caller's `write`."""
+    told = [state.state, ",".join(state.reasons)]
+    ops.execute(
+        "update printer set state = ?, reasons = ?, state_at = ? where name = ? and (state, reasons) <> (?, ?)",
+        [*told, clock.to_text(now), name, *told],
+    )
 
 
 def _installed(
-    ops: Database, name: str, address: str, profile: str, paper: str | None, state: Any, said: str
+    ops: Database, name: str, address: str, profile: str, paper: str | None, state: Any, said: str, state_at: str | None
 ) -> InstalledPrinter:
     reasons = tuple(said.split(",")) if said else ()
     if paper is not None:
@@ -119,7 +129,8 @@ def _installed(
         takes = profiles()[profile].paper
     else:
         takes = _usual_here(ops)
-    return InstalledPrinter(name=name, address=address, profile=profile, paper=takes, state=PrinterState(state, reasons))
+    told = PrinterState(state, reasons)
+    return InstalledPrinter(name=name, address=address, profile=profile, paper=takes, state=told, state_at=state_at)
 
 
 def _paper_of(text: str) -> PaperSetup:

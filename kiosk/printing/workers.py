@@ -248,7 +248,7 @@ class _Worker:
         if state == self.known and installed_printer(store.read(), self.name).state == state:
             return
         with store.write() as ops:
-            note_state(ops, self.name, state)
+            note_state(ops, self.name, state, now=clock.now())
         self.known = state
 
     def _stop_listening(self) -> None:

@@ -21,7 +21,7 @@ from marketplace.fleet.views import PRINTERS, Asked, link, read_asked
 from marketplace.web import marketplace
 from pos import clock
 from shop.web import render_template
-from sync.faults import FAULTS, Severity, severity
+from sync.faults import UNKNOWN, Severity, faults, severity
 from sync.heads import RINGS
 
 SILENCES_S = (900, 3600, 86_400, 604_800)
@@ -141,7 +141,7 @@ def home() -> str:
         groups = picture.picture(connection, now)
         corners, has_more = corner_list.corners(connection, asked.view, now)
         known = corner_list.choices(connection)
-    choices = {**known, "ring": RINGS, "printer": PRINTERS, "silent": SILENCES_S, "fault": sorted(FAULTS)}
+    choices = {**known, "ring": RINGS, "printer": PRINTERS, "silent": SILENCES_S, "fault": [code for code in faults() if code != UNKNOWN]}
     page = FleetPage(now, groups, corners, has_more, asked, choices)
     return render_template("marketplace/fleet/fleet.html", page=page)
 

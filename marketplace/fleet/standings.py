@@ -16,15 +16,15 @@ from sqlalchemy import Connection, text
 from marketplace.db import changed, row, rows
 from marketplace.fleet.revocations import Sender
 from pos import clock
-from sync.faults import Severity, severity
+from sync.faults import LOW_DISK_BYTES, Severity, fault, severity
 from sync.heartbeats import Heartbeat
 
 KEPT = timedelta(days=30)
 UNKNOWN = ""
-LEAST_FREE_BYTES = 200 * 2**20
 WRONG_CLOCK_S = 300
 BLOCK_NUMBERS = 50
 """A block is so many corner numbers in a row: what the picture of a large fleet is made of."""
+PRINTERS = "P-"
 PRINTER_FAULTS = {"fault": "printer_fault", "offline": "printer_offline"}
 QUARANTINED = 4
 """Above every `Severity`: nothing of what this corner sends is taken."""
@@ -108,10 +108,12 @@ def seen_faults(heartbeat: Heartbeat, now: datetime) -> set[str]:
     """Return the codes of what HQ itself sees wrong in a heartbeat that arrived `now` (docs/protocol.md §9)."""
     printer = PRINTER_FAULTS.get(_printer(heartbeat))
     offset_s, free = clock_s(heartbeat, now), heartbeat["disk_free"]
-    seen = {printer} if printer is not None else set()
+    # A kiosk that names what its printers lack needs no word of ours for it.
+    is_named = any(fault(code).short.startswith(PRINTERS) for code in heartbeat["faults"])
+    seen = {printer} if printer is not None and not is_named else set()
     if offset_s is not None and abs(offset_s) > WRONG_CLOCK_S:
         seen.add("clock_wrong")
-    if free is not None and free < LEAST_FREE_BYTES:
+    if free is not None and free < LOW_DISK_BYTES:
         seen.add("disk_low")
     return seen
 

@@ -70,7 +70,7 @@ class RoundReport:
 class KioskSide:
     """What a kiosk brings to an exchange with HQ: its files, its client, and what it tells of itself.
 
-    `own_faults` are those of the running app, by code, and since when; `printer` is as `sync.heartbeats.ToldPrinter`.
+    `own_faults` returns those of the running app as they are now, by code, and since when; `printer` is as `sync.heartbeats.ToldPrinter`.
     """
 
     directory: Path
@@ -79,7 +79,7 @@ class KioskSide:
     client: Client
     software: str
     printer: Mapping[str, object]
-    own_faults: Mapping[str, str] = field(default_factory=dict)
+    own_faults: Callable[[], Mapping[str, str | None]] = dict
     now: Callable[[], datetime]
 
 
@@ -162,7 +162,7 @@ def _waiting(ops: Store) -> int:
 
 def _heartbeat(side: KioskSide) -> Heartbeat:
     return heartbeat_of(
-        side.catalog, side.ops, software=side.software, printer=side.printer, own_faults=side.own_faults, now=side.now()
+        side.catalog, side.ops, software=side.software, printer=side.printer, own_faults=side.own_faults(), now=side.now()
     )
 
 

@@ -36,6 +36,8 @@ class Faults:
 
     paper_out: bool = False
     cover_open: bool = False
+    paper_near_end: bool = False
+    cutter_stuck: bool = False
     is_silent: bool = False
     sends_noise: bool = False
     paper_out_after: int | None = None
@@ -135,8 +137,8 @@ class VirtualPrinter:
             return self._interpreter.has_uncut()
 
     def can_print(self) -> bool:
-        """Tell whether paper is there and the cover closed."""
-        return not (self.faults.paper_out or self.faults.cover_open)
+        """Tell whether paper is there, the cover closed and the cutter free."""
+        return not (self.faults.paper_out or self.faults.cover_open or self.faults.cutter_stuck)
 
     def receive(self, data: bytes) -> None:
         """Keep bytes until they can be printed; they outlive the connection that brought them."""
@@ -234,7 +236,8 @@ class _Job:
         flags = {
             1: 0 if self.printer.can_print() else 0x08,
             2: (0x04 if is_open else 0) | (0x20 if no_paper else 0),
-            4: 0x6C if no_paper else 0,
+            3: 0x08 if self.faults.cutter_stuck else 0,
+            4: 0x6C if no_paper else 0x0C if self.faults.paper_near_end else 0,
         }
         return 0x12 | flags.get(number, 0)
 

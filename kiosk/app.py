@@ -29,6 +29,7 @@ from kiosk.counter import paper as counter_paper
 from kiosk.counter import pins as counter_pins
 from kiosk.counter import printers as counter_printers
 from kiosk.counter import slips as counter_slips
+from kiosk.counter import state as counter_state
 from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
@@ -89,6 +90,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         day,
     ):
         app.register_blueprint(part.routes)
+    app.register_blueprint(counter_state.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)
@@ -97,6 +99,8 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.wsgi_app = kiosk.turns.before(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's documented way
     _share(app)
     if sync:
+        for name in ("kiosk", "sync"):
+            logging.getLogger(name).addHandler(kiosk.log)
         prices.start_watch(kiosk, call=kiosk.price_news)
         _start_on_records(app)
         if isinstance(kiosk.trouble, PASSING):

@@ -19,6 +19,7 @@ from pos.left_out import left_out
 from pos.backups import FOLDER as BACKUPS
 from pos.ops import setting
 from pos.slips import load_device
+from pos.trusted_time import is_clock_wrong
 
 Faults = dict[str, str | None]
 """Codes and since when, as UTC text; None where nobody knows when it began."""
@@ -98,10 +99,12 @@ def _catalogue_faults(kiosk: files.Kiosk) -> Faults:
 
 
 def _time_faults(ops: Database, now: datetime) -> Faults:
-    """Say that HQ never told the time, or has not confirmed the catalogue for too long."""
+    """Say that HQ never told the time, told another than ours, or has not confirmed the catalogue for too long."""
     faults: Faults = {}
     if setting(ops, "corner") is not None and setting(ops, "hq_time") is None:
         faults["clock_unconfirmed"] = None
+    if is_clock_wrong(ops):
+        faults["clock_wrong"] = None
     checked_at = setting(ops, "checked_at")
     if checked_at is not None and now - clock.from_text(checked_at) > OLD:
         faults["catalog_old"] = checked_at

@@ -13,6 +13,7 @@ from flask import current_app, g
 from sqlite_utils import Database
 
 from kiosk.printing.workers import Workers
+from kiosk.recent_log import RecentLog
 from kiosk.turns import Turns
 from pos import corners
 from pos.corners import Corner
@@ -33,6 +34,7 @@ class Kiosk:
     media: MediaStore
     trouble: Unavailable | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    log: RecentLog = field(default_factory=RecentLog)
     turns: Turns = field(default_factory=Turns)
     price_news: threading.Event = field(default_factory=threading.Event)
     workers: Workers = field(init=False)

@@ -58,6 +58,7 @@ class CornerShape(Shape):
     day_begins_hour: DayBegins = DAY_BEGINS_HOUR
     ring: Ring = "stable"
     phone: Name
+    support_phone: Name | None = None
     paper_mm: Literal[80, 58]
     slip_prefix: Annotated[Web, Field(max_length=500)]
     partner: PartnerRow

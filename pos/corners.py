@@ -66,6 +66,7 @@ class CornerDocument(TypedDict):
     day_begins_hour: NotRequired[int]
     ring: NotRequired[str]
     phone: str
+    support_phone: NotRequired[str]
     paper_mm: int
     slip_prefix: str
     partner: Partner
@@ -87,6 +88,7 @@ class Corner:
 
     `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL.
     `day_begins_hour` is the local hour up to which the business day before goes on (`pos.business_days`).
+    `support_phone` is whom clerks call at HQ, where it says.
     """
 
     corner_id: str
@@ -101,6 +103,7 @@ class Corner:
     day_begins_hour: int
     ring: str
     phone: str
+    support_phone: str
     paper_mm: int
     slip_prefix: str
     partner: Partner
@@ -154,6 +157,7 @@ def _corner_of(document: CornerDocument) -> Corner:
         day_begins_hour=document.get("day_begins_hour", DAY_BEGINS_HOUR),
         ring=document.get("ring", "stable"),
         phone=document["phone"],
+        support_phone=document.get("support_phone") or "",
         paper_mm=document["paper_mm"],
         slip_prefix=document["slip_prefix"],
         partner=document["partner"],

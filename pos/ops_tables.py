@@ -54,7 +54,10 @@ def m008_count_a_day(database: Database) -> None:
     _run(database, DAYS)
 def m009_know_since_when_a_printer_is_as_it_is(database: Database) -> None:
     """Keep with a printer's state when it was first seen so: what is wrong is shown with since when."""
+def m009_say_how_the_kiosk_is(database: Database) -> None:
+    """Keep since when a printer is as it is, and find the last diagnostic paper."""
     database.execute("alter table printer add column state_at text")
+    database.execute("create index print_job_diagnostic on print_job (job_id) where kind = 'diagnostic'")
 
 
 def _run(database: Database, statements: str) -> None:

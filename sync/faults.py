@@ -53,8 +53,8 @@ class Fault:
 
     def told(self, sentences: NullTranslations) -> Fault:
         """Return the fault in another language."""
-        said = {part: sentences.gettext(getattr(self, part)) for part in SENTENCES}
-        return replace(self, **said)
+        said = sentences.gettext
+        return replace(self, name=said(self.name), meaning=said(self.meaning), remedy=said(self.remedy), repair=said(self.repair))
 
 
 SENTENCES = ("name", "meaning", "remedy", "repair")

@@ -291,6 +291,7 @@ def make_kiosk(directory: Path) -> Kiosk:
         "key_id": tokens.key_id(KEY.public_key().public_bytes_raw()).hex(),
         "stream": "a" * 32,
         "acked": 0,
+        "hq_time": "2026-11-22T14:30:00Z",
     }
     with store.write() as database:
         for name, value in settings.items():

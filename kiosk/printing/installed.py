@@ -39,7 +39,9 @@ class InstalledPrinter:
 
 def installed_printers(ops: Database) -> list[InstalledPrinter]:
     """Return the corner's printers, the one for slips first."""
-    rows = ops.execute("select name, address, profile, paper, state, reasons, state_at from printer order by position, name").fetchall()
+    rows = ops.execute(
+        "select name, address, profile, paper, state, reasons, state_at from printer order by position, name"
+    ).fetchall()
     return [_installed(ops, *row) for row in rows]
 
 

@@ -149,6 +149,11 @@ def jobs_of_slip(ops: Database, number: str, *, now: datetime) -> list[PrintJob]
     return list(_jobs(ops, now, "where kind = 'slip' and subject = ? order by copy_no", number))
 
 
+def last_diagnostic(ops: Database, *, now: datetime) -> PrintJob | None:
+    """Return the latest paper that said how the kiosk is."""
+    return next(_jobs(ops, now, "where kind = 'diagnostic' order by job_id desc limit 1"), None)
+
+
 def open_jobs(ops: Database, *, now: datetime, most: int = 200) -> list[PrintJob]:
     """Return the papers that ask a person whether they came out, then those that wait or are under way; the oldest first."""
     since = clock.to_text(now - BYTES_KEPT)

@@ -8,6 +8,13 @@ from kiosk.printing.labels import label_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from kiosk.printing.profiles import PaperSetup
 from pos import clock, day_reports, labels, shelf_labels
+from pos import clock, day_reports
+from kiosk.diagnosis import diagnose
+from kiosk.printing import print_jobs, rulers
+from kiosk.printing.diagnostic_paper import diagnostic_bytes
+from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
+from kiosk.printing.profiles import PaperSetup
+from pos import clock
 from pos.errors import NotFound
 from pos.shelf_labels import LabelSettled, ShelfLabel
 from shop.door import visitor
@@ -65,6 +72,20 @@ def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
         if label.state not in ("printed", "standing") or not label.tells(facts):
             raise LabelSettled(position=label.position)
         return label_wanted(label, requested_by=requested_by)
+def diagnostic_wanted(at: str, *, requested_by: str) -> Wanted:
+    """Return the paper that says how this kiosk is, asked for `at` a UTC text: two taps within a minute are one paper."""
+    language = visitor().language
+
+    def render(takes: PaperSetup, _copy_no: int) -> bytes:
+        return diagnostic_bytes(diagnose(files.kiosk(), now=clock.now()), paper=takes, language=language)
+
+    return Wanted(kind="diagnostic", subject=at[:16], requested_by=requested_by, render=render)
+
+
+def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
+    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged."""
+    if job["kind"] == "diagnostic":
+        return diagnostic_wanted(job["subject"], requested_by=requested_by)
     if job["kind"] == "test":
         which, _, name = job["subject"].partition(":")
         return setup_wanted(name, which, requested_by=requested_by)

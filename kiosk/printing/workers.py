@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.printing import print_jobs, printers
@@ -66,15 +66,19 @@ class Workers:
 
     def look(self, name: str, wait_s: float) -> None:
         """Have a printer asked how it is, and wait so long at most for the answer; one that prints is not disturbed."""
-        until = time.monotonic() + wait_s
-        self.wake(name)
+        self.look_at_all([name], wait_s)
+
+    def look_at_all(self, names: Sequence[str], wait_s: float) -> None:
+        """Have printers asked how they are, all at once, and wait so long at most for all the answers."""
+        for name in names:
+            self.wake(name)
         with self.changed:
-            if (bell := self.bells.get(name)) is None:
-                return
-            bell.looks_wanted += 1
-            wanted = bell.looks_wanted
+            bells = [bell for name in names if (bell := self.bells.get(name)) is not None]
+            for bell in bells:
+                bell.looks_wanted += 1
+            wanted = [bell.looks_wanted for bell in bells]
             self.changed.notify_all()
-            self.changed.wait_for(lambda: bell.looks_done >= wanted, max(0.0, until - time.monotonic()))
+            self.changed.wait_for(lambda: all(bell.looks_done >= want for bell, want in zip(bells, wanted, strict=True)), wait_s)
 
     def wait_ended(self, job_id: int, wait_s: float) -> None:
         """Wait so long at most until a paper has ended or is known to wait."""

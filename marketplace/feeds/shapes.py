@@ -148,6 +148,7 @@ class FeedCorner(Shape):
     time_zone: TimeZone
     day_begins_hour: DayBegins = DAY_BEGINS_HOUR
     phone: Name
+    support_phone: Name | None = None
     languages: Annotated[list[Language], Field(min_length=1)]
     paper_mm: Literal[80, 58]
     ring: Ring

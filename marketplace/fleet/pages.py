@@ -141,7 +141,13 @@ def home() -> str:
         groups = picture.picture(connection, now)
         corners, has_more = corner_list.corners(connection, asked.view, now)
         known = corner_list.choices(connection)
-    choices = {**known, "ring": RINGS, "printer": PRINTERS, "silent": SILENCES_S, "fault": [code for code in faults() if code != UNKNOWN]}
+    choices = {
+        **known,
+        "ring": RINGS,
+        "printer": PRINTERS,
+        "silent": SILENCES_S,
+        "fault": [code for code in faults() if code != UNKNOWN],
+    }
     page = FleetPage(now, groups, corners, has_more, asked, choices)
     return render_template("marketplace/fleet/fleet.html", page=page)
 

@@ -70,7 +70,8 @@ class RoundReport:
 class KioskSide:
     """What a kiosk brings to an exchange with HQ: its files, its client, and what it tells of itself.
 
-    `own_faults` returns those of the running app as they are now, by code, and since when; `printer` is as `sync.heartbeats.ToldPrinter`.
+    `own_faults` returns those of the running app as they are now, by code, and since when; `printer` is as
+    `sync.heartbeats.ToldPrinter`.
     """
 
     directory: Path

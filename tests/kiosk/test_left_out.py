@@ -59,7 +59,7 @@ def test_every_page_answers_and_the_fault_is_told(kiosk: world.Kiosk, client: Fl
     assert {page: status for page, status in answers.items() if status >= 500} == {}
     assert answers["/home"] == answers["/browse"] == answers["/plans"] == 200
     state = client.get("/status.json").json
-    assert {"code": "rows_left_out", "since": "2026-11-22T14:32:00Z"} in state["faults"]
+    assert {"code": "rows_left_out", "short": "C-74", "since": "2026-11-22T14:32:00Z"} in state["faults"]
     assert state["left_out"]["rows"] >= 1
     assert state["left_out"]["examples"][0].startswith(f"{table} ")
 

@@ -75,7 +75,7 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     for table, rows in before.items():
         lost = [row for row in rows if row not in after[table]]
         assert not lost, table
-    assert after["printer"] == [("printer", 1, "127.0.0.1:9", "", None, "unknown", "")], "as the setting was"
+    assert after["printer"] == [("printer", 1, "127.0.0.1:9", "", None, "unknown", "", None)], "as the setting was"
     assert [(job[0], *job[2:8], job[8]) for job in after["print_job"]] == [row[:8] for row in prints], "each of a slip"
 
 

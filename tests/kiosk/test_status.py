@@ -62,7 +62,7 @@ def test_a_damaged_catalogue_is_said_too(kiosk: world.Kiosk) -> None:
     client = create_app(kiosk.directory, sync=False).test_client()
 
     assert client.get("/browse").status_code == 503
-    assert client.get("/status.json").json["faults"] == [{"code": "catalog_missing", "since": None}]
+    assert client.get("/status.json").json["faults"] == [{"code": "catalog_missing", "short": "C-71", "since": None}]
 
 
 def test_damaged_records_make_no_slip_keep_the_file_and_let_people_look(kiosk: world.Kiosk) -> None:
@@ -81,7 +81,7 @@ def test_damaged_records_make_no_slip_keep_the_file_and_let_people_look(kiosk: w
     assert client.get("/browse").status_code == 200
     assert client.get("/sku/IPHONE-13-128-BLUE").status_code == 200
     assert client.get("/home").status_code == 200
-    assert client.get("/status.json").json["faults"] == [{"code": "records_damaged", "since": None}]
+    assert client.get("/status.json").json["faults"] == [{"code": "records_damaged", "short": "R-51", "since": None}]
     assert client.get("/readyz").status_code == 503
 
 
@@ -133,7 +133,7 @@ def test_a_withdrawn_kiosk_shows_its_pages_and_makes_no_slip(kiosk: world.Kiosk)
     assert "Cette borne a été retirée par le siège." in answer.text
     assert kiosk.ops.read().execute("select count(*) from slip").fetchone() == (0,)
     assert client.get("/browse").status_code == 200
-    assert {"code": "revoked", "since": "2026-11-22T09:00:00Z"} in client.get("/status.json").json["faults"]
+    assert {"code": "revoked", "short": "K-65", "since": "2026-11-22T09:00:00Z"} in client.get("/status.json").json["faults"]
 
 
 def test_a_corner_document_of_another_version_is_a_fault_and_the_screens_go_on(kiosk: world.Kiosk) -> None:

@@ -24,6 +24,7 @@ import templates
 from pos import languages
 from pos.errors import PosError
 from shop.languages import SENTENCE
+from sync.faults import SENTENCES, faults
 
 PAGES = Path(templates.__path__[0])
 ROOT = Path(__file__).parents[2]
@@ -154,6 +155,8 @@ def messages_of(part: str) -> set[tuple[str, str | None]]:
             texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             if texts:
                 found.add((texts[0], texts[1] if len(texts) > 1 else None))
+    if part == "shop":
+        found |= {(sentence, None) for each in faults().values() for sentence in (getattr(each, name) for name in SENTENCES)}
     return found
 
 
@@ -227,13 +230,13 @@ def strings_in(path: Path) -> set[str]:
 
 
 def test_every_refusal_has_its_sentence() -> None:
-    """In the error page of the part that raises it; rules of the trade are said by the kiosk, or by the marketplace."""
+    """In the error page of the part that raises it, or the register of faults; rules of the trade are said by the kiosk, or HQ."""
     said = {part: {text for path in pages(part) for text in strings_in(path)} for part in PARTS}
     silent = []
     for code, kind in every_refusal().items():
         home = kind.__module__.split(".")[0]
         heard = said["shop"] | (said[home] if home in PARTS else said["kiosk"] | said["marketplace"])
-        if code not in heard and code not in OFF_SCREEN:
+        if code not in heard and code not in OFF_SCREEN and code not in faults():
             silent.append(code)
 
     assert sorted(silent) == []

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 import time_machine
 from flask.testing import FlaskClient
 
@@ -21,28 +20,11 @@ def test_today_s_slips_are_listed_with_their_paper(clerk: FlaskClient, slip: str
     assert "Apple iPhone 13 + Série 100 Go" in page
 
 
-@pytest.mark.parametrize(
-    ("code", "french", "english"),
-    [
-        (
-            "replaced",
-            "Un autre appareil est inscrit à la place de cette borne.",
-            "Another device is enrolled in this kiosk’s place.",
-        ),
-        ("rejected", "Le siège a refusé le dernier échange", "HQ refused the last exchange"),
-        ("revoked", "Le siège a retiré cette borne", "HQ has withdrawn this kiosk"),
-        ("stream_forked", "ce registre a été copié ou restauré", "these records were copied or restored"),
-    ],
-)
-def test_what_hq_said_of_this_kiosk_is_said_at_its_counter(
-    clerk: FlaskClient, kiosk: world.Kiosk, code: str, french: str, english: str
-) -> None:
+def test_what_is_wrong_is_named_with_the_way_to_the_state(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
     with kiosk.ops_write() as ops:
-        store_setting(ops, "sync_faults", {code: "2026-11-22T09:00:00Z"})
+        store_setting(ops, "sync_faults", {"revoked": "2026-11-22T09:00:00Z"})
 
-    assert french in clerk.get("/counter/").text
-    clerk.post("/language", data={"language": "en"})
-    assert english in clerk.get("/counter/").text
+    assert '<a href="/counter/state">K-65 Borne retirée</a>' in clerk.get("/counter/").text
 
 
 def test_yesterday_s_slips_are_found_by_number_only(clerk: FlaskClient, slip: str) -> None:

@@ -1,41 +1,42 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
-from flask import Flask
 
-import sync.errors
-import templates
-from shop.web import template
-from sync.faults import FAULTS, Severity, severity
+from marketplace.fleet.standings import seen_faults
+from shop.filters import told_fault
+from sync.faults import UNKNOWN, faults
+from sync.heartbeats import read_heartbeat
+from tests.marketplace.fleet.test_corner_list import NANTES, beat, log_in
 from tests.marketplace.hq import Hq
+from tests.sentences import plain
 
-UNKNOWN = "unknown_to_everybody"
-
-
-def words_of(app: Flask, code: str, language: str) -> list[str]:
-    with app.test_request_context(f"/?lang={language}"):
-        return [
-            str(getattr(template("marketplace/fleet/faults.html").module, part)(code)).strip()
-            for part in ("name", "meaning", "remedy")
-        ]
+NOW = datetime(2026, 11, 22, 14, 32, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_every_fault_has_its_own_words_and_a_remedy(hq: Hq, language: str) -> None:
-    unknown = words_of(hq.app, UNKNOWN, language)
-    names = [words_of(hq.app, code, language) for code in FAULTS]
-    assert all(all(each) for each in [*names, unknown])
-    assert unknown[0] not in [each[0] for each in names]
-    assert len({each[0] for each in names}) == len({each[1] for each in names}) == len(FAULTS)
+def test_the_console_says_a_fault_as_the_counter_does_and_what_support_does(hq: Hq, language: str) -> None:
+    log_in(hq)
+    hq.up(heartbeat=beat(faults={"printer_paper_out": "2026-11-22T09:00:00Z"}))
+    told = told_fault("printer_paper_out", language)
+
+    corner, fleet = (
+        plain(hq.client.get(f"{path}?lang={language}").text) for path in (f"/console/corners/{NANTES}", "/console/fleet")
+    )
+
+    for words in ("P-21", told.name, told.meaning, told.remedy, told.repair):
+        assert words in corner
+    assert f"P-21 {told.name}" in fleet
 
 
-def test_whatever_a_round_can_leave_behind_is_a_known_fault() -> None:
-    elsewhere = {"not_confirmed", "not_enough_keys"}  # said by `kiosk enrol` and by `marketplace keys rotate`: no round begins
-    left = {kind("").code for kind in sync.errors.SyncError.__subclasses__()} - elsewhere
-    assert left - set(FAULTS) == set()
-    assert severity(UNKNOWN) == Severity.ACT
+def test_hq_sees_a_printer_s_trouble_itself_only_where_the_kiosk_names_none() -> None:
+    broken = {"printer": {"name": "printer", "state": "fault", "queue": 1}}
+    assert seen_faults(read_heartbeat(broken), NOW) == {"printer_fault"}
+    assert seen_faults(read_heartbeat({**broken, "faults": {"printer_cover_open": None}}), NOW) == set()
 
 
-def test_the_counter_says_every_fault_too() -> None:
-    said = (templates.PATH / "kiosk" / "faults.html").read_text(encoding="utf-8")
-    assert [code for code in FAULTS if f'"{code}"' not in said] == []
+def test_the_fleet_can_be_asked_for_every_fault(hq: Hq) -> None:
+    log_in(hq)
+    page = hq.client.get("/console/fleet").text
+    assert [code for code in faults() if code != UNKNOWN and f'<option value="{code}"' not in page] == []

@@ -53,7 +53,7 @@ class Corner:
             client=self.kiosk.client,
             software="0.1.0",
             printer=printer or {"state": "unknown"},
-            own_faults=own_faults or {},
+            own_faults=lambda: own_faults or {},
             now=lambda: NOW + self.off,
         )
         return run_round(side, **options)

@@ -88,9 +88,9 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         counter_me,
         counter_pins,
         day,
+        counter_state,
     ):
         app.register_blueprint(part.routes)
-    app.register_blueprint(counter_state.routes)
     app.register_error_handler(PosError, _refusal)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(DatabaseError, _file_problem)

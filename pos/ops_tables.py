@@ -52,8 +52,9 @@ def m007_hear_what_became_of_slips(database: Database) -> None:
 def m008_count_a_day(database: Database) -> None:
     """Let the slips and papers of one day be counted by what is in them, and keep which days HQ was told of."""
     _run(database, DAYS)
-def m009_know_since_when_a_printer_is_as_it_is(database: Database) -> None:
-    """Keep with a printer's state when it was first seen so: what is wrong is shown with since when."""
+
+
+@migrations()
 def m009_say_how_the_kiosk_is(database: Database) -> None:
     """Keep since when a printer is as it is, and find the last diagnostic paper."""
     database.execute("alter table printer add column state_at text")

@@ -9,12 +9,13 @@ from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from kiosk.printing.profiles import PaperSetup
 from pos import clock, day_reports, labels, shelf_labels
 from pos import clock, day_reports
+from kiosk import files
 from kiosk.diagnosis import diagnose
-from kiosk.printing import print_jobs, rulers
+from kiosk.printing import day_papers, print_jobs, rulers
 from kiosk.printing.diagnostic_paper import diagnostic_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from kiosk.printing.profiles import PaperSetup
-from pos import clock
+from pos import clock, day_reports
 from pos.errors import NotFound
 from pos.shelf_labels import LabelSettled, ShelfLabel
 from shop.door import visitor

@@ -230,7 +230,7 @@ def strings_in(path: Path) -> set[str]:
 
 
 def test_every_refusal_has_its_sentence() -> None:
-    """In the error page of the part that raises it, or the register of faults; rules of the trade are said by the kiosk, or HQ."""
+    """In the error page of the part that raises it, or the register of faults; rules of the trade by the kiosk, or HQ."""
     said = {part: {text for path in pages(part) for text in strings_in(path)} for part in PARTS}
     silent = []
     for code, kind in every_refusal().items():

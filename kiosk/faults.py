@@ -11,12 +11,12 @@ from kiosk import files
 from kiosk.machine import machine_faults
 from kiosk.printing.installed import InstalledPrinter, installed_printers
 from pos import clock
+from pos.backups import FOLDER as BACKUPS
 from pos.corners import corner
 from pos.db import DatabaseError
 from pos.errors import NotFound, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem
 from pos.left_out import left_out
-from pos.backups import FOLDER as BACKUPS
 from pos.ops import setting
 from pos.slips import load_device
 from pos.trusted_time import is_clock_wrong

@@ -17,7 +17,6 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from demo.printer import VirtualPrinter
-from kiosk.background import clean_up
 from kiosk.faults import own_faults
 from kiosk.files import Kiosk
 from pos import clock
@@ -136,13 +135,6 @@ def test_what_the_kiosk_sees_of_itself_is_said(
 ) -> None:
     STATES[code](kiosk, monkeypatch)
     is_everywhere(clerk, served, code)
-
-
-def test_a_day_without_its_copy_is_told_apart_from_one_with(kiosk: world.Kiosk) -> None:
-    (kiosk.directory / "backup").write_text("no folder")
-    assert not clean_up(kiosk.ops)
-    (kiosk.directory / "backup").unlink()
-    assert clean_up(kiosk.ops)
 
 
 @pytest.mark.parametrize("code", ["offline", "metadata_expired", "stream_forked", "revoked", "rejected"])

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from kiosk import files, prices
+from kiosk.diagnosis import diagnose
 from kiosk.printing import day_papers, print_jobs, rulers
+from kiosk.printing.diagnostic_paper import diagnostic_bytes
 from kiosk.printing.labels import label_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from kiosk.printing.profiles import PaperSetup
 from pos import clock, day_reports, labels, shelf_labels
-from pos import clock, day_reports
-from kiosk import files
-from kiosk.diagnosis import diagnose
-from kiosk.printing import day_papers, print_jobs, rulers
-from kiosk.printing.diagnostic_paper import diagnostic_bytes
-from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
-from kiosk.printing.profiles import PaperSetup
-from pos import clock, day_reports
 from pos.errors import NotFound
 from pos.shelf_labels import LabelSettled, ShelfLabel
 from shop.door import visitor
@@ -65,14 +59,6 @@ def label_wanted(label: ShelfLabel, *, requested_by: str) -> Wanted:
     return Wanted(kind="label", subject=label.subject, requested_by=requested_by, render=render)
 
 
-def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
-    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged, LabelSettled for an untrue one."""
-    if job["kind"] == "label":
-        label = shelf_labels.shelf_label(files.ops(), int(job["subject"].partition(":")[0]))
-        facts = labels.label_facts(files.catalog(), files.corner(), label.facts["sku_id"], now=clock.now())
-        if label.state not in ("printed", "standing") or not label.tells(facts):
-            raise LabelSettled(position=label.position)
-        return label_wanted(label, requested_by=requested_by)
 def diagnostic_wanted(at: str, *, requested_by: str) -> Wanted:
     """Return the paper that says how this kiosk is, asked for `at` a UTC text: two taps within a minute are one paper."""
     language = visitor().language
@@ -84,7 +70,13 @@ def diagnostic_wanted(at: str, *, requested_by: str) -> Wanted:
 
 
 def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
-    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged."""
+    """Return the paper of a job, to be rendered anew. Raises: NotFound, RecordsDamaged, LabelSettled for an untrue one."""
+    if job["kind"] == "label":
+        label = shelf_labels.shelf_label(files.ops(), int(job["subject"].partition(":")[0]))
+        facts = labels.label_facts(files.catalog(), files.corner(), label.facts["sku_id"], now=clock.now())
+        if label.state not in ("printed", "standing") or not label.tells(facts):
+            raise LabelSettled(position=label.position)
+        return label_wanted(label, requested_by=requested_by)
     if job["kind"] == "diagnostic":
         return diagnostic_wanted(job["subject"], requested_by=requested_by)
     if job["kind"] == "test":

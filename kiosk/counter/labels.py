@@ -117,7 +117,7 @@ def confirm(label_no: int) -> Response:
     return _confirm(label_no, is_scanned=False)
 
 
-@routes.post("/<position>/damage")
+@routes.post("/<path:position>/damage")
 @for_clerks
 def damage(position: str) -> Response:
     """Note that a label cannot be read any more."""
@@ -127,7 +127,7 @@ def damage(position: str) -> Response:
     return web.see_other(HOME)
 
 
-@routes.post("/<position>/removal")
+@routes.post("/<path:position>/removal")
 @for_clerks
 def remove(position: str) -> Response:
     """Note that a label was taken away."""

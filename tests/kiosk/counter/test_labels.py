@@ -15,6 +15,7 @@ from demo.printer import VirtualPrinter
 from kiosk.background import note_labels
 from kiosk.printing import print_jobs
 from pos import catalog, clock
+from pos.corners import store_corner
 from pos.db import write
 from tests import world
 from tests.sentences import plain
@@ -156,6 +157,18 @@ def test_a_damaged_label_is_replaced_and_one_without_offer_taken_away(clerk: Fla
     assert "Chaque étiquette dit ce que dit l’écran." in page(clerk)
 
 
+def test_a_place_may_have_any_name(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        store_corner(ops, world.corner_document() | {"planogram": [{"position": "Rayon 2/3 ?#", "sku_id": 1}]})
+    print_due(clerk, format="a6")
+    clerk.post("/counter/labels/1/confirmation")
+    [where] = re.findall('action="(/counter/labels/[^"]+/damage)"', clerk.get("/counter/labels").text)
+
+    assert clerk.post(where).status_code == 303
+
+    assert "Abîmée : elle ne se lit plus." in page(clerk)
+
+
 def test_a_label_that_waits_for_paper_is_not_printed_when_it_is_untrue_by_then(
     clerk: FlaskClient, kiosk: world.Kiosk, printer: VirtualPrinter
 ) -> None:
@@ -190,8 +203,6 @@ def test_a_label_that_became_untrue_while_it_waits_keeps_no_printer_from_being_m
 
 def test_two_hundred_labels_and_a_corner_with_every_kind_of_place(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
     """Names from HQ stand on the page as they are, and a device the catalogue lost is no reason for no page."""
-    from pos.corners import store_corner
-
     spots: list[dict[str, Any]] = [{"position": f"<b>{n}", "sku_id": 1 + n % 5} for n in range(199)]
     with kiosk.ops_write() as ops:
         store_corner(ops, world.corner_document() | {"planogram": [*spots, {"position": "Z", "sku_id": 999}]})

@@ -12,8 +12,7 @@ from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
 from kiosk import files
-from pos import clock, offers, skus
-from pos.corners import Corner
+from pos import clock, demo_devices, offers, skus
 from pos.errors import Invalid
 from pos.ops import setting
 from pos.selections import wipe_selection, wipe_selections_of_slips
@@ -33,7 +32,7 @@ def attract() -> Response:
         ends_at = enrolment.get("ends_at") if enrolment else None
         has_expired = ends_at is not None and clock.to_text(clock.now()) >= ends_at
         return web.page("kiosk/enrolment.html", enrolment=enrolment, has_expired=has_expired)
-    return web.page("kiosk/attract.html", spots=_varied(demo_spots(files.catalog(), files.corner_or_none()))[:POSTER])
+    return web.page("kiosk/attract.html", spots=_varied(demo_spots(files.catalog()))[:POSTER])
 
 
 @routes.get("/home")
@@ -43,7 +42,7 @@ def home() -> Response:
     published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
     return web.page(
         "kiosk/home.html",
-        spots=demo_spots(catalog, files.corner_or_none()),
+        spots=demo_spots(catalog),
         categories=skus.facets(catalog, None)["categories"],
         published_at=published[0] if published else None,
     )
@@ -84,10 +83,13 @@ def leave() -> Response:
     return web.see_other("/")
 
 
-def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]:
-    """Return the demo devices of this corner's table with today's cheapest offer; a device nobody offers has no price."""
+def demo_spots(catalog: Database) -> list[dict[str, Any]]:
+    """Return the demo devices of this corner's table where they lie, with today's cheapest offer if there is one."""
+    corner = files.corner_or_none()
     if corner is None:
         return []
+    order = [spot["position"] for spot in corner.planogram]
+    devices = sorted(demo_devices.devices(files.ops(), corner), key=lambda each: order.index(each.position))
     names = {grade["grade_id"]: grade["name"] for grade in offers.grades(catalog)}
     rows = catalog.execute(
         """
@@ -97,15 +99,15 @@ def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]
         where sku.sku_id in (select value from json_each(?))
         order by sku.sku_id, offer.all_in_cents, offer.grade_id
         """,
-        [json.dumps([place["sku_id"] for place in corner.planogram])],
+        [json.dumps([device.sku_id for device in devices])],
     )
-    devices: dict[int, dict[str, Any]] = {}
+    items: dict[int, dict[str, Any]] = {}
     for sku_id, code, brand, model, storage_gb, body, category, grade_id, cents in rows:
-        if sku_id in devices:
-            devices[sku_id]["other_grades"] += 1
+        if sku_id in items:
+            items[sku_id]["other_grades"] += 1
             continue
         facts = json.loads(body)
-        devices[sku_id] = {
+        items[sku_id] = {
             "sku": code,
             "brand": brand,
             "model": model,
@@ -117,7 +119,7 @@ def demo_spots(catalog: Database, corner: Corner | None) -> list[dict[str, Any]]
             "grade": names.get(grade_id),
             "other_grades": 0,
         }
-    return [{**place, **devices[place["sku_id"]]} for place in corner.planogram if place["sku_id"] in devices]
+    return [{"position": each.position, "sku_id": each.sku_id, **items[each.sku_id]} for each in devices if each.sku_id in items]
 
 
 def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:

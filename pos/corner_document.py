@@ -16,6 +16,10 @@ from pos.shapes import Currency, Id, Key, Name, Ring, Shape, TimeZone, Web, Word
 
 Argon2id = Annotated[str, Field(max_length=300, pattern=r"^\$argon2id\$[\x21-\x7e]+$")]
 Count = Annotated[int, Field(ge=0, le=2**31)]
+TagNumber = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{8}$")]
+"""The number on a demo device's tag, in Crockford base32 (`pos.scans`)."""
+Drawn = Annotated[int, Field(ge=1, le=40)]
+"""A row or column of the table's drawing."""
 
 
 class SpotShape(Shape):
@@ -23,6 +27,9 @@ class SpotShape(Shape):
 
     position: Name
     sku_id: Id
+    demo_id: TagNumber | None = None
+    row: Drawn | None = None
+    column: Drawn | None = None
 
 
 class ClerkShape(Shape):

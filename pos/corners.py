@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NotRequired, TypedDict, cast
 
 from sqlite_utils import Database
 
-from pos import clock, outbox
+from pos import clock
 from pos.business_days import DAY_BEGINS_HOUR
 from pos.catalog import EDITION
 from pos.errors import Invalid, NotFound
 from pos.ops import store_setting
+from pos.planogram import Spot
 
 JUDGED = "corner_judged"
 """The setting that names the corner document which was judged when it was stored."""
@@ -26,13 +26,6 @@ class Partner(TypedDict):
 
     partner_id: str
     name: str
-
-
-class Spot(TypedDict):
-    """A place on the table and the demo device that lies there."""
-
-    position: str
-    sku_id: int
 
 
 class Clerk(TypedDict):
@@ -72,14 +65,6 @@ class CornerDocument(TypedDict):
     partner: Partner
     planogram: list[Spot]
     clerks: list[Clerk]
-
-
-class CheckedSpot(Spot):
-    """A place on the table with its last check: `state` is "present", "missing" or "unknown"."""
-
-    state: str
-    clerk_id: str | None
-    checked_at: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,41 +183,3 @@ def _read_text(text: str, judged: str) -> Corner:
     """
     document = json.loads(text)
     return _corner_of(document) if judged == json.dumps(_name_of(text)) else read_corner(document)
-
-
-def demo_devices(ops: Database, corner: Corner) -> list[CheckedSpot]:
-    """Return each position of the planogram with its last check; one of another device than lies there now does not count."""
-    checks = {
-        (position, sku_id): (state, clerk_id, checked_at)
-        for position, sku_id, state, clerk_id, checked_at in ops.execute(
-            "select position, sku_id, state, clerk_id, checked_at from demo_check"
-        )
-    }
-    spots: list[CheckedSpot] = []
-    for spot in corner.planogram:
-        state, clerk_id, checked_at = checks.get((spot["position"], spot["sku_id"]), ("unknown", None, None))
-        spots.append({**spot, "state": state, "clerk_id": clerk_id, "checked_at": checked_at})
-    return spots
-
-
-def check_demo_device(ops: Database, corner: Corner, position: str, *, state: str, clerk_id: str, now: datetime) -> None:
-    """Record that a demo device was seen "present" or "missing", for HQ too; runs inside the caller's `write`.
-
-    Raises: NotFound when the planogram has no such position, Invalid for another state.
-    """
-    spot = next((each for each in corner.planogram if each["position"] == position), None)
-    if state not in ("present", "missing"):
-        raise Invalid("not a state of a demo device", field="state")
-    if spot is None:
-        raise NotFound(position=position)
-    row = {"position": position, "sku_id": spot["sku_id"], "state": state, "clerk_id": clerk_id, "checked_at": clock.to_text(now)}
-    ops.execute(
-        """
-        insert into demo_check (position, sku_id, state, clerk_id, checked_at)
-        values (:position, :sku_id, :state, :clerk_id, :checked_at)
-        on conflict (position) do update
-        set sku_id = excluded.sku_id, state = excluded.state, clerk_id = excluded.clerk_id, checked_at = excluded.checked_at
-        """,
-        row,
-    )
-    outbox.record(ops, "demo_checked", row, now=now)

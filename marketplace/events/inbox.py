@@ -355,6 +355,8 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "demo_checked": _judge_nothing,
     "counter_act": _judge_nothing,
     "label_confirmed": _judge_nothing,
+    "demo_device_noted": _judge_nothing,
+    "demo_round_ended": _judge_nothing,
 }
 
 

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from pos import clock
+from pos.corner_document import TagNumber
 from pos.errors import Invalid
-from pos.shapes import Sha256, reasons
+from pos.shapes import Day, Sha256, reasons
 from pos.tokens import MAX_LINES, MAX_NUMBER
 from sync.documents import storable_text
 from sync.messages import MAX_EVENTS
@@ -146,6 +147,40 @@ class LabelConfirmed(Message):
     price_cents: Whole | None = None
     clerk_id: Text | None = None
     confirmed_at: Moment | None = None
+class DemoDeviceNoted(Message):
+    """What a clerk noted of a demo device, and how the device is after it."""
+
+    demo_id: TagNumber
+    sku_id: Whole | None = None
+    planned: Text | None = None
+    position: Text | None = None
+    kind: Text
+    detail: Text | None = None
+    clerk_id: Text
+    at: Moment
+    state: Literal["unknown", "present", "reserve", "missing", "loaned", "stolen"]
+    place: Text | None = None
+    since: Moment | None = None
+    seen_at: Moment | None = None
+    seen_by: Text | None = None
+    back_by: Day | None = None
+    battery: Whole | None = None
+    damage: Text | None = None
+
+
+class DemoRoundEnded(Message):
+    """A round of the table, as it ended: how many devices were how."""
+
+    kind: Literal["opening", "closing"]
+    begun_at: Moment
+    begun_by: Text
+    ended_at: Moment
+    ended_by: Text
+    right: Whole
+    elsewhere: Whole
+    missing: Whole
+    unseen: Whole
+    away: Whole
 
 
 class Stub(Message):
@@ -163,6 +198,8 @@ BODIES: Mapping[str, type[Message]] = MappingProxyType(
         "demo_checked": DemoChecked,
         "counter_act": CounterActed,
         "label_confirmed": LabelConfirmed,
+        "demo_device_noted": DemoDeviceNoted,
+        "demo_round_ended": DemoRoundEnded,
     }
 )
 

@@ -267,7 +267,10 @@ def contents(kiosk: Kiosk) -> list[list[tuple[object, ...]]]:
         "outbox",
         "print_job",
         "printer",
-        "demo_check",
+        "demo_device_event",
+        "demo_round",
+        "demo_place",
+        "demo_turn",
         "clerk_session",
         "setting",
     )

@@ -27,7 +27,9 @@ def test_unsafe_requests_without_a_session_change_nothing(client: FlaskClient, k
     client.post("/counter/slips/35-0001-H/void", data={"reason": "mistake"})
     client.post("/counter/table/A1", data={"state": "missing"})
 
-    assert kiosk.ops.read().execute("select (select count(*) from slip_void), (select count(*) from demo_check)").fetchone() == (
+    assert kiosk.ops.read().execute(
+        "select (select count(*) from slip_void), (select count(*) from demo_device_event)"
+    ).fetchone() == (
         0,
         0,
     )

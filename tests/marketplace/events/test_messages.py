@@ -27,6 +27,11 @@ HEARTBEAT: dict[str, Any] = {
     "faults": {"offline": AT}, "clock": {"wall": AT, "up_s": 1, "boot": "b", "known": True}, "corner_sha256": "c",
     "disk_free": 1, "media_bytes": 1,
 }  # fmt: skip
+NOTED: dict[str, Any] = {
+    "demo_id": "7K3M9QXT", "sku_id": 1, "planned": "A1", "position": "A1", "kind": "seen", "detail": "", "clerk_id": "c",
+    "at": AT, "state": "present",
+    "place": "A1", "since": AT, "seen_at": AT, "seen_by": "c", "back_by": None, "battery": 88, "damage": "",
+}  # fmt: skip
 CONSOLE = ("", "slips", "orders", "sellers", "fleet", "trials/", "devices/", "dead-letters", "gaps", "corners/nantes-crebillon")
 
 
@@ -78,6 +83,11 @@ def test_no_event_takes_a_page_down_or_holds_up_the_next(hq: Hq, seed: int) -> N
         },
         "demo_checked": {"position": "A1", "sku_id": 1, "state": "present", "clerk_id": "c", "checked_at": AT},
         "counter_act": {"act": "voided", "clerk_id": "c", "subject": "35-0001-H", "at": AT},
+        "demo_device_noted": NOTED,
+        "demo_round_ended": {
+            **{"kind": "opening", "begun_at": AT, "begun_by": "c", "ended_at": AT, "ended_by": "c"},
+            **dict.fromkeys(("right", "elsewhere", "missing", "unseen", "away"), 1),
+        },
     }
     kinds = [chance.choice(list(bodies)) for _ in range(50)]
     events = [hq.event(kind, json.dumps(mutated(bodies[kind], chance))) for kind in kinds]

@@ -82,15 +82,7 @@ def devices(ops: Database, corner: Corner) -> list[DemoDevice]:
         for demo_id, position, was, displaced in ops.execute("select demo_id, position, planned, displaced from demo_place")
         if owner.get(position) == displaced
     }
-    return [
-        DemoDevice(
-            demo_id=each.demo_id,
-            sku_id=each.sku_id,
-            planned=each.planned,
-            position=moved.get((each.demo_id, each.planned), each.planned),
-        )
-        for each in planned
-    ]
+    return [replace(known, position=moved.get((known.demo_id, known.planned), known.planned)) for known in planned]
 
 
 def device(ops: Database, corner: Corner, demo_id: str) -> DemoDevice:

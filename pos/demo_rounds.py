@@ -246,16 +246,9 @@ def end_round(ops: Database, corner: Corner, round_no: int, *, is_complete: bool
     if running is None or running.round_no != round_no:
         return
     if is_complete:
-        for each in lists_of(ops, corner, running).marked("unseen"):
-            demo_devices.note(
-                ops,
-                each.device,
-                "missing",
-                position=each.device.position,
-                clerk_id=clerk_id,
-                now=now,
-                round_no=round_no,
-            )
+        for unseen in lists_of(ops, corner, running).marked("unseen"):
+            device = unseen.device
+            demo_devices.note(ops, device, "missing", position=device.position, clerk_id=clerk_id, now=now, round_no=round_no)
     lists = lists_of(ops, corner, running)
     ops.execute("update demo_round set ended_at = ? where round_no = ?", [clock.to_text(now), round_no])
     ops.execute("delete from demo_turn")
@@ -337,11 +330,11 @@ def _marked(device: DemoDevice, said: DemoDeviceEvent | None, state: DemoDeviceS
 def _grouped(marked: list[RoundDevice]) -> list[list[RoundDevice]]:
     """Return the devices that are elsewhere, those that lie in each other's places together."""
     groups: list[list[RoundDevice]] = []
-    for each in marked:
-        if each.mark == "elsewhere" and each.seen_in:
-            linked = [group for group in groups if any(_is_linked(each, other) for other in group)]
+    for moved in marked:
+        if moved.mark == "elsewhere" and moved.seen_in:
+            linked = [group for group in groups if any(_is_linked(moved, other) for other in group)]
             groups = [group for group in groups if group not in linked]
-            groups.append([*(other for group in linked for other in group), each])
+            groups.append([*(other for group in linked for other in group), moved])
     return groups
 
 

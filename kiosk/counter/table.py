@@ -274,25 +274,25 @@ def _in_hand(ops: Database, running: DemoRound, lists: RoundLists) -> RoundInHan
 
 
 def _drawn(corner: Corner, devices: list[RoundDevice], in_hand: RoundInHand | None) -> list[list[DrawnPlace | None]]:
-    here = in_hand.turn.position if in_hand else None
-    if here is None and in_hand and in_hand.current:
-        here = in_hand.current.device.position
+    current = in_hand.turn.position if in_hand else None
+    if current is None and in_hand and in_hand.current:
+        current = in_hand.current.device.position
     rows: list[list[DrawnPlace | None]] = []
     for spots in drawn_rows(corner.planogram):
         names = [spot["position"] if spot else None for spot in spots]
         pairs = zip(names, [*names[1:], None], strict=True)
-        rows.append([_place(name, after, devices, here) if name else None for name, after in pairs])
+        rows.append([_place(name, after, devices, current) if name else None for name, after in pairs])
     return rows
 
 
-def _place(position: str, after: str | None, devices: list[RoundDevice], here: str | None) -> DrawnPlace:
+def _place(position: str, after: str | None, devices: list[RoundDevice], current: str | None) -> DrawnPlace:
     lying = [each for each in devices if each.device.position == position]
     swaps = any(
         each.seen_in == after and any(other.device.position == after and other.seen_in == position for other in devices)
         for each in lying
         if each.mark == "elsewhere"
     )
-    return DrawnPlace(position=position, devices=lying, is_current=position == here, swaps_with_next=swaps)
+    return DrawnPlace(position=position, devices=lying, is_current=position == current, swaps_with_next=swaps)
 
 
 def _items() -> dict[int, dict[str, Any]]:

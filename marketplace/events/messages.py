@@ -147,6 +147,8 @@ class LabelConfirmed(Message):
     price_cents: Whole | None = None
     clerk_id: Text | None = None
     confirmed_at: Moment | None = None
+
+
 class DemoDeviceNoted(Message):
     """What a clerk noted of a demo device, and how the device is after it."""
 

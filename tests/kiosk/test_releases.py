@@ -72,10 +72,17 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     assert {"slip", "outbox", "print_job", "listing", "sku", "offer"} <= set(before)
     printer, prints = ("printer", '{"host": "127.0.0.1", "port": 9}'), before.pop("print_job")
     before["setting"].remove(printer)
+    checks = before.pop("demo_check")
     for table, rows in before.items():
         lost = [row for row in rows if row not in after[table]]
         assert not lost, table
     assert after["printer"] == [("printer", 1, "127.0.0.1:9", "", None, "unknown", "", None)], "as the setting was"
+    looked = {"present": "seen", "missing": "missing"}
+    noted = sorted((row[2], row[3], row[4], row[6], row[7]) for row in after["demo_device_event"])
+    assert noted == sorted((row[0], row[1], looked[row[2]], row[3], row[4]) for row in checks), (
+        "each check a device's first event"
+    )
+    assert checks
     assert [(job[0], *job[2:8], job[8]) for job in after["print_job"]] == [row[:8] for row in prints], "each of a slip"
 
 

@@ -24,7 +24,7 @@ def tags(kiosk: world.Kiosk) -> dict[str, str]:
 @pytest.fixture
 def opening(clerk: FlaskClient) -> FlaskClient:
     """Camille in an opening round."""
-    assert clerk.post(f"{TABLE}/rounds", data={"kind": "opening"}).headers["Location"] == TABLE
+    assert clerk.post("/counter/table/rounds", data={"kind": "opening"}).headers["Location"] == TABLE
     return clerk
 
 
@@ -107,7 +107,8 @@ def test_elsewhere_asks_where_and_takes_a_tap(opening: FlaskClient, tags: dict[s
     assert "touchez la place où vous le voyez" in page
     assert f'action="/counter/table/devices/{tags["A1"]}/sightings"' in page
 
-    opening.post(f"/counter/table/devices/{tags['A1']}/sightings", data={"position": "A2"})
+    demo_id = tags["A1"]
+    opening.post(f"/counter/table/devices/{demo_id}/sightings", data={"position": "A2"})
 
     assert "vu en A2, attendu en A1." in opening.get(TABLE).text
 
@@ -156,7 +157,8 @@ def test_the_round_ends_with_the_rest_missing_or_open(opening: FlaskClient, tags
 
 
 def test_a_device_s_page_notes_loan_battery_damage_and_theft(clerk: FlaskClient, tags: dict[str, str]) -> None:
-    page, events = f"{TABLE}/devices/{tags['A1']}", f"/counter/table/devices/{tags['A1']}/events"
+    demo_id = tags["A1"]
+    page, events = f"/counter/table/devices/{demo_id}", f"/counter/table/devices/{demo_id}/events"
     for form in (
         {"kind": "battery", "detail": "78"},
         {"kind": "damaged", "detail": "screen"},

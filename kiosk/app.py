@@ -30,6 +30,7 @@ from kiosk.counter import pins as counter_pins
 from kiosk.counter import printers as counter_printers
 from kiosk.counter import slips as counter_slips
 from kiosk.counter import state as counter_state
+from kiosk.counter import team as counter_team
 from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
@@ -89,6 +90,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         counter_pins,
         day,
         counter_state,
+        counter_team,
     ):
         app.register_blueprint(part.routes)
     app.register_error_handler(PosError, _refusal)

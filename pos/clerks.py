@@ -105,6 +105,24 @@ def log_out(ops: Database, token: str, *, now: datetime) -> None:
         journal.note(ops, clerk_id, "logged_out", now=now)
 
 
+def waits(ops: Database, *, now: datetime, uptime: Uptime) -> dict[str, int]:
+    """Return how many seconds each clerk still waits who guessed too often."""
+    at = steady_now(ops, wall=now, uptime=uptime)
+    names = [name for (name,) in ops.execute("select clerk_id from pin_failure where clerk_id <> ?", [KIOSK_ROW]).fetchall()]
+    seconds = {name: whole_seconds(PINS.wait(ops.execute, name, now=at)) for name in names}
+    return {name: wait_s for name, wait_s in seconds.items() if wait_s}
+
+
+def forgive(ops: Database, clerk_id: str) -> None:
+    """Forget a clerk's failures, and take them off the kiosk's: the tries at others still count there.
+
+    Runs inside the caller's `write`.
+    """
+    (own,) = ops.execute("select coalesce(max(failures), 0) from pin_failure where clerk_id = ?", [clerk_id]).fetchone()
+    ops.execute("update pin_failure set failures = max(0, failures - ?) where clerk_id = ?", [own, KIOSK_ROW])
+    PINS.forgive(ops.execute, clerk_id)
+
+
 def _check(
     is_right: Callable[[Database, TeamMember, str, Path], bool],
     store: Store,
@@ -122,7 +140,7 @@ def _check(
         waits = (throttle.wait(store.read().execute, name, now=at) for name, throttle in _counted(clerk_id).items())
         raise WrongPin(wait_s=whole_seconds(max(waits)))
     with store.write() as ops:
-        _forgive(ops, clerk_id)
+        forgive(ops, clerk_id)
     return member
 
 
@@ -145,13 +163,6 @@ def _claim(store: Store, corner: Corner, clerk_id: str, *, now: datetime, uptime
 def _counted(clerk_id: str) -> dict[str, Throttle]:
     """Return what counts a try at a clerk's secret, by the row of `pin_failure`."""
     return {KIOSK_ROW: KIOSK, clerk_id: PINS}
-
-
-def _forgive(ops: Database, clerk_id: str) -> None:
-    """Forget a clerk's failures, and take them off the kiosk's: the tries at others still count there."""
-    (own,) = ops.execute("select coalesce(max(failures), 0) from pin_failure where clerk_id = ?", [clerk_id]).fetchone()
-    ops.execute("update pin_failure set failures = max(0, failures - ?) where clerk_id = ?", [own, KIOSK_ROW])
-    PINS.forgive(ops.execute, clerk_id)
 
 
 def _digest(token: str) -> str:

@@ -110,6 +110,14 @@ class ManagersOnly(PosError):
     status = 403
 
 
+class HqAlone(Refused):
+    """Only HQ changes a manager or its own people; nothing was changed."""
+
+
+class TooManyClerks(Refused):
+    """The corner lists as many people as it can; nobody was added."""
+
+
 class WeakPin(Refused):
     """A PIN that would be guessed first; `data` carries the `reason`. Nothing was changed."""
 

@@ -23,6 +23,7 @@ from marketplace.events.messages import BODIES, SentEvent, Stub, read
 from marketplace.events.quotas import PAUSE_S, TooManyEvents, spend
 from marketplace.fleet import standings
 from marketplace.fleet.revocations import ROOM, Sender, highest_possible, revocation
+from marketplace.fleet.teams import take_change
 from marketplace.orders.repricing import price_wish
 from marketplace.orders.slips import issued_at
 from pos import clock, tokens
@@ -344,6 +345,11 @@ def _judge_void(connection: Connection, event: Event, body: dict[str, Any]) -> N
     _insert_once(connection, "slip_void", {"corner_id": event["corner_id"], **values})
 
 
+def _judge_clerk(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    """Take what the corner's manager changed of its people into HQ's own list."""
+    take_change(connection, event["corner_id"], body)
+
+
 def _judge_nothing(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Kept in the inbox as it is: it changes nothing at HQ."""
 
@@ -357,6 +363,7 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "label_confirmed": _judge_nothing,
     "demo_device_noted": _judge_nothing,
     "demo_round_ended": _judge_nothing,
+    "clerk_changed": _judge_clerk,
 }
 
 

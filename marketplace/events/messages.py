@@ -185,6 +185,20 @@ class DemoRoundEnded(Message):
     away: Whole
 
 
+class ClerkChanged(Message):
+    """Whom a corner's manager added, suspended, let work again or gave another code: the whole entry, as changed."""
+
+    clerk_id: Text
+    name: Text
+    role: Literal["clerk"]
+    state: Literal["active", "suspended"]
+    change_no: Annotated[int, Field(ge=1, le=2**31)]
+    reset_no: Annotated[int, Field(ge=0, le=2**31)]
+    code_hash: Annotated[str, StringConstraints(max_length=300)]
+    changed_by: Text
+    changed_at: Moment
+
+
 class Stub(Message):
     """What comes in the place of an event that stays at its kiosk."""
 
@@ -202,6 +216,7 @@ BODIES: Mapping[str, type[Message]] = MappingProxyType(
         "label_confirmed": LabelConfirmed,
         "demo_device_noted": DemoDeviceNoted,
         "demo_round_ended": DemoRoundEnded,
+        "clerk_changed": ClerkChanged,
     }
 )
 

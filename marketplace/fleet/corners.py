@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace import tables
 from marketplace.db import changed, row, rows, run_tx
+from marketplace.fleet.teams import people
 from pos.corners import CornerDocument
 from pos.errors import NotFound
 from sync.heads import RINGS
@@ -42,6 +43,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     partner = row(connection, "select body from partner where partner_id = :partner_id", partner_id=corner["partner_id"])
     document = {
         **corner,
+        "clerks": people(connection, corner_id, corner["clerks"]),
         "ring": stored["ring"] or DEFAULT_RING,
         "partner": json.loads(partner["body"]) if partner else {},
         "currency": market["currency"],

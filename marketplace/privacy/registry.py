@@ -84,6 +84,7 @@ PERSONAL: Mapping[str, Mapping[str, Personal]] = {
     "payout": dict.fromkeys(("holder", "iban", "reason"), _SELLER),
     "adjustment": {"reason": _SELLER},
     "corner": {"body": _CLERK},
+    "corner_clerk": dict.fromkeys(("clerk_id", "name", "code_hash", "changed_by"), _CLERK),
     "inbox": {"body": _CLERK},
     "console_failure": {"name": _VISITOR},
 }
@@ -101,6 +102,7 @@ PLAIN: Mapping[str, str] = {
     "console_failure": "last_at",
     "corner": "corner_id market",
     "corner_counter": "corner_id name",
+    "corner_clerk": "corner_id role state changed_at",
     "corner_ring": "corner_id ring",
     "customer_link": "expires_at",
     "customer_order": "customer_id order_id number market currency state reserved_until source language facts totals placed_at",

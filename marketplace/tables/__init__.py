@@ -21,7 +21,17 @@ from marketplace.tables.feeds import (
     seller,
     sku,
 )
-from marketplace.tables.fleet import corner, corner_ring, device, device_request, enrolment_code, heartbeat, revocation, standing
+from marketplace.tables.fleet import (
+    corner,
+    corner_clerk,
+    corner_ring,
+    device,
+    device_request,
+    enrolment_code,
+    heartbeat,
+    revocation,
+    standing,
+)
 from marketplace.tables.listings import (
     api_answer,
     api_key,
@@ -74,6 +84,7 @@ __all__ = [
     "confirmation",
     "console_failure",
     "corner",
+    "corner_clerk",
     "corner_counter",
     "corner_ring",
     "customer_link",

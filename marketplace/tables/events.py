@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import text as sql
 
 from marketplace.tables.columns import Whole, key, owned, text, whole
+
+ACTS = sql("kind = 'counter_act'")
+"""The events of the audit journals."""
 
 inbox = owned(
     "inbox",
@@ -23,6 +27,7 @@ inbox = owned(
     text("note"),
     CheckConstraint("state in ('new', 'judged', 'dead', 'set_aside')", name="known_inbox_state"),
     Index("inbox_by_state", "state", "corner_id", "key_id", "stream", "seq"),
+    Index("inbox_by_act", "corner_id", "recorded_at", sqlite_where=ACTS, postgresql_where=ACTS),
 )
 
 # What each key sent in an hour, towards its quota; older hours than a day are gone.

@@ -8,6 +8,23 @@ from marketplace.tables.columns import key, maybe_text, maybe_whole, owned, text
 
 corner = owned("corner", key("corner_id"), whole("corner_no"), text("market"), text("body"))
 corner_ring = owned("corner_ring", key("corner_id"), text("ring"))
+
+# What HQ or a corner's manager changed of its people, over what the feed says of them.
+corner_clerk = owned(
+    "corner_clerk",
+    key("corner_id"),
+    key("clerk_id"),
+    text("name"),
+    text("role"),
+    text("state"),
+    whole("change_no"),
+    whole("reset_no"),
+    text("code_hash"),
+    text("changed_by"),
+    text("changed_at"),
+    CheckConstraint("role in ('clerk', 'manager', 'support')", name="known_clerk_role"),
+    CheckConstraint("state in ('active', 'suspended')", name="known_clerk_state"),
+)
 device = owned(
     "device",
     key("corner_id"),

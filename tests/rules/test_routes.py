@@ -84,6 +84,7 @@ PARTS = {
     "demo_id": "BJYTB2ZQ",
     "event_no": "1",
     "round_no": "1",
+    "clerk_id": "idriss",
     "digits": "1" * 200,
     "order_id": "0190a1b2-0000-7000-8000-000000000000",
     "corner_id": "nantes-crebillon",
@@ -275,6 +276,8 @@ def contents(kiosk: Kiosk) -> list[list[tuple[object, ...]]]:
         "demo_place",
         "demo_turn",
         "clerk_session",
+        "clerk_secret",
+        "clerk_change",
         "setting",
     )
     return [list(kiosk.ops.read().execute(f"select * from {table}")) for table in tables]

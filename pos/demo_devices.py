@@ -33,6 +33,7 @@ RESERVE = "reserve"
 """Detail of a device seen in the back room: it is there, not on the table."""
 WORN_BATTERY = 80
 """Per cent of a battery's first capacity below which it is to be changed: below that we offer no device either."""
+PERCENT = re.compile("100|[0-9]{1,2}")
 LOAN = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) (.+)")
 
 Whereabouts = Literal["unknown", "present", "reserve", "missing", "loaned", "stolen"]
@@ -201,7 +202,7 @@ def loan_detail(ops: Database, corner: Corner, borrower: str, back_by: str, *, n
 def check_detail(kind: str, detail: str) -> None:
     """Check what an event says beside its kind. Raises: Invalid."""
     is_right = {
-        "battery": detail.isascii() and detail.isdigit() and int(detail[:4]) <= 100,
+        "battery": PERCENT.fullmatch(detail) is not None,
         "damaged": detail in DAMAGES,
         "loaned": LOAN.fullmatch(detail) is not None,
         "seen": detail in ("", RESERVE),

@@ -389,6 +389,7 @@ def test_a_loan_names_a_clerk_and_a_day_to_come(table: Table, borrower: str, bac
         ("battery", "x"),
         ("battery", ""),
         ("battery", "²"),
+        ("battery", "0000" + "9" * 5000),
         ("damaged", "Mme Roux"),
         ("loaned", "Mme Roux"),
         ("seen", "x"),

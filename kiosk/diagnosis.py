@@ -92,7 +92,7 @@ def diagnose(kiosk: files.Kiosk, *, now: datetime) -> Diagnosis:
     """Return how the kiosk is; nobody is asked, neither printers nor HQ. Raises: as `files.ops`, NotFound before enrolment."""
     ops = files.ops()
     faults, printers = current_faults(kiosk, now=now), installed_printers(ops)
-    about = {code: tuple(each.name for each in printers if code in printer_faults(each)) for code in faults}
+    about = {code: tuple(each.name for each in printers if code in printer_faults(each.state)) for code in faults}
     pending, _ = outbox.depth(ops, acked=setting(ops, "acked") or 0)
     return Diagnosis(
         at=clock.to_text(now),

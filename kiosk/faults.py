@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from kiosk import files
 from kiosk.machine import machine_faults
-from kiosk.printing.installed import InstalledPrinter, installed_printers
+from kiosk.printing.installed import installed_printers
+from kiosk.printing.printers import PrinterState
 from pos import clock
 from pos.backups import FOLDER as BACKUPS
 from pos.corners import corner
@@ -27,6 +28,8 @@ Faults = dict[str, str | None]
 OLD = timedelta(days=1)
 """So long a catalogue may go unconfirmed before a person is told."""
 BACKUP_OLD = timedelta(days=2)
+PRINTERS = "P-"
+"""How the short codes of printers begin."""
 PRINTER_REASONS = {
     "paper_out": "printer_paper_out",
     "paper_near_end": "printer_near_end",
@@ -57,16 +60,15 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
     if kiosk.ops is not None:
         ops = kiosk.ops.read()
         for printer in installed_printers(ops):
-            for code in printer_faults(printer):
+            for code in printer_faults(printer.state):
                 faults[code] = min(filter(None, (faults.get(code), printer.state_at)), default=None)
         faults |= _time_faults(ops, now)
-        faults |= _backup_fault(ops, kiosk.directory, now)
+        faults |= backup_fault(ops, kiosk.directory, now)
     return faults
 
 
-def printer_faults(printer: InstalledPrinter) -> list[str]:
+def printer_faults(state: PrinterState) -> list[str]:
     """Return the codes of what a printer lacks, as it last said; one that nobody has asked yet lacks nothing."""
-    state = printer.state
     if state.state == "offline":
         return ["printer_offline"]
     if state.state == "unknown":
@@ -111,7 +113,7 @@ def _time_faults(ops: Database, now: datetime) -> Faults:
     return faults
 
 
-def _backup_fault(ops: Database, directory: Path, now: datetime) -> Faults:
+def backup_fault(ops: Database, directory: Path, now: datetime) -> Faults:
     """Say that the newest copy of the records is too old; before the first one, since when there is something to copy."""
     copies = sorted(path.name[4:14] for path in (directory / BACKUPS).glob("ops-*.db"))
     if copies:

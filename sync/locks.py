@@ -54,6 +54,19 @@ def hold_directory(directory: Path, *, doing: str) -> Iterator[None]:
         yield
 
 
+def held_by(directory: Path) -> str:
+    """Return who is alone with a directory, in the words of `hold_directory`; nothing where nobody is."""
+    name = directory / SERVER_FILE
+    try:
+        with _opened(directory) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return name.read_text(encoding="utf-8").strip() if name.exists() else "a process that starts"
+    except OSError:
+        return ""
+    return ""
+
+
 @contextmanager
 def _opened(directory: Path) -> Iterator[int]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

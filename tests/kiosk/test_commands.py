@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from comptoir import comptoir
 from pos import outbox
 from pos.ops import store_setting
+from sync.faults import fault
 from tests import world
 
 
@@ -32,7 +33,7 @@ def test_an_event_that_stayed_here_is_said(kiosk: world.Kiosk) -> None:
     with kiosk.ops_write() as ops:
         outbox.note_set_aside(ops, {17: "too_large"}, now=world.NOW)
     assert "outbox    0 waiting, 0 at HQ, 1 of them by their hash alone" in lines(kiosk, "status")
-    said = "outbox       ok     0 waiting, 0 at HQ; event 17: too_large since 2026-11-22T14:32:00Z"
+    said = "outbox       warning  R-58   event_set_aside: 0 waiting, 0 at HQ; event 17: too_large since 2026-11-22T14:32:00Z"
     assert said in lines(kiosk, "doctor")
 
 
@@ -46,21 +47,24 @@ def test_an_event_that_stayed_here_is_said(kiosk: world.Kiosk) -> None:
     ],
 )
 def test_the_doctor_says_what_hq_said_of_this_device(kiosk: world.Kiosk, code: str, words: str) -> None:
-    assert any(line.startswith("enrolment    ok     nantes-crebillon, key ") for line in lines(kiosk, "doctor"))
+    assert any(line.startswith("enrolment    ok              nantes-crebillon, key ") for line in lines(kiosk, "doctor"))
     with kiosk.ops_write() as ops:
         store_setting(ops, "sync_faults", {"offline": "2026-11-22T09:00:00Z", code: "2026-11-22T09:00:00Z"})
 
     [said] = [line for line in lines(kiosk, "doctor") if line.startswith("enrolment")]
 
-    assert said.startswith("enrolment    FAULT  nantes-crebillon, key ")
+    state, short = ("warning", "S-84") if code == "rejected" else ("FAULT", fault(code).short)
+    assert said.startswith(f"enrolment    {state:<8} {short}   {code}: nantes-crebillon, key ")
     assert words in said
     assert said.endswith("since 2026-11-22T09:00:00Z")
 
 
 def test_the_doctor_says_what_others_on_this_machine_can_open(kiosk: world.Kiosk) -> None:
-    assert "privacy      ok     the files are their owner's alone" in lines(kiosk, "doctor")
+    assert "privacy      ok              the files are their owner's alone" in lines(kiosk, "doctor")
     (kiosk.directory / "ops.db").chmod(0o640)
 
     [said] = [line for line in lines(kiosk, "doctor") if line.startswith("privacy")]
 
-    assert said.startswith(f"privacy      FAULT  others on this machine can open {kiosk.directory / 'ops.db'}")
+    assert said.startswith(
+        f"privacy      FAULT    K-69   files_exposed: others on this machine can open {kiosk.directory / 'ops.db'}"
+    )

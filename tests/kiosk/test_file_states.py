@@ -19,6 +19,7 @@ from kiosk.app import create_app
 from pos.db import Store, connect, write
 from pos.errors import DiskFull
 from pos.ops import RESERVE, open_kept_ops
+from sync.faults import fault
 from tests import world
 
 NOBODY = 65534
@@ -102,7 +103,7 @@ def test_records_that_cannot_be_used_are_called_what_they_are(place: Path, state
         assert code in [fault["code"] for fault in client.get("/status.json").json["faults"]]
         assert code in client.get("/readyz").json["detail"].split(", ")
         said = CliRunner().invoke(commands, ["doctor", "--dir", str(place)]).output
-        assert said.splitlines()[0].startswith(f"records      FAULT  {code}: ")
+        assert said.splitlines()[0].startswith(f"records      FAULT    {fault(code).short}   {code}: ")
     assert contents(place / "ops.db") == before
 
 

@@ -14,7 +14,7 @@ from pos import clock
 from pos.business_days import DAY_BEGINS_HOUR
 from pos.catalog import EDITION
 from pos.errors import Invalid, NotFound
-from pos.ops import store_setting
+from pos.ops import setting, store_setting
 from pos.planogram import Spot
 
 JUDGED = "corner_judged"
@@ -114,13 +114,27 @@ def read_corner(document: dict[str, Any]) -> Corner:
 def store_corner(ops: Database, document: dict[str, Any]) -> None:
     """Keep a corner document, and that it was judged, so that no start judges it again; runs inside the caller's `write`.
 
+    What was changed here of somebody whom HQ named before and names no more goes with them, of another corner everything.
     Raises: Invalid as `read_corner`.
     """
     corner = read_corner(document)
+    before_id, before = _people(setting(ops, "corner"))
+    if before_id != corner.corner_id:
+        ops.execute("delete from clerk_change")
+    for clerk_id in before - _people(document)[1]:
+        ops.execute("delete from clerk_change where clerk_id = ?", [clerk_id])
     is_whole = (*corner.planogram, *corner.clerks) == (*document["planogram"], *document["clerks"])
     store_setting(ops, "corner", document)
     [(text,)] = ops.execute("select value from setting where name = 'corner'")
     store_setting(ops, JUDGED, _name_of(text) if is_whole else None)
+
+
+def _people(document: Any) -> tuple[Any, set[str]]:
+    """Return a document's corner and the ids of everybody it names, of any form, those that could not be shown included."""
+    told = document if isinstance(document, dict) else {}
+    clerks = told.get("clerks")
+    named = [clerk for clerk in clerks if isinstance(clerk, dict)] if isinstance(clerks, list) else []
+    return told.get("corner_id"), {str(clerk.get("clerk_id")) for clerk in named}
 
 
 def _name_of(text: str) -> str:

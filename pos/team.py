@@ -1,7 +1,7 @@
 """The people of a corner: HQ's list, and over it what the corner's manager changed since, until HQ's list says the same.
 
 Each entry counts its changes (`change_no`). Invariant: of two entries for one person the one with more changes holds; with as
-many, HQ's.
+many, HQ's. Whom HQ's list named and names no more works here no more (`pos.corners.store_corner`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def team(ops: Database, corner: Corner) -> list[TeamMember]:
     people = {clerk["clerk_id"]: _told(clerk) for clerk in corner.clerks}
     query = "select clerk_id, name, role, state, change_no, reset_no, code_hash from clerk_change order by changed_at, clerk_id"
     for clerk_id, name, role, state, change_no, reset_no, code_hash in ops.execute(query):
-        if clerk_id not in people or people[clerk_id]["change_no"] < change_no:
+        told = people.get(clerk_id)
+        if told is None and not code_hash:
+            # HQ took somebody off its list who never had a PIN of ours.
+            continue
+        if told is None or told["change_no"] < change_no:
             people[clerk_id] = {
                 "clerk_id": clerk_id,
                 "name": name,
@@ -55,7 +59,7 @@ def team(ops: Database, corner: Corner) -> list[TeamMember]:
                 "change_no": change_no,
                 "reset_no": reset_no,
                 "code_hash": code_hash,
-                "pin_hash": "" if code_hash else people[clerk_id]["pin_hash"],
+                "pin_hash": told["pin_hash"] if told and not code_hash else "",
             }
     return list(people.values())
 

@@ -186,14 +186,17 @@ class DemoRoundEnded(Message):
 
 
 class ClerkChanged(Message):
-    """Whom a corner's manager added, suspended, let work again or gave another code: the whole entry, as changed."""
+    """Whom a corner's manager added, suspended, let work again or gave another code: the whole entry, as changed.
+
+    Its counts leave HQ room to change it once more.
+    """
 
     clerk_id: Text
     name: Text
     role: Literal["clerk"]
     state: Literal["active", "suspended"]
-    change_no: Annotated[int, Field(ge=1, le=2**31)]
-    reset_no: Annotated[int, Field(ge=0, le=2**31)]
+    change_no: Annotated[int, Field(ge=1, le=2**30)]
+    reset_no: Annotated[int, Field(ge=0, le=2**30)]
     code_hash: Annotated[str, StringConstraints(max_length=300)]
     changed_by: Text
     changed_at: Moment

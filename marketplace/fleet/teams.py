@@ -1,6 +1,7 @@
 """The people of a corner as HQ knows them, and the audit journal of its counter.
 
-A feed names people; what HQ or the corner's manager changed since stands over it (`corner_clerk`), counted by `change_no`.
+A feed names people; what HQ or the corner's manager changed since stands over it (`corner_clerk`), counted by `change_no`. Whom
+it names no more works there no more, whatever was changed of them.
 Invariant: a corner's word counts where it knew HQ's last one, and for clerks alone; managers and HQ's support are HQ's.
 """
 
@@ -29,20 +30,22 @@ HQ = "hq"
 
 
 def people(connection: Connection, corner_id: str, told: list[Clerk]) -> list[Clerk]:
-    """Return a corner's people: whom its feed `told`, as changed since, then those added."""
+    """Return a corner's people: whom its feed `told`, as changed since, then those added; none that it tells of no more."""
     known: dict[str, dict[str, Any]] = {clerk["clerk_id"]: dict(clerk) for clerk in told}
     changes = rows(
         connection,
         """
-        select clerk_id, name, role, state, change_no, reset_no, code_hash from corner_clerk
+        select clerk_id, name, role, state, change_no, reset_no, code_hash, is_added from corner_clerk
         where corner_id = :corner_id order by changed_at, clerk_id
         """,
         corner_id=corner_id,
     )
-    for each in changes:
+    for entry in changes:
+        if not entry.pop("is_added") and entry["clerk_id"] not in known:
+            continue
         # Where nobody reset the PIN that an older feed brought, it stays.
-        before = {} if each["code_hash"] else known.get(each["clerk_id"], {})
-        known[each["clerk_id"]] = {**before, **{name: value for name, value in each.items() if value != ""}}
+        before = {} if entry["code_hash"] else known.get(entry["clerk_id"], {})
+        known[entry["clerk_id"]] = {**before, **{name: value for name, value in entry.items() if value != ""}}
     return cast("list[Clerk]", list(known.values()))
 
 
@@ -102,10 +105,7 @@ def take_change(connection: Connection, corner_id: str, body: Mapping[str, Any])
 
 def corner_people(connection: Connection, corner_id: str) -> list[Clerk]:
     """Return a corner's people. Raises: NotFound."""
-    stored = row(connection, "select body from corner where corner_id = :corner_id", corner_id=corner_id)
-    if stored is None:
-        raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
-    return people(connection, corner_id, json.loads(stored["body"])["clerks"])
+    return people(connection, corner_id, _told(connection, corner_id))
 
 
 def acts(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
@@ -125,6 +125,14 @@ def acts(connection: Connection, corner_id: str) -> list[dict[str, Any]]:
     return [{**_said(each.pop("body")), **each} for each in found]
 
 
+def _told(connection: Connection, corner_id: str) -> list[Clerk]:
+    """Return the people that a corner's feed names. Raises: NotFound."""
+    stored = row(connection, "select body from corner where corner_id = :corner_id", corner_id=corner_id)
+    if stored is None:
+        raise NotFound(f"no corner {corner_id}", corner_id=corner_id)
+    return cast("list[Clerk]", json.loads(stored["body"])["clerks"])
+
+
 def _entry(connection: Connection, corner_id: str, clerk_id: str) -> dict[str, Any]:
     blank = {"role": "clerk", "state": "active", "change_no": 0, "reset_no": 0, "code_hash": ""}
     for each in corner_people(connection, corner_id):
@@ -139,18 +147,19 @@ def _store(connection: Connection, corner_id: str, entry: Mapping[str, Any], *, 
     told = {name: value for name, value in values.items() if value != ""}
     for field, reason in wrong_in(ClerkShape, told):
         raise Invalid(f"{field}: {reason}", field=field, reason=reason)
-    columns = ("corner_id", *names, "changed_by", "changed_at")
+    columns = ("corner_id", *names, "changed_by", "changed_at", "is_added")
     changed(
         connection,
         f"""
         insert into corner_clerk ({", ".join(columns)}) values ({", ".join(f":{name}" for name in columns)})
         on conflict (corner_id, clerk_id) do update
-        set {", ".join(f"{name} = excluded.{name}" for name in columns[2:])}
+        set {", ".join(f"{name} = excluded.{name}" for name in columns[2:-1])}
         """,
         corner_id=corner_id,
         **values,
         changed_by=by,
         changed_at=at,
+        is_added=int(all(each["clerk_id"] != entry["clerk_id"] for each in _told(connection, corner_id))),
     )
     return cast("Clerk", told)
 

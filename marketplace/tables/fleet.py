@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
 
-from marketplace.tables.columns import key, maybe_text, maybe_whole, owned, text, whole
+from marketplace.tables.columns import key, maybe_text, maybe_whole, owned, since, text, whole
 
 corner = owned("corner", key("corner_id"), whole("corner_no"), text("market"), text("body"))
 corner_ring = owned("corner_ring", key("corner_id"), text("ring"))
 
-# What HQ or a corner's manager changed of its people, over what the feed says of them.
+# What HQ or a corner's manager changed of its people, over what the feed says of them; `is_added` of whom it never named.
 corner_clerk = owned(
     "corner_clerk",
     key("corner_id"),
@@ -22,6 +22,7 @@ corner_clerk = owned(
     text("code_hash"),
     text("changed_by"),
     text("changed_at"),
+    since("is_added", 1),
     CheckConstraint("role in ('clerk', 'manager', 'support')", name="known_clerk_role"),
     CheckConstraint("state in ('active', 'suspended')", name="known_clerk_state"),
 )

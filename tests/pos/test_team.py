@@ -99,3 +99,30 @@ def test_only_hq_changes_a_manager(kiosk: Kiosk) -> None:
 def test_a_name_that_could_not_be_shown_is_refused(kiosk: Kiosk, name: str) -> None:
     with pytest.raises(Invalid), kiosk.ops_write() as ops:
         add_member(ops, corner(ops), name, QUICK_HASH, by="camille", now=NOW)
+
+
+def test_whom_hq_names_no_more_works_here_no_more_whatever_was_changed_of_them(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        added = add_member(ops, corner(ops), "Zoé", QUICK_HASH, by="camille", now=NOW)
+        for clerk_id, changes in (("idriss", {"state": "suspended"}), ("camille", {"code_hash": QUICK_HASH})):
+            change_member(ops, {**of(kiosk, clerk_id), "role": "clerk"}, by="camille", now=NOW, **changes)
+
+    tell(kiosk, {"clerk_id": "nour", "name": "Nour"})
+
+    assert [each["clerk_id"] for each in team(kiosk.ops.read(), corner(kiosk.ops.read()))] == ["nour", added["clerk_id"]]
+
+
+def test_a_list_that_lost_somebody_unheard_of_here_leaves_the_counter_open(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        change_member(ops, of(kiosk, "idriss"), by="camille", now=NOW, state="suspended")
+        ops.execute("update setting set value = json_set(value, '$.clerks', json('[]')) where name = 'corner'")
+
+    assert team(kiosk.ops.read(), corner(kiosk.ops.read())) == []
+
+
+def test_a_kiosk_that_moves_to_another_corner_leaves_its_people_behind(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        add_member(ops, corner(ops), "Zoé", QUICK_HASH, by="camille", now=NOW)
+        store_corner(ops, {**world.corner_document(), "corner_id": "lille-faidherbe"})
+
+    assert "Zoé" not in [each["name"] for each in team(kiosk.ops.read(), corner(kiosk.ops.read()))]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -134,3 +135,17 @@ def test_a_corner_changes_no_manager(hq: Hq) -> None:
 
     assert document(hq)["camille"]["state"] == "active"
     assert hq.rows("select reason from inbox")[0]["reason"].startswith("Invalid: only HQ")
+
+
+def test_whom_the_feed_names_no_more_goes_and_whom_hq_or_the_corner_added_stays(hq: Hq) -> None:
+    log_in(hq)
+    hq.up(changed(hq), changed(hq, clerk_id="camille", name="Camille"))
+    hq.client.post(f"{TEAM}/camille/reset")
+    assert set(document(hq)) == {"camille", "zoe-0000"}
+    [stored] = hq.rows("select body from corner where corner_id = :corner_id", corner_id=NANTES)
+
+    body = json.dumps(json.loads(stored["body"]) | {"clerks": []})
+    hq.write("update corner set body = :body where corner_id = :corner_id", body=body, corner_id=NANTES)
+
+    assert set(document(hq)) == {"zoe-0000"}
+    assert hq.client.post(f"{TEAM}/camille/reset").status_code == 404

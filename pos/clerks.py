@@ -1,4 +1,4 @@
-"""Clerks at the counter: a PIN opens a session that ends when idle; wrong PINs make their clerk wait, and many the kiosk.
+"""Clerks at the counter: a PIN opens a session that locks when idle; wrong PINs make their clerk wait, and many the kiosk.
 
 Waits go by steady time (`pos.trusted_time`): neither a restart nor a changed clock opens the counter early or closes it for ever.
 A session token is kept only as its hash, so a copied ops.db opens no counter.
@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
@@ -34,6 +35,15 @@ KIOSK_ROW = ""
 """The kiosk's own row of `pin_failure`: no clerk has an empty id."""
 IDLE = timedelta(minutes=2)
 LONGEST_SESSION = timedelta(hours=12)
+LONG_AGO = "1900-01-01T00:00:00Z"
+"""When a session was seen that its clerk locked: before any time a clock may be set to."""
+
+
+class CounterSession(NamedTuple):
+    """Who is at the counter, and whether the session waits for their PIN, or another's, to go on."""
+
+    clerk: TeamMember
+    is_locked: bool
 
 
 def log_in(store: Store, corner: Corner, clerk_id: str, pin: str, *, directory: Path, now: datetime, uptime: Uptime) -> str:
@@ -69,17 +79,13 @@ def choose_pin(ops: Database, chosen: ChosenPin, *, now: datetime) -> None:
 
 def start_session(ops: Database, clerk_id: str, *, now: datetime) -> str:
     """Return the token of a new session of somebody whose PIN was checked; runs inside the caller's `write`."""
-    token = secrets.token_urlsafe(32)
     ops.execute("delete from clerk_session where started_at < ?", [clock.to_text(now - LONGEST_SESSION)])
-    started = clock.to_text(now)
-    row = {"token_sha256": _digest(token), "clerk_id": clerk_id, "started_at": started, "seen_at": started}
-    ops.table("clerk_session").insert(row)
     journal.note(ops, clerk_id, "logged_in", now=now)
-    return token
+    return _begin(ops, clerk_id, now=now)
 
 
-def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> TeamMember | None:
-    """Return the clerk whose session this is, or None: unknown, idle for two minutes, older than twelve hours, or reset."""
+def session_of(ops: Database, corner: Corner, token: str, *, now: datetime) -> CounterSession | None:
+    """Return the session, or None: unknown, older than twelve hours, its clerk suspended or reset. Two quiet minutes lock it."""
     session = ops.execute(
         "select clerk_id, started_at, seen_at from clerk_session where token_sha256 = ?", [_digest(token)]
     ).fetchone()
@@ -87,10 +93,33 @@ def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime
         return None
     clerk_id, started_at, seen_at = session
     # A clock set back makes times lie ahead: by more than the limit they count as too old.
-    if abs(now - clock.from_text(seen_at)) > IDLE or abs(now - clock.from_text(started_at)) > LONGEST_SESSION:
-        return None
     member = active_member(ops, corner, clerk_id)
-    return member if member and has_pin(ops, member) else None
+    if abs(now - clock.from_text(started_at)) > LONGEST_SESSION or member is None or not has_pin(ops, member):
+        return None
+    return CounterSession(member, is_locked=abs(now - clock.from_text(seen_at)) > IDLE)
+
+
+def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> TeamMember | None:
+    """Return the clerk whose session this is, or None where there is none or it is locked."""
+    session = session_of(ops, corner, token, now=now)
+    return session.clerk if session and not session.is_locked else None
+
+
+def lock(ops: Database, token: str) -> None:
+    """Lock the session, as if nobody had been there for long; runs inside the caller's `write`."""
+    ops.execute("update clerk_session set seen_at = ? where token_sha256 = ?", [LONG_AGO, _digest(token)])
+
+
+def take_over(ops: Database, token: str, clerk_id: str, *, now: datetime, act: str = "took_over") -> str:
+    """End a session and begin one in its place, for the same clerk or another whose PIN was checked; return its token.
+
+    That another goes on is noted as their `act`. Runs inside the caller's `write`.
+    """
+    query = "delete from clerk_session where token_sha256 = ? returning clerk_id"
+    for (before,) in ops.execute(query, [_digest(token)]).fetchall():
+        if before != clerk_id:
+            journal.note(ops, clerk_id, act, before, now=now)
+    return _begin(ops, clerk_id, now=now)
 
 
 def keep_session(ops: Database, token: str, *, now: datetime) -> None:
@@ -120,6 +149,7 @@ def forgive(ops: Database, clerk_id: str) -> None:
     """
     (own,) = ops.execute("select coalesce(max(failures), 0) from pin_failure where clerk_id = ?", [clerk_id]).fetchone()
     ops.execute("update pin_failure set failures = max(0, failures - ?) where clerk_id = ?", [own, KIOSK_ROW])
+    ops.execute("delete from pin_failure where failures = 0")
     PINS.forgive(ops.execute, clerk_id)
 
 
@@ -163,6 +193,14 @@ def _claim(store: Store, corner: Corner, clerk_id: str, *, now: datetime, uptime
 def _counted(clerk_id: str) -> dict[str, Throttle]:
     """Return what counts a try at a clerk's secret, by the row of `pin_failure`."""
     return {KIOSK_ROW: KIOSK, clerk_id: PINS}
+
+
+def _begin(ops: Database, clerk_id: str, *, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    at = clock.to_text(now)
+    row = {"token_sha256": _digest(token), "clerk_id": clerk_id, "started_at": at, "seen_at": at}
+    ops.table("clerk_session").insert(row)
+    return token
 
 
 def _digest(token: str) -> str:

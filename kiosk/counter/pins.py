@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
-from kiosk.counter.sessions import ask, for_clerks, let_in, tried, typed_digits
+from kiosk.counter.locks import tried, typed_digits
+from kiosk.counter.sessions import ask, for_clerks, let_in
 from pos import clerks, clock
 from pos.errors import WeakPin, WrongPin
 from pos.pins import chosen_pin, pin_key

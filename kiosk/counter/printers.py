@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
-from kiosk.counter.sessions import for_clerks
+from kiosk.counter.sessions import for_managers
 from kiosk.printing import discovery, print_jobs, prints, rulers
 from kiosk.printing.installed import InstalledPrinter, install, installed_printer, installed_printers, put_first, uninstall
 from kiosk.printing.profiles import PaperSetup, Profile, profiles
@@ -46,7 +46,7 @@ class SetupPage:
 
 
 @routes.get("/new")
-@for_clerks
+@for_managers
 def search() -> Response:
     """Show the printers on this machine that nobody has set up yet; with `network`, search the local network too (seconds)."""
     known = {place_of(each.address) for each in installed_printers(files.ops())}
@@ -56,7 +56,7 @@ def search() -> Response:
 
 
 @routes.post("")
-@for_clerks
+@for_managers
 def add() -> Response:
     """Set a printer up at an address."""
     address, profile = request.form.get("address") or request.form.get("found", ""), request.form.get("profile", "")
@@ -75,7 +75,7 @@ def add() -> Response:
 
 
 @routes.get("/<name>")
-@for_clerks
+@for_managers
 def setup(name: str) -> Response:
     """Show one printer and its measures."""
     known = installed_printer(files.ops(), name)
@@ -90,7 +90,7 @@ def setup(name: str) -> Response:
 
 
 @routes.post("/<name>/papers")
-@for_clerks
+@for_managers
 def print_setup_paper(name: str) -> Response:
     """Print the ruler, or the proof."""
     printer = installed_printer(files.ops(), name)
@@ -100,7 +100,7 @@ def print_setup_paper(name: str) -> Response:
 
 
 @routes.post("/<name>/measures")
-@for_clerks
+@for_managers
 def measure(name: str) -> Response:
     """Keep what was read off the ruler, and make what waits for this printer anew."""
     printer = installed_printer(files.ops(), name)
@@ -119,7 +119,7 @@ def measure(name: str) -> Response:
 
 
 @routes.post("/<name>/first")
-@for_clerks
+@for_managers
 def make_first(name: str) -> Response:
     """Let this printer be the one for slips."""
     with files.ops_store().write() as ops:
@@ -128,7 +128,7 @@ def make_first(name: str) -> Response:
 
 
 @routes.post("/<name>/removal")
-@for_clerks
+@for_managers
 def remove(name: str) -> Response:
     """Take a printer away; what waits for it can be sent to another."""
     with files.ops_store().write() as ops:

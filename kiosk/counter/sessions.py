@@ -1,37 +1,24 @@
-"""Who works at the counter: a clerk's session behind a PIN. Two quiet minutes end it; its cookie is for these pages only."""
+"""Who works at the counter: a clerk's session behind a PIN. Two quiet minutes lock it; its cookie is for these pages only."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from functools import wraps
-from pathlib import Path
-from typing import Any, TypedDict
+from dataclasses import dataclass, replace
+from functools import partial, wraps
+from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, after_this_request, g, request
 
 from kiosk import files
+from kiosk.counter.locks import COOKIE, UNLOCK, badge_owner, lock_page, locked, tried, typed_digits, unlock
 from pos import clerks, clock
-from pos.clock import Uptime
+from pos.clerks import CounterSession
 from pos.errors import ManagersOnly, WrongPin
 from pos.pins import CODE_DIGITS
-from pos.scans import codes_in
-from pos.team import MANAGING, TeamMember, badge_value, team
+from pos.team import MANAGING, TeamMember, team
 from shop import forms, web
 
 routes = Blueprint("counter_sessions", __name__, url_prefix="/counter")
-
-COOKIE = "clerk"
-
-
-class Tried(TypedDict):
-    """What `pos.clerks` judges a try by, beside who and what."""
-
-    directory: Path
-    now: datetime
-    uptime: Uptime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +33,37 @@ class LoginPage:
 
 
 def for_clerks(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a clerk in and redirect anybody else to the log-in page; an unsafe request also keeps the session alive."""
+    """Let a clerk in, ask for a PIN where the session is locked, and redirect anybody else to the log-in page.
+
+    An unsafe request also keeps the session alive; one that met the lock goes on with the PIN that opens it.
+    """
 
     @wraps(view)
     def guarded(**values: Any) -> Response:
-        token, now = request.cookies.get(COOKIE, ""), clock.now()
-        clerk = clerks.clerk_of_session(files.ops(), files.corner(), token, now=now) if token else None
-        if clerk is None:
+        session = session_here()
+        if session is None:
             return web.see_other(forms.with_query("/counter/session", next=request.path if request.method == "GET" else None))
-        if request.method not in web.SAFE_METHODS:
+        g.clerk, g.lock = session.clerk, lock_page(session)
+        if session.is_locked:
+            if "lock_pin" not in request.form:
+                return locked(g.lock)
+            try:
+                g.clerk, token = unlock(session)
+            except WrongPin as problem:
+                return locked(replace(g.lock, problem=problem))
+            after_this_request(partial(give, token))
+        elif request.method not in web.SAFE_METHODS:
             with files.ops_store().write() as ops:
-                clerks.keep_session(ops, token, now=now)
-        g.clerk = clerk
+                clerks.keep_session(ops, request.cookies.get(COOKIE, ""), now=clock.now())
         return view(**values)
 
     return guarded
+
+
+def session_here() -> CounterSession | None:
+    """Return the session of this browser, locked or not."""
+    token = request.cookies.get(COOKIE, "")
+    return clerks.session_of(files.ops(), files.corner(), token, now=clock.now()) if token else None
 
 
 def for_managers(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -105,6 +108,28 @@ def log_in() -> Response:
     return let_in(token, onward)
 
 
+@routes.post("/session/lock")
+def lock() -> Response:
+    """Lock the session: every page of it asks for a PIN from now on."""
+    with files.ops_store().write() as ops:
+        clerks.lock(ops, request.cookies.get(COOKIE, ""))
+    return web.see_other("/counter/me")
+
+
+@routes.post(UNLOCK.removeprefix("/counter"))
+def unlock_page() -> Response:
+    """Open the session with a clerk's PIN, and go back to what it covered."""
+    session = session_here()
+    if session is None:
+        return web.see_other("/counter/session")
+    onward = forms.local_path(request.form.get("next"))
+    try:
+        _, token = unlock(session)
+    except WrongPin as problem:
+        return locked(replace(lock_page(session), action=UNLOCK, fields=[("next", onward)], problem=problem))
+    return let_in(token, onward)
+
+
 @routes.post("/session/end")
 def log_out() -> Response:
     """End the session and go back to the customers' first screen."""
@@ -132,29 +157,10 @@ def ask(clerk_id: str, onward: str, problem: WrongPin | None = None, *, is_nobod
 
 def let_in(token: str, onward: str) -> Response:
     """Give the browser a session, and go on."""
-    response = web.see_other(onward if onward.startswith("/counter") else "/counter/")
+    return give(token, web.see_other(onward if onward.startswith("/counter") else "/counter/"))
+
+
+def give(token: str, response: Response) -> Response:
+    """Give the browser a session along with an answer."""
     response.set_cookie(COOKIE, token, path="/counter", samesite="Strict", httponly=True)
     return response
-
-
-def tried() -> Tried:
-    """Return what a try at a PIN is judged by, beside the PIN: this device, and the time."""
-    return {"directory": files.kiosk().directory, "now": clock.now(), "uptime": clock.uptime()}
-
-
-def typed_digits(name: str) -> str:
-    """Return a field of a form without the spaces and dashes people type between digits."""
-    return re.sub(r"[\s-]", "", text) if (text := request.form.get(name, "")).isascii() else text
-
-
-def badge_owner(text: str) -> str:
-    """Return whose badge was scanned, or an empty text: an unknown badge, and whatever is none, is nobody's."""
-    corner = files.corner_or_none()
-    values = {scan.value for scan in codes_in(text) if scan.kind == "badge"}
-    people = team(files.ops(), corner) if corner else []
-    owners = [
-        each["clerk_id"]
-        for each in people
-        if corner and each["state"] == "active" and badge_value(corner.corner_id, each["clerk_id"]) in values
-    ]
-    return owners[0] if len(owners) == len(values) == 1 else ""

@@ -17,7 +17,7 @@
   };
 
   addEventListener("keydown", (event) => {
-    if (isField(event.target) || event.ctrlKey || event.altKey || event.metaKey || !document.getElementById("scans")) return;
+    if (isField(event.target) || event.ctrlKey || event.altKey || event.metaKey || !document.getElementById("scans") || document.querySelector("#lock[open]")) return;
     if (event.timeStamp - at > SILENCE_MS) typed = "";
     at = event.timeStamp;
     if (event.key.length === 1) typed += event.key;

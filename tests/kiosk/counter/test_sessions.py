@@ -61,13 +61,13 @@ def test_a_wrong_pin_is_said_and_five_make_everybody_wait(client: FlaskClient) -
     assert client.post("/counter/session", data={"clerk": "camille", "pin": world.PIN}).status_code == 422
 
 
-def test_two_quiet_minutes_close_the_counter_and_presence_keeps_it_open(clerk: FlaskClient) -> None:
+def test_two_quiet_minutes_lock_the_counter_and_presence_keeps_it_open(clerk: FlaskClient) -> None:
     with time_machine.travel(world.NOW + timedelta(seconds=100), tick=False):
         assert clerk.post("/counter/presence").status_code == 204
     with time_machine.travel(world.NOW + timedelta(seconds=200), tick=False):
         assert clerk.get("/counter/").status_code == 200
     with time_machine.travel(world.NOW + timedelta(seconds=221), tick=False):
-        assert clerk.get("/counter/").status_code == 303
+        assert clerk.get("/counter/").status_code == 423
 
 
 def test_leaving_ends_the_session(clerk: FlaskClient) -> None:

@@ -83,6 +83,8 @@ def test_the_manager_ends_the_wait_of_who_guessed_too_often(clerk: FlaskClient, 
 def test_a_clerk_manages_nobody_and_a_manager_no_manager(clerk: FlaskClient, idriss: FlaskClient, kiosk: world.Kiosk) -> None:
     before = kiosk.ops.read().execute("select count(*) from outbox").fetchone()
     tries = [
+        idriss.get("/counter/printers/new"),
+        idriss.post("/counter/printers", data={"address": "192.0.2.7:9100"}),
         idriss.get("/counter/team"),
         idriss.post("/counter/team", data={"name": "Zoé"}),
         idriss.post("/counter/team/idriss/reset"),

@@ -33,7 +33,7 @@ from sync.corner.media import BUDGET_BYTES, Fetched, MediaStore
 from sync.corner.rounds import KioskSide, RoundReport, run_round, send_beside
 from sync.errors import Busy
 from sync.follower import Progress
-from sync.locks import LOCK_FILE, hold
+from sync.locks import BACKUP_FILE, LOCK_FILE, hold
 
 LOG = logging.getLogger("kiosk.sync")
 SELECTIONS_KEPT = timedelta(hours=2)
@@ -281,7 +281,11 @@ def clean_up(ops: Store) -> bool:
             database.execute, before=now - SELECTIONS_KEPT, issued_before=now - SLIPS_SHOWN, ahead_of=now + SELECTIONS_KEPT
         )
     try:
-        back_up(ops.path, period="day", now=clock.now())
+        with hold(ops.path.parent / BACKUP_FILE):
+            back_up(ops.path, period="day", now=clock.now())
+    except Busy:
+        # Today's copy is being made by the command: two that write one file would spoil it.
+        return True
     except (DatabaseError, Unavailable, OSError) as problem:
         # No copy today is no reason to sync less often.
         LOG.warning("the records were not copied: %s", problem)

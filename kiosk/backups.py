@@ -10,9 +10,7 @@ from kiosk.directories import directory_option, open_records
 from pos import clock
 from pos.backups import FOLDER, KEPT, RecordsCopy, back_up, copies_of, restore
 from pos.errors import NotFound
-from sync.locks import hold, hold_directory
-
-LOCK = "backup.lock"
+from sync.locks import BACKUP_FILE, hold, hold_directory
 
 
 @click.command("backup")
@@ -30,7 +28,7 @@ def backup_command(directory: Path, *, also: Path | None) -> None:
         folders.append(also)
     elif also is not None:
         click.echo(f"no disk at {also}")
-    with hold(directory / LOCK):
+    with hold(directory / BACKUP_FILE):
         for folder in folders:
             for period in KEPT:
                 click.echo(f"kept {back_up(path, period=period, now=now, folder=folder)}")
@@ -48,7 +46,7 @@ def restore_command(directory: Path, copy: Path | None) -> None:
     if not directory.is_dir():
         raise NotFound(f"no kiosk in {directory}")
     place = copy if copy.exists() else directory / FOLDER / copy.name
-    with hold_directory(directory, doing="restoring its records"):
+    with hold_directory(directory, doing="restoring its records"), hold(directory / BACKUP_FILE):
         restored = restore(directory, place, now=clock.now())
     click.echo(f"{place} is in place: {restored.slips:,} slips; what stood there is in {restored.kept}")
     if restored.must_enrol:

@@ -14,6 +14,7 @@ from sync.errors import Busy
 LOCK_FILE = "sync.lock"
 UPLINK_FILE = "uplink.lock"
 SERVER_FILE = "server.lock"
+BACKUP_FILE = "backup.lock"
 
 
 @contextmanager

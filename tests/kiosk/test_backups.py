@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from comptoir import comptoir
 from kiosk import background
-from sync.locks import hold_directory
+from sync.locks import BACKUP_FILE, hold, hold_directory
 from tests import world
 
 
@@ -47,3 +47,16 @@ def test_a_copy_that_fails_is_a_fault_until_one_succeeds(kiosk: world.Kiosk) -> 
     assert not background.clean_up(kiosk.ops)
     (kiosk.directory / "backup").unlink()
     assert background.clean_up(kiosk.ops)
+
+
+def test_one_copy_is_made_at_a_time_and_none_is_put_back_meanwhile(kiosk: world.Kiosk) -> None:
+    at = ("--dir", str(kiosk.directory))
+    name = Path(run("backup", *at).output.split()[-1]).name
+    copy = kiosk.directory / "backup" / name
+    copy.rename(kiosk.directory / name)
+    with hold(kiosk.directory / BACKUP_FILE):
+        assert background.clean_up(kiosk.ops)
+        assert not copy.exists()
+        kiosk.ops.close()
+        assert "is held by another process" in str(run("restore", *at, str(kiosk.directory / name)).exception)
+    assert not (kiosk.directory / "set-aside").exists()

@@ -80,7 +80,7 @@ def test_a_paper_of_a_dead_printer_is_sent_to_another_or_given_up(
     with kiosk.ops_write() as ops:
         wanted = print_jobs.slip_wanted(ops, NUMBER, requested_by="camille")
         print_jobs.enqueue(ops, wanted, printer="dead", now=clock.now())
-    assert "Plutôt sur printer" in clerk.get("/counter/paper").text
+    assert "Plutôt sur : Imprimante" in clerk.get("/counter/paper").text
 
     clerk.post("/counter/paper/1/print", data={"printer": "printer"})
     assert settled(kiosk) == [(0, "confirmed", "printer")]

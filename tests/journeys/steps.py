@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import time
 from contextlib import closing
@@ -100,3 +101,20 @@ def sync(system: System) -> None:
         while hq.execute("select exists(select 1 from inbox where state = 'new')").fetchone() == (1,):
             assert time.monotonic() < deadline, "HQ judges nothing"
             time.sleep(0.05)
+
+
+def reprice(system: System, listing_id: int, *, by_cents: int) -> None:
+    """Have a seller change a price, and HQ bring it to the kiosk."""
+    path = system.feed / "listings.csv"
+    with path.open(encoding="utf-8", newline="") as source:
+        rows = list(csv.DictReader(source, delimiter=";"))
+    [row] = [row for row in rows if row["listing_id"] == str(listing_id)]
+    cents = int(row["price"].replace(".", "")) + by_cents
+    row |= {"price": f"{cents // 100}.{cents % 100:02d}", "prior_price": ""}
+    with path.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, fieldnames=list(row), delimiter=";", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    comptoir("marketplace", "import", str(system.feed), "--dir", str(system.marketplace))
+    comptoir("marketplace", "publish", "--dir", str(system.marketplace))
+    sync(system)

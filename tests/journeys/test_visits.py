@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -18,8 +17,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from pos.db import connect
 from tests.journeys.conftest import System
-from tests.journeys.steps import enter_counter, first_sku, slip_url, sync
-from tests.processes import comptoir
+from tests.journeys.steps import enter_counter, first_sku, reprice, slip_url, sync
 
 ATTRACT = "Touchez pour commencer"
 
@@ -311,23 +309,6 @@ def qr_on_paper(system: System) -> str:
     with urlopen(f"{system.paper_url}/latest.png", timeout=10) as response:
         [code] = zxingcpp.read_barcodes(Image.open(io.BytesIO(response.read())))
     return str(code.text)
-
-
-def reprice(system: System, listing_id: int, *, by_cents: int) -> None:
-    """Have a seller change a price, and HQ bring it to the kiosk."""
-    path = system.feed / "listings.csv"
-    with path.open(encoding="utf-8", newline="") as source:
-        rows = list(csv.DictReader(source, delimiter=";"))
-    [row] = [row for row in rows if row["listing_id"] == str(listing_id)]
-    cents = int(row["price"].replace(".", "")) + by_cents
-    row |= {"price": f"{cents // 100}.{cents % 100:02d}", "prior_price": ""}
-    with path.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.DictWriter(target, fieldnames=list(row), delimiter=";", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    comptoir("marketplace", "import", str(system.feed), "--dir", str(system.marketplace))
-    comptoir("marketplace", "publish", "--dir", str(system.marketplace))
-    sync(system)
 
 
 def recorded_line(system: System, address: str) -> tuple[int, int]:

@@ -11,12 +11,26 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import away, capacity, commands, hq, ingest, ledger, orders, pages, peers, quality, seller_files, syncing
+from bench import away, capacity, commands, hq, ingest, labels, ledger, orders, pages, peers, quality, seller_files, syncing
 from bench.measure import Row, keep, machine, table
 from bench.world import make_marketplace
 
-GROUPS = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "away", "capacity")
-USUAL = ("commands", "sync", "kiosk", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "capacity")
+GROUPS = (
+    "commands",
+    "sync",
+    "kiosk",
+    "labels",
+    "hq",
+    "ingest",
+    "orders",
+    "files",
+    "ledger",
+    "quality",
+    "peers",
+    "away",
+    "capacity",
+)
+USUAL = ("commands", "sync", "kiosk", "labels", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "capacity")
 """All of it: the three days of `away` are in `peers`, beside theirs."""
 
 RESULTS = Path(".comptoir") / "bench"
@@ -25,6 +39,7 @@ TITLES = {
     "commands": "Commands and installations",
     "sync": "Sync",
     "kiosk": "Kiosk",
+    "labels": "Shelf labels",
     "hq": "HQ",
     "ingest": "Ingest",
     "orders": "Orders",
@@ -53,7 +68,10 @@ def main() -> None:
         print(_capacity(chosen))
         return
     chosen.scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
-    if set(groups) - {"commands", "orders", "files", "ledger", "quality"} and not (chosen.scratch / "marketplace").exists():
+    if (
+        set(groups) - {"commands", "labels", "orders", "files", "ledger", "quality"}
+        and not (chosen.scratch / "marketplace").exists()
+    ):
         seconds = make_marketplace(chosen.scratch, chosen.listings)
         print("HQ: " + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), flush=True)
     print(f"Machine: {machine()}.\n", flush=True)
@@ -61,6 +79,7 @@ def main() -> None:
         "commands": commands.measure,
         "sync": lambda: syncing.measure(chosen.scratch, runs=chosen.runs),
         "kiosk": lambda: pages.measure(chosen.scratch, runs=chosen.runs),
+        "labels": labels.measure,
         "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),
         "ingest": lambda: ingest.measure(chosen.scratch),
         "orders": lambda: orders.measure(chosen.scratch, runs=chosen.runs),

@@ -12,12 +12,13 @@ from typing import Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from pos import clock, demo_devices, outbox
+from pos import clock, demo_devices, outbox, shelf_labels
 from pos.corners import Corner
 from pos.demo_devices import RESERVE, DemoDeviceEvent, DemoDeviceState
 from pos.errors import Conflict, Invalid, NotFound
 from pos.planogram import DemoDevice
 from pos.scans import Scan, codes_in, place_value
+from pos.shelf_labels import LabelUnknown, scanned_label
 
 Mark = Literal["unseen", "right", "elsewhere", "missing", "away"]
 """Of a device in a round: still to see, at its place, somewhere else on the table, missing, or known to be away."""
@@ -162,6 +163,8 @@ def lists_of(ops: Database, corner: Corner, running: DemoRound | None) -> RoundL
 def hear(ops: Database, corner: Corner, text: str, *, clerk_id: str, now: datetime) -> None:
     """Take what a scanner typed: a place says where the clerk is, the device after it lies there, a device alone is at its place.
 
+    The code of a shelf label is a place and a print: it says where the clerk is, and that this print stands there.
+
     Runs inside the caller's `write`. Raises: NoRound.
     """
     running = round_under_way(ops)
@@ -265,6 +268,8 @@ def _heard(ops: Database, corner: Corner, running: DemoRound, turn: Turn, scan: 
         if position is None:
             return turn._replace(heard="foreign_place", subject="")
         return Turn(position=position, is_here=1, heard="here", subject=position)
+    if scan.kind == "label":
+        return _label_heard(ops, corner, turn, scan, clerk_id=clerk_id, now=now)
     if scan.kind != "device":
         return turn._replace(heard="nothing" if scan.kind == "nothing" else "other", subject=scan.value[:40])
     if scan.value == turn.demo_id and not turn.is_here:
@@ -275,6 +280,16 @@ def _heard(ops: Database, corner: Corner, running: DemoRound, turn: Turn, scan: 
     is_new = _note_once(ops, running, device or scan.value, "seen", position=position, clerk_id=clerk_id, now=now)
     heard = "stranger" if device is None else "again" if not is_new else "seen" if position == device.position else "elsewhere"
     return Turn(position=position or turn.position, demo_id=scan.value, heard=heard, subject=scan.value)
+
+
+def _label_heard(ops: Database, corner: Corner, turn: Turn, scan: Scan, *, clerk_id: str, now: datetime) -> Turn:
+    """Take the second half of a shelf label's code: its print stands at the place that the first half named."""
+    place = Scan(kind="place", value=place_value(corner.corner_id, turn.position or ""))
+    try:
+        label = shelf_labels.confirm_label(ops, scanned_label(ops, corner, (place, scan)).label_no, clerk_id=clerk_id, now=now)
+    except LabelUnknown:
+        return turn._replace(heard="old_label")
+    return turn if label.state == "standing" else turn._replace(heard="old_label")
 
 
 def _note_once(

@@ -14,7 +14,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from pos import clock, offers
+from pos import clock, demo_devices, offers
 from pos.claims import reduction
 from pos.corners import Corner
 from pos.errors import NotFound
@@ -107,14 +107,20 @@ def label_facts(
 
 
 def label_places(catalog: Database, ops: Database, corner: Corner, *, now: datetime) -> list[LabelPlace]:
-    """Return every place of the planogram with its labels, then the labels that stand where no place is any more."""
+    """Return every place of the table with its labels, then the labels that stand where no place is any more.
+
+    What a label is of is the device that belongs there now, accepted moves included.
+    """
     held: dict[str, dict[str, ShelfLabel]] = {}
     for label in open_labels(ops):
         held.setdefault(label.position, {})["printed" if label.state == "printed" else "standing"] = label
-    starts = _starts(catalog, {spot["sku_id"] for spot in corner.planogram}, now=now)
+    belongs: dict[str, int] = {}
+    for device in demo_devices.devices(ops, corner):
+        belongs.setdefault(device.position, device.sku_id)
+    starts = _starts(catalog, set(belongs.values()), now=now)
     places = [
-        _place(catalog, corner, spot["position"], spot["sku_id"], held.pop(spot["position"], {}), starts, now=now)
-        for spot in corner.planogram
+        _place(catalog, corner, position, belongs.get(position), held.pop(position, {}), starts, now=now)
+        for position in dict.fromkeys(spot["position"] for spot in corner.planogram)
     ]
     return places + [
         LabelPlace(
@@ -151,19 +157,17 @@ def _place(
     catalog: Database,
     corner: Corner,
     position: str,
-    sku_id: int,
+    sku_id: int | None,
     labels: dict[str, ShelfLabel],
     starts: dict[int, list[str]],
     *,
     now: datetime,
 ) -> LabelPlace:
-    facts = label_facts(catalog, corner, sku_id, now=now)
+    facts = label_facts(catalog, corner, sku_id, now=now) if sku_id is not None else None
     changes_at, next_facts = None, None
-    for starting in starts.get(sku_id, ()) if facts is not None else ():
-        later = label_facts(catalog, corner, sku_id, now=now, starting=starting)
-        if later != facts:
-            changes_at, next_facts = starting, later
-            break
+    if sku_id is not None and facts is not None:
+        laters = ((at, label_facts(catalog, corner, sku_id, now=now, starting=at)) for at in starts.get(sku_id, ()))
+        changes_at, next_facts = next(((at, later) for at, later in laters if later != facts), (None, None))
     standing, printed = labels.get("standing"), labels.get("printed")
     return LabelPlace(
         position=position,
@@ -192,11 +196,13 @@ def _state(facts: ShelfFacts | None, standing: ShelfLabel | None, printed: Shelf
     return "expiring" if is_changing else "right"
 
 
-def _name(catalog: Database, sku_id: int, standing: ShelfLabel | None) -> str:
-    try:
-        return title(sku_by_id(catalog, sku_id))
-    except NotFound:
-        return standing.facts["title"] if standing else f"SKU {sku_id}"
+def _name(catalog: Database, sku_id: int | None, standing: ShelfLabel | None) -> str:
+    if sku_id is not None:
+        try:
+            return title(sku_by_id(catalog, sku_id))
+        except NotFound:
+            return f"SKU {sku_id}"
+    return standing.facts["title"] if standing else ""
 
 
 def _starts(catalog: Database, sku_ids: set[int], *, now: datetime) -> dict[int, list[str]]:

@@ -12,7 +12,8 @@ from kiosk.printing import print_jobs, prints
 from kiosk.printing.installed import InstalledPrinter, installed_printer, installed_printers
 from kiosk.printing.labels import SheetFormat, label_sheets, sheet_formats
 from pos import clock, journal, labels, shelf_labels
-from pos.errors import Invalid, NotFound
+from pos.db import DatabaseError
+from pos.errors import Invalid, NotFound, PosError
 from pos.labels import LabelCounts, LabelPlace
 from pos.scans import codes_in
 from pos.shelf_labels import PRINTER, LabelSettled, LabelUnknown, ShelfLabel
@@ -137,9 +138,12 @@ def remove(position: str) -> Response:
     return web.see_other(HOME)
 
 
-def label_counts() -> LabelCounts:
-    """Return what there is to do about labels, for the pages that lead here. Raises: CatalogMissing, NotFound."""
-    return labels.count_labels(_places())
+def labels_due() -> list[LabelPlace]:
+    """Return the places whose label is to be replaced or taken away, for the card on other pages; none without a catalogue."""
+    try:
+        return [place for place in _places() if place.is_due or place.state == "gone"]
+    except (PosError, DatabaseError):
+        return []
 
 
 def _places() -> list[LabelPlace]:

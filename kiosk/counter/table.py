@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, request
 from sqlite_utils import Database
 
 from kiosk import files
+from kiosk.counter.labels import labels_due
 from kiosk.counter.sessions import for_clerks
 from kiosk.home import demo_spots
 from pos import clock, demo_devices, demo_rounds
@@ -117,7 +118,9 @@ def table() -> Response:
         last=demo_rounds.last_round(ops),
         searched=searched if running else None,
     )
-    return web.page("kiosk/counter/table.html", page=page, people=_people(), hand=request.cookies.get(HAND_COOKIE, ""))
+    return web.page(
+        "kiosk/counter/table.html", page=page, people=_people(), hand=request.cookies.get(HAND_COOKIE, ""), labels=labels_due()
+    )
 
 
 @routes.get("/devices/<demo_id>")

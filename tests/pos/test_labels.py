@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pos import catalog, clock, corners, labels, scans, shelf_labels
+from pos import catalog, clock, corners, demo_devices, demo_rounds, labels, scans, shelf_labels
 from pos.corners import Corner
 from pos.db import write
 from pos.labels import LabelPlace
@@ -253,3 +253,33 @@ def test_since_when_a_label_is_untrue_is_noted_once_and_forgotten_when_it_is_rig
         assert labels.turned(places(kiosk).values()) == {}
         stale_at = shelf_labels.shelf_label(kiosk.ops.read(), 1).stale_at
         assert stale_at == (None if turns[1] else clock.to_text(NOW))
+
+
+def test_a_label_is_of_the_device_that_belongs_to_its_place_now(kiosk: Kiosk) -> None:
+    put_up(kiosk, print_one(kiosk, "A1"))
+    with kiosk.ops_write() as ops:
+        one, two, *_ = demo_devices.devices(ops, corner(kiosk))
+        demo_devices.move(ops, corner(kiosk), [(one, two.position), (two, one.position)], clerk_id="camille", now=NOW)
+
+    here = places(kiosk)
+    assert (here["A1"].state, here["A1"].name, here["A2"].name) == ("stale", "Samsung Galaxy S22", "Apple iPhone 13")
+
+
+def test_a_round_that_passes_a_label_confirms_it_and_names_an_old_one(kiosk: Kiosk) -> None:
+    first = print_one(kiosk, "A1")
+    codes = [shelf_labels.label_code(corner(kiosk), first)]
+    with kiosk.ops_write() as ops:
+        demo_rounds.begin_round(ops, "opening", clerk_id="camille", now=NOW)
+        demo_rounds.hear(ops, corner(kiosk), codes[0], clerk_id="camille", now=NOW)
+    assert states(kiosk)[0] == "right"
+    second = print_one(kiosk, "A1")
+    codes.append(shelf_labels.label_code(corner(kiosk), second))
+
+    heard = []
+    for code in (codes[1], codes[0], codes[1]):
+        with kiosk.ops_write() as ops:
+            demo_rounds.hear(ops, corner(kiosk), code, clerk_id="camille", now=NOW)
+            running = demo_rounds.round_under_way(ops)
+            turn = demo_rounds.turn_of(ops, running, "camille")
+            heard.append((turn.heard, turn.position))
+    assert heard == [("here", "A1"), ("old_label", "A1"), ("here", "A1")]

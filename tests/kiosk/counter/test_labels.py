@@ -212,3 +212,16 @@ def test_two_hundred_labels_and_a_corner_with_every_kind_of_place(clerk: FlaskCl
     assert "199 étiquettes à remplacer" in seen
     assert "<b>1" not in seen
     assert "SKU 999" in seen
+
+
+def test_the_table_s_page_says_what_there_is_to_do_about_labels(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+    assert "3 étiquettes à remplacer A1 Apple iPhone 13 : pas encore d’étiquette" in plain(clerk.get("/counter/table").text)
+    print_due(clerk, format="a6")
+    for label_no in (1, 2, 3):
+        clerk.post(f"/counter/labels/{label_no}/confirmation")
+    assert "étiquette" not in plain(clerk.get("/counter/table").text).partition("La table")[2]
+
+    move_price(kiosk, 31400)
+
+    told = plain(clerk.get("/counter/table").text)
+    assert "1 étiquette à remplacer A1 Apple iPhone 13 : 329,00 € → 319,00 € Imprimer l’étiquette" in told

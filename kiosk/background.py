@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pos.db import DatabaseError, Store
 from pos.errors import NotFound, PosError, Unavailable
 from pos.ops import keep_reserve, setting
 from pos.selections import wipe_idle_selections
+from pos.told_days import tell_days
 from shop.prices import catch_up
 from sync.catalog_files import drop_damaged
 from sync.corner import schedule
@@ -43,6 +45,8 @@ NOT_ENROLLED_S = 5.0
 CALLS_APART_S = 10.0
 BESIDE_S, BESIDE_FAILED_S = 5.0, 60.0
 """How often slips are looked for that wait for a round, and how long nothing is sent so after a failure."""
+DAYS_TOLD_S = 900.0
+"""How often the days that ended are counted for HQ: the last of them, and what news changed of those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ class _Pace:
     failures: int = 0
     retry_after_s: int | None = None
     is_checked: bool = False
+    days_told_at: float | None = None
     client: Client | None = None
 
 
@@ -221,6 +226,7 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
     if report.pushed is not None and setting(rounds.ops.read(), "hq_offset_s") is not None:
         # HQ was just heard: prices that a clock far ahead of it had started are taken back.
         catch_up(rounds.catalog, prices.trusted_now(rounds.ops), is_verified=True)
+        _tell_days(rounds, pace)
     kiosk.price_news.set()
     pace.failures = pace.failures + 1 if report.problems else 0
     pace.retry_after_s = report.retry_after_s
@@ -237,6 +243,20 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
 
 def _own_faults(kiosk: files.Kiosk) -> Faults:
     return own_faults(kiosk, now=clock.now())
+
+
+def _tell_days(rounds: Rounds, pace: _Pace) -> None:
+    """Record for the next round what HQ is to hear of the days that ended, every quarter of an hour.
+
+    Only when HQ has just told the time: by a clock that runs ahead, days would have ended that have not begun.
+    """
+    if pace.days_told_at is not None and time.monotonic() - pace.days_told_at < DAYS_TOLD_S:
+        return
+    pace.days_told_at = time.monotonic()
+    try:
+        tell_days(rounds.ops, corner(rounds.ops.read()), now=prices.trusted_now(rounds.ops))
+    except (PosError, DatabaseError, OSError) as problem:
+        LOG.warning("HQ was not told of the days that ended: %s", problem)
 
 
 def mend(rounds: Rounds) -> bool:

@@ -5,6 +5,7 @@ A day at whose night the clock is changed has 23 or 25 hours; what happens befor
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -20,6 +21,8 @@ LATEST_HOUR = 11
 """A day begins in its own morning."""
 QUARTER_S = 900
 """Time zones change their clocks, and differ from UTC, by whole quarters of an hour."""
+HOUR_KEY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):00[+-][0-9]{2}:[0-9]{2}", re.ASCII)
+"""The form of an hour's key."""
 
 
 class HourOfDay(NamedTuple):

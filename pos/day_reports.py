@@ -24,6 +24,8 @@ from pos.db import snapshot
 from pos.errors import NotFound
 
 WEEK = 7
+OTHERS = "*"
+"""The key under which what a list leaves out is summed."""
 OF_DAY = "slip_line left join slip_void using (number) where issued_at >= :start and issued_at < :end"
 
 
@@ -39,6 +41,18 @@ class FigureRow(TypedDict):
     name: dict[str, str]
     value: int
     voided: int | None
+
+
+class DayFacts(TypedDict):
+    """A day as it is told: its figures with when it began, up to when it was counted (`until_at`), and when that was done."""
+
+    day: str
+    time_zone: str
+    day_begins_hour: int
+    from_at: str
+    until_at: str
+    counted_at: str
+    figures: list[FigureRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +79,27 @@ class DayReport:
     compared: Compared | None
 
     @property
+    def facts(self) -> DayFacts:
+        """The day as it is told."""
+        return {
+            "day": self.day.name,
+            "time_zone": self.day.zone,
+            "day_begins_hour": self.day.begins_hour,
+            "from_at": self.day.start,
+            "until_at": self.day.end if self.is_over else self.counted_at,
+            "counted_at": self.counted_at,
+            "figures": list(self.rows),
+        }
+
+    @property
     def figures(self) -> tuple[str, ...]:
         """The ids of all figures, in their order."""
         return tuple(FIGURES)
+
+    @property
+    def hours_begun(self) -> int:
+        """How many of the day's hours have begun."""
+        return sum(hour.start <= self.counted_at for hour in self.day.hours)
 
     def of(self, figure: str) -> list[FigureRow]:
         """Return the rows of one figure."""
@@ -126,17 +158,28 @@ def day_report(ops: Database, corner: Corner, name: str | None = None, *, now: d
     today = business_day_at(now, zone=corner.time_zone, begins_hour=corner.day_begins_hour)
     day = business_day(name, zone=today.zone, begins_hour=today.begins_hour) if name else today
     with snapshot(ops):
-        first_day = _first_day(ops, today)
-        if not first_day <= day.name <= today.name:
-            raise NotFound(f"no report of {day.name}: the first is of {first_day}, the last of {today.name}")
+        first = first_day(ops, today)
+        if not first <= day.name <= today.name:
+            raise NotFound(f"no report of {day.name}: the first is of {first}, the last of {today.name}")
         return DayReport(
             day=day,
             counted_at=clock.to_text(now),
             is_over=day.name < today.name,
             rows=tuple(_rows(ops, day)),
-            first_day=first_day,
-            compared=_compared(ops, day, first_day, counted_at=clock.to_text(now)),
+            first_day=first,
+            compared=_compared(ops, day, first, counted_at=clock.to_text(now)),
         )
+
+
+def first_day(ops: Database, today: BusinessDay) -> str:
+    """Return the day of the first slip or paper, today where there is none; a clock that ran ahead does not hide today."""
+    [(slip_at, paper_at)] = ops.execute("select (select min(issued_at) from slip), (select min(requested_at) from print_job)")
+    firsts = [
+        business_day_at(clock.from_text(at), zone=today.zone, begins_hour=today.begins_hour).name
+        for at in (slip_at, paper_at)
+        if at
+    ]
+    return min([*firsts, today.name])
 
 
 def _rows(ops: Database, day: BusinessDay) -> list[FigureRow]:
@@ -148,21 +191,10 @@ def _rows(ops: Database, day: BusinessDay) -> list[FigureRow]:
     ]
 
 
-def _first_day(ops: Database, today: BusinessDay) -> str:
-    """Return the day of the first slip or paper, today where there is none; a clock that ran ahead does not hide today."""
-    [(slip_at, paper_at)] = ops.execute("select (select min(issued_at) from slip), (select min(requested_at) from print_job)")
-    firsts = [
-        business_day_at(clock.from_text(at), zone=today.zone, begins_hour=today.begins_hour).name
-        for at in (slip_at, paper_at)
-        if at
-    ]
-    return min([*firsts, today.name])
-
-
-def _compared(ops: Database, day: BusinessDay, first_day: str, *, counted_at: str) -> Compared | None:
+def _compared(ops: Database, day: BusinessDay, first: str, *, counted_at: str) -> Compared | None:
     """Return the slips of a week before, of a day under way up to the same time of the day: like is compared with like."""
     before = day.later(-WEEK)
-    if before.name < first_day:
+    if before.name < first:
         return None
     until = before.end if counted_at >= day.end else min(day.same_time(-WEEK, counted_at), before.end)
     count = "select count(*) from slip where issued_at >= ? and issued_at < ?"

@@ -6,21 +6,24 @@ French stands here; other languages in `<pages>/words/<language>.po`. docs/gloss
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import time
 from functools import lru_cache
 from gettext import NullTranslations
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from pos.csv_files import plain
-from pos.day_reports import FIGURES, DayReport, FigureRow
+from pos.day_reports import OTHERS, DayFacts, FigureRow
 from pos.languages import text_of, translations
 from pos.locales import LOCALES
 
 VOIDED = "voided"
 """Not a figure of its own: how many of a figure's slips were voided since."""
+HEAD = ("day", "corner", "from", "until", "counted_at", "figure", "key", "name", "value", "voided", "definition")
 
 
 class Definition(NamedTuple):
@@ -96,21 +99,20 @@ class DayWords:
         times = Counter(row["key"][11:16] for row in rows if row["figure"] == "slips_by_hour")
         return [self._hour(row["key"], is_twice=times[row["key"][11:16]] > 1) if times else self._name(row) for row in rows]
 
-    def table(self, report: DayReport, corner_id: str) -> list[tuple[str, ...]]:
-        """Return a report as one long table with its head: a row for each count, told by figure and key, texts never formulas."""
-        day, definitions = report.day, self.definitions
-        head = ("day", "corner", "from", "until", "counted_at", "figure", "key", "name", "value", "voided", "definition")
-        until = day.end if report.is_over else report.counted_at
-        body = [
-            (
-                *(day.name, corner_id, day.start, until, report.counted_at, figure),
-                *(plain(row["key"]), plain(name), str(row["value"]), "" if row["voided"] is None else str(row["voided"])),
-                definitions[figure].meaning,
-            )
-            for figure in FIGURES
-            for name, row in zip(self.names(report.of(figure)), report.of(figure), strict=True)
-        ]
-        return [head, *body]
+    def definition(self, figure: str) -> Definition:
+        """Return what a figure is called and means; one that only a newer version knows goes by its id."""
+        return self.definitions.get(figure, Definition(figure, ""))
+
+    def table(self, days: Iterable[tuple[str, DayFacts]]) -> Iterator[tuple[str, ...]]:
+        """Yield corners' days as one long table with its head: a row for each count, texts never formulas."""
+        yield HEAD
+        for corner_id, told in days:
+            span = (told["day"], corner_id, told["from_at"], told["until_at"], told["counted_at"])
+            for figure, group in groupby(told["figures"], key=itemgetter("figure")):
+                rows = list(group)
+                for name, row in zip(self.names(rows), rows, strict=True):
+                    counts = ("" if count is None else str(count) for count in (row["value"], row["voided"]))
+                    yield (*span, plain(figure), plain(row["key"]), plain(name), *counts, self.definition(figure).meaning)
 
     def _name(self, row: FigureRow) -> str:
         if row["name"]:
@@ -122,6 +124,7 @@ class DayWords:
             "report": _("rapports"),
             "diagnostic": _("diagnostics"),
             "test": _("essais d’imprimante"),
+            OTHERS: _("les autres"),
         }
         return kinds.get(row["key"], row["key"])
 

@@ -59,7 +59,7 @@ def day() -> Response:
 def figures() -> Response:
     """Send the figures as one long table."""
     report = _report()
-    table = day_words(visitor().language, PATH).table(report, files.corner().corner_id)
+    table = list(day_words(visitor().language, PATH).table([(files.corner().corner_id, report.facts)]))
     return _sent(f"\ufeff{csv_text(table)}".encode(), f"{_file_name(report)}.csv", "text/csv; charset=utf-8")
 
 

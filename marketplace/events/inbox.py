@@ -22,6 +22,7 @@ from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.events.messages import BODIES, SentEvent, Stub, read
 from marketplace.events.quotas import PAUSE_S, TooManyEvents, spend
 from marketplace.fleet import standings
+from marketplace.fleet.day_reports import keep_day
 from marketplace.fleet.revocations import ROOM, Sender, highest_possible, revocation
 from marketplace.fleet.teams import take_change
 from marketplace.orders.repricing import price_wish
@@ -364,6 +365,7 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "demo_device_noted": _judge_nothing,
     "demo_round_ended": _judge_nothing,
     "clerk_changed": _judge_clerk,
+    "day_report": keep_day,
 }
 
 

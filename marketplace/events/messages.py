@@ -10,18 +10,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pos import clock
+from pos.business_days import DAY_BEGINS_HOUR, HOUR_KEY, LATEST_HOUR
 from pos.corner_document import TagNumber
 from pos.errors import Invalid
-from pos.shapes import Day, Sha256, reasons
+from pos.shapes import Day, Sha256, TimeZone, reasons
 from pos.tokens import MAX_LINES, MAX_NUMBER
 from sync.documents import storable_text
 from sync.messages import MAX_EVENTS
 
 MOST_SEQ = 2**53
 LONGEST_KIND = 40
+MOST_FIGURES = 10_000
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -202,6 +213,35 @@ class ClerkChanged(Message):
     changed_at: Moment
 
 
+class FigureTold(Message):
+    """One count of a day's figure (`pos.day_reports.FigureRow`)."""
+
+    figure: Text
+    key: Text
+    name: Annotated[dict[Text, Text], Field(max_length=10)] = Field(default_factory=dict)
+    value: Whole
+    voided: Whole | None = None
+
+    @model_validator(mode="after")
+    def _check_hour(self) -> FigureTold:
+        if self.figure == "slips_by_hour" and not HOUR_KEY.fullmatch(self.key):
+            raise ValueError("not an hour")
+        return self
+
+
+class DayTold(Message):
+    """A business day of the corner that ended, as its kiosk counted it (`pos.told_days.ToldDay`)."""
+
+    day: Day
+    edition: Counter
+    time_zone: TimeZone
+    day_begins_hour: Annotated[int, Field(ge=0, le=LATEST_HOUR)] = DAY_BEGINS_HOUR
+    from_at: Moment
+    until_at: Moment
+    counted_at: Moment
+    figures: Annotated[list[FigureTold], Field(max_length=MOST_FIGURES)]
+
+
 class Stub(Message):
     """What comes in the place of an event that stays at its kiosk."""
 
@@ -220,6 +260,7 @@ BODIES: Mapping[str, type[Message]] = MappingProxyType(
         "demo_device_noted": DemoDeviceNoted,
         "demo_round_ended": DemoRoundEnded,
         "clerk_changed": ClerkChanged,
+        "day_report": DayTold,
     }
 )
 

@@ -113,3 +113,20 @@ enrolment_code = owned(
     maybe_text("used_by"),
     Index("enrolment_code_by_selector", "selector"),
 )
+
+# A corner's business day by its highest edition, as its kiosk counted it; `figures` are rows of `pos.day_reports`, as JSON.
+day_report = owned(
+    "day_report",
+    key("corner_id"),
+    key("day"),
+    text("stream"),
+    whole("edition"),
+    text("time_zone"),
+    whole("day_begins_hour"),
+    text("from_at"),
+    text("until_at"),
+    text("counted_at"),
+    text("received_at"),
+    text("figures"),
+    Index("day_report_by_day", "day", "corner_id"),
+)

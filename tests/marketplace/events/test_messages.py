@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.marketplace.events.test_inbox import slip_body
+from tests.marketplace.fleet.test_days import told
 from tests.marketplace.hq import Hq
 from tests.marketplace.test_console import log_in
 
@@ -88,6 +89,7 @@ def test_no_event_takes_a_page_down_or_holds_up_the_next(hq: Hq, seed: int) -> N
             **{"kind": "opening", "begun_at": AT, "begun_by": "c", "ended_at": AT, "ended_by": "c"},
             **dict.fromkeys(("right", "elsewhere", "missing", "unseen", "away"), 1),
         },
+        "day_report": told(),
     }
     kinds = [chance.choice(list(bodies)) for _ in range(50)]
     events = [hq.event(kind, json.dumps(mutated(bodies[kind], chance))) for kind in kinds]

@@ -124,12 +124,12 @@ def untold(connection: Connection, day: str, *, now: datetime) -> Untold:
         day=day,
     )
     missing, under_way = [], 0
-    for each in silent:
-        body = json.loads(each["body"])
+    for corner in silent:
+        body = json.loads(corner["body"])
         ends = business_day(day, zone=body["time_zone"], begins_hour=body.get("day_begins_hour", DAY_BEGINS_HOUR)).end
-        if each["since"] < ends <= clock.to_text(now):
-            missing.append((each["corner_id"], body["name"]))
-        elif each["since"] < ends:
+        if corner["since"] < ends <= clock.to_text(now):
+            missing.append((corner["corner_id"], body["name"]))
+        elif corner["since"] < ends:
             under_way += 1
     return Untold(missing, under_way)
 
@@ -138,13 +138,13 @@ def summed(days: Iterable[CornerDay], day: str) -> list[FigureRow]:
     """Return the sums over corners, figure by figure; models and plans by how often, hours by the clock."""
     sums: dict[tuple[str, str], FigureRow] = {}
     for told in days:
-        for each in told.facts["figures"]:
-            key = _summed_key(each, day)
-            total = sums.setdefault((each["figure"], key), {**each, "key": key, "value": 0, "voided": None})
-            total["value"] += each["value"]
-            if each["voided"] is not None:
-                total["voided"] = (total["voided"] or 0) + each["voided"]
-    places = {figure: place for place, figure in enumerate(FIGURES)}
+        for figure in told.facts["figures"]:
+            key = _summed_key(figure, day)
+            total = sums.setdefault((figure["figure"], key), {**figure, "key": key, "value": 0, "voided": None})
+            total["value"] += figure["value"]
+            if figure["voided"] is not None:
+                total["voided"] = (total["voided"] or 0) + figure["voided"]
+    places = {name: place for place, name in enumerate(FIGURES)}
     return sorted(sums.values(), key=lambda total: (places.get(total["figure"], len(places)), total["figure"], _rank(total)))
 
 

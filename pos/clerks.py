@@ -123,8 +123,9 @@ def take_over(ops: Database, token: str, clerk_id: str, *, now: datetime, act: s
 
 
 def keep_session(ops: Database, token: str, *, now: datetime) -> None:
-    """Note that the clerk is still there; runs inside the caller's `write`."""
-    ops.execute("update clerk_session set seen_at = ? where token_sha256 = ?", [clock.to_text(now), _digest(token)])
+    """Note that the clerk is still there; runs inside the caller's `write`. What was under way as they locked opens nothing."""
+    change = "update clerk_session set seen_at = ? where token_sha256 = ? and seen_at <> ?"
+    ops.execute(change, [clock.to_text(now), _digest(token), LONG_AGO])
 
 
 def log_out(ops: Database, token: str, *, now: datetime) -> None:

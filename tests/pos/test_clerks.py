@@ -169,6 +169,17 @@ def test_a_session_ends_when_idle_and_lives_on_while_kept(kiosk: Kiosk) -> None:
     assert clerk(kiosk, token, now=NOW + 4 * MINUTE) == "camille"
 
 
+def test_what_was_under_way_as_a_clerk_locked_the_counter_does_not_open_it(kiosk: Kiosk) -> None:
+    token = log_in(kiosk, now=NOW)
+    with kiosk.ops_write() as ops:
+        clerks.lock(ops, token)
+        clerks.keep_session(ops, token, now=NOW)
+
+    session = clerks.session_of(kiosk.ops.read(), corners.corner(kiosk.ops.read()), token, now=NOW)
+    assert session is not None
+    assert session.is_locked
+
+
 def test_no_session_outlives_twelve_hours(kiosk: Kiosk) -> None:
     token = log_in(kiosk)
     for now in (NOW + 12 * HOUR, NOW + 12 * HOUR + SECOND):

@@ -22,6 +22,7 @@ from pos.business_days import BusinessDay, business_day, business_day_at
 from pos.corners import Corner
 from pos.db import snapshot
 from pos.errors import NotFound
+from pos.slip_claims import heard_s
 
 WEEK = 7
 OTHERS = "*"
@@ -68,7 +69,8 @@ class Compared:
 class DayReport:
     """A day's figures, in the order of `FIGURES`; `is_over` tells that nothing more is added to it.
 
-    `first_day` is the earliest day there is a report of; `compared` is None where the corner did not work a week before.
+    `first_day` is the earliest day there is a report of; `compared` is None where the corner did not work a week before;
+    `heard_s` is how many seconds ago HQ last said all it knew of the corner's slips, None where it never did.
     """
 
     day: BusinessDay
@@ -77,6 +79,7 @@ class DayReport:
     rows: tuple[FigureRow, ...]
     first_day: str
     compared: Compared | None
+    heard_s: int | None
 
     @property
     def facts(self) -> DayFacts:
@@ -141,10 +144,19 @@ FIGURES: Mapping[str, str] = MappingProxyType(
         from {OF_DAY} and plan_id is not null
         group by plan_id order by 3 desc, plan_id
         """,
+        "claimed": """
+        select slip_claim.state, null, count(*), count(slip_void.number)
+        from slip join slip_claim using (key_id, counter) left join slip_void using (number)
+        where issued_at >= :start and issued_at < :end
+        group by slip_claim.state order by slip_claim.state
+        """,
         "papers_printed": _papers("confirmed"),
         "papers_uncertain": _papers("uncertain"),
         "papers_failed": _papers("failed"),
         "papers_waiting": _papers("queued", "sending", "sent"),
+        "demo_events": """
+        select kind, null, count(*), null from demo_device_event where at >= :start and at < :end group by kind order by kind
+        """,
     }
 )
 """Every figure's SQL by its id: key, name, value, and how many of that were voided. `:hours` are `[key, start, end]` each."""
@@ -168,17 +180,19 @@ def day_report(ops: Database, corner: Corner, name: str | None = None, *, now: d
             rows=tuple(_rows(ops, day)),
             first_day=first,
             compared=_compared(ops, day, first, counted_at=clock.to_text(now)),
+            heard_s=heard_s(ops, now=now),
         )
 
 
 def first_day(ops: Database, today: BusinessDay) -> str:
-    """Return the day of the first slip or paper, today where there is none; a clock that ran ahead does not hide today."""
-    [(slip_at, paper_at)] = ops.execute("select (select min(issued_at) from slip), (select min(requested_at) from print_job)")
-    firsts = [
-        business_day_at(clock.from_text(at), zone=today.zone, begins_hour=today.begins_hour).name
-        for at in (slip_at, paper_at)
-        if at
-    ]
+    """Return the first day of which a figure counts something, today where none is: a clock that ran ahead hides no today."""
+    [firsts_at] = ops.execute(
+        """
+        select (select min(issued_at) from slip), (select min(requested_at) from print_job),
+          (select min(at) from demo_device_event)
+        """
+    ).fetchall()
+    firsts = [business_day_at(clock.from_text(at), zone=today.zone, begins_hour=today.begins_hour).name for at in firsts_at if at]
     return min([*firsts, today.name])
 
 

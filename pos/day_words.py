@@ -70,6 +70,10 @@ class DayWords:
                     "Un bon de deux forfaits compte pour chacun."
                 ),
             ),
+            "claimed": Definition(
+                _("Bons devenus commandes"),
+                _("Bons de la journée devenus commandes depuis, dans l’état que le siège en a dit en dernier."),
+            ),
             "papers_printed": Definition(
                 _("Papiers sortis"),
                 _(
@@ -87,6 +91,10 @@ class DayWords:
             ),
             "papers_waiting": Definition(
                 _("Papiers en attente"), _("Papiers demandés pendant la journée qui attendent encore ou s’impriment.")
+            ),
+            "demo_events": Definition(
+                _("Appareils de démonstration"),
+                _("Ce que des conseillers ont noté des appareils de la table pendant la journée, par nature."),
             ),
             VOIDED: Definition(
                 _("Dont annulés"),
@@ -118,14 +126,34 @@ class DayWords:
         if row["name"]:
             return text_of(row["name"], self.language)
         _ = self.sentences.gettext
-        kinds = {
+        papers = {
             "slip": _("bons"),
             "label": _("étiquettes"),
             "report": _("rapports"),
             "diagnostic": _("diagnostics"),
             "test": _("essais d’imprimante"),
-            OTHERS: _("les autres"),
         }
+        states = {
+            "ordered": _("commandés"),
+            "shipped": _("expédiés"),
+            "returned": _("retournés"),
+            "cancelled": _("commande annulée"),
+        }
+        noted = {
+            "seen": _("vus"),
+            "moved": _("déplacés"),
+            "missing": _("manquants"),
+            "loaned": _("prêtés"),
+            "returned": _("rendus"),
+            "stolen": _("volés"),
+            "damaged": _("abîmés"),
+            "battery": _("batteries relevées"),
+            "wiped": _("effacés"),
+            "charged": _("chargés"),
+            "cleaned": _("nettoyés"),
+            "tested": _("essayés"),
+        }
+        kinds = {"claimed": states, "demo_events": noted}.get(row["figure"], papers) | {OTHERS: _("les autres")}
         return kinds.get(row["key"], row["key"])
 
     def _hour(self, key: str, *, is_twice: bool) -> str:

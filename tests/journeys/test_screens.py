@@ -109,7 +109,7 @@ def test_console_screens(context: BrowserContext, shared_system: System, languag
         "log in": goto(f"{console}/login"),
         "wrong password": post(f"{console}/login", 403, at=f"{console}/login", password="wrong"),
     }
-    places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "dead-letters")}
+    places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "days", "dead-letters")}
     code = {"code": post(f"{console}/corners/lyon-republique/enrolments", 200, at=f"{console}/")}
     order_url(context, shared_system)
 
@@ -184,6 +184,7 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "a slip": goto(f"{kiosk}/counter{slip}"),
         "a voided slip": goto(f"{kiosk}/counter{void}"),
         "table": goto(f"{kiosk}/counter/table"),
+        "the day": goto(f"{kiosk}/counter/day"),
         "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),
     }
 

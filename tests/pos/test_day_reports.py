@@ -31,17 +31,22 @@ from tests.world import Kiosk
 PARIS = read_corner(world.corner_document())
 NEW_YORK = replace(PARIS, time_zone="America/New_York")
 CHANGES = {"Europe/Paris": ("2026-03-29", "2026-10-25"), "America/New_York": ("2026-03-08", "2026-11-01")}
+OF_SLIPS = ("slips", "slips_by_hour", "slips_by_sku", "slips_by_plan", "claimed")
 STATES = {"confirmed": "papers_printed", "uncertain": "papers_uncertain", "failed": "papers_failed", "queued": "papers_waiting"}
 
 
 @dataclass(frozen=True)
 class Made:
-    """A slip of the test: when, its lines as (SKU, plan), whether voided, and how its paper ended."""
+    """A slip of the test: when, its lines as (SKU, plan), whether voided, how its paper ended, what became of it; and what was
+    noted of a demo device at that moment.
+    """
 
     at: datetime
     lines: tuple[tuple[str | None, int | None], ...]
     is_void: bool = False
     paper: str | None = None
+    claim: str | None = None
+    noted: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def write_down(ops: Database, slips: list[Made]) -> None:
     """Put these slips in the place of what there is, straight into the tables."""
-    for table in ("slip_void", "slip_line", "slip", "print_job"):
+    for table in ("slip_void", "slip_line", "slip", "print_job", "slip_claim", "demo_device_event"):
         ops.execute(f"delete from {table}")
     for counter, slip in enumerate(slips, start=1):
         number, at = f"n-{counter}", clock.to_text(slip.at)
@@ -69,6 +74,11 @@ def write_down(ops: Database, slips: list[Made]) -> None:
         if slip.paper:
             names = "kind, subject, copy_no, printer, state, requested_by, requested_at"
             ops.execute(f"insert into print_job ({names}) values ('slip', ?, 0, 'p', ?, 'c', ?)", [number, slip.paper, at])
+        if slip.claim:
+            ops.execute("insert into slip_claim values ('k', ?, ?, ?, ?)", [counter, slip.claim, at, at])
+        if slip.noted:
+            names = "demo_id, position, kind, clerk_id, at"
+            ops.execute(f"insert into demo_device_event ({names}) values ('D1', 'A1', ?, 'c', ?)", [slip.noted, at])
 
 
 def _plan(plan_id: int) -> dict[str, Any]:
@@ -88,9 +98,11 @@ def counted(slips: list[Made], *, zone: str, begins_hour: int, name: str) -> dic
         keys |= {("slips_by_sku", sku) for sku, _ in slip.lines if sku}
         keys |= {("slips_by_plan", str(plan_id)) for _, plan_id in slip.lines if plan_id}
         keys |= {(STATES[slip.paper], "slip")} if slip.paper else set()
+        keys |= {("claimed", slip.claim)} if slip.claim else set()
+        keys |= {("demo_events", slip.noted)} if slip.noted else set()
         for figure, key in keys:
             value, voided = figures[figure].get(key, (0, 0))
-            figures[figure][key] = value + 1, voided + (slip.is_void and figure.startswith("slips"))
+            figures[figure][key] = value + 1, voided + (slip.is_void and figure in OF_SLIPS)
     return figures
 
 
@@ -116,8 +128,9 @@ def a_night_of_slips(draw: st.DrawFn) -> tuple[Corner, str, list[Made]]:
     middle = datetime.fromisoformat(name).replace(hour=6, tzinfo=UTC)
     minutes = st.integers(-40 * 60, 40 * 60)
     made = st.builds(
-        lambda minute, lines, is_void, paper: Made(middle + timedelta(minutes=minute), lines, is_void, paper),
-        minutes, LINES, st.booleans(), st.sampled_from([None, *STATES]),
+        lambda minute, *facts: Made(middle + timedelta(minutes=minute), *facts),
+        minutes, LINES, st.booleans(), st.sampled_from([None, *STATES]), st.sampled_from([None, "ordered", "shipped"]),
+        st.sampled_from([None, "seen", "missing"]),
     )  # fmt: skip
     day = datetime.fromisoformat(name) + timedelta(days=draw(st.integers(-1, 1)))
     return corner, day.date().isoformat(), draw(st.lists(made, max_size=25))
@@ -228,7 +241,7 @@ def test_no_figure_reads_a_table_from_end_to_end(records: Store, figure: str) ->
 
 def test_every_figure_stands_once_in_the_order_of_its_rows(records: Store) -> None:
     with records.write() as ops:
-        write_down(ops, [Made(world.NOW, (("A", 1),), paper=state) for state in STATES])
+        write_down(ops, [Made(world.NOW, (("A", 1),), paper=state, claim="ordered", noted="seen") for state in STATES])
 
     rows = day_report(records.read(), PARIS, now=world.NOW).rows
 

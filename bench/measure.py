@@ -76,7 +76,8 @@ def timed(work: Callable[[], object]) -> float:
 class Browser:
     """One keep-alive connection, as the kiosk's screen holds."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, cookie: str = "") -> None:
+        self._headers = {"Cookie": cookie} if cookie else {}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
 
     def get(self, path: str, *, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -103,7 +104,7 @@ class Browser:
         return seen_ms, server_ms
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        self._connection.request(method, path, body, headers)
+        self._connection.request(method, path, body, {**self._headers, **headers})
         response = self._connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 

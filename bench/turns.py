@@ -18,10 +18,11 @@ WARM_UP = 20
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Addresses asked one after the other of the server at a port."""
+    """Addresses asked one after the other of the server at a port, with a cookie where they need one."""
 
     port: int
     paths: Sequence[str]
+    cookie: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Pair:
 
 def times_in_turn(own: Served, other: Served) -> tuple[Pair, list[float]]:
     """Return the median time of a page at one connection each, in ms, and what our server says each of its own took."""
-    browsers = Browser(own.port), Browser(other.port)
+    browsers = Browser(own.port, cookie=own.cookie), Browser(other.port)
     times: tuple[list[float], list[float]] = ([], [])
     said: list[float] = []
     for browser, served in zip(browsers, (own, other), strict=True):

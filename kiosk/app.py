@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 import templates
@@ -54,6 +55,7 @@ LEAST_FREE_BYTES = 256 * 1024
 PASSING = (RecordsBusy, DiskFull)
 """What keeps records closed and may end without anybody's hand on them: they are opened again."""
 OPENED_AGAIN_S = 5.0
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Flask:
@@ -70,6 +72,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     )
     app.extensions["comptoir"] = kiosk
     set_up(app, visits.door_of(kiosk), refused=("foreign", "untold"))
+    app.before_request(_hear_screen)
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(lambda: {"corner": files.corner_or_none()})
@@ -182,6 +185,12 @@ def _close_records(kiosk: files.Kiosk, problem: Exception) -> None:
     kiosk.trouble = records_problem(kiosk.directory / "ops.db", problem)
     LOG.error("%s: %s", kiosk.trouble.code, kiosk.trouble)
     kiosk.ops = None
+
+
+def _hear_screen() -> None:
+    """Notice that this machine's own browser is alive: only browsers say what they fetch for (Fetch Metadata, Sec-Fetch-Dest)."""
+    if "Sec-Fetch-Dest" in request.headers and request.remote_addr in LOOPBACK:
+        files.kiosk().screen_seen_s = time.monotonic()
 
 
 def _watch_records() -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from kiosk.directories import open_records
 from kiosk.faults import PRINTERS, backup_fault, printer_faults
-from kiosk.machine import SYSTEM, available_memory, hottest_millidegrees, machine_faults
+from kiosk.machine import SCREEN, SYSTEM, available_memory, hottest_millidegrees, machine_faults
 from kiosk.printing import printers
 from kiosk.printing.installed import installed_printers
 from pos import clock, outbox
@@ -56,7 +56,6 @@ HQ_SAID = {
 """What HQ said of this device that a person has to know, in the order of weight."""
 BROWSERS = ("chromium", "chromium-browser")
 POLICIES = Path("etc/chromium/policies/managed/comptoir.json")
-SCREEN = Path("etc/systemd/system/comptoir-screen.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from kiosk import files
-from kiosk.machine import machine_faults
+from kiosk.machine import SCREEN, SYSTEM, machine_faults
 from kiosk.printing.installed import installed_printers
 from kiosk.printing.printers import PrinterState
 from pos import clock
@@ -28,6 +29,7 @@ Faults = dict[str, str | None]
 OLD = timedelta(days=1)
 """So long a catalogue may go unconfirmed before a person is told."""
 BACKUP_OLD = timedelta(days=2)
+SCREEN_SILENT_S = 300.0
 PRINTERS = "P-"
 """How the short codes of printers begin."""
 PRINTER_REASONS = {
@@ -57,6 +59,7 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
         faults["media_unreadable"] = None
     faults |= kiosk.faults
     faults |= dict.fromkeys(machine_faults(kiosk.directory))
+    faults |= screen_fault(kiosk, now=now)
     if kiosk.ops is not None:
         ops = kiosk.ops.read()
         for printer in installed_printers(ops):
@@ -74,6 +77,14 @@ def printer_faults(state: PrinterState) -> list[str]:
     if state.state == "unknown":
         return ["printer_unknown"] if state.reasons else []
     return list(dict.fromkeys(PRINTER_REASONS.get(reason, "printer_fault") for reason in state.reasons))
+
+
+def screen_fault(kiosk: files.Kiosk, *, now: datetime, system: Path = SYSTEM) -> Faults:
+    """Say that the browser of this machine's screen asks for nothing any more: its pages ask once a minute by themselves."""
+    silent_s = time.monotonic() - kiosk.screen_seen_s
+    if silent_s < SCREEN_SILENT_S or not (system / SCREEN).exists():
+        return {}
+    return {"browser_silent": clock.to_text(now - timedelta(seconds=silent_s))}
 
 
 def _identity_fault(ops: Database, directory: Path) -> str | None:

@@ -6,6 +6,7 @@ Invariant: records that cannot be used are kept as they are, and whoever needs t
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class Kiosk:
     trouble: Unavailable | None = None
     faults: dict[str, str] = field(default_factory=dict)
     log: RecentLog = field(default_factory=RecentLog)
+    screen_seen_s: float = field(default_factory=time.monotonic)
+    """When the browser on this machine was last heard, by steady time; the start counts as heard."""
     turns: Turns = field(default_factory=Turns)
     price_news: threading.Event = field(default_factory=threading.Event)
     workers: Workers = field(init=False)

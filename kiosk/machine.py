@@ -9,6 +9,8 @@ from pathlib import Path
 from sync.faults import LOW_DISK_BYTES
 
 SYSTEM = Path("/")
+SCREEN = Path("etc/systemd/system/comptoir-screen.service")
+"""What `deploy/install` puts where a machine has a screen of ours."""
 LEAST_MEMORY_BYTES = 60 * 2**20
 """Below it the system begins to end programs, the screen's browser first."""
 MOST_MILLIDEGREES = 90_000

@@ -11,8 +11,11 @@ from typing import Any
 
 import click
 
+from kiosk import files
 from kiosk.background import Rounds
 from kiosk.directories import directory_option, open_records
+from kiosk.faults import own_faults
+from pos import clock
 from pos.db import Store
 from pos.errors import NotFound, PosError
 from pos.ops import setting
@@ -34,7 +37,8 @@ def sync_command(directory: Path, *, as_json: bool) -> None:
     if url is None:
         raise NotFound("this kiosk is not enrolled")
     client = Client(url)
-    report = rounds.run(client, progress=_Progress())
+    kiosk = files.Kiosk(directory=directory, catalog=catalog, ops=rounds.ops, version=rounds.version, media=media)
+    report = rounds.run(client, own_faults=lambda: own_faults(kiosk, now=clock.now()), progress=_Progress())
     fetched = _fetch_media(rounds, client) if not report.problems else Fetched()
     click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:

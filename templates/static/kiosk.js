@@ -57,6 +57,9 @@
     if (left <= 0) leave.requestSubmit();
   }, 500);
 
+  // A sign of life: a screen that hangs is noticed by its silence, at the counter and at HQ.
+  setInterval(() => { fetch("/healthz").catch(() => {}); }, 60000);
+
   // Keys on the glass: shown on large touch screens only; a real keyboard always works.
   const glass = matchMedia("(pointer: coarse) and (min-width: 800px)");
   let focused = null;

@@ -22,7 +22,8 @@ def test_fault_24_a_full_disk_still_makes_slips_and_says_so(small_disk: Path) ->
     kiosk = world.make_kiosk(small_disk)
     assert keep_reserve(small_disk)
     app = create_app(small_disk, sync=False)
-    client = app.test_client()
+    client, clerk = app.test_client(), app.test_client()
+    assert clerk.post("/counter/session", data={"clerk": "camille", "pin": world.PIN}).status_code == 303
     fill(small_disk)
     try:
         made = [make_slip(client) for _ in range(SLIPS)]
@@ -30,7 +31,8 @@ def test_fault_24_a_full_disk_still_makes_slips_and_says_so(small_disk: Path) ->
             faults = {fault["code"] for fault in describe()["faults"]}
 
         assert len(set(made)) == SLIPS
-        assert faults == {"disk_full"}
+        assert faults == {"disk_full", "disk_low"}
+        assert {code for code in faults if f'data-fault="{code}"' in clerk.get("/counter/state").text} == faults
         assert not (small_disk / "reserve").exists()
         assert kiosk.ops.read().execute("select count(*), max(counter) from slip").fetchone() == (SLIPS, SLIPS)
         assert kiosk.ops.read().execute("pragma integrity_check").fetchone() == ("ok",)

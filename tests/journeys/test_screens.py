@@ -185,6 +185,7 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "a voided slip": goto(f"{kiosk}/counter{void}"),
         "table": goto(f"{kiosk}/counter/table"),
         "the day": goto(f"{kiosk}/counter/day"),
+        "state": goto(f"{kiosk}/counter/state"),
         "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from comptoir import comptoir
 from demo.printer import VirtualPrinter
 from kiosk import checks
+from kiosk.faults import screen_fault
 from kiosk.machine import machine_faults
 from pos import clock
 from pos.ops import store_setting
@@ -131,7 +134,7 @@ def test_printers_are_asked_where_no_app_serves(lonely: world.Kiosk, printer: Vi
 
 
 @pytest.fixture
-def app() -> Flask:
+def stand_in() -> Flask:
     made = Flask("app")
 
     @made.get("/status.json")
@@ -143,8 +146,8 @@ def app() -> Flask:
     return made
 
 
-def test_a_printer_that_the_app_holds_is_not_disturbed(lonely: world.Kiosk, printer: VirtualPrinter, app: Flask) -> None:
-    server = make_server("127.0.0.1", 0, app)
+def test_a_printer_that_the_app_holds_is_not_disturbed(lonely: world.Kiosk, printer: VirtualPrinter, stand_in: Flask) -> None:
+    server = make_server("127.0.0.1", 0, stand_in)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     printer.stop()  # whoever connected to it now would say that it is offline
@@ -183,6 +186,20 @@ def test_a_screen_without_browser_or_rules_is_a_fault(tmp_path: Path) -> None:
     assert state() == "browser_unlocked"
     (tmp_path / checks.POLICIES).write_bytes((Path(__file__).parents[2] / "deploy/root" / checks.POLICIES).read_bytes())
     assert checks._browser(tmp_path) == "Chromium 142.0, with its rules"
+
+
+def test_a_screen_that_fell_silent_is_noticed_until_it_asks_again(client: FlaskClient, tmp_path: Path) -> None:
+    served = client.application.extensions["comptoir"]
+    served.screen_seen_s = time.monotonic() - 400
+    assert screen_fault(served, now=world.NOW, system=tmp_path) == {}, "no screen here"
+    (tmp_path / checks.SCREEN).parent.mkdir(parents=True)
+    (tmp_path / checks.SCREEN).touch()
+
+    client.get("/healthz")
+    client.get("/healthz", headers={"Sec-Fetch-Dest": "empty"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert list(screen_fault(served, now=world.NOW, system=tmp_path)) == ["browser_silent"]
+    client.get("/healthz", headers={"Sec-Fetch-Dest": "empty"})
+    assert screen_fault(served, now=world.NOW, system=tmp_path) == {}
 
 
 def test_little_memory_and_much_heat_are_read_from_the_system(tmp_path: Path) -> None:

@@ -283,7 +283,9 @@ def _heard(ops: Database, corner: Corner, running: DemoRound, turn: Turn, scan: 
 
 
 def _label_heard(ops: Database, corner: Corner, turn: Turn, scan: Scan, *, clerk_id: str, now: datetime) -> Turn:
-    """Take the second half of a shelf label's code: its print stands at the place that the first half named."""
+    """Take the second half of a shelf label's code: its print stands at the place that the first half named, if that is here."""
+    if turn.heard != "here":
+        return turn
     place = Scan(kind="place", value=place_value(corner.corner_id, turn.position or ""))
     try:
         label = shelf_labels.confirm_label(ops, scanned_label(ops, corner, (place, scan)).label_no, clerk_id=clerk_id, now=now)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -283,3 +284,15 @@ def test_a_round_that_passes_a_label_confirms_it_and_names_an_old_one(kiosk: Kio
             turn = demo_rounds.turn_of(ops, running, "camille")
             heard.append((turn.heard, turn.position))
     assert heard == [("here", "A1"), ("old_label", "A1"), ("here", "A1")]
+
+
+def test_the_label_of_another_corner_s_table_confirms_none_of_ours(kiosk: Kiosk) -> None:
+    ours = print_one(kiosk, "A1")
+    foreign = shelf_labels.label_code(replace(corner(kiosk), corner_id="paris-beaubourg"), ours)
+    with kiosk.ops_write() as ops:
+        running = demo_rounds.begin_round(ops, "opening", clerk_id="camille", now=NOW)
+        demo_rounds.go_to(ops, corner(kiosk), "A1", clerk_id="camille")
+        demo_rounds.hear(ops, corner(kiosk), foreign, clerk_id="camille", now=NOW)
+
+    assert demo_rounds.turn_of(kiosk.ops.read(), running, "camille").heard == "foreign_place"
+    assert states(kiosk)[0] == "printed"

@@ -16,6 +16,7 @@ from pos import clock
 from pos.backups import FOLDER as BACKUPS
 from pos.corners import corner
 from pos.db import DatabaseError
+from pos.demo_devices import missing_since
 from pos.errors import NotFound, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem
 from pos.left_out import left_out
@@ -67,6 +68,7 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
                 faults[code] = min(filter(None, (faults.get(code), printer.state_at)), default=None)
         faults |= _time_faults(ops, now)
         faults |= backup_fault(ops, kiosk.directory, now)
+        faults |= _table_fault(ops)
     return faults
 
 
@@ -135,3 +137,12 @@ def backup_fault(ops: Database, directory: Path, now: datetime) -> Faults:
     if newest is None or not clock.is_text(newest) or now - clock.from_text(newest) <= BACKUP_OLD:
         return {}
     return {"backup_old": newest}
+
+
+def _table_fault(ops: Database) -> Faults:
+    """Say that a demo device is missing from the table."""
+    try:
+        since = missing_since(ops, corner(ops))
+    except NotFound:
+        return {}
+    return {"demo_missing": since} if since else {}

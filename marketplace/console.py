@@ -16,7 +16,7 @@ from marketplace.events import pages as event_pages
 from marketplace.feeds import edit_pages
 from marketplace.feeds import pages as feed_pages
 from marketplace.feeds.imports import recent_imports
-from marketplace.fleet import day_pages, device_pages, gap_pages, team_pages
+from marketplace.fleet import day_pages, device_pages, gap_pages, table_pages, team_pages
 from marketplace.fleet import pages as fleet_pages
 from marketplace.fleet.enrolments import requests
 from marketplace.money import fee_pages, partner_pages, payment_pages, payout_pages
@@ -45,7 +45,7 @@ TOKEN, BROWSER = "token", "browser"
 
 console = Blueprint("console", __name__, url_prefix="/console")
 SUBJECTS = (
-    *(fleet_pages.pages, device_pages.pages, gap_pages.pages, team_pages.pages, day_pages.pages),
+    *(fleet_pages.pages, device_pages.pages, gap_pages.pages, team_pages.pages, day_pages.pages, table_pages.pages),
     *(
         publishing_pages.pages,
         feed_pages.pages,

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from pos import clock, outbox
+from pos import clock, journal, outbox
 from pos.corners import Corner
 from pos.errors import Invalid, NotFound
 from pos.planogram import DemoDevice, planned_devices
@@ -28,6 +28,8 @@ WHEREABOUTS = ("seen", "moved", "missing", "loaned", "returned", "stolen")
 CARES = ("charged", "cleaned", "tested", "wiped")
 """What is done to a device in a round: on its charger, cleaned, found working, the last visitor's traces wiped."""
 KINDS = (*WHEREABOUTS, "damaged", "battery", *CARES)
+JOURNALED = {"moved": "move_accepted", "loaned": "demo_loaned", "stolen": "demo_stolen"}
+"""The kinds that somebody may ask about, as the audit journal calls them."""
 DAMAGES = ("screen", "body", "battery", "other")
 RESERVE = "reserve"
 """Detail of a device seen in the back room: it is there, not on the table."""
@@ -151,11 +153,11 @@ def note(
     `position` is where it was seen or now belongs. Raises: Invalid for a detail that says nothing.
     """
     check_detail(kind, detail)
-    is_known = isinstance(device, DemoDevice)
+    known = device if isinstance(device, DemoDevice) else None
     row = {
-        "demo_id": device.demo_id if isinstance(device, DemoDevice) else device,
+        "demo_id": known.demo_id if known else device,
         "position": position,
-        "sku_id": device.sku_id if isinstance(device, DemoDevice) else None,
+        "sku_id": known.sku_id if known else None,
         "kind": kind,
         "detail": detail,
         "clerk_id": clerk_id,
@@ -163,7 +165,9 @@ def note(
         "round_no": round_no,
     }
     ops.table("demo_device_event").insert(row)
-    tell(ops, row | {"planned": device.planned if isinstance(device, DemoDevice) and is_known else None}, now=now)
+    if kind in JOURNALED:
+        journal.note(ops, clerk_id, JOURNALED[kind], f"{row['demo_id']} {position} {detail}".strip(), now=now)
+    tell(ops, row | {"planned": known.planned if known else None}, now=now)
 
 
 def tell(ops: Database, said: Mapping[str, object], *, now: datetime) -> None:

@@ -39,7 +39,7 @@ class Fault:
     """A degraded state: what a clerk reads of it (`name`, `meaning`, `remedy`), and what support does about it (`repair`).
 
     `short` is a letter for the family and a number: B box and screen, P printers, D disk, H hour, R records, K key and enrolment,
-    C catalogue, S exchanges with HQ. `picture` names its drawing.
+    C catalogue, S exchanges with HQ, T the table. `picture` names its drawing.
     """
 
     code: str

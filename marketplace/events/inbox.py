@@ -21,7 +21,7 @@ from marketplace import tables
 from marketplace.db import changed, reading, row, rows, run_tx
 from marketplace.events.messages import BODIES, SentEvent, Stub, read
 from marketplace.events.quotas import PAUSE_S, TooManyEvents, spend
-from marketplace.fleet import standings
+from marketplace.fleet import demo_tables, standings
 from marketplace.fleet.day_reports import keep_day
 from marketplace.fleet.revocations import ROOM, Sender, highest_possible, revocation
 from marketplace.fleet.teams import take_change
@@ -351,6 +351,16 @@ def _judge_clerk(connection: Connection, event: Event, body: dict[str, Any]) -> 
     take_change(connection, event["corner_id"], body)
 
 
+def _judge_demo_device(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    """Keep how a demo device of the corner is."""
+    demo_tables.take_note(connection, event["corner_id"], body)
+
+
+def _judge_demo_round(connection: Connection, event: Event, body: dict[str, Any]) -> None:
+    """Keep how a round of the corner's table ended."""
+    demo_tables.take_round(connection, event["corner_id"], body)
+
+
 def _judge_nothing(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Kept in the inbox as it is: it changes nothing at HQ."""
 
@@ -362,8 +372,8 @@ JUDGES: dict[str, Callable[[Connection, Event, dict[str, Any]], None]] = {
     "demo_checked": _judge_nothing,
     "counter_act": _judge_nothing,
     "label_confirmed": _judge_nothing,
-    "demo_device_noted": _judge_nothing,
-    "demo_round_ended": _judge_nothing,
+    "demo_device_noted": _judge_demo_device,
+    "demo_round_ended": _judge_demo_round,
     "clerk_changed": _judge_clerk,
     "day_report": keep_day,
 }

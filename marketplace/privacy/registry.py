@@ -86,6 +86,8 @@ PERSONAL: Mapping[str, Mapping[str, Personal]] = {
     "corner": {"body": _CLERK},
     "corner_clerk": dict.fromkeys(("clerk_id", "name", "code_hash", "changed_by"), _CLERK),
     "day_report": {"figures": _CLERK},
+    "demo_device": {"seen_by": _CLERK},
+    "demo_round": {"begun_by": _CLERK, "ended_by": _CLERK},
     "inbox": {"body": _CLERK},
     "console_failure": {"name": _VISITOR},
 }
@@ -109,6 +111,8 @@ PLAIN: Mapping[str, str] = {
     "customer_order": "customer_id order_id number market currency state reserved_until source language facts totals placed_at",
     "customer_session": "started_at",
     "day_report": "corner_id day stream time_zone from_at until_at counted_at received_at",
+    "demo_device": "corner_id demo_id state place since seen_at back_by damage noted_at",
+    "demo_round": "corner_id begun_at kind ended_at",
     "device": "corner_id key_id public_key stream enrolled_at superseded_at quarantined_at seen_at heartbeat",
     "device_request": "corner_id key_id public_key selector stream fingerprint asked_at expires_at state decided_at",
     "enrolment_code": "corner_id selector secret_sha256 created_at expires_at used_at used_by",

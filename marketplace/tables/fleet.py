@@ -130,3 +130,32 @@ day_report = owned(
     text("figures"),
     Index("day_report_by_day", "day", "corner_id"),
 )
+
+# How each demo device of a corner is by its last word, and how its rounds of the table ended; HQ's plan stands in `corner`.
+demo_device = owned(
+    "demo_device",
+    key("corner_id"),
+    key("demo_id"),
+    maybe_whole("sku_id"),
+    text("state"),
+    text("place"),
+    maybe_text("since"),
+    maybe_text("seen_at"),
+    maybe_text("seen_by"),
+    maybe_text("back_by"),
+    maybe_whole("battery"),
+    text("damage"),
+    text("noted_at"),
+    CheckConstraint("state in ('unknown', 'present', 'reserve', 'missing', 'loaned', 'stolen')", name="known_demo_state"),
+)
+demo_round = owned(
+    "demo_round",
+    key("corner_id"),
+    key("begun_at"),
+    text("begun_by"),
+    text("kind"),
+    text("ended_at"),
+    text("ended_by"),
+    *(whole(name) for name in ("in_place", "elsewhere", "missing", "unseen", "away")),
+    CheckConstraint("kind in ('opening', 'closing')", name="known_demo_round"),
+)

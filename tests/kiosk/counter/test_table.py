@@ -200,3 +200,13 @@ def test_yesterday_s_round_is_still_open_and_says_since_when(opening: FlaskClien
     with time_machine.travel(world.NOW + timedelta(days=1), tick=False):
         opening.post("/counter/session", data={"clerk": "idriss", "pin": world.PIN})
         assert "Commencé 22 novembre 2026" in opening.get(TABLE).text
+
+
+def test_a_missing_device_is_a_fault_of_the_kiosk_until_it_is_seen(opening: FlaskClient, tags: dict[str, str]) -> None:
+    opening.post(f"/counter/table/devices/{tags['A1']}/sightings", data={"missing": "yes"})
+    faults = opening.get("/status.json").json["faults"]
+    assert [fault["since"] for fault in faults if fault["code"] == "demo_missing"] == ["2026-11-22T14:32:00Z"]
+
+    scan(opening, tag(tags["A1"]))
+
+    assert "demo_missing" not in opening.get("/status.json").text

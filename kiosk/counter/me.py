@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, g, request
 
 from kiosk import files
+from kiosk.counter.labels import labels_due
 from kiosk.counter.locks import COOKIE, tried, typed_digits
 from kiosk.counter.sessions import for_clerks, give
 from kiosk.printing import print_jobs
@@ -68,6 +69,7 @@ def _page(problem: WrongPin | None = None, to: str = "") -> MyPage:
         "offered": sum(job["is_offered"] for job in jobs),
         "missing": sum(state.where == "missing" for state in states.values()),
         "loaned": sum(state.where == "loaned" for state in states.values()),
+        "labels": len(labels_due()),
         "round": int(demo_rounds.open_round(ops) is not None),
     }
     return MyPage(

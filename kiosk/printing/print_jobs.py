@@ -25,6 +25,8 @@ from pos.errors import Conflict, SlipAlreadyVoided
 Kind = Literal["slip", "label", "report", "diagnostic", "test"]
 FRESH = timedelta(minutes=5)
 """A paper that could not be sent so long is offered, not printed: whoever wanted it may have gone (printing.md §5.3)."""
+FRESH_LABELS = timedelta(minutes=30)
+"""Two hundred labels take a printer ten minutes, and whoever asked for them is at the table meanwhile."""
 BYTES_KEPT = timedelta(days=2)
 """How long the bytes of an ended job stay; its row stays for ever."""
 BROKEN_OFF = ("interrupted", "stalled", "closed")
@@ -192,10 +194,17 @@ def next_job(ops: Database, printer: str, *, now: datetime) -> tuple[int, bytes]
     row = ops.execute(
         """
         select job_id, bytes from print_job
-        where printer = ? and state = 'queued' and bytes is not null and requested_at between ? and ?
+        where printer = :printer and state = 'queued' and bytes is not null
+          and iif(kind = 'label', requested_at between :label_from and :label_until, requested_at between :from and :until)
         order by kind <> 'slip', requested_at, job_id limit 1
         """,
-        [printer, clock.to_text(now - FRESH), clock.to_text(now + FRESH)],
+        {
+            "printer": printer,
+            "from": clock.to_text(now - FRESH),
+            "until": clock.to_text(now + FRESH),
+            "label_from": clock.to_text(now - FRESH_LABELS),
+            "label_until": clock.to_text(now + FRESH_LABELS),
+        },
     ).fetchone()
     return (row[0], row[1]) if row else None
 
@@ -301,7 +310,7 @@ def _jobs(ops: Database, now: datetime, where: str, *values: object) -> Iterator
     for row in ops.execute(f"select {columns} from print_job {where}", values):
         job_id, kind, subject, copy_no, printer, state, reason, requested_by, requested_at, ended_at = row
         # A clock set back makes times lie ahead: by more than the limit they count as long past.
-        is_old = abs(now - clock.from_text(requested_at)) > FRESH
+        is_old = abs(now - clock.from_text(requested_at)) > (FRESH_LABELS if kind == "label" else FRESH)
         yield {
             "job_id": job_id,
             "kind": kind,

@@ -225,3 +225,4 @@ def test_the_table_s_page_says_what_there_is_to_do_about_labels(clerk: FlaskClie
 
     told = plain(clerk.get("/counter/table").text)
     assert "1 étiquette à remplacer A1 Apple iPhone 13 : 329,00 € → 319,00 € Imprimer l’étiquette" in told
+    assert "1 étiquette à remplacer" in plain(clerk.get("/counter/me/handover").text), "whoever takes the shift is told"

@@ -107,6 +107,22 @@ def test_a_slip_waits_for_no_other_paper_but_the_one_that_is_printed(kiosk: worl
     assert order == [*slips, *labels]
 
 
+@pytest.mark.parametrize(("kind", "minutes", "is_printed"), [("slip", 6, False), ("label", 29, True), ("label", 31, False)])
+def test_a_table_full_of_labels_may_take_its_printer_half_an_hour(
+    kiosk: world.Kiosk, virtual: VirtualPrinter, kind: print_jobs.Kind, minutes: int, *, is_printed: bool
+) -> None:
+    kiosk.set_printer(virtual.port)
+    later = world.NOW + timedelta(minutes=minutes)
+    with kiosk.ops_write() as ops:
+        print_jobs.enqueue(ops, replace(words("A1"), kind=kind), now=world.NOW)
+
+    [waiting] = print_jobs.open_jobs(kiosk.ops.read(), now=later)
+    assert (print_jobs.next_job(kiosk.ops.read(), "printer", now=later) is not None, waiting["is_offered"]) == (
+        is_printed,
+        not is_printed,
+    )
+
+
 @pytest.mark.parametrize("fault", ["paper_out", "cover_open"])
 def test_what_cannot_be_printed_waits_unsent_and_comes_out_with_new_paper(
     kiosk: world.Kiosk, at_work: Workers, virtual: VirtualPrinter, fault: str

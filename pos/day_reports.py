@@ -157,6 +157,12 @@ FIGURES: Mapping[str, str] = MappingProxyType(
         "demo_events": """
         select kind, null, count(*), null from demo_device_event where at >= :start and at < :end group by kind order by kind
         """,
+        "labels_confirmed": """
+        select '', null, count(*), null from shelf_label where confirmed_at >= :start and confirmed_at < :end
+        """,
+        "labels_stale": """
+        select '', null, count(*), null from shelf_label where stale_at < :end and (ended_at is null or ended_at >= :end)
+        """,
     }
 )
 """Every figure's SQL by its id: key, name, value, and how many of that were voided. `:hours` are `[key, start, end]` each."""

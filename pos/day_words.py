@@ -96,6 +96,14 @@ class DayWords:
                 _("Appareils de démonstration"),
                 _("Ce que des conseillers ont noté des appareils de la table pendant la journée, par nature."),
             ),
+            "labels_confirmed": Definition(
+                _("Étiquettes posées"),
+                _("Étiquettes de la table scannées à leur place, ou dites posées, pendant la journée."),
+            ),
+            "labels_stale": Definition(
+                _("Étiquettes dépassées"),
+                _("Étiquettes en place qui, à la fin de la journée ou maintenant, ne disent plus ce que dit l’écran."),
+            ),
             VOIDED: Definition(
                 _("Dont annulés"),
                 _("Bons de la journée annulés depuis, quel que soit le jour de l’annulation. Ils restent comptés."),

@@ -109,7 +109,9 @@ create table shelf_label (
 ) strict;
 create unique index shelf_label_printed on shelf_label (position) where state = 'printed';
 create unique index shelf_label_standing on shelf_label (position) where state in ('standing', 'damaged');
-create index shelf_label_by_sheet on shelf_label (sheet_no) where sheet_no is not null
+create index shelf_label_by_sheet on shelf_label (sheet_no) where sheet_no is not null;
+create index shelf_label_by_confirmation on shelf_label (confirmed_at);
+create index shelf_label_stale on shelf_label (stale_at) where stale_at is not null
 """
 CLERKS = f"""
 create table clerk_secret (

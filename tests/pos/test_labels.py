@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pos import catalog, clock, corners, demo_devices, demo_rounds, labels, scans, shelf_labels
+from pos import catalog, clock, corners, day_reports, demo_devices, demo_rounds, labels, scans, shelf_labels
 from pos.corners import Corner
 from pos.db import write
 from pos.labels import LabelPlace
@@ -296,3 +296,27 @@ def test_the_label_of_another_corner_s_table_confirms_none_of_ours(kiosk: Kiosk)
 
     assert demo_rounds.turn_of(kiosk.ops.read(), running, "camille").heard == "foreign_place"
     assert states(kiosk)[0] == "printed"
+
+
+def test_the_day_counts_the_labels_put_up_in_it_and_those_it_left_untrue(kiosk: Kiosk) -> None:
+    put_up(kiosk, print_one(kiosk, "A1"))
+    put_up(kiosk, print_one(kiosk, "A2"))
+    change(kiosk, "update listing set price_cents = 31400 where listing_id = 104", {"listing": {104}})
+    with kiosk.ops_write() as ops:
+        shelf_labels.note_turned(ops, labels.turned(places(kiosk).values()), now=NOW)
+
+    def totals(now: datetime) -> tuple[int, int]:
+        report = day_reports.day_report(kiosk.ops.read(), corner(kiosk), now=now)
+        return report.total("labels_confirmed"), report.total("labels_stale")
+
+    assert totals(NOW) == (2, 1)
+    tomorrow = NOW + timedelta(days=1)
+    assert totals(tomorrow) == (0, 1), "it still stands there"
+    place = places(kiosk)["A1"]
+    assert place.facts is not None
+    with kiosk.ops_write() as ops:
+        label = shelf_labels.print_label(
+            ops, "A1", place.facts, newest=place.newest, clerk_id="camille", now=tomorrow, format="a6"
+        )
+        shelf_labels.confirm_label(ops, label.label_no, clerk_id="camille", now=tomorrow)
+    assert totals(tomorrow) == (1, 0)

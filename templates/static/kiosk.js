@@ -60,6 +60,12 @@
   // A sign of life: a screen that hangs is noticed by its silence, at the counter and at HQ.
   setInterval(() => { fetch("/healthz").catch(() => {}); }, 60000);
 
+  // One page on one screen: nothing opens beside it (middle button, Shift with a tap), nothing of it is dragged away, no menu and no zoom.
+  const refuse = (event) => { if (event.cancelable) event.preventDefault(); };
+  for (const kind of ["contextmenu", "auxclick", "dragstart", "dragover", "drop"]) addEventListener(kind, refuse, { capture: true });
+  const refuseHeld = (event) => { if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) refuse(event); };
+  for (const kind of ["click", "wheel"]) addEventListener(kind, refuseHeld, { capture: true, passive: false });
+
   // Keys on the glass: shown on large touch screens only; a real keyboard always works.
   const glass = matchMedia("(pointer: coarse) and (min-width: 800px)");
   let focused = null;

@@ -26,14 +26,15 @@ SET_UP = """
 set -e
 mount -t tmpfs layer "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cd "$1/root"
 for place in proc sys dev; do mount --rbind /$place $place; done
 mount -t tmpfs run run
 mkdir -p srv/product srv/python srv/site
-mount --bind "$3" srv/product
-mount --bind "$4" srv/python
-mount --bind "$5" srv/site
+mount --bind "$2" srv/product
+mount --bind "$3" srv/python
+mount --bind "$4" srv/site
+ip link set lo up
 echo $$
 exec sleep 1000000
 """
@@ -53,13 +54,10 @@ class Machine:
 
     process: int
 
-    def run(self, command: str, *, expect: int | None = 0, cwd: str = "/root", timeout_s: float = 120) -> str:
+    def run(self, command: str, *, expect: int | None = 0, timeout_s: float = 120) -> str:
         """Run a shell command as root there and return all it printed. Raises: AssertionError for another status."""
-        inside = ["nsenter", "--target", str(self.process), "--mount", "chroot", f"/proc/{self.process}/cwd"]
-        environment = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
-        shell = ["sh", "-c", f"cd {cwd} && {command}"]
         ended = subprocess.run(
-            [*AS_ROOT, *inside, *environment, *shell],
+            self._inside(f"cd /root && {command}"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,17 +68,33 @@ class Machine:
         assert expect is None or ended.returncode == expect, f"{command}\n{ended.stdout}"
         return ended.stdout
 
+    @contextmanager
+    def running(self, command: str) -> Iterator[None]:
+        """Run a program as root there until the block ends, and with it whatever it started."""
+        shell = self._inside(f"exec {command}")
+        started = subprocess.Popen(shell, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            yield
+        finally:
+            subprocess.run([*AS_ROOT, "kill", "-KILL", "--", f"-{started.pid}"], check=True)
+            started.wait()
+
+    def _inside(self, command: str) -> list[str]:
+        view = ["nsenter", "--target", str(self.process), "--mount", "--net", "chroot", f"/proc/{self.process}/cwd"]
+        return [*AS_ROOT, *view, "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "sh", "-c", command]
+
     def put(self, source: Path, target: str) -> None:
         """Copy a file of ours there."""
         subprocess.run([*AS_ROOT, "cp", str(source), f"/proc/{self.process}/cwd{target}"], check=True, timeout=60)
 
 
 @contextmanager
-def layered_machine(directory: Path, *, below: Path = Path("/")) -> Iterator[Machine]:
-    """Show `below`, this very machine's files by default, as a machine whose changes nobody else sees."""
+def layered_machine(directory: Path, *, has_network: bool = True) -> Iterator[Machine]:
+    """Show this very machine's files as a machine whose changes nobody else sees; without a network its ports are its own."""
     directory.mkdir(parents=True, exist_ok=True)
     python = [str(REPOSITORY), sys.base_prefix, sysconfig.get_paths()["purelib"]]
-    command = [*AS_ROOT, "unshare", "--mount", "sh", "-c", SET_UP, "sh", str(directory), str(below), *python]
+    apart = ["--mount"] if has_network else ["--mount", "--net"]
+    command = [*AS_ROOT, "unshare", *apart, "sh", "-c", SET_UP, "sh", str(directory), *python]
     unshared = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert unshared.stdout is not None
     said = unshared.stdout.readline().strip()

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from pos import clock, outbox, scans
 from pos.corners import Clerk, Corner
-from pos.errors import HqAlone, Invalid, TooManyClerks
+from pos.errors import HqAlone, Invalid, NotFound, TooManyClerks
 from pos.tokens import CROCKFORD
 
 ROLES = ("clerk", "manager", "support")
@@ -62,6 +62,14 @@ def team(ops: Database, corner: Corner) -> list[TeamMember]:
                 "pin_hash": told["pin_hash"] if told and not code_hash else "",
             }
     return list(people.values())
+
+
+def member_called(ops: Database, corner: Corner, clerk_id: str) -> TeamMember:
+    """Return somebody of the corner, suspended or not. Raises: NotFound."""
+    for each in team(ops, corner):
+        if each["clerk_id"] == clerk_id:
+            return each
+    raise NotFound(f"nobody called {clerk_id} works here")
 
 
 def active_member(ops: Database, corner: Corner, clerk_id: str) -> TeamMember | None:

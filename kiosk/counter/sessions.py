@@ -83,7 +83,7 @@ def for_managers(view: Callable[..., Response]) -> Callable[..., Response]:
 def login_page() -> Response:
     """Ask who it is, and for the PIN; a scanned badge says who, and no more."""
     onward = request.args.get("next", "")
-    if badge := request.args.get("badge", ""):
+    if badge := request.args.get("code", ""):
         owner = badge_owner(badge)
         return ask(owner, onward, is_nobody=not owner)
     return ask(request.args.get("clerk", ""), onward)

@@ -8,10 +8,12 @@ from flask import Blueprint, Response, g, request
 
 from kiosk import files
 from kiosk.counter.sessions import for_managers
-from pos import clerks, clock, journal, qr, scans
-from pos.errors import Invalid, NotFound
+from kiosk.printing import prints
+from kiosk.printing.badges import badge_code, badge_wanted
+from pos import clerks, clock, journal, qr
+from pos.errors import Invalid
 from pos.pins import has_pin, new_code
-from pos.team import TeamMember, add_member, badge_value, change_member, team
+from pos.team import TeamMember, add_member, change_member, member_called, team
 from shop import web
 
 routes = Blueprint("counter_team", __name__, url_prefix="/counter/team")
@@ -30,10 +32,9 @@ class TeamList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClerkCard:
-    """Who a card is for, what their badge says, and the one-time code that is shown this once."""
+    """Who a card is for, and the one-time code that is shown this once."""
 
     member: TeamMember
-    badge: str
     code: str
 
 
@@ -94,7 +95,15 @@ def end_wait(clerk_id: str) -> Response:
 @for_managers
 def badge(clerk_id: str) -> Response:
     """Draw the code of somebody's badge."""
-    return Response(qr.svg(_badge(_member(clerk_id))), content_type="image/svg+xml")
+    return Response(qr.svg(badge_code(files.corner(), _member(clerk_id))), content_type="image/svg+xml")
+
+
+@routes.post("/<clerk_id>/badges")
+@for_managers
+def print_badge(clerk_id: str) -> Response:
+    """Print somebody's badge on the printer for slips."""
+    prints.print_paper(badge_wanted(files.corner(), _member(clerk_id), requested_by=g.clerk["clerk_id"]))
+    return web.see_other("/counter/team")
 
 
 def _change(clerk_id: str, act: str, **changes: str) -> None:
@@ -105,15 +114,8 @@ def _change(clerk_id: str, act: str, **changes: str) -> None:
 
 
 def _card(member: TeamMember, code: str) -> Response:
-    return web.page("kiosk/counter/card.html", card=ClerkCard(member=member, badge=_badge(member), code=code))
-
-
-def _badge(member: TeamMember) -> str:
-    return scans.code_of("badge", badge_value(files.corner().corner_id, member["clerk_id"]))
+    return web.page("kiosk/counter/card.html", card=ClerkCard(member=member, code=code))
 
 
 def _member(clerk_id: str) -> TeamMember:
-    for each in team(files.ops(), files.corner()):
-        if each["clerk_id"] == clerk_id:
-            return each
-    raise NotFound(f"nobody called {clerk_id} works here")
+    return member_called(files.ops(), files.corner(), clerk_id)

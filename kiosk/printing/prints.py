@@ -5,6 +5,7 @@ from __future__ import annotations
 from kiosk import files, prices
 from kiosk.diagnosis import diagnose
 from kiosk.printing import day_papers, print_jobs, rulers
+from kiosk.printing.badges import BADGE, badge_wanted
 from kiosk.printing.diagnostic_paper import diagnostic_bytes
 from kiosk.printing.labels import label_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
@@ -12,6 +13,7 @@ from kiosk.printing.profiles import PaperSetup
 from pos import clock, day_reports, labels, shelf_labels
 from pos.errors import NotFound
 from pos.shelf_labels import LabelSettled, ShelfLabel
+from pos.team import member_called
 from shop.door import visitor
 
 WAIT_S = 1.2
@@ -81,6 +83,8 @@ def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
         return diagnostic_wanted(job["subject"], requested_by=requested_by)
     if job["kind"] == "test":
         which, _, name = job["subject"].partition(":")
+        if which == BADGE:
+            return badge_wanted(files.corner(), member_called(files.ops(), files.corner(), name), requested_by=requested_by)
         return setup_wanted(name, which, requested_by=requested_by)
     if job["kind"] == "report":
         report = day_reports.day_report(files.ops(), files.corner(), job["subject"], now=prices.trusted_now(files.ops_store()))

@@ -77,7 +77,7 @@ def test_leaving_ends_the_session(clerk: FlaskClient) -> None:
 
 def test_a_badge_says_who_and_never_opens(client: FlaskClient, kiosk: world.Kiosk) -> None:
     badge = code_of("badge", badge_value("nantes-crebillon", "idriss"))
-    page = client.get("/counter/session", query_string={"badge": badge}).text
+    page = client.get("/counter/session", query_string={"code": badge}).text
 
     assert re.search(r'value="idriss" required checked', page)
     assert "personne ici" not in page
@@ -103,7 +103,7 @@ def test_a_badge_says_who_and_never_opens(client: FlaskClient, kiosk: world.Kios
     ],
 )
 def test_what_is_nobody_s_badge_is_nobody(client: FlaskClient, scanned: str) -> None:
-    page = client.get("/counter/session", query_string={"badge": scanned}).text
+    page = client.get("/counter/session", query_string={"code": scanned}).text
 
     assert "Ce badge n’est à personne ici." in page
     assert " checked" not in page
@@ -114,7 +114,7 @@ def test_a_suspended_clerk_s_badge_is_nobody_s(client: FlaskClient, kiosk: world
         ops.execute("update setting set value = json_set(value, '$.clerks[1].state', 'suspended') where name = 'corner'")
     badge = code_of("badge", badge_value("nantes-crebillon", "idriss"))
 
-    assert "Ce badge n’est à personne ici." in client.get("/counter/session", query_string={"badge": badge}).text
+    assert "Ce badge n’est à personne ici." in client.get("/counter/session", query_string={"code": badge}).text
 
 
 @pytest.fixture

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import io
 import re
+import time
 
 import pytest
+import zxingcpp
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 
+from demo.printer import VirtualPrinter
 from pos.scans import code_of
 from pos.team import badge_value
 from tests import world
@@ -38,7 +43,7 @@ def test_the_manager_adds_somebody_who_comes_in_without_a_network(clerk: FlaskCl
     assert code not in clerk.get("/counter/team").text
     client = app.test_client()
     badge = code_of("badge", badge_value("nantes-crebillon", zoe))
-    assert f'value="{zoe}" required checked' in client.get(IN, query_string={"badge": badge}).text
+    assert f'value="{zoe}" required checked' in client.get(IN, query_string={"code": badge}).text
 
     assert "Zoé, choisissez votre code" in client.post(IN, data={"clerk": zoe, "pin": code}).text
     new = {"clerk": zoe, "code": code, "new": PIN, "again": PIN}
@@ -91,6 +96,7 @@ def test_a_clerk_manages_nobody_and_a_manager_no_manager(clerk: FlaskClient, idr
         idriss.post("/counter/team/camille/state", data={"state": "suspended"}),
         idriss.post("/counter/team/idriss/patience"),
         idriss.get("/counter/team/idriss/badge.svg"),
+        idriss.post("/counter/team/idriss/badges"),
     ]
     assert {answer.status_code for answer in tries} == {403}
     refused = clerk.post("/counter/team/camille/reset")
@@ -98,3 +104,32 @@ def test_a_clerk_manages_nobody_and_a_manager_no_manager(clerk: FlaskClient, idr
     assert (refused.status_code, "Le siège seul change un responsable." in refused.text) == (422, True)
     assert clerk.post("/counter/team/nobody/reset").status_code == 404
     assert kiosk.ops.read().execute("select count(*) from outbox").fetchone() == before
+
+
+def test_a_badge_comes_out_of_the_corner_s_printer_and_a_scanner_reads_it(
+    clerk: FlaskClient, printer: VirtualPrinter, kiosk: world.Kiosk
+) -> None:
+    code = card_code(clerk.post("/counter/team/idriss/reset").text).replace(" ", "")
+    assert clerk.post("/counter/team/idriss/badges").headers["Location"] == "/counter/team"
+
+    until = time.monotonic() + 30
+    while not printer.papers() and time.monotonic() < until:
+        time.sleep(0.02)
+    [paper] = printer.papers().values()
+    badge = code_of("badge", badge_value("nantes-crebillon", "idriss"))
+    assert zxingcpp.read_barcode(Image.open(io.BytesIO(paper.png))).text == badge
+    [(kept,)] = kiosk.ops.read().execute("select bytes from print_job")
+    assert code.encode() not in kept, "the one-time code stands on no paper that is kept"
+
+
+def test_a_badge_that_waits_for_its_printer_is_named_and_printed_later(
+    clerk: FlaskClient, kiosk: world.Kiosk, printer: VirtualPrinter
+) -> None:
+    clerk.post("/counter/team/idriss/badges")
+    with kiosk.ops_write() as ops:
+        ops.execute("update print_job set state = 'uncertain', reason = 'silent', ended_at = null")
+        [(job_id,)] = ops.execute("select job_id from print_job").fetchall()
+
+    assert "Badge de idriss" in clerk.get("/counter/paper").text
+    assert clerk.post(f"/counter/paper/{job_id}/print").status_code == 303
+    assert kiosk.ops.read().execute("select count(*) from print_job").fetchone() == (2,)

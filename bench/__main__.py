@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import away, capacity, commands, hq, ingest, labels, ledger, orders, pages, peers, quality, seller_files, syncing
+from bench import away, capacity, commands, hq, ingest, labels, ledger, orders, pages, peers, pins, quality, seller_files, syncing
 from bench.measure import Row, keep, machine, table
 from bench.world import make_marketplace
 
@@ -20,6 +20,7 @@ GROUPS = (
     "sync",
     "kiosk",
     "labels",
+    "pins",
     "hq",
     "ingest",
     "orders",
@@ -30,7 +31,21 @@ GROUPS = (
     "away",
     "capacity",
 )
-USUAL = ("commands", "sync", "kiosk", "labels", "hq", "ingest", "orders", "files", "ledger", "quality", "peers", "capacity")
+USUAL = (
+    "commands",
+    "sync",
+    "kiosk",
+    "labels",
+    "pins",
+    "hq",
+    "ingest",
+    "orders",
+    "files",
+    "ledger",
+    "quality",
+    "peers",
+    "capacity",
+)
 """All of it: the three days of `away` are in `peers`, beside theirs."""
 
 RESULTS = Path(".comptoir") / "bench"
@@ -40,6 +55,7 @@ TITLES = {
     "sync": "Sync",
     "kiosk": "Kiosk",
     "labels": "Shelf labels",
+    "pins": "PINs",
     "hq": "HQ",
     "ingest": "Ingest",
     "orders": "Orders",
@@ -69,7 +85,7 @@ def main() -> None:
         return
     chosen.scratch = chosen.scratch or Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
     if (
-        set(groups) - {"commands", "labels", "orders", "files", "ledger", "quality"}
+        set(groups) - {"commands", "labels", "pins", "orders", "files", "ledger", "quality"}
         and not (chosen.scratch / "marketplace").exists()
     ):
         seconds = make_marketplace(chosen.scratch, chosen.listings)
@@ -80,6 +96,7 @@ def main() -> None:
         "sync": lambda: syncing.measure(chosen.scratch, runs=chosen.runs),
         "kiosk": lambda: pages.measure(chosen.scratch, runs=chosen.runs),
         "labels": labels.measure,
+        "pins": pins.measure,
         "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),
         "ingest": lambda: ingest.measure(chosen.scratch),
         "orders": lambda: orders.measure(chosen.scratch, runs=chosen.runs),

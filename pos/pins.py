@@ -28,7 +28,7 @@ from pos.team import TeamMember
 
 PIN_DIGITS, CODE_DIGITS = 6, 12
 HASHER = PasswordHasher(time_cost=6, memory_cost=32_768, parallelism=1)
-"""Six passes over 32 MiB: 135 ms on the desk's machine. A kiosk takes between 80 and 250 ms for a PIN (docs/performance.md)."""
+"""Six passes over 32 MiB: a kiosk is to take between 80 and 250 ms for a PIN (`python -m bench pins`, docs/performance.md)."""
 CODE_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """For codes, whose twelve random digits nobody guesses: the least OWASP's password storage cheat sheet asks for."""
 _ONE_AT_A_TIME = threading.Lock()

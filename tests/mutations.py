@@ -241,6 +241,24 @@ BUGS = (
         "tests/pos/test_clerks.py::test_after_five_failures_every_try_waits_twice_as_long",
     ),
     Bug(
+        "pos.clerks",
+        "names = _counted(clerk_id) if member else {KIOSK_ROW: KIOSK}",
+        "names = {clerk_id: PINS}",
+        "tests/pos/test_clerks.py::test_names_tried_in_turn_make_the_whole_kiosk_wait_for_minutes_at_most",
+    ),
+    Bug(
+        "pos.trusted_time",
+        'begun = kept["seconds"] if kept["boot"] == uptime.boot else 0',
+        "begun = 0",
+        "tests/pos/test_clerks.py::test_a_clock_set_during_a_lock_out_neither_ends_nor_lengthens_it",
+    ),
+    Bug(
+        "kiosk.counter.sessions",
+        "        if session.is_locked:\n",
+        "        if False:\n",
+        "tests/kiosk/counter/test_locks.py::test_a_locked_session_answers_with_the_lock_everywhere",
+    ),
+    Bug(
         "marketplace.sessions",
         'name = f"console {source}"',
         'name = "console"',

@@ -95,7 +95,7 @@ def status_command(directory: Path, *, as_json: bool) -> None:
     click.echo(f"outbox    {state['outbox']['pending']} waiting, {state['outbox']['acked']} at HQ{aside}")
     for printer in state["printers"]:
         click.echo(f"printer   {printer['name']}: {printer['state']}, {printer['queue']} in hand")
-    click.echo("faults    " + (", ".join(fault["code"] for fault in state["faults"]) or "none"))
+    click.echo("faults    " + (", ".join(f"{fault['short']} {fault['code']}" for fault in state["faults"]) or "none"))
 
 
 def _describe(directory: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ unique over all families, so that a misheard letter misleads nobody, and one onc
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -70,6 +71,14 @@ def faults() -> Mapping[str, Fault]:
 def fault(code: str) -> Fault:
     """Return what is known of a code; of one that nobody here knows, that it is for a person to look at."""
     return faults().get(code) or replace(faults()[UNKNOWN], code=code)
+
+
+def code_called(said: str) -> str | None:
+    """Return the code of a short code as somebody types what they were told: `P-21`, `p21`, or its number alone; else None."""
+    number = re.fullmatch(r"([A-Za-z]?)[ -]?([0-9]{2})", said, re.ASCII)
+    if number is None:
+        return None
+    return next((each.code for each in faults().values() if each.short[2:] == number[2]), None)
 
 
 def severity(code: str) -> Severity:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from marketplace.fleet import corner_list
 from marketplace.fleet.corner_list import SORTS, STATES, View
 from marketplace.fleet.standings import fold
+from sync.faults import code_called
 from sync.heads import RINGS
 from sync.heartbeats import CODE
 
@@ -53,7 +54,9 @@ class Asked:
 def read_asked(args: Mapping[str, str]) -> Asked:
     """Return what the arguments of an address ask for; what makes no sense is left out, as if it were not asked."""
     texts = {name: text for name in TEXTS if (text := args.get(name, "").strip()[:LONGEST])}
-    fault = _text(args, "fault")
+    # Whoever is on the telephone types the code they are told into the field they see first.
+    called = code_called(_text(args, "words")) if not _text(args, "words").isdecimal() else None
+    fault = called or code_called(_text(args, "fault")) or _text(args, "fault")
     view = View(
         market=_text(args, "market"),
         ring=_one_of(args, "ring", RINGS),
@@ -61,7 +64,7 @@ def read_asked(args: Mapping[str, str]) -> Asked:
         fault=fault if CODE.fullmatch(fault) else "",
         printer=_one_of(args, "printer", PRINTERS),
         software=_text(args, "software"),
-        words=fold(_text(args, "words")),
+        words="" if called else fold(_text(args, "words")),
         silent_s=_whole(args, "silent"),
         behind=_whole(args, "behind"),
         first_no=_whole(args, "first"),

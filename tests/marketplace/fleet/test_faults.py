@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +35,16 @@ def test_hq_sees_a_printer_s_trouble_itself_only_where_the_kiosk_names_none() ->
     broken = {"printer": {"name": "printer", "state": "fault", "queue": 1}}
     assert seen_faults(read_heartbeat(broken), NOW) == {"printer_fault"}
     assert seen_faults(read_heartbeat({**broken, "faults": {"printer_cover_open": None}}), NOW) == set()
+
+
+@pytest.mark.parametrize("asked", ["fault=P-21", "fault=printer_paper_out", "words=p21", "words=P-21", "words=P+21"])
+def test_the_code_a_clerk_reads_out_finds_the_corners(hq: Hq, asked: str) -> None:
+    log_in(hq)
+    hq.up(heartbeat=beat(faults={"printer_paper_out": None}))
+
+    found = re.findall(r'<td><a href="/console/corners/([^"]+)">', hq.client.get(f"/console/fleet?{asked}").text)
+
+    assert found == [NANTES]
 
 
 def test_the_fleet_can_be_asked_for_every_fault(hq: Hq) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 import templates
 from kiosk.printing.letters import GLUE, printable
@@ -103,9 +103,22 @@ def draw_picture(pieces: Sequence[Piece], *, width: float, height: float) -> Ima
             right, bottom = x + piece.width * DOTS_PER_MM, y + piece.height * DOTS_PER_MM
             draw.rectangle((round(x), round(y), round(right) - 1, round(bottom) - 1), fill=1)
         else:
-            letters = face(max(1, int(piece.size * DOTS_PER_MM)), is_bold=piece.is_bold)
+            letters = _in_dots(piece)
             draw.text((x, y), piece.text, font=letters, fill=int(not piece.is_white), anchor="ls")
     return picture
+
+
+def _in_dots(words: Lettering) -> ImageFont.FreeTypeFont:
+    """Return the letters in which words take no more dots than their millimetres: small ones are rounded to whole dots each."""
+    pixels, most = max(1, int(words.size * DOTS_PER_MM)), words.width * DOTS_PER_MM + 1
+    return next(
+        (
+            letters
+            for size in range(pixels, 1, -1)
+            if (letters := face(size, is_bold=words.is_bold)).getlength(words.text) <= most
+        ),
+        face(1, is_bold=words.is_bold),
+    )
 
 
 def label_sheets(labels: Sequence[tuple[ShelfLabel, str]], sheet: SheetFormat, *, zone: str, made_at: datetime) -> bytes:
@@ -160,8 +173,8 @@ class _Layout:
         """Set the name of the place, white on dark, in the upper right corner."""
         size, (text, *_), _ = fitted(
             _letters(self.label.position),
-            width=0.3 * self.width,
-            height=self.name_height * 0.62,
+            width=0.34 * self.width,
+            height=self.name_height * 0.2 * LEADING,
             most=self.name_height * 0.45,
             least=self.name_height * 0.2,
             is_bold=True,
@@ -217,7 +230,7 @@ class _Layout:
 
     def words(self) -> Iterator[Piece]:
         """Set grade and battery, then the small print and the print's mark, left of the code."""
-        y = self.top + self.name_height + self.price_height * 1.08
+        y = self.top + self.name_height + self.price_height * 1.12
         width = self.width if y + self.grade_height * 1.2 < self.code_top else self.beside_code
         most = self.grade_height * 0.8
         size, lines, _ = fitted(self._grade(), width=width, height=self.grade_height, most=most, least=LEAST_MM, is_bold=True)

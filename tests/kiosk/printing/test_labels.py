@@ -101,6 +101,20 @@ def test_no_name_drives_the_price_out(name: str, size: tuple[float, float]) -> N
     assert_price_stays(size, title=name, color=name, grade=name, seller=name, position=name, prior_cents=39900)
 
 
+@pytest.mark.parametrize("dots", [576, 384])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_covers_the_code(name: str, dots: int) -> None:
+    picture = labels.label_picture(
+        label(title=name, color=name, grade=name, seller=name[:160], position=name), CODE, dots, zone=ZONE
+    )
+
+    assert [code.text for code in zxingcpp.read_barcodes(ImageChops.invert(picture.convert("L")))] == [CODE]
+    words = [piece for piece in face((dots / 8, 52), seller="Y" * 160).others if isinstance(piece, Lettering)]
+    for piece in words:
+        _, _, right, _ = labels.draw_picture([piece], width=dots / 8 * 2, height=52).getbbox() or (0, 0, 0, 0)
+        assert right <= (piece.x + piece.width) * labels.DOTS_PER_MM + 3, piece.text
+
+
 @settings(max_examples=40)
 @given(
     name=st.text(min_size=1, max_size=300),

@@ -95,6 +95,13 @@ def test_a_price_that_moved_makes_its_label_untrue_and_the_old_one_is_known_by_i
     assert "C’est la n° 1 ; la bonne porte le n° 4." in old
 
 
+def test_a_print_that_is_looked_at_is_not_thereby_in_its_place(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+    print_due(clerk, format="a6")
+
+    assert "A2 : étiquette n° 2, imprimée. Posez-la, puis scannez-la ici." in page(clerk, "?scanned=2")
+    assert "3 étiquettes à poser" in page(clerk)
+
+
 @pytest.mark.parametrize("code", ["", "D-000000000", "garbage", "P-000000000E-0000000"])
 def test_what_is_no_label_of_ours_is_said_to_be_none(clerk: FlaskClient, kiosk: world.Kiosk, code: str) -> None:
     assert "Ce code n’est pas celui d’une étiquette d’ici." in scan(clerk, code)

@@ -25,7 +25,7 @@ EDITION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentFault:
-    """A fault that is there, by its code, since when, and the names of the printers it is about."""
+    """A fault that is there, by its code, since when, and the names of the printers it is about where there are several."""
 
     code: str
     since: str | None
@@ -92,7 +92,8 @@ def diagnose(kiosk: files.Kiosk, *, now: datetime) -> Diagnosis:
     """Return how the kiosk is; nobody is asked, neither printers nor HQ. Raises: as `files.ops`, NotFound before enrolment."""
     ops = files.ops()
     faults, printers = current_faults(kiosk, now=now), installed_printers(ops)
-    about = {code: tuple(each.name for each in printers if code in printer_faults(each.state)) for code in faults}
+    several = printers if len(printers) > 1 else []
+    about = {code: tuple(each.name for each in several if code in printer_faults(each.state)) for code in faults}
     pending, _ = outbox.depth(ops, acked=setting(ops, "acked") or 0)
     return Diagnosis(
         at=clock.to_text(now),

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +17,15 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from demo.printer import VirtualPrinter
+from kiosk import background
 from kiosk.faults import own_faults
 from kiosk.files import Kiosk
 from pos import clock
 from pos.ops import store_setting
 from pos.trusted_time import learn_time
 from shop.filters import told_fault
+from sync.corner.client import Client
+from sync.corner.rounds import KioskSide, RoundReport
 from sync.faults import fault
 from sync.heartbeats import heartbeat_of
 from tests import world
@@ -84,11 +87,32 @@ def test_what_a_printer_lacks_is_said_until_it_is_mended(
     assert f'data-fault="{code}"' not in clerk.get("/counter/state").text
 
 
-def test_a_printer_that_is_not_there_is_named(clerk: FlaskClient, served: Kiosk, kiosk: world.Kiosk) -> None:
+def test_of_several_printers_the_one_that_is_not_there_is_named(
+    clerk: FlaskClient, served: Kiosk, kiosk: world.Kiosk, printer: VirtualPrinter
+) -> None:
+    look(clerk)
+    assert "P-25" not in clerk.get("/counter/state").text
     kiosk.set_printer(1, "kitchen")
     look(clerk)
     is_everywhere(clerk, served, "printer_offline")
     assert "Imprimante muette kitchen" in plain(clerk.get("/counter/state").text)
+
+
+def test_every_round_of_the_app_tells_hq_what_the_kiosk_sees_of_itself(
+    served: Kiosk, kiosk: world.Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Mapping[str, str | None]] = []
+
+    def run_round(side: KioskSide, **_: object) -> RoundReport:
+        (kiosk.directory / "device.key").unlink()
+        told.append(side.own_faults())
+        return RoundReport(moved=None, pushed=None, problems=())
+
+    monkeypatch.setattr(background, "run_round", run_round)
+    rounds = background.Rounds(served.directory, served.catalog, kiosk.ops, served.media, served.version)
+    background._run_round(rounds, served, background._Pace(), Client("http://127.0.0.1:1"))
+
+    assert "key_missing" in told[0]
 
 
 def nearly_full(_: world.Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,7 @@ def test_no_figure_reads_a_table_from_end_to_end(records: Store, figure: str) ->
     reads = [step for step in plan if step.startswith(("SCAN", "SEARCH")) and "hour" not in step.split()[1]]
     assert reads
     assert [step for step in reads if not step.startswith("SEARCH")] == [], plan
+    assert not [step for step in reads if step.startswith("SEARCH slip USING INDEX")], "its rows are three kilobytes each"
 
 
 def test_every_figure_stands_once_in_the_order_of_its_rows(records: Store) -> None:

@@ -62,8 +62,10 @@ def steady_now(ops: Database, *, wall: datetime, uptime: Uptime) -> datetime:
     kept = setting(ops, STEADY)
     if kept is None:
         return wall
-    begun = kept["seconds"] if kept["boot"] == uptime.boot else 0
-    return clock.from_text(kept["at"]) + timedelta(seconds=max(0, uptime.seconds - begun))
+    # Where a machine names no start, a smaller count shows another.
+    is_same_start = kept["boot"] == uptime.boot and kept["seconds"] <= uptime.seconds
+    begun = kept["seconds"] if is_same_start else 0
+    return clock.from_text(kept["at"]) + timedelta(seconds=uptime.seconds - begun)
 
 
 def keep_steady(ops: Database, at: datetime, *, uptime: Uptime) -> None:

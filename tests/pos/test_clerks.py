@@ -133,6 +133,16 @@ def test_a_restart_of_the_machine_does_not_shorten_a_lock_out_and_one_minute_on_
     assert log_in(kiosk, now=NOW + 9 * HOUR, uptime=Uptime("second", 60))
 
 
+def test_a_machine_that_names_no_start_waits_no_longer_for_it(kiosk: Kiosk) -> None:
+    for _ in range(5):
+        with pytest.raises(WrongPin):
+            log_in(kiosk, pin="000000", uptime=Uptime("", 90_000))
+
+    with pytest.raises(WrongPin):
+        log_in(kiosk, uptime=Uptime("", 59))
+    assert log_in(kiosk, uptime=Uptime("", 60))
+
+
 def test_names_tried_in_turn_make_the_whole_kiosk_wait_for_minutes_at_most(kiosk: Kiosk) -> None:
     for number in range(clerks.KIOSK.free_tries):
         with pytest.raises(WrongPin):

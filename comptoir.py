@@ -71,8 +71,8 @@ kiosk = Gathering(
         },
         "kiosk.doctor": {
             "doctor": (
-                "Check files, who may read them, key, disk, clock, printer, network: a line each; status 1 when something "
-                "needs a person."
+                "Check files, key, copies, machine, clock, browser, network and printers: a table with remedies; status 1 for a "
+                "FAULT."
             ),
         },
         "kiosk.enrolment": {

@@ -18,6 +18,7 @@ from pos import clock, outbox, selections, slips, tokens
 from pos.db import OperationalError, connect, write
 from pos.errors import EmptySelection, Invalid, ListingGone, NotFound, PosError, PriceChanged, SlipAlreadyVoided, Unrecordable
 from pos.line_facts import Wish
+from pos.ops import store_setting
 from tests import world
 from tests.world import NOW, Kiosk
 
@@ -202,9 +203,11 @@ def test_issue_time_never_runs_backwards(kiosk: Kiosk) -> None:
 
 
 def test_a_clock_lost_or_behind_hq_never_stops_the_corner(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "hq_time", None)
     first = issue(kiosk, selection_of(kiosk, BUNDLE), later=timedelta(days=-20000))
     with kiosk.ops_write() as ops:
-        ops.execute("insert into setting (name, value) values ('hq_time', '\"2026-11-22T14:00:40Z\"')")
+        store_setting(ops, "hq_time", "2026-11-22T14:00:40Z")
     second = issue(kiosk, selection_of(kiosk, BUNDLE), later=timedelta(days=-20000))
 
     assert (first.issued_at, second.issued_at) == ("2025-01-01T00:00:00Z", "2026-11-22T14:00:00Z")

@@ -100,6 +100,25 @@ BUGS = (
         "    return False and ",
         "tests/pos/test_offers.py::test_refreshing_the_touched_equals_refreshing_all",
     ),
+    # Labels
+    Bug(
+        "pos.shelf_labels",
+        "all(facts.get(name) == value",
+        "any(facts.get(name) == value",
+        "tests/pos/test_labels.py::test_a_label_is_printed_put_up_overtaken_and_replaced",
+    ),
+    Bug(
+        "pos.labels",
+        "lower.prior_cents if lower and not offer.shipping_cents else None",
+        "lower.prior_cents if lower else None",
+        "tests/pos/test_labels.py::test_a_former_price_stands_on_a_label_only_with_its_evidence",
+    ),
+    Bug(
+        "pos.offers",
+        "price_start_id <= listing.listing_id || '@' || ?",
+        "price_start_id < listing.listing_id || '@' || ?",
+        "tests/pos/test_labels.py::test_an_announced_price_is_warned_of_three_days_before",
+    ),
     # Outbox
     Bug(
         "pos.outbox",

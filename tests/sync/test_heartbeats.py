@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sync.heartbeats import MOST_BYTES, read_heartbeat
+from pos.corners import corner
+from pos.labels import label_facts
+from pos.shelf_labels import print_label
+from sync.heartbeats import MOST_BYTES, heartbeat_of, read_heartbeat
+from tests.world import IPHONE_13, NOW, make_kiosk
 
 NOTHING = read_heartbeat({})
 HUGE = {"epoch": "é" * 10**5, "version": 10**400, "root": "\x00" * 10**5}
@@ -68,3 +73,20 @@ def test_what_makes_sense_is_kept() -> None:
     assert read["jumps"] == said["jumps"]
     assert read["labels"] == {"due": 2, "places": ["A1", "B" * 16], "printed": None, "gone": 0}
     assert read["clock"] == {"wall": "2026-11-22T09:00:00Z", "up_s": None, "boot": None, "known": True}
+
+
+def test_a_kiosk_tells_which_places_want_another_label(tmp_path: Path) -> None:
+    kiosk = make_kiosk(tmp_path)
+
+    def told() -> Any:
+        return heartbeat_of(kiosk.catalog, kiosk.ops, software="1", printer={}, now=NOW)["labels"]
+
+    assert told() == {"due": 3, "places": ["A1", "A2", "B1"], "printed": 0, "gone": 0}
+    with kiosk.ops_write() as ops:
+        facts = label_facts(kiosk.catalog.read(), corner(ops), IPHONE_13, now=NOW)
+        assert facts is not None
+        print_label(ops, "A1", facts, newest=0, clerk_id="camille", now=NOW, format="a6")
+    assert told() == {"due": 2, "places": ["A2", "B1"], "printed": 1, "gone": 0}
+
+    (kiosk.directory / "catalog.db").unlink()
+    assert told() is None, "nothing to compare them with"

@@ -184,6 +184,8 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "a slip": goto(f"{kiosk}/counter{slip}"),
         "a voided slip": goto(f"{kiosk}/counter{void}"),
         "table": goto(f"{kiosk}/counter/table"),
+        "labels": goto(f"{kiosk}/counter/labels"),
+        "an unknown label": goto(f"{kiosk}/counter/labels?scanned=999"),
         "the day": goto(f"{kiosk}/counter/day"),
         "state": goto(f"{kiosk}/counter/state"),
         "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),

@@ -26,7 +26,7 @@ class Gathering(click.Group):
     def __init__(
         self, name: str, modules: Mapping[str, Mapping[str, str]], *, line: str, groups: Sequence[click.Group] = ()
     ) -> None:
-        """Gather the commands of each module by name and the first paragraph of their help; `x` is called `x_command` there."""
+        """Gather each module's commands by name and the first paragraph of their help; `x-y` is called `x_y_command` there."""
         super().__init__(name, help=line, commands=groups)
         self._modules = {command: module for module, commands in modules.items() for command in commands}
         self._lines = {command: line for commands in modules.values() for command, line in commands.items()}
@@ -41,7 +41,9 @@ class Gathering(click.Group):
             return super().get_command(ctx, cmd_name)
         extra = self._modules[cmd_name].partition(".")[0]
         try:
-            command: click.Command = getattr(importlib.import_module(self._modules[cmd_name]), f"{cmd_name}_command")
+            command: click.Command = getattr(
+                importlib.import_module(self._modules[cmd_name]), f"{cmd_name.replace('-', '_')}_command"
+            )
         except ModuleNotFoundError as missing:
             if extra not in EXTRAS:
                 raise
@@ -78,6 +80,9 @@ kiosk = Gathering(
         "kiosk.enrolment": {
             "enrol": "Make this device the kiosk of a corner; the fingerprint shown must be the one HQ shows.",
             "set": "Set what only this device knows: its printer, its marketplace, its neighbours, and what room media may take.",
+        },
+        "kiosk.factory_reset": {
+            "factory-reset": "Wipe records, key and catalogue; what HQ has not heard is sent, or saved with --save, before.",
         },
         "kiosk.rounds": {
             "sync": "Do one round, up and down, and print what moved.",

@@ -72,6 +72,11 @@ def test_the_page_followed_makes_a_machine_the_kiosk_of_its_corner(machine: Mach
     assert "the release is not whole" in machine.run("spoilt/install", expect=1)
     assert machine.run("readlink /opt/comptoir/current; ls /opt/comptoir").split() == ["9.9.0", "9.9.0", "current"]
 
+    # A device that leaves: nothing stays of the corner, and the directory is ready for the next.
+    reset = "comptoir kiosk factory-reset --dir /var/lib/comptoir/kiosk --corner nantes-crebillon"
+    assert "nothing of the corner is left here" in machine.run(reset)
+    assert machine.run("ls -A /var/lib/comptoir/kiosk") == ""
+
 
 def test_what_is_missing_is_said_before_anything_is_changed(machine: Machine, tmp_path: Path) -> None:
     machine.put(make_release(tmp_path), "/root/")

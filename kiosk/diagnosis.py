@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kiosk import files
-from kiosk.faults import current_faults, printer_faults
+from kiosk.faults import count_asking, current_faults, printer_faults
 from kiosk.printing import print_jobs
 from kiosk.printing.installed import InstalledPrinter, installed_printers
 from pos import clock, outbox
@@ -17,7 +17,7 @@ from pos.corners import Corner, corner
 from pos.db import DatabaseError
 from pos.ops import setting
 from pos.trusted_time import OFFSET
-from sync.faults import Severity, fault, weightiest
+from sync.faults import fault, weightiest
 
 EDITION = 1
 """Of the facts in the paper's code; a reader at support tells by it what it finds."""
@@ -55,7 +55,7 @@ class Diagnosis:
     @property
     def asking(self) -> int:
         """How many of the faults ask for a person."""
-        return sum(fault(each.code).severity >= Severity.ACT for each in self.faults)
+        return count_asking(each.code for each in self.faults)
 
     @property
     def checked_s(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pos.left_out import left_out
 from pos.ops import setting
 from pos.slips import load_device
 from pos.trusted_time import is_clock_wrong
+from sync.faults import Severity, severity
 
 Faults = dict[str, str | None]
 """Codes and since when, as UTC text; None where nobody knows when it began."""
@@ -70,6 +72,11 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
         faults |= backup_fault(ops, kiosk.directory, now)
         faults |= _table_fault(ops)
     return faults
+
+
+def count_asking(codes: Iterable[str]) -> int:
+    """Return how many of these faults ask for a person."""
+    return sum(severity(code) >= Severity.ACT for code in codes)
 
 
 def printer_faults(state: PrinterState) -> list[str]:

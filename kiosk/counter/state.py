@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, g
 
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.diagnosis import diagnose
+from kiosk.faults import count_asking, current_faults
 from kiosk.printing import print_jobs
 from kiosk.printing.installed import installed_printers
 from kiosk.printing.prints import diagnostic_wanted, print_paper
@@ -17,6 +20,12 @@ routes = Blueprint("counter_state", __name__, url_prefix="/counter/state")
 
 LOOK_S = 1.5
 """How long all printers together may take to say how they are."""
+
+
+@routes.app_context_processor
+def _asking() -> dict[str, Callable[[], int]]:
+    """Let every page of the counter say how many things ask for somebody, on the way to this one."""
+    return {"asking": lambda: count_asking(current_faults(files.kiosk(), now=clock.now()))}
 
 
 @routes.get("")

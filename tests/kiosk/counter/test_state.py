@@ -170,6 +170,14 @@ def test_what_rounds_met_is_said_with_since_when(clerk: FlaskClient, kiosk: worl
     assert "depuis 22 novembre 2026, 10:00" in page
 
 
+def test_every_page_of_the_counter_counts_what_asks_for_somebody(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+    assert 'class="count" aria-label="1 chose' not in clerk.get("/counter/paper").text
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "sync_faults", {"wrong_root": None, "offline": None})
+    for path in ("/counter/", "/counter/paper", "/counter/table"):
+        assert 'class="count" aria-label="1 chose demande quelqu’un">1</span>' in clerk.get(path).text
+
+
 def test_records_that_fail_are_named_to_whoever_opens_the_counter_and_not_to_customers(
     clerk: FlaskClient, served: Kiosk, kiosk: world.Kiosk
 ) -> None:

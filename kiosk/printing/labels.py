@@ -36,7 +36,7 @@ WIDE_MM, WIDE_HEIGHT, NARROW_HEIGHT = 60, 0.72, 1.3
 """From which width a label is lying, and how high a lying and a standing one are, in widths."""
 LEAST_MM = 1.6
 """The smallest letters: 4.5 points."""
-OUTSIDE = re.compile("[^\u0020-\u007e\u00a0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1eff‐-›€™−]")
+OUTSIDE = re.compile("[^\u0020-\u007e\u00a0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1eff‐-›₠-₵₸-₺₽™−]")
 """What our letters may lack: it is spelled as on a slip."""
 UNBROKEN = re.compile(r" (?=[:%€])|(?<=\d) (?=mois|months)")
 UNKNOWN = re.compile(r"\?(?:\s*\?)+")

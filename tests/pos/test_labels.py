@@ -80,6 +80,16 @@ def test_a_label_says_what_the_page_of_its_device_says_first(kiosk: Kiosk) -> No
     assert (said["B1"]["battery_min_pct"], said["B1"]["copy_levy_cents"]) == (None, None), "a console has neither"
 
 
+@pytest.mark.parametrize(("spoken", "language"), [(["br", "en", "fr"], "en"), (["br"], "fr")])
+def test_a_label_is_in_the_first_of_the_corner_s_languages_that_we_speak(kiosk: Kiosk, spoken: list[str], language: str) -> None:
+    with kiosk.ops_write() as ops:
+        corners.store_corner(ops, world.corner_document() | {"languages": spoken})
+
+    facts = places(kiosk)["A1"].facts
+    assert facts is not None
+    assert (facts["language"], facts["grade"]) == (language, {"en": "Fair", "fr": "État correct"}[language])
+
+
 def test_a_former_price_stands_on_a_label_only_with_its_evidence(kiosk: Kiosk) -> None:
     """The 30 days of a price without shipping prove nothing about one with it."""
     change(kiosk, "update listing set prior_cents = 39900 where listing_id in (104, 107)")

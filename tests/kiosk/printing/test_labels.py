@@ -157,6 +157,13 @@ def test_every_fact_of_law_is_on_a_label_of_any_size(size: tuple[float, float]) 
     assert "".join(piece.text for piece in drawn.price if isinstance(piece, Lettering)) == "369,00\u00a0€"
 
 
+@pytest.mark.parametrize(("currency", "price"), [("KRW", "₩36,900"), ("INR", "₹369.00"), ("SEK", "369.00")])
+def test_every_currency_has_its_sign(currency: str, price: str) -> None:
+    pieces = face((72, 52), currency=currency, language="en").price
+
+    assert price in "".join(piece.text for piece in pieces if isinstance(piece, Lettering))
+
+
 def test_a_former_price_is_struck_only_where_the_facts_carry_it() -> None:
     def struck(**changes: Any) -> int:
         return sum(isinstance(piece, Area) for piece in face((72, 52), **changes).price)

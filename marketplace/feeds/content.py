@@ -229,7 +229,11 @@ def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
 
 def _judge_corner(row: Row, content: Content) -> Iterator[tuple[str, str]]:
     positions: set[str] = set()
+    tags: set[str] = set()
     for spot in row["planogram"]:
+        if (tag := spot.get("demo_id")) in tags:
+            yield "planogram", f"two devices with the tag {tag}"
+        tags |= {tag} if tag else set()
         if spot["position"] in positions:
             yield "planogram", f"two spots at {spot['position']}"
         positions.add(spot["position"])

@@ -56,7 +56,7 @@ def with_values(file: str, row: Row, values: Mapping[str, str], *, currency: str
             changed[name] = value
         elif name == TABLE:
             pairs = (line.rpartition("=") for line in value.splitlines())
-            changed[TABLE] = [{"position": position, "sku_id": sku_ids.get(code, 0)} for position, _, code in pairs]
+            changed[TABLE] = _replanned(row[TABLE], [(position, sku_ids.get(code, 0)) for position, _, code in pairs])
         else:
             *way, last = name.split(".")
             place: Any = changed
@@ -71,6 +71,22 @@ def read_value(kind: str, typed: str, *, currency: str, language: str) -> str:
     if kind == "text" or not typed.strip():
         return " ".join(typed.split())
     return decimal(read_amount(typed, currency=currency, language=language), currency)
+
+
+def _replanned(before: list[Row], wanted: list[tuple[str, int]]) -> list[Row]:
+    """Return a table's new spots: a place keeps where it is drawn, a device keeps its tag's number wherever it goes."""
+    drawn = {spot["position"]: {name: spot[name] for name in ("row", "column") if name in spot} for spot in before}
+    tags = [(spot["position"], spot["sku_id"], spot["demo_id"]) for spot in before if spot.get("demo_id")]
+    spots = [{"position": position, "sku_id": sku_id, **drawn.get(position, {})} for position, sku_id in wanted]
+    for must_stay in (True, False):
+        for spot in spots:
+            known = next(
+                (tag for tag in tags if tag[1] == spot["sku_id"] and (tag[0] == spot["position"] or not must_stay)), None
+            )
+            if known and "demo_id" not in spot:
+                spot["demo_id"] = known[2]
+                tags.remove(known)
+    return spots
 
 
 def _leaves(value: Any, place: Place, currency: str) -> Iterator[EditField]:

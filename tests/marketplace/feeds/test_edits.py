@@ -11,6 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from marketplace.db import reading
+from marketplace.feeds.edit_fields import with_values
 from marketplace.fleet.corners import corner_document
 from sync.hq.trials import TrialOpen
 from tests.marketplace import world
@@ -236,3 +237,23 @@ def test_every_plan_option_law_grade_and_category_can_be_opened(console: Hq) -> 
 @pytest.mark.parametrize("address", ["plans/99", "plans/x", "sellers/1", "listings/" + "9" * 30, "corners/nowhere"])
 def test_there_is_nothing_to_edit_at_an_address_of_nothing(console: Hq, address: str) -> None:
     assert console.client.get(f"/console/edits/{address}").status_code == 404
+
+
+def test_a_table_changed_by_hand_keeps_its_drawing_and_each_device_its_tag() -> None:
+    before = [
+        {"position": "A1", "sku_id": 1, "demo_id": "AAAAAAAA", "row": 2, "column": 3},
+        {"position": "A2", "sku_id": 2, "demo_id": "BBBBBBBB"},
+        {"position": "A3", "sku_id": 2, "demo_id": "CCCCCCCC"},
+    ]
+    codes = {"ONE": 1, "TWO": 2, "THREE": 3}
+
+    moved = with_values(
+        "corners", {"planogram": before}, {"planogram": "A1=TWO\nA3=TWO\nB1=ONE\nB2=THREE"}, currency="EUR", sku_ids=codes
+    )
+
+    assert moved["planogram"] == [
+        {"position": "A1", "sku_id": 2, "row": 2, "column": 3, "demo_id": "BBBBBBBB"},
+        {"position": "A3", "sku_id": 2, "demo_id": "CCCCCCCC"},
+        {"position": "B1", "sku_id": 1, "demo_id": "AAAAAAAA"},
+        {"position": "B2", "sku_id": 3},
+    ]

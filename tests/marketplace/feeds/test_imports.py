@@ -95,6 +95,15 @@ def change_sku(rows: Rows, **values: Any) -> None:
         (lambda rows: rows["corners"][0].update(time_zone="Nantes"), "corners.jsonl", 1, "time_zone", "unknown time zone"),
         (lambda rows: rows["corners"][0]["clerks"][0].update(pin_hash="246810"), "corners.jsonl", 1, "clerks", "pin_hash"),
         (lambda rows: rows["corners"][0]["planogram"][0].update(sku_id=77), "corners.jsonl", 1, "planogram", "unknown SKU 77"),
+        (
+            lambda rows: rows["corners"][0].update(
+                planogram=[{"position": place, "sku_id": 1, "demo_id": "7K3M9QXT"} for place in ("A1", "A2")]
+            ),
+            "corners.jsonl",
+            1,
+            "planogram",
+            "two devices with the tag 7K3M9QXT",
+        ),
         (lambda rows: rows["corners"][1].update(corner_no=101), "corners.jsonl", 2, "corner_no", "already on line 1"),
         (lambda rows: rows["partners"][0].update(categories=["toys"]), "partners.jsonl", 1, "categories", "category toys"),
         (lambda rows: rows["partners"][0].update(color="red;}"), "partners.jsonl", 1, "color", "not a colour"),

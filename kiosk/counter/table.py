@@ -271,6 +271,9 @@ def _in_hand(ops: Database, running: DemoRound, lists: RoundLists) -> RoundInHan
         each for each in lists.devices if each.device.position == turn.position
     ]
     at_hand.sort(key=lambda each: each.mark != "unseen")
+    if not turn.is_here and not lists.marked("unseen"):
+        # All is seen: what is left is to end the round, unless the clerk goes to a place.
+        at_hand, turn = [], turn._replace(position=None)
     current = at_hand[0] if at_hand else None if turn.position else next(iter(lists.marked("unseen")), None)
     last = demo_rounds.last_answer(ops, running, g.clerk["clerk_id"])
     return RoundInHand(running=running, lists=lists, turn=turn, current=current, last=last)

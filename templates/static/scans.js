@@ -12,7 +12,7 @@
   const pass = () => {
     const form = document.getElementById("scans");
     if (!form || !waiting.length || form.dataset.sent) return;
-    form.elements.code.value = waiting.splice(0).join("\n");
+    form.elements.code.value = waiting.splice(0).join(" ");
     form.requestSubmit();
   };
 
@@ -30,5 +30,7 @@
       pass();
     } else typed = "";
   }, { capture: true });
+  // What was typed into a field and sent is not typed again.
+  addEventListener("submit", (event) => { if ("once" in event.target.dataset) setTimeout(() => event.target.reset()); });
   setInterval(pass, 100);
 })();

@@ -1,4 +1,4 @@
-"""The opening round: a clerk scans the table in any order, accepts a swap, misses one device, and HQ hears of it until it is seen."""
+"""The opening round: a clerk scans the table in any order, accepts a swap, misses one device; HQ hears of it until it is seen."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def test_a_table_is_opened_by_scan_and_hq_sees_what_is_missing(page: Page, syste
     page.get_by_role("button", name="Échangés, c’est fait").click()
     expect(page.get_by_role("heading", name="À sa place 11")).to_be_visible(timeout=PATIENCE_MS)
     page.locator(".demo-spot[value=A4]").click()
+    expect(page.get_by_text("Vous êtes en A4.")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("button", name="Manquant", exact=True).click()
     expect(page.get_by_role("heading", name="Manquant 1")).to_be_visible(timeout=PATIENCE_MS)
 
@@ -38,7 +39,7 @@ def test_a_table_is_opened_by_scan_and_hq_sees_what_is_missing(page: Page, syste
     scan(page, tags["A4"])
     expect(page.get_by_text("12 places vues sur 12")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("heading", name="Manquant 0")).to_be_visible(timeout=PATIENCE_MS)
-    page.locator(".thumb.next").click()
+    page.locator(".thumb.next", has_text="Terminer le tour").click()
     expect(page.get_by_text("Dernier tour : tour d’ouverture")).to_be_visible(timeout=PATIENCE_MS)
     assert "Introuvables" not in at_hq(page, system)
 

@@ -69,12 +69,12 @@ def devices(connection: Connection, corner_id: str) -> list[KnownDevice]:
     models = _models(connection, [each.sku_id for each in planned])
     known = [
         KnownDevice(
-            demo_id=each.demo_id,
-            planned=each.planned,
-            model=models.get(each.sku_id, str(each.sku_id)),
-            told=told.pop(each.demo_id, UNTOLD),
+            demo_id=device.demo_id,
+            planned=device.planned,
+            model=models.get(device.sku_id, str(device.sku_id)),
+            told=told.pop(device.demo_id, UNTOLD),
         )
-        for each in planned
+        for device in planned
     ]
     strangers = [each for each in told.values() if each["sku_id"] is None and each["state"] == "present"]
     return known + [KnownDevice(demo_id=each["demo_id"], planned="", model="", told=each) for each in strangers]

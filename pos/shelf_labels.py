@@ -6,6 +6,7 @@ own, so that the scan of an old one is known for what it is.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from pos.tokens import CROCKFORD
 
 PRINTER = "printer"
 """The format of a label from the label printer; others are the keys of sheets (`kiosk/printing/sheets.json`)."""
-MARK_SYMBOLS = 6
+NUMBER_SYMBOLS = 4
+"""Of a mark: a million prints; the two symbols after them tell what was printed when."""
 
 
 class LabelUnknown(NotFound):
@@ -108,21 +110,21 @@ def sheet_labels(ops: Database, sheet_no: int) -> list[ShelfLabel]:
 
 def label_code(corner: Corner, label: ShelfLabel) -> str:
     """Return what the code of a label holds: its place, then the mark of this very print (`pos.scans`)."""
-    mark = "".join(CROCKFORD[label.label_no >> 5 * place & 31] for place in reversed(range(MARK_SYMBOLS)))
-    return code_of("place", place_value(corner.corner_id, label.position)) + code_of("label", mark)
+    return code_of("place", place_value(corner.corner_id, label.position)) + code_of("label", _mark(label))
 
 
 def scanned_label(ops: Database, corner: Corner, scans: Iterable[Scan]) -> ShelfLabel:
-    """Return the print whose code was scanned. Raises: LabelUnknown, also where the code names another place than its print."""
+    """Return the print whose code was scanned.
+
+    Raises: LabelUnknown, also where the code names another place than its print, or a print that these records never made.
+    """
     values = {scan.kind: scan.value for scan in scans}
-    if "label" not in values:
-        raise LabelUnknown("not a label's code")
-    label_no = 0
-    for symbol in values["label"]:
-        label_no = label_no << 5 | CROCKFORD.index(symbol)
-    label = shelf_label(ops, label_no)
-    if values.get("place") != place_value(corner.corner_id, label.position):
-        raise LabelUnknown(label_no=label_no)
+    mark = values.get("label", "")
+    label = shelf_label(
+        ops, sum(CROCKFORD.index(symbol) << 5 * place for place, symbol in enumerate(mark[:NUMBER_SYMBOLS][::-1]))
+    )
+    if mark != _mark(label) or values.get("place") != place_value(corner.corner_id, label.position):
+        raise LabelUnknown(label_no=label.label_no)
     return label
 
 
@@ -208,6 +210,16 @@ def note_turned(ops: Database, turns: Mapping[int, bool], *, now: datetime) -> N
     for label_no, is_true in turns.items():
         at = None if is_true else clock.to_text(now)
         ops.execute("update shelf_label set stale_at = ? where label_no = ?", [at, label_no])
+
+
+def _mark(label: ShelfLabel) -> str:
+    """Return the mark of a print: its number, and a hash of it.
+
+    Records put back from a copy count again from there: a label printed meanwhile must not be taken for a later one.
+    """
+    number = "".join(CROCKFORD[label.label_no >> 5 * place & 31] for place in reversed(range(NUMBER_SYMBOLS)))
+    said = json.dumps([label.printed_at, label.facts], sort_keys=True).encode()
+    return number + "".join(CROCKFORD[byte % 32] for byte in hashlib.sha256(said).digest()[:2])
 
 
 def _end(ops: Database, position: str, states: tuple[str, ...], state: str, *, now: datetime, but: int = 0) -> None:

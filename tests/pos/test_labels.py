@@ -230,10 +230,22 @@ def test_the_code_tells_place_and_print_in_twenty_signs(kiosk: Kiosk) -> None:
         place,
         "D-00000000",
         scans.code_of("place", "00000000") + mark,
-        f"{place}{scans.code_of('label', '00ZZZZ')}",
+        f"{place}{scans.code_of('label', '000100')}",
     ):
         with pytest.raises(LabelUnknown):
             shelf_labels.scanned_label(kiosk.ops.read(), corner(kiosk), scans.codes_in(other))
+
+
+def test_a_label_printed_after_the_copy_that_was_put_back_is_not_taken_for_a_later_one(kiosk: Kiosk) -> None:
+    lost = shelf_labels.label_code(corner(kiosk), print_one(kiosk, "A1"))
+    with kiosk.ops_write() as ops:
+        ops.execute("delete from shelf_label")
+    change(kiosk, "update listing set price_cents = 31400 where listing_id = 104", {"listing": {104}})
+    again = print_one(kiosk, "A1")
+
+    assert again.label_no == 1
+    with pytest.raises(LabelUnknown):
+        shelf_labels.scanned_label(kiosk.ops.read(), corner(kiosk), scans.codes_in(lost))
 
 
 def test_hq_is_told_of_each_label_seen_at_its_place_once(kiosk: Kiosk) -> None:

@@ -110,6 +110,7 @@ def test_console_screens(context: BrowserContext, shared_system: System, languag
         "wrong password": post(f"{console}/login", 403, at=f"{console}/login", password="wrong"),
     }
     places = {name: goto(f"{console}/{name}") for name in ("", "slips", "orders", "sellers", "days", "dead-letters")}
+    places["team"] = goto(f"{console}/corners/nantes-crebillon/team")
     code = {"code": post(f"{console}/corners/lyon-republique/enrolments", 200, at=f"{console}/")}
     order_url(context, shared_system)
 
@@ -188,6 +189,11 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "an unknown label": goto(f"{kiosk}/counter/labels?scanned=999"),
         "the day": goto(f"{kiosk}/counter/day"),
         "state": goto(f"{kiosk}/counter/state"),
+        "own page": goto(f"{kiosk}/counter/me"),
+        "hand-over": goto(f"{kiosk}/counter/me/handover"),
+        "another PIN": goto(f"{kiosk}/counter/me/pin"),
+        "team": goto(f"{kiosk}/counter/team"),
+        "journal": goto(f"{kiosk}/counter/journal"),
         "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),
     }
 

@@ -100,6 +100,10 @@ assert client.get(slip.partition("?")[0] + "/qr.svg").data.startswith(b"<svg")
 [issued] = slips_between(app.extensions["comptoir"].ops.read(), "2000", "3000")
 data = paper.slip_bytes(issued.facts, "http://marche.test/k/" + issued.digits, paper=usual_paper(80), language="fr", copy_no=0)
 assert len(data) > 2000, len(data)
+clerk = app.test_client()
+clerk.post("/counter/session", data={"clerk": "camille", "pin": sys.argv[4]})
+clerk.post("/counter/labels/prints", data={"format": "l7160"})
+assert clerk.get("/counter/labels/sheets/1.pdf").data.startswith(b"%PDF-"), "a sheet of shelf labels"
 for centre in ("alembic", "granian", "psycopg", "sqlalchemy", "marketplace.db", "marketplace.app"):
     try:
         __import__(centre)
@@ -114,7 +118,7 @@ def test_the_kiosk_alone_serves_its_pages_and_prints(kiosk_python: Path, tmp_pat
     directory.mkdir()
     world.make_kiosk(directory).ops.close()
 
-    ended = run_in(kiosk_python, "-W", "error", "-c", VISIT, str(directory), "IPHONE-12-128-BLUE", "101", cwd=tmp_path)
+    ended = run_in(kiosk_python, "-W", "error", "-c", VISIT, str(directory), "IPHONE-12-128-BLUE", "101", world.PIN, cwd=tmp_path)
 
     assert ended.returncode == 0, ended.stderr
 

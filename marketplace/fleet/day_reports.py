@@ -25,6 +25,7 @@ BY_PERSON = frozenset({"bundles_helped"})
 """Figures that are summed over people: no person of one corner is set beside another's."""
 UNSAID: dict[str, Any] = {"name": {}, "voided": None}
 """What a count means that leaves these out."""
+LATEST = 14
 DAYS = """
     select day_report.*, corner.corner_no, corner.body as corner,
       (
@@ -109,6 +110,12 @@ def corner_day(connection: Connection, corner_id: str, day: str) -> CornerDay:
     if stored is None:
         raise NotFound(f"{corner_id} told nothing of {day}")
     return _corner_day(stored)
+
+
+def newest_days(connection: Connection, corner_id: str) -> list[CornerDay]:
+    """Return the last days a corner told, the newest first."""
+    latest = f"where day_report.corner_id = :corner_id order by day_report.day desc limit {LATEST}"
+    return [_corner_day(each) for each in rows(connection, f"{DAYS} {latest}", corner_id=corner_id)]
 
 
 def untold(connection: Connection, day: str, *, now: datetime) -> Untold:

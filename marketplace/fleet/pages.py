@@ -14,6 +14,7 @@ from flask import Blueprint, request
 from marketplace.db import reading
 from marketplace.fleet import corner_list, picture
 from marketplace.fleet.corner_list import STATES
+from marketplace.fleet.day_reports import CornerDay, newest_days
 from marketplace.fleet.enrolments import VALID_MINUTES, start_enrolment
 from marketplace.fleet.picture import Group
 from marketplace.fleet.standings import KEPT
@@ -116,6 +117,7 @@ class Came:
     events: list[dict[str, Any]]
     slips: list[dict[str, Any]]
     orders: list[dict[str, Any]]
+    days: list[CornerDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def corner(corner_id: str) -> str:
                 events=corner_list.events(connection, corner_id, key_id) if key_id else [],
                 slips=corner_list.slips(connection, corner_id),
                 orders=corner_list.orders(connection, corner_id),
+                days=newest_days(connection, corner_id),
             ),
         )
     return render_template("marketplace/fleet/corner.html", page=page)

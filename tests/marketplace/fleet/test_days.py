@@ -173,6 +173,7 @@ def test_the_console_shows_the_days_and_says_which_are_missing(hq: Hq) -> None:
     one = words(hq.client.get(f"/console/corners/nantes-crebillon/days/{DAY}"))
     assert "22 novembre 2026" in one
     assert "heure de Europe/Paris" in one
+    assert f"/console/corners/nantes-crebillon/days/{DAY}" in words(hq.client.get("/console/corners/nantes-crebillon"))
     assert hq.client.get(f"/console/corners/lyon-bellecour-2/days/{DAY}").status_code == 404
     assert hq.client.get("/console/days?on=soon").status_code == 400
 

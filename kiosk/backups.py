@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -18,13 +19,14 @@ from sync.locks import BACKUP_FILE, hold, hold_directory
 @click.option(
     "--also",
     type=click.Path(path_type=Path),
-    help="A second disk's mount point, for the same copies; left out while none is there.",
+    help="A second disk's folder, for the same copies; left out while it cannot be written.",
 )
 def backup_command(directory: Path, *, also: Path | None) -> None:
     """Copy the records as of this hour and this day, each copy read through; the last 24 and seven stay."""
     path, now = open_records(directory).path, clock.now()
     folders = [directory / FOLDER]
-    if also is not None and also.is_mount():
+    # Not whether something is mounted there: what a service may write is, in its own view of the machine.
+    if also is not None and os.access(also, os.W_OK):
         folders.append(also)
     elif also is not None:
         click.echo(f"no disk at {also}")

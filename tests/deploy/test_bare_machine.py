@@ -122,6 +122,11 @@ if amount("bare machines followed by the page"):
             machine.wait("ss -tn dst 127.0.0.1:8001", "ESTAB")
             machine.run("ls /run/comptoir-screen/profile/DevToolsActivePort", expect=2)
 
+            # The service that copies the records does so, with no second disk there.
+            machine.run("systemctl start comptoir-backup.service")
+            assert "no disk at /media/comptoir-backup" in machine.run("journalctl --unit comptoir-backup")
+            assert "ops-" in machine.run("ls /var/lib/comptoir/kiosk/backup")
+
             # An app that hangs is killed and started; a browser that is killed comes back.
             first = machine.run("systemctl show --property MainPID --value comptoir-kiosk").strip()
             machine.run(f"kill -STOP {first}")

@@ -59,6 +59,7 @@ def test_the_page_followed_makes_a_machine_the_kiosk_of_its_corner(machine: Mach
     backup = machine.run("sed -n s/^ExecStart=//p /etc/systemd/system/comptoir-backup.service").strip()
     assert "no disk at /media/comptoir-backup\n" in machine.run(f"runuser -u comptoir -- {backup}")
     machine.run("mount -t tmpfs -o mode=0700,uid=comptoir disk /media/comptoir-backup")
+    machine.run("systemd-tmpfiles --create /etc/tmpfiles.d/comptoir.conf")  # as at each start of the machine
     machine.run(f"runuser -u comptoir -- {backup}")
     copies = [machine.run(f"ls {place}") for place in ("/var/lib/comptoir/kiosk/backup", "/media/comptoir-backup")]
     assert copies[0] == copies[1] != ""

@@ -94,8 +94,8 @@ def _models(connection: Connection, sku_ids: list[int]) -> dict[int, str]:
     if not wanted:
         return {}
     places = ", ".join(f":{name}" for name in wanted)
-    found = rows(connection, f"select sku_id, brand, model from sku where sku_id in ({places})", **wanted)
-    return {each["sku_id"]: f"{each['brand']} {each['model']}" for each in found}
+    found = rows(connection, f"select sku_id, model from sku where sku_id in ({places})", **wanted)
+    return {each["sku_id"]: each["model"] for each in found}
 
 
 UNTOLD: dict[str, Any] = {

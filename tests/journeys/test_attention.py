@@ -133,11 +133,14 @@ def test_a_line_taken_away_leaves_the_keyboard_at_the_next(page: Page, shared_sy
     expect(page.locator("#main")).to_be_focused()
 
 
-def test_a_place_that_was_seen_keeps_the_keyboard(page: Page, shared_system: System) -> None:
+def test_a_place_that_was_gone_to_keeps_the_keyboard_at_the_table(page: Page, shared_system: System) -> None:
     enter_counter(page, shared_system)
     page.goto(f"{shared_system.kiosk_url}/counter/table")
-    for place in (2, 1):
-        page.locator(".place-card").nth(place).get_by_role("button", name="Présent").focus()
+    page.locator("button[value=opening]").click()
+    for place in ("A3", "A2"):
+        page.locator(f".demo-spot[value={place}]").focus()
         page.keyboard.press("Enter")
-        expect(page.locator(".place-card").nth(place)).to_contain_text("présent")
-        expect(page.locator(".place-card").nth(place)).to_be_focused()
+        expect(page.get_by_text(f"Vous êtes en {place}.")).to_be_visible()
+        expect(page.locator("#drawing")).to_be_focused()
+    page.get_by_role("button", name="Arrêter là").click()
+    expect(page.locator("button[value=opening]")).to_be_visible()

@@ -217,7 +217,7 @@ def test_the_counter_says_in_words_what_a_printer_lacks(page: Page, shared_syste
 def test_the_places_of_the_table_stand_in_rows(page: Page, shared_system: System) -> None:
     enter_counter(page, shared_system)
     page.goto(f"{shared_system.kiosk_url}/counter/table")
-    tops = page.locator(".place-card").evaluate_all("all => all.map((each) => each.getBoundingClientRect().top)")
+    tops = page.locator(".demo-spot").evaluate_all("all => all.map((each) => each.getBoundingClientRect().top)")
 
     assert len(tops) > 6
     assert tops[0] == tops[1]

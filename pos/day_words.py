@@ -43,6 +43,29 @@ class DayWords:
     @property
     def definitions(self) -> dict[str, Definition]:
         """The figures by their id, and `VOIDED`."""
+        return {**self._of_slips(), **self._of_papers_and_table()}
+
+    def names(self, rows: Sequence[FigureRow]) -> list[str]:
+        """Return what each row of one figure is called; an hour that the night of a clock change has twice with its offset."""
+        times = Counter(row["key"][11:16] for row in rows if row["figure"] == "slips_by_hour")
+        return [self._hour(row["key"], is_twice=times[row["key"][11:16]] > 1) if times else self._name(row) for row in rows]
+
+    def definition(self, figure: str) -> Definition:
+        """Return what a figure is called and means; one that only a newer version knows goes by its id."""
+        return self.definitions.get(figure, Definition(figure, ""))
+
+    def table(self, days: Iterable[tuple[str, DayFacts]]) -> Iterator[tuple[str, ...]]:
+        """Yield corners' days as one long table with its head: a row for each count, texts never formulas."""
+        yield HEAD
+        for corner_id, told in days:
+            span = (told["day"], corner_id, told["from_at"], told["until_at"], told["counted_at"])
+            for figure, group in groupby(told["figures"], key=itemgetter("figure")):
+                rows, meaning = list(group), self.definition(figure).meaning
+                for name, row in zip(self.names(rows), rows, strict=True):
+                    counts = ("" if count is None else str(count) for count in (row["value"], row["voided"]))
+                    yield (*span, plain(figure), plain(row["key"]), plain(name), *counts, meaning)
+
+    def _of_slips(self) -> dict[str, Definition]:
         _ = self.sentences.gettext
         return {
             "slips": Definition(
@@ -74,6 +97,11 @@ class DayWords:
                 _("Bons devenus commandes"),
                 _("Bons de la journée devenus commandes depuis, dans l’état que le siège en a dit en dernier."),
             ),
+        }
+
+    def _of_papers_and_table(self) -> dict[str, Definition]:
+        _ = self.sentences.gettext
+        return {
             "papers_printed": Definition(
                 _("Papiers sortis"),
                 _(
@@ -109,26 +137,6 @@ class DayWords:
                 _("Bons de la journée annulés depuis, quel que soit le jour de l’annulation. Ils restent comptés."),
             ),
         }
-
-    def names(self, rows: Sequence[FigureRow]) -> list[str]:
-        """Return what each row of one figure is called; an hour that the night of a clock change has twice with its offset."""
-        times = Counter(row["key"][11:16] for row in rows if row["figure"] == "slips_by_hour")
-        return [self._hour(row["key"], is_twice=times[row["key"][11:16]] > 1) if times else self._name(row) for row in rows]
-
-    def definition(self, figure: str) -> Definition:
-        """Return what a figure is called and means; one that only a newer version knows goes by its id."""
-        return self.definitions.get(figure, Definition(figure, ""))
-
-    def table(self, days: Iterable[tuple[str, DayFacts]]) -> Iterator[tuple[str, ...]]:
-        """Yield corners' days as one long table with its head: a row for each count, texts never formulas."""
-        yield HEAD
-        for corner_id, told in days:
-            span = (told["day"], corner_id, told["from_at"], told["until_at"], told["counted_at"])
-            for figure, group in groupby(told["figures"], key=itemgetter("figure")):
-                rows = list(group)
-                for name, row in zip(self.names(rows), rows, strict=True):
-                    counts = ("" if count is None else str(count) for count in (row["value"], row["voided"]))
-                    yield (*span, plain(figure), plain(row["key"]), plain(name), *counts, self.definition(figure).meaning)
 
     def _name(self, row: FigureRow) -> str:
         if row["name"]:

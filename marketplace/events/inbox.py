@@ -353,12 +353,12 @@ def _judge_clerk(connection: Connection, event: Event, body: dict[str, Any]) -> 
 
 def _judge_demo_device(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Keep how a demo device of the corner is."""
-    demo_tables.take_note(connection, event["corner_id"], body)
+    demo_tables.take_note(connection, event, body)
 
 
 def _judge_demo_round(connection: Connection, event: Event, body: dict[str, Any]) -> None:
     """Keep how a round of the corner's table ended."""
-    demo_tables.take_round(connection, event["corner_id"], body)
+    demo_tables.take_round(connection, event, body)
 
 
 def _judge_nothing(connection: Connection, event: Event, body: dict[str, Any]) -> None:

@@ -38,22 +38,26 @@ class KnownDevice:
         return self.told["state"] == "present" and self.told["place"] not in ("", self.planned)
 
 
-def take_note(connection: Connection, corner_id: str, body: dict[str, Any]) -> None:
-    """Keep how a device is after an event, unless a later one is known, in the caller's transaction."""
+def take_note(connection: Connection, event: dict[str, Any], body: dict[str, Any]) -> None:
+    """Keep how a device is after an event, unless a later one is known, in the caller's transaction.
+
+    Of one stream the later event is, whatever its kiosk's clock said; of two, as when a corner was enrolled anew, the later time.
+    """
     values = {
         **{name: body.get(name) for name in ("demo_id", "sku_id", "state", "since", "seen_at", "seen_by", "back_by", "battery")},
         **{name: body.get(name) or "" for name in ("place", "damage")},
-        "corner_id": corner_id,
+        **{name: event[name] for name in ("corner_id", "stream", "seq")},
         "noted_at": body["at"],
     }
     changed(connection, _NOTE, **values)
 
 
-def take_round(connection: Connection, corner_id: str, body: dict[str, Any]) -> None:
-    """Keep how a round ended, once, and let go of old ones, in the caller's transaction."""
+def take_round(connection: Connection, event: dict[str, Any], body: dict[str, Any]) -> None:
+    """Keep how a round ended, once, and let go of old ones, in the caller's transaction: old by our clock, not the kiosk's."""
+    corner_id = event["corner_id"]
     names = ("begun_at", "begun_by", "kind", "ended_at", "ended_by", "right", "elsewhere", "missing", "unseen", "away")
     changed(connection, _ROUND, corner_id=corner_id, **{name: body[name] for name in names})
-    oldest = clock.to_text(clock.from_text(body["ended_at"]) - ROUNDS_KEPT)
+    oldest = clock.to_text(clock.from_text(event["received_at"]) - ROUNDS_KEPT)
     sweep = "delete from demo_round where corner_id = :corner_id and begun_at < :oldest"
     changed(connection, sweep, corner_id=corner_id, oldest=oldest)
 
@@ -104,13 +108,17 @@ UNTOLD: dict[str, Any] = {
 }
 """Of a device of which its corner said nothing yet."""
 _NOTE = """
-insert into demo_device (corner_id, demo_id, sku_id, state, place, since, seen_at, seen_by, back_by, battery, damage, noted_at)
-values (:corner_id, :demo_id, :sku_id, :state, :place, :since, :seen_at, :seen_by, :back_by, :battery, :damage, :noted_at)
+insert into demo_device
+  (corner_id, demo_id, sku_id, state, place, since, seen_at, seen_by, back_by, battery, damage, noted_at, stream, seq)
+values
+  (:corner_id, :demo_id, :sku_id, :state, :place, :since, :seen_at, :seen_by, :back_by, :battery, :damage, :noted_at,
+  :stream, :seq)
 on conflict (corner_id, demo_id) do update
 set sku_id = excluded.sku_id, state = excluded.state, place = excluded.place, since = excluded.since,
   seen_at = excluded.seen_at, seen_by = excluded.seen_by, back_by = excluded.back_by, battery = excluded.battery,
-  damage = excluded.damage, noted_at = excluded.noted_at
-where demo_device.noted_at <= excluded.noted_at
+  damage = excluded.damage, noted_at = excluded.noted_at, stream = excluded.stream, seq = excluded.seq
+where (demo_device.stream = excluded.stream and demo_device.seq < excluded.seq)
+  or (coalesce(demo_device.stream, '') <> excluded.stream and demo_device.noted_at <= excluded.noted_at)
 """
 _ROUND = """
 insert into demo_round (corner_id, begun_at, begun_by, kind, ended_at, ended_by, in_place, elsewhere, missing, unseen, away)

@@ -111,7 +111,7 @@ PLAIN: Mapping[str, str] = {
     "customer_order": "customer_id order_id number market currency state reserved_until source language facts totals placed_at",
     "customer_session": "started_at",
     "day_report": "corner_id day stream time_zone from_at until_at counted_at received_at",
-    "demo_device": "corner_id demo_id state place since seen_at back_by damage noted_at",
+    "demo_device": "corner_id demo_id state place since seen_at back_by damage noted_at stream",
     "demo_round": "corner_id begun_at kind ended_at",
     "device": "corner_id key_id public_key stream enrolled_at superseded_at quarantined_at seen_at heartbeat",
     "device_request": "corner_id key_id public_key selector stream fingerprint asked_at expires_at state decided_at",

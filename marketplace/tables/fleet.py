@@ -146,6 +146,8 @@ demo_device = owned(
     maybe_whole("battery"),
     text("damage"),
     text("noted_at"),
+    maybe_text("stream"),
+    since("seq", 0),
     CheckConstraint("state in ('unknown', 'present', 'reserve', 'missing', 'loaned', 'stolen')", name="known_demo_state"),
 )
 demo_round = owned(

@@ -62,9 +62,22 @@ def test_a_tag_outside_the_plan_is_shown_where_it_was_seen(hq: Hq) -> None:
 
 def test_an_older_word_told_again_changes_nothing(hq: Hq) -> None:
     """A corner enrolled anew tells its whole story once more."""
-    hq.up(noted(hq, at="2026-11-22T13:00:00Z", state="missing"), noted(hq, at="2026-11-22T12:00:00Z", state="present"))
+    hq.up(noted(hq, at="2026-11-22T12:00:00Z", state="present"), noted(hq, at="2026-11-22T13:00:00Z", state="missing"))
+    hq.write("update demo_device set stream = 'before'")
+    for again, state in (("2026-11-22T12:00:00Z", "missing"), ("2026-11-22T13:00:00Z", "present")):
+        hq.up(noted(hq, at=again, state="present"))
+        assert hq.rows("select state from demo_device") == [{"state": state}]
 
-    assert hq.rows("select state from demo_device") == [{"state": "missing"}]
+
+def test_a_clock_that_ran_ahead_does_not_make_hq_deaf_to_what_follows(hq: Hq) -> None:
+    ahead = {**ROUND, "begun_at": "2031-01-01T08:00:00Z", "ended_at": "2031-01-01T08:05:00Z"}
+    hq.up(
+        hq.event("demo_round_ended", ROUND), hq.event("demo_round_ended", ahead), noted(hq, at=ahead["ended_at"], state="missing")
+    )
+    hq.up(noted(hq, at=AT, state="present"))
+
+    assert hq.rows("select state from demo_device") == [{"state": "present"}]
+    assert [each["begun_at"] for each in hq.rows("select begun_at from demo_round order by begun_at")] == [AT, ahead["begun_at"]]
 
 
 def test_a_round_told_twice_is_one_and_old_ones_go(hq: Hq) -> None:

@@ -13,7 +13,7 @@ from kiosk.printing import print_jobs
 from kiosk.printing.installed import InstalledPrinter, installed_printers
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.prints import print_paper, wanted_again
-from pos import clock
+from pos import clock, journal
 from pos.errors import Invalid, NotFound
 from shop import web
 
@@ -65,6 +65,8 @@ def tell_outcome(job_id: int) -> Response:
         raise Invalid("yes or no", field="came_out")
     with files.ops_store().write() as ops:
         print_jobs.settle_by_hand(ops, job_id, came_out=said == "yes", now=clock.now())
+        act = "paper_came" if said == "yes" else "paper_lost"
+        journal.note(ops, g.clerk["clerk_id"], act, _job(job_id)["subject"], now=clock.now())
     return web.see_other("/counter/paper")
 
 
@@ -74,6 +76,7 @@ def drop(job_id: int) -> Response:
     """Give up a paper that waits."""
     with files.ops_store().write() as ops:
         print_jobs.drop(ops, job_id, now=clock.now())
+        journal.note(ops, g.clerk["clerk_id"], "paper_dropped", _job(job_id)["subject"], now=clock.now())
     return web.see_other("/counter/paper")
 
 

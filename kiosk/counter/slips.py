@@ -12,7 +12,7 @@ from kiosk.printing import print_jobs
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.prints import print_paper
 from kiosk.slips import canonical, send_qr
-from pos import clock, selections, slip_claims, slips
+from pos import clock, journal, selections, slip_claims, slips
 from pos.line_facts import wish_of
 from pos.selections import Priced
 from pos.slip_claims import SlipClaim
@@ -76,6 +76,7 @@ def void(number: str) -> Response:
     with files.ops_store().write() as ops:
         slips.void_slip(ops, slip_number, clerk_id=g.clerk["clerk_id"], reason=request.form.get("reason", ""), now=clock.now())
         print_jobs.drop_waiting(ops, "slip", slip_number, now=clock.now())
+        journal.note(ops, g.clerk["clerk_id"], "voided", slip_number, now=clock.now())
     return web.see_other(f"/counter/slips/{slip_number}")
 
 

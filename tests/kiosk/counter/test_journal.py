@@ -50,3 +50,26 @@ def test_a_clerk_whom_hq_suspends_is_out_at_once(idriss: FlaskClient, kiosk: wor
     assert idriss.get("/counter/").status_code == 303
     assert "Idriss" not in idriss.get("/counter/session").text
     assert idriss.post("/counter/session", data={"clerk": "idriss", "pin": world.PIN}).status_code == 422
+
+
+def test_what_is_voided_or_settled_by_hand_is_told(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    with kiosk.ops_write() as ops:
+        row = "(job_id, kind, subject, copy_no, printer, state, requested_by, requested_at)"
+        for job_id, name, state in ((1, "a", "uncertain"), (2, "b", "uncertain"), (3, "c", "queued")):
+            values = [job_id, f"ruler:{name}", state]
+            ops.execute(
+                f"insert into print_job {row} values (?, 'test', ?, 1, 'p', ?, 'camille', '2026-11-22T14:31:00Z')", values
+            )
+    clerk.post("/counter/paper/1/outcome", data={"came_out": "yes"})
+    clerk.post("/counter/paper/2/outcome", data={"came_out": "no"})
+    clerk.post("/counter/paper/3/drop")
+    clerk.post(f"/counter/slips/{slip}/void", data={"reason": "mistake"})
+    page = clerk.get("/counter/journal").text
+
+    for words in (
+        "dit sorti le papier de ruler:a",
+        "dit que le papier de ruler:b n’est pas sorti",
+        "a renoncé au papier de ruler:c",
+        f"a annulé le bon {slip}",
+    ):
+        assert words in page

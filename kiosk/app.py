@@ -20,8 +20,9 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import files, home, prices, selections, slips, status, visits
+from kiosk import calls, files, home, prices, selections, slips, status, visits
 from kiosk.background import start_rounds
+from kiosk.counter import calls as counter_calls
 from kiosk.counter import day, sessions, table, today
 from kiosk.counter import journal as counter_journal
 from kiosk.counter import labels as counter_labels
@@ -29,6 +30,7 @@ from kiosk.counter import me as counter_me
 from kiosk.counter import paper as counter_paper
 from kiosk.counter import pins as counter_pins
 from kiosk.counter import printers as counter_printers
+from kiosk.counter import selections as counter_selections
 from kiosk.counter import slips as counter_slips
 from kiosk.counter import state as counter_state
 from kiosk.counter import team as counter_team
@@ -75,15 +77,20 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_hear_screen)
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
-    app.context_processor(lambda: {"corner": files.corner_or_none()})
+    app.context_processor(
+        lambda: {"corner": files.corner_or_none(), "call": calls.own_call(), "standing_of": selections.standing_of}
+    )
     for part in (
         home,
         selections,
         slips,
+        calls,
         status,
         sessions,
         today,
         counter_slips,
+        counter_selections,
+        counter_calls,
         table,
         counter_labels,
         counter_paper,

@@ -11,11 +11,12 @@ from typing import Any
 from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
-from kiosk import files
+from kiosk import calls, files
 from pos import clock, demo_devices, offers, skus
+from pos.corners import Corner
 from pos.errors import Invalid
+from pos.helps import wipe_visit
 from pos.ops import setting
-from pos.selections import wipe_selection, wipe_selections_of_slips
 from shop import forms, web
 from shop.door import visitor
 
@@ -72,14 +73,13 @@ def leave() -> Response:
     """Wipe everything this visitor left here: selection, language, view. Their slips stay, but open here no more.
 
     A page reached from a slip may know no selection: the visit of this one screen ends for every slip made on it.
-    Language and view go also where the records refuse.
+    A selection that a clerk has stays theirs. Language and view go also where the records refuse.
     """
     after_this_request(_forget_cookies)
     records = files.kiosk().ops
     if records is not None:
         with records.write() as ops:
-            wipe_selection(ops.execute, request.form.get("s", ""))
-            wipe_selections_of_slips(ops.execute)
+            wipe_visit(ops, request.form.get("s", ""))
     return web.see_other("/")
 
 
@@ -134,7 +134,7 @@ def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _forget_cookies(response: Response) -> Response:
-    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE):
+    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, calls.COOKIE):
         response.delete_cookie(name, samesite="Strict", httponly=True)
     return response
 

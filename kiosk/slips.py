@@ -16,7 +16,7 @@ from kiosk.printing.installed import installed_printer
 from kiosk.printing.print_jobs import PrintSettled
 from kiosk.printing.printers import PrinterState
 from kiosk.printing.prints import print_paper
-from pos import clock, qr, slips, tokens
+from pos import clock, helps, qr, slips, tokens
 from pos.errors import KeyMissing, KioskRevoked, NotFound, PrinterOffline
 from pos.ops import setting
 from pos.slips import Slip
@@ -34,9 +34,15 @@ canonical = tokens.parse_slip_number
 
 @routes.post("/selections/<selection_id>/slip")
 def issue_slip(selection_id: str) -> Response:
-    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped.
+    """Make the slip of a selection: on disk before anybody sees it, and one only however often this is tapped."""
+    return web.see_other(f"/slips/{issue(selection_id).number}")
 
-    A kiosk whose key HQ has withdrawn makes none: its slips would open nothing.
+
+def issue(selection_id: str, *, clerk_id: str | None = None) -> Slip:
+    """Make the slip of a selection whose page the form shows as `seen`, in the clerk's name where one made it.
+
+    A kiosk whose key HQ has withdrawn makes none: its slips would open nothing. Raises: KeyMissing, KioskRevoked, and as
+    `issue_slip` and `check_has`.
     """
     kiosk = files.kiosk()
     files.corner()
@@ -51,6 +57,8 @@ def issue_slip(selection_id: str) -> Response:
     with files.ops_store().write() as ops:
         if REVOKED in (setting(ops, "sync_faults") or {}):
             raise KioskRevoked("this kiosk was withdrawn at HQ")
+        if clerk_id is not None:
+            helps.check_has(ops, selection_id, clerk_id)
         slip = slips.issue_slip(
             ops,
             files.catalog(),
@@ -60,8 +68,11 @@ def issue_slip(selection_id: str) -> Response:
             language=visitor().language,
             now=now,
             most_a_minute=slips.MOST_A_MINUTE,
+            clerk_id=clerk_id,
         )
-    return web.see_other(f"/slips/{slip.number}")
+        if clerk_id is not None:
+            helps.hand_back(ops, selection_id, clerk_id, now=now)
+    return slip
 
 
 @routes.get("/slips/<number>")

@@ -84,6 +84,12 @@ def m009_say_how_the_kiosk_is(database: Database) -> None:
 
 
 @migrations()
+def m010_help_with_selections(database: Database) -> None:
+    """Keep who helps with which selection and with which slip, and who asked for a person."""
+    _run(database, HELP)
+
+
+@migrations()
 def m011_find_a_day_by_its_minute(database: Database) -> None:
     """Let a day be counted from indexes alone, where it was read from rows of three kilobytes each."""
     _run(database, DAY_INDEXES)
@@ -259,6 +265,24 @@ create table demo_turn (
   heard text not null default '',
   subject text not null default ''
 ) strict
+"""
+HELP = """
+alter table slip add column helped_by text;
+create table selection_help (
+  selection_id text primary key references selection on delete cascade,
+  helped_by text not null,
+  began_at text not null,
+  ended_at text
+) strict;
+create table call (
+  call_no integer primary key,
+  called_at text not null,
+  page text not null,
+  selection_id text,
+  answered_by text,
+  answered_at text
+) strict;
+create index call_by_time on call (called_at) where answered_at is null
 """
 DAY_INDEXES = """
 drop index slip_by_time;

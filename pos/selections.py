@@ -163,16 +163,6 @@ def remove_line(execute: Execute, selection_id: str, line_no: int, *, now: datet
     )
 
 
-def wipe_selection(execute: Execute, selection_id: str) -> None:
-    """Forget a selection and its lines; its slips stay. Runs inside the caller's transaction; idempotent."""
-    execute("delete from selection where selection_id = :selection_id", {"selection_id": selection_id})
-
-
-def wipe_selections_of_slips(execute: Execute) -> None:
-    """Forget every selection that became a slip; the slips stay. Runs inside the caller's transaction; idempotent."""
-    execute("delete from selection where selection_id in (select selection_id from slip)", {})
-
-
 def wipe_old_selections(execute: Execute, *, before: datetime, most: int) -> int:
     """Forget at most so many selections nobody touched since `before`; inside the caller's transaction. Return how many."""
     delete = """

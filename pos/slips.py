@@ -70,7 +70,9 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slip:
-    """A slip as recorded. `digits` is the token in decimal, `url` what the QR carries, `void` who voided it, when and why."""
+    """A slip as recorded. `digits` is the token in decimal, `helped_by` the clerk who made it or
+    helped with its selection, `void` who voided it, when and why.
+    """
 
     key_id: str
     counter: int
@@ -80,6 +82,7 @@ class Slip:
     facts: SlipFacts
     issued_at: str
     valid_until: str
+    helped_by: str | None
     void: Void | None
 
     @property
@@ -112,17 +115,27 @@ def issue_slip(
     language: str,
     now: datetime,
     most_a_minute: int | None = None,
+    clerk_id: str | None = None,
 ) -> Slip:
     """Make the slip of a selection, or return the one it already has while nothing changed; runs inside the caller's `write`.
 
     `seen` is the fingerprint of the page the customer tapped on; without one, the prices recorded with each line must still hold.
-    `most_a_minute` bounds how many new ones are made, where anybody may ask.
+    `most_a_minute` bounds how many new ones are made, where anybody may ask. `clerk_id` is the clerk who makes it, None on the
+    customers' screens: its token says so, and the slip names whoever made it, else whoever helped with its selection.
     Raises: NotFound, EmptySelection, ListingGone, PriceChanged, NotEligible, SelectionChanged, TooManyLines, TooManySlips,
     Unrecordable.
     """
     with snapshot(catalog):
         return _issue(
-            ops, catalog, selection_id, device=device, seen=seen, language=language, now=now, most_a_minute=most_a_minute
+            ops,
+            catalog,
+            selection_id,
+            device=device,
+            seen=seen,
+            language=language,
+            now=now,
+            most_a_minute=most_a_minute,
+            clerk_id=clerk_id,
         )
 
 
@@ -136,6 +149,7 @@ def _issue(
     language: str,
     now: datetime,
     most_a_minute: int | None,
+    clerk_id: str | None,
 ) -> Slip:
     priced = priced_selection(ops.execute, catalog, selection_id, now=now, zone=zone_of(ops))
     _check_seen(priced, seen)
@@ -149,7 +163,7 @@ def _issue(
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
     facts = slip_facts(catalog, corner, priced, counter=counter, issued=issued, language=language)
-    token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now))
+    token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now), by_clerk=clerk_id is not None)
     signed = tokens.encode(token, device.private_key)
     row = {
         "key_id": device.key_id,
@@ -161,8 +175,10 @@ def _issue(
         "facts": json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
         "issued_at": facts["issued_at"],
         "valid_until": facts["valid_until"],
+        "helped_by": clerk_id or _helper(ops, selection_id),
     }
     event = {"number": facts["number"], "key_id": device.key_id, "counter": counter}
+    event |= {"clerk_id": row["helped_by"]} if row["helped_by"] else {}
     outbox.record(ops, "slip_issued", {**event, "digits": tokens.to_digits(signed), "facts": facts}, now=now)
     ops.table("slip").insert(row)
     return slip(ops, facts["number"])
@@ -185,10 +201,21 @@ def slip_of_visit(ops: Database, number: str) -> Slip:
     return _one(_slips(ops, where, [number]), number)
 
 
-def slips_between(ops: Database, start: str, end: str) -> list[Slip]:
-    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most, but for unreadable ones."""
+def slips_between(ops: Database, start: str, end: str, *, words: Sequence[str] = ()) -> list[Slip]:
+    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most, but for unreadable ones.
+
+    With `words`, in small letters, those alone of whose devices' names or SKUs each begins a word; one with a digit is all of it.
+    """
     where = "where slip.issued_at >= ? and slip.issued_at < ? and json_valid(slip.facts)"
-    return _slips(ops, f"{where} order by slip.counter desc limit 500", [start, end])
+    said = "' ' || lower(replace(line.title || ' ' || line.sku, '-', ' ')) || ' '"
+    holds = f"exists (select 1 from slip_line as line where line.number = slip.number and instr({said}, ?))"
+    conditions = " and ".join([where, *[holds] * len(words)])
+    return _slips(ops, f"{conditions} order by slip.counter desc limit 500", [start, end, *(_begins(word) for word in words)])
+
+
+def _begins(word: str) -> str:
+    """Return what is looked for: "ipho" finds an iPhone, and 12 neither 128 nor 13."""
+    return f" {word} " if any(sign.isdigit() for sign in word) else f" {word}"
 
 
 def next_counter(ops: Database, key_id: str) -> int:
@@ -280,11 +307,16 @@ def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     return counter or 0, issued_at
 
 
-def _token(facts: SlipFacts, device: Device, counter: int, issued: datetime, *, clock_quality: int) -> Token:
+def _helper(ops: Database, selection_id: str) -> str | None:
+    """Return the clerk who helped last with a selection, also where its customer then made the slip alone."""
+    helped = ops.execute("select helped_by from selection_help where selection_id = ?", [selection_id]).fetchone()
+    return helped[0] if helped else None
+
+
+def _token(facts: SlipFacts, device: Device, counter: int, issued: datetime, *, clock_quality: int, by_clerk: bool) -> Token:
     return Token(
         clock_quality=clock_quality,
-        # Selections are composed on the customer's screen; the counter only reprints and voids.
-        issued_by_clerk=False,
+        issued_by_clerk=by_clerk,
         currency=facts["currency"],
         key_id=bytes.fromhex(device.key_id),
         corner_no=facts["corner"]["corner_no"],
@@ -319,7 +351,7 @@ def _slips(ops: Database, where: str, values: Sequence[str]) -> list[Slip]:
     rows = ops.execute(
         f"""
         select slip.key_id, slip.counter, slip.number, slip.selection_id, slip.token, slip.facts, slip.issued_at,
-          slip.valid_until, slip_void.clerk_id, slip_void.reason, slip_void.voided_at
+          slip.valid_until, slip.helped_by, slip_void.clerk_id, slip_void.reason, slip_void.voided_at
         from slip left join slip_void using (number) {where}
         """,
         list(values),
@@ -336,6 +368,7 @@ def _slip(
     facts: str,
     issued_at: str,
     valid_until: str,
+    helped_by: str | None,
     clerk_id: str | None,
     reason: str,
     voided_at: str,
@@ -349,5 +382,6 @@ def _slip(
         facts=json.loads(facts),
         issued_at=issued_at,
         valid_until=valid_until,
+        helped_by=helped_by,
         void={"clerk_id": clerk_id, "reason": reason, "voided_at": voided_at} if clerk_id else None,
     )

@@ -130,14 +130,6 @@ class SelectionsContract:
         with kept.read() as execute:
             assert execute("select count(*) from selection_line", {}).fetchone()[0] == 1
 
-    def test_leaving_forgets_one_selection(self, kept: Kept) -> None:
-        gone, left = kept.start(PHONE), kept.start(PHONE)
-        kept.write(lambda execute: selections.wipe_selection(execute, gone))
-
-        with pytest.raises(NotFound):
-            kept.priced(gone)
-        assert len(kept.priced(left).lines) == 1
-
     def test_nobody_guesses_an_id(self, kept: Kept) -> None:
         """128 bits of chance, after the market."""
         ids = {kept.start() for _ in range(20)}

@@ -109,6 +109,7 @@ class SlipIssued(Message):
     counter: Counter
     digits: str
     facts: Facts
+    clerk_id: Text | None = None
 
 
 class SlipVoided(Message):

@@ -31,12 +31,13 @@ def test_yesterday_s_slips_are_found_by_number_only(clerk: FlaskClient, slip: st
     with time_machine.travel(world.NOW + timedelta(days=1), tick=False):
         clerk.post("/counter/session", data={"clerk": "camille", "pin": world.PIN})
         assert "0 bon aujourd’hui" in clerk.get("/counter/").text
-        answer = clerk.get("/counter/?number=350001h")
+        answer = clerk.get("/counter/?find=350001h")
 
-        mistyped = clerk.get("/counter/?number=12345")
+        mistyped = clerk.get("/counter/?find=12345")
 
     assert answer.headers["Location"] == f"/counter/slips/{NUMBER}"
-    assert mistyped.status_code == 404
+    assert "0 bon pour « 12345 »" in " ".join(mistyped.text.split())
+    assert clerk.get("/counter/?find=35-0001-X").status_code == 404
 
 
 def test_printer_and_sync_are_said_in_words(clerk: FlaskClient, slip: str) -> None:
@@ -54,6 +55,39 @@ def test_a_slip_is_found_by_what_a_scanner_types(clerk: FlaskClient, kiosk: worl
     azerty = address.translate(str.maketrans(scans.QWERTY, scans.AZERTY))
 
     for typed in (address, address + scans.code_of("device", "7K3M9QXT"), azerty):
-        answer = clerk.get("/counter/", query_string={"number": typed})
+        answer = clerk.get("/counter/", query_string={"find": typed})
         assert answer.headers["Location"] == f"/counter/slips/{NUMBER}"
-    assert clerk.get("/counter/", query_string={"number": scans.code_of("device", "7K3M9QXT")}).status_code == 404
+    device = clerk.get("/counter/", query_string={"find": scans.code_of("device", "7K3M9QXT")})
+    assert device.headers["Location"] == "/counter/table"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_found"),
+    [
+        ("15h30", True),
+        ("15:40", True),
+        ("15h", False),
+        ("25h99", True),
+        ("22/11", True),
+        ("22/11/2026 15h32", True),
+        ("21/11", False),
+        ("23/11", False),
+        ("iphone 13", True),
+        ("IPHONE-13-128-BLUE", True),
+        ("iphone 12", False),
+        ("iphone 15h30", True),
+        ("galaxy 22/11", False),
+        ("%", False),
+        ("' or 1 --", False),
+    ],
+)
+def test_slips_are_found_by_time_day_and_device(clerk: FlaskClient, slip: str, asked: str, is_found: bool) -> None:
+    assert (NUMBER in clerk.get("/counter/", query_string={"find": asked}).text) == is_found
+
+
+def test_a_device_of_last_month_is_found_and_no_day_that_cannot_be(clerk: FlaskClient, slip: str) -> None:
+    with time_machine.travel(world.NOW + timedelta(days=40), tick=False):
+        clerk.post("/counter/session", data={"clerk": "camille", "pin": world.PIN})
+        assert NUMBER in clerk.get("/counter/?find=iphone").text
+        assert NUMBER in clerk.get("/counter/?find=22/11").text
+        assert clerk.get("/counter/?find=31/02").status_code == 404

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from pos import clock, offers, plans, scans, skus
+from pos import clock, journal, offers, plans, scans, skus
 from pos.bodies import Acquisition
 from pos.errors import Conflict, NotFound
 from pos.line_facts import chosen_options
@@ -94,6 +94,8 @@ def take(ops: Database, selection_id: str, clerk_id: str, *, instead_of: str = "
     )
     if not taken.rowcount:
         raise _held_by_another(ops, selection_id)
+    if instead_of not in ("", clerk_id):
+        journal.note(ops, clerk_id, "selection_taken", instead_of, now=now)
 
 
 def check_has(ops: Database, selection_id: str, clerk_id: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, g, request
 
@@ -12,11 +13,13 @@ from kiosk.printing import print_jobs
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.prints import print_paper
 from kiosk.slips import canonical, send_qr
-from pos import clock, journal, selections, slip_claims, slips
+from pos import clock, helps, journal, selections, slip_claims, slips
+from pos.errors import ListingGone, NotEligible, NotFound
 from pos.line_facts import wish_of
 from pos.selections import Priced
 from pos.slip_claims import SlipClaim
 from pos.slips import Slip
+from pos.team import team
 from shop import web
 
 routes = Blueprint("counter_slips", __name__, url_prefix="/counter/slips")
@@ -27,6 +30,7 @@ class CounterSlipPage:
     """A slip, its lines at today's prices, its papers, and what HQ last said became of it.
 
     `claim` is None where HQ never spoke of it; `heard_s` is how many seconds ago HQ had nothing more to say, None where never.
+    `names` are the clerks' names by their ids.
     """
 
     slip: Slip
@@ -34,6 +38,7 @@ class CounterSlipPage:
     jobs: list[PrintJob]
     claim: SlipClaim | None
     heard_s: int | None
+    names: dict[str, str]
 
 
 @routes.get("/<number>")
@@ -48,6 +53,7 @@ def show_slip(number: str) -> Response:
         jobs=print_jobs.jobs_of_slip(ops, slip.number, now=clock.now()),
         claim=slip_claims.claims_of(ops, [(slip.key_id, slip.counter)]).get((slip.key_id, slip.counter)),
         heard_s=slip_claims.heard_s(ops, now=clock.now()),
+        names={member["clerk_id"]: member["name"] for member in team(ops, files.corner())},
     )
     return web.page("kiosk/counter/slip.html", page=page, reasons=slips.REASONS)
 
@@ -65,6 +71,8 @@ def reprint(number: str) -> Response:
     """Print another copy of a slip, marked as a duplicate."""
     slip_number = canonical(number)
     print_paper(print_jobs.slip_wanted(files.ops(), slip_number, requested_by=g.clerk["clerk_id"]))
+    with files.ops_store().write() as ops:
+        journal.note(ops, g.clerk["clerk_id"], "slip_printed", slip_number, now=clock.now())
     return web.see_other(f"/counter/slips/{slip_number}")
 
 
@@ -78,6 +86,25 @@ def void(number: str) -> Response:
         print_jobs.drop_waiting(ops, "slip", slip_number, now=clock.now())
         journal.note(ops, g.clerk["clerk_id"], "voided", slip_number, now=clock.now())
     return web.see_other(f"/counter/slips/{slip_number}")
+
+
+@routes.post("/<number>/selection")
+@for_clerks
+def reopen(number: str) -> Response:
+    """Start a selection from a slip's lines at today's prices, in this clerk's hands; what nobody offers any more is left out."""
+    slip, now = slips.slip(files.ops(), canonical(number)), clock.now()
+    wishes = [
+        replace(line.wish, listing_id=offer.listing_id, seen_cents=None) if offer else line.wish
+        for line in _priced_now(slip).lines
+        if (offer := line.offer or line.instead) or line.state != "gone"
+    ]
+    with files.ops_store().write() as ops:
+        selection_id = selections.start_selection(ops.execute, now=now)
+        helps.take(ops, selection_id, g.clerk["clerk_id"], now=now)
+        for wish in wishes:
+            with suppress(ListingGone, NotEligible, NotFound):
+                selections.add_line(ops.execute, files.catalog(), selection_id, wish=wish, now=now)
+    return web.see_other(f"/counter/selections/{selection_id}")
 
 
 def _priced_now(slip: Slip) -> Priced:

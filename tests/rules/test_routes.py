@@ -89,6 +89,7 @@ PARTS = {
     "order_id": "0190a1b2-0000-7000-8000-000000000000",
     "corner_id": "nantes-crebillon",
     "counter": "1",
+    "call_no": "1",
     "key_id": "56475aa7",
     "stream": "0123456789abcdef",
     "seq": "1",

@@ -30,7 +30,7 @@ def selection(client: FlaskClient) -> str:
 def take(clerk: FlaskClient, selection: str) -> str:
     """Let a clerk take a selection over, and return its address at the counter."""
     address = f"/counter/selections/{selection}"
-    assert clerk.post(f"{address}/help").headers["Location"] == address
+    assert clerk.post(f"/counter/selections/{selection}/help").headers["Location"] == address
     return address
 
 
@@ -106,7 +106,7 @@ def test_a_customer_who_was_helped_makes_the_slip_and_it_names_the_helper_alone(
     address = take(clerk, selection)
     assert "Camille s’en occupe au comptoir." in client.get(f"/selections/{selection}").text
     clerk.post(f"{address}/lines/1", data={"plan": world.SERIE_100, "acquisition": "new", "qty": "1"})
-    assert clerk.post(f"{address}/help/end").headers["Location"] == "/counter/"
+    assert clerk.post(f"/counter/selections/{selection}/help/end").headers["Location"] == "/counter/"
     page = client.get(f"/selections/{selection}").text
     assert "Série 100 Go" in page
     assert "s’en occupe" not in page
@@ -137,8 +137,14 @@ def test_of_two_clerks_one_has_it_until_the_other_says_from_whom(clerk: FlaskCli
     refused = idriss.post(f"{address}/help")
     assert refused.status_code == 409
     assert "Une autre personne s’occupe de cette sélection." in refused.text
-    for path in ("lines", "lines/1", "lines/1/removal", "lines/1/acceptance", "slip"):
-        assert idriss.post(f"{address}/{path}", data={"listing": "109"}).status_code == 409
+    for path in (
+        f"/counter/selections/{selection}/lines",
+        f"/counter/selections/{selection}/lines/1",
+        f"/counter/selections/{selection}/lines/1/removal",
+        f"/counter/selections/{selection}/lines/1/acceptance",
+        f"/counter/selections/{selection}/slip",
+    ):
+        assert idriss.post(path, data={"listing": "109"}).status_code == 409
     assert "Prendre la suite de Camille" in idriss.get(address).text
 
     assert idriss.post(f"{address}/help", data={"instead_of": "camille"}).status_code == 303

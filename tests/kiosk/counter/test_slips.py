@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from pos import clock, slip_claims
+from pos import clock, journal, slip_claims
 from pos.slip_claims import ClaimState
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
@@ -86,3 +86,36 @@ def test_what_hq_did_not_say_is_not_known(clerk: FlaskClient, kiosk: world.Kiosk
 
     assert "Nous ne savons pas si ce bon a été commandé." in before
     assert "Pas encore commandé." in clerk.get("/counter/slips/35-0001-H").text
+
+
+def test_a_slip_is_reopened_at_today_s_prices_in_the_clerk_s_hands(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update listing set price_cents = 38400 where listing_id = 101")
+    address = clerk.post("/counter/slips/35-0001-H/selection").headers["Location"]
+    page = clerk.get(address).text
+
+    assert "Vous l’avez en main" in page
+    assert "Apple iPhone 13 + Série 100 Go" in page
+    assert "190,00\u00a0€" in page
+    assert clerk.get("/counter/slips/35-0001-H").status_code == 200
+
+
+def test_a_reopened_slip_has_what_stands_in_for_what_is_gone_and_no_more(
+    clerk: FlaskClient, client: FlaskClient, kiosk: world.Kiosk, slip: str
+) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update stock set quantity = 0 where listing_id = 101")
+    assert "176,00\u00a0€" in clerk.get(clerk.post("/counter/slips/35-0001-H/selection").headers["Location"]).text
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update stock set quantity = 0")
+
+    assert "Elle est vide" in clerk.get(clerk.post("/counter/slips/35-0001-H/selection").headers["Location"]).text
+
+
+def test_what_a_clerk_did_to_a_slip_is_in_the_journal(clerk: FlaskClient, kiosk: world.Kiosk, slip: str) -> None:
+    kiosk.set_printer(1)
+    clerk.post("/counter/slips/35-0001-H/reprints")
+    clerk.post("/counter/slips/35-0001-H/void", data={"reason": "mistake"})
+
+    noted = [(act.clerk_id, act.act, act.subject) for act in journal.acts(kiosk.ops.read(), most=2)]
+    assert noted == [("camille", "voided", "35-0001-H"), ("camille", "slip_printed", "35-0001-H")]

@@ -178,6 +178,9 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
     kiosk, door = system.kiosk_url, f"{system.kiosk_url}/counter/session"
     slip, void = new_slip(context, system), voided_slip(context, system)
     context.request.post(f"{kiosk}{slip}/print")
+    phone = listing_at(context, f"{kiosk}/sku/{first_sku(context, system, 'phones')}")
+    waiting = new_selection(context, system, listing=phone)
+    context.request.post(f"{kiosk}/calls", form={"s": waiting.rpartition("/")[2]})
     return {
         "door": goto(door),
         "wrong PIN": post(door, 422, at=door, clerk="yanis", pin="000000"),
@@ -194,7 +197,12 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "another PIN": goto(f"{kiosk}/counter/me/pin"),
         "team": goto(f"{kiosk}/counter/team"),
         "journal": goto(f"{kiosk}/counter/journal"),
-        "no such number": goto(f"{kiosk}/counter/?number=35-0001-X", 404),
+        "no such number": goto(f"{kiosk}/counter/?find=35-0001-X", 404),
+        "slips of a device": goto(f"{kiosk}/counter/?find=iphone"),
+        "a selection waits": goto(f"{kiosk}/counter{waiting}"),
+        "in hand": post(f"{kiosk}/counter{waiting}/help", 200, at=f"{kiosk}/counter/"),
+        "to be added": goto(f"{kiosk}/counter{waiting}?q=iphone"),
+        "nobody's code": post(f"{kiosk}/counter/scan", 404, at=f"{kiosk}/counter/", code="nothing"),
     }
 
 

@@ -13,7 +13,6 @@ from sqlite_utils import Database
 
 from kiosk import calls, files
 from pos import clock, demo_devices, offers, skus
-from pos.corners import Corner
 from pos.errors import Invalid
 from pos.helps import wipe_visit
 from pos.ops import setting

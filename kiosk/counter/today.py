@@ -118,7 +118,9 @@ def _place_of(codes: list[Scan]) -> str:
             return f"/counter/slips/{code.value}"
         if code.kind == "selection":
             return _selection_of(code.value)
-        if code.kind in ("place", "device"):
+        if code.kind == "device":
+            return f"/counter/table/devices/{code.value}"
+        if code.kind == "place":
             return "/counter/table"
     raise CodeUnknown(f"nothing for a {codes[0].kind}")
 

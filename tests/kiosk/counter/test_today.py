@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import time_machine
 from flask.testing import FlaskClient
 
@@ -58,7 +59,7 @@ def test_a_slip_is_found_by_what_a_scanner_types(clerk: FlaskClient, kiosk: worl
         answer = clerk.get("/counter/", query_string={"find": typed})
         assert answer.headers["Location"] == f"/counter/slips/{NUMBER}"
     device = clerk.get("/counter/", query_string={"find": scans.code_of("device", "7K3M9QXT")})
-    assert device.headers["Location"] == "/counter/table"
+    assert device.headers["Location"] == "/counter/table/devices/7K3M9QXT"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@
   let rung = "";
   const chime = () => {
     const Sound = window.AudioContext;
-    if (!Sound) return;
+    // Nobody has touched this page yet: a browser lets it make no sound.
+    if (!Sound || !navigator.userActivation?.hasBeenActive) return;
     const sound = new Sound();
     for (const [start, pitch] of [[0, 880], [0.22, 660]]) {
       const [tone, level] = [sound.createOscillator(), sound.createGain()];

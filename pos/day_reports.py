@@ -25,6 +25,8 @@ from pos.errors import NotFound
 from pos.slip_claims import heard_s
 
 WEEK = 7
+BY_PERSON = frozenset({"bundles_helped"})
+"""Figures by clerk: names stay at the corner, and at HQ they are summed over people."""
 OTHERS = "*"
 """The key under which what a list leaves out is summed."""
 OF_DAY = "slip_line left join slip_void using (number) where issued_at >= :start and issued_at < :end"
@@ -144,6 +146,14 @@ FIGURES: Mapping[str, str] = MappingProxyType(
         from {OF_DAY} and plan_id is not null
         group by plan_id order by 3 desc, plan_id
         """,
+        "bundles_helped": """
+        select helped_by, null, count(distinct slip.number), count(distinct slip_void.number)
+        from slip join slip_line on slip_line.number = slip.number
+        left join slip_void on slip_void.number = slip.number
+        where slip.issued_at >= :start and slip.issued_at < :end and helped_by is not null
+          and sku is not null and plan_id is not null
+        group by helped_by order by helped_by
+        """,
         "claimed": """
         select slip_claim.state, null, count(*), count(slip_void.number)
         from slip join slip_claim using (key_id, counter) left join slip_void using (number)
@@ -183,7 +193,7 @@ def day_report(ops: Database, corner: Corner, name: str | None = None, *, now: d
             day=day,
             counted_at=clock.to_text(now),
             is_over=day.name < today.name,
-            rows=tuple(_rows(ops, day)),
+            rows=tuple(_rows(ops, day, corner)),
             first_day=first,
             compared=_compared(ops, day, first, counted_at=clock.to_text(now)),
             heard_s=heard_s(ops, now=now),
@@ -202,10 +212,16 @@ def first_day(ops: Database, today: BusinessDay) -> str:
     return min([*firsts, today.name])
 
 
-def _rows(ops: Database, day: BusinessDay) -> list[FigureRow]:
+def _rows(ops: Database, day: BusinessDay, corner: Corner) -> list[FigureRow]:
     values = {"start": day.start, "end": day.end, "hours": json.dumps(day.hours)}
+    people = {clerk["clerk_id"]: {"": clerk["name"]} for clerk in corner.clerks}
+
+    def named(figure: str, key: str, name: str | None) -> dict[str, str]:
+        told: dict[str, str] = json.loads(name) if name else people.get(key, {}) if figure in BY_PERSON else {}
+        return told
+
     return [
-        {"figure": figure, "key": str(key), "name": json.loads(name) if name else {}, "value": value, "voided": voided}
+        {"figure": figure, "key": str(key), "name": named(figure, str(key), name), "value": value, "voided": voided}
         for figure, sql in FIGURES.items()
         for key, name, value, voided in ops.execute(sql, values)
     ]

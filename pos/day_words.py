@@ -93,6 +93,13 @@ class DayWords:
                     "Un bon de deux forfaits compte pour chacun."
                 ),
             ),
+            "bundles_helped": Definition(
+                _("Offres groupées accompagnées"),
+                _(
+                    "Bons de la journée avec un appareil et son forfait sur une ligne, faits avec l’aide de la personne. "
+                    "Aucun classement."
+                ),
+            ),
             "claimed": Definition(
                 _("Bons devenus commandes"),
                 _("Bons de la journée devenus commandes depuis, dans l’état que le siège en a dit en dernier."),

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from pos import clock, outbox
 from pos.business_days import BusinessDay, business_day_at
 from pos.corners import Corner
-from pos.day_reports import OTHERS, DayFacts, FigureRow, day_report, first_day
+from pos.day_reports import BY_PERSON, OTHERS, DayFacts, FigureRow, day_report, first_day
 from pos.db import Store
 
 KIND = "day_report"
@@ -88,7 +88,8 @@ def _fitting(rows: list[FigureRow]) -> Iterator[FigureRow]:
     for figure, group in groupby(rows, key=itemgetter("figure")):
         every = list(group)
         for row in every[:MOST_ROWS]:
-            yield {**row, "name": {language: name[:LONGEST_NAME] for language, name in row["name"].items()}}
+            names = {} if figure in BY_PERSON else row["name"]
+            yield {**row, "name": {language: name[:LONGEST_NAME] for language, name in names.items()}}
         if others := every[MOST_ROWS:]:
             value, voided = (sum(row[count] or 0 for row in others) for count in ("value", "voided"))
             yield {"figure": figure, "key": OTHERS, "name": {}, "value": value, "voided": voided}

@@ -18,11 +18,9 @@ from sqlalchemy import Connection
 from marketplace.db import changed, row, rows
 from pos import clock
 from pos.business_days import DAY_BEGINS_HOUR, business_day
-from pos.day_reports import FIGURES, DayFacts, FigureRow
+from pos.day_reports import BY_PERSON, FIGURES, DayFacts, FigureRow
 from pos.errors import NotFound
 
-BY_PERSON = frozenset({"bundles_helped"})
-"""Figures that are summed over people: no person of one corner is set beside another's."""
 UNSAID: dict[str, Any] = {"name": {}, "voided": None}
 """What a count means that leaves these out."""
 LATEST = 14

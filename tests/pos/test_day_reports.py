@@ -31,7 +31,7 @@ from tests.world import Kiosk
 PARIS = read_corner(world.corner_document())
 NEW_YORK = replace(PARIS, time_zone="America/New_York")
 CHANGES = {"Europe/Paris": ("2026-03-29", "2026-10-25"), "America/New_York": ("2026-03-08", "2026-11-01")}
-OF_SLIPS = ("slips", "slips_by_hour", "slips_by_sku", "slips_by_plan", "claimed")
+OF_SLIPS = ("slips", "slips_by_hour", "slips_by_sku", "slips_by_plan", "bundles_helped", "claimed")
 STATES = {"confirmed": "papers_printed", "uncertain": "papers_uncertain", "failed": "papers_failed", "queued": "papers_waiting"}
 
 
@@ -47,6 +47,7 @@ class Made:
     paper: str | None = None
     claim: str | None = None
     noted: str | None = None
+    helped_by: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,9 @@ def write_down(ops: Database, slips: list[Made]) -> None:
             {"listing": {"sku": sku, "title": f"The {sku}"} if sku else None, "plan": _plan(plan_id) if plan_id else None}
             for sku, plan_id in slip.lines
         ]
-        row = ["k", counter, number, f"s-{counter}", "f", b"", json.dumps({"lines": lines}), at, at]
-        names = "key_id, counter, number, selection_id, fingerprint, token, facts, issued_at, valid_until"
-        ops.execute(f"insert into slip ({names}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = ["k", counter, number, f"s-{counter}", "f", b"", json.dumps({"lines": lines}), at, at, slip.helped_by]
+        names = "key_id, counter, number, selection_id, fingerprint, token, facts, issued_at, valid_until, helped_by"
+        ops.execute(f"insert into slip ({names}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         if slip.is_void:
             ops.execute("insert into slip_void values (?, 'camille', 'mistake', '2027-01-01T00:00:00Z')", [number])
         if slip.paper:
@@ -98,6 +99,8 @@ def counted(slips: list[Made], *, zone: str, begins_hour: int, name: str) -> dic
         keys |= {("slips_by_sku", sku) for sku, _ in slip.lines if sku}
         keys |= {("slips_by_plan", str(plan_id)) for _, plan_id in slip.lines if plan_id}
         keys |= {(STATES[slip.paper], "slip")} if slip.paper else set()
+        if slip.helped_by and any(sku and plan_id for sku, plan_id in slip.lines):
+            keys.add(("bundles_helped", slip.helped_by))
         keys |= {("claimed", slip.claim)} if slip.claim else set()
         keys |= {("demo_events", slip.noted)} if slip.noted else set()
         for figure, key in keys:
@@ -130,7 +133,7 @@ def a_night_of_slips(draw: st.DrawFn) -> tuple[Corner, str, list[Made]]:
     made = st.builds(
         lambda minute, *facts: Made(middle + timedelta(minutes=minute), *facts),
         minutes, LINES, st.booleans(), st.sampled_from([None, *STATES]), st.sampled_from([None, "ordered", "shipped"]),
-        st.sampled_from([None, "seen", "missing"]),
+        st.sampled_from([None, "seen", "missing"]), st.sampled_from([None, "camille", "gone"]),
     )  # fmt: skip
     day = datetime.fromisoformat(name) + timedelta(days=draw(st.integers(-1, 1)))
     return corner, day.date().isoformat(), draw(st.lists(made, max_size=25))
@@ -242,7 +245,10 @@ def test_no_figure_reads_a_table_from_end_to_end(records: Store, figure: str) ->
 
 def test_every_figure_stands_once_in_the_order_of_its_rows(records: Store) -> None:
     with records.write() as ops:
-        write_down(ops, [Made(world.NOW, (("A", 1),), paper=state, claim="ordered", noted="seen") for state in STATES])
+        write_down(
+            ops,
+            [Made(world.NOW, (("A", 1),), paper=state, claim="ordered", noted="seen", helped_by="camille") for state in STATES],
+        )
 
     rows = day_report(records.read(), PARIS, now=world.NOW).rows
 
@@ -265,3 +271,12 @@ def test_the_records_of_an_earlier_version_have_their_lines_counted(tmp_path: Pa
         for line in json.loads(text)["lines"]
     ]
     assert lines
+
+
+def test_a_clerk_is_named_at_the_corner_and_by_id_where_gone(records: Store) -> None:
+    with records.write() as ops:
+        write_down(ops, [Made(world.NOW, (("A", 1),), helped_by=clerk) for clerk in ("camille", "gone", None)])
+
+    rows = day_report(records.read(), PARIS, now=world.NOW).of("bundles_helped")
+
+    assert [(row["key"], row["name"], row["value"]) for row in rows] == [("camille", {"": "Camille"}, 1), ("gone", {}, 1)]

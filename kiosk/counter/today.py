@@ -106,7 +106,8 @@ def _codes(text: str) -> list[Scan]:
     signs = re.sub(r"[\s-]", "", text)
     if SHORT_CODE.fullmatch(signs):
         named = [scan for scan in codes_in(f"S-{signs}") if scan.kind == "selection"]
-        if named and (not codes or helps.selections_of_code(files.ops(), named[0].value)):
+        # Of the words people look for, one in thirty-two has the form of a code.
+        if named and helps.selections_of_code(files.ops(), named[0].value):
             return named
     return codes
 

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from pos import scans, slips
 from pos.ops import store_setting
+from pos.scans import codes_in
 from tests import world
 from tests.kiosk.counter.conftest import NUMBER
 
@@ -84,6 +85,12 @@ def test_a_slip_is_found_by_what_a_scanner_types(clerk: FlaskClient, kiosk: worl
 )
 def test_slips_are_found_by_time_day_and_device(clerk: FlaskClient, slip: str, asked: str, is_found: bool) -> None:
     assert (NUMBER in clerk.get("/counter/", query_string={"find": asked}).text) == is_found
+
+
+def test_a_word_that_has_the_form_of_a_code_by_chance_is_looked_for_as_a_word(clerk: FlaskClient, slip: str) -> None:
+    assert [scan.kind for scan in codes_in("S-oppo12")] == ["selection"]
+
+    assert clerk.get("/counter/?find=oppo12").status_code == 200
 
 
 def test_a_device_of_last_month_is_found_and_no_day_that_cannot_be(clerk: FlaskClient, slip: str) -> None:

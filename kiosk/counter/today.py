@@ -16,7 +16,7 @@ from kiosk.printing import print_jobs
 from kiosk.printing.installed import installed_printer
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.printers import PrinterState
-from pos import clock, helps, slips
+from pos import clock, helps, shelf_labels, slips
 from pos.business_days import BusinessDay, business_day, business_day_at
 from pos.errors import NotFound, PrinterOffline
 from pos.helps import WaitingSelection
@@ -113,7 +113,11 @@ def _codes(text: str) -> list[Scan]:
 
 
 def _place_of(codes: list[Scan]) -> str:
-    """Return the page of the first code that has one here. Raises: CodeUnknown."""
+    """Return the page of the first code that has one here; a label's is place and print. Raises: CodeUnknown, LabelUnknown."""
+    if any(code.kind == "label" for code in codes):
+        # It is looked at: only a scan on the labels' page says that it stands at its place.
+        label = shelf_labels.scanned_label(files.ops(), files.corner(), codes)
+        return f"/counter/labels?scanned={label.label_no}"
     for code in codes:
         if code.kind == "slip":
             return f"/counter/slips/{code.value}"

@@ -15,8 +15,10 @@ from demo.printer import VirtualPrinter
 from kiosk.background import note_labels
 from kiosk.printing import print_jobs
 from pos import catalog, clock
-from pos.corners import store_corner
+from pos.corners import corner, store_corner
 from pos.db import write
+from pos.scans import code_of
+from pos.shelf_labels import label_code, shelf_label
 from tests import world
 from tests.sentences import plain
 
@@ -100,6 +102,18 @@ def test_a_print_that_is_looked_at_is_not_thereby_in_its_place(clerk: FlaskClien
 
     assert "A2 : étiquette n° 2, imprimée. Posez-la, puis scannez-la ici." in page(clerk, "?scanned=2")
     assert "3 étiquettes à poser" in page(clerk)
+
+
+def test_a_label_scanned_on_any_page_of_the_counter_leads_to_it(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+    print_due(clerk, format="a6")
+    ops = kiosk.ops.read()
+    code = label_code(corner(ops), shelf_label(ops, 2))
+
+    answer = clerk.post("/counter/scan", data={"code": code})
+
+    assert answer.headers["Location"] == "/counter/labels?scanned=2"
+    assert shelf_label(ops, 2).state == "printed", "it was looked at, not put up"
+    assert clerk.post("/counter/scan", data={"code": code_of("label", "000300")}).status_code == 404
 
 
 @pytest.mark.parametrize("code", ["", "D-000000000", "garbage", "P-000000000E-0000000"])

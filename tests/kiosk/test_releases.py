@@ -74,7 +74,8 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     before["setting"].remove(printer)
     checks = before.pop("demo_check")
     for table, rows in before.items():
-        lost = [row for row in rows if row not in after[table]]
+        # A column that came since stands behind those there were.
+        lost = [row for row in rows if row not in [kept[: len(row)] for kept in after[table]]]
         assert not lost, table
     assert after["printer"] == [("printer", 1, "127.0.0.1:9", "", None, "unknown", "", None)], "as the setting was"
     looked = {"present": "seen", "missing": "missing"}

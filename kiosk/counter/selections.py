@@ -40,7 +40,7 @@ class OfferedGrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DeviceSearch:
     """What the clerk looks for, and the devices found with the grades they are offered in, the plainest first."""
 
     q: str
@@ -57,7 +57,7 @@ class CounterSelectionPage:
     is_mine: bool
     helper: str
     plans: list[Plan]
-    finding: Finding
+    finding: DeviceSearch
 
     @property
     def plan_names(self) -> dict[int, dict[str, str]]:
@@ -89,7 +89,7 @@ def selection(selection_id: str) -> Response:
         is_mine=known is not None and known.is_going_on and known.helped_by == g.clerk["clerk_id"],
         helper=_name_of(known),
         plans=[plan for plan in plans.plans(catalog) if partner_id in (None, plan.partner_id)],
-        finding=Finding(q=q, devices=_found(catalog, q) if q else []),
+        finding=DeviceSearch(q=q, devices=_found(catalog, q) if q else []),
     )
     return web.page("kiosk/counter/selection.html", page=page)
 

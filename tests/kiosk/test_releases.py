@@ -73,6 +73,7 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     printer, prints = ("printer", '{"host": "127.0.0.1", "port": 9}'), before.pop("print_job")
     before["setting"].remove(printer)
     checks = before.pop("demo_check")
+    after["slip"] = [row[:-1] for row in after["slip"] if row[-1] is None]
     for table, rows in before.items():
         # A column that came since stands behind those there were.
         lost = [row for row in rows if row not in [kept[: len(row)] for kept in after[table]]]

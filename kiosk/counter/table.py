@@ -13,6 +13,7 @@ from kiosk import files
 from kiosk.counter.labels import labels_due
 from kiosk.counter.sessions import for_clerks
 from kiosk.home import demo_spots
+from kiosk.printing import prints
 from pos import clock, demo_devices, demo_rounds
 from pos.corners import Corner
 from pos.db import DatabaseError
@@ -138,6 +139,14 @@ def device(demo_id: str) -> Response:
         is_in_round=demo_rounds.open_round(ops) is not None,
     )
     return web.page("kiosk/counter/demo_device.html", page=page, people=_people())
+
+
+@routes.post("/devices/<demo_id>/tags")
+@for_clerks
+def print_tag(demo_id: str) -> Response:
+    """Print the tag of a device on the printer for slips."""
+    prints.print_paper(prints.device_tag_wanted(demo_id, requested_by=g.clerk["clerk_id"]))
+    return web.see_other(f"/counter/table/devices/{demo_id}")
 
 
 @routes.post("/rounds")

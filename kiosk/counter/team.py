@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request
 from kiosk import files
 from kiosk.counter.sessions import for_managers
 from kiosk.printing import prints
-from kiosk.printing.badges import badge_code, badge_wanted
+from kiosk.printing.tags import badge_code, badge_wanted
 from pos import clerks, clock, journal, qr
 from pos.errors import Invalid
 from pos.pins import has_pin, new_code

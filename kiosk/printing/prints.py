@@ -5,12 +5,12 @@ from __future__ import annotations
 from kiosk import files, prices
 from kiosk.diagnosis import diagnose
 from kiosk.printing import day_papers, print_jobs, rulers
-from kiosk.printing.badges import BADGE, badge_wanted
 from kiosk.printing.diagnostic_paper import diagnostic_bytes
 from kiosk.printing.labels import label_bytes
 from kiosk.printing.print_jobs import IsDue, PrintJob, Wanted, always
 from kiosk.printing.profiles import PaperSetup
-from pos import clock, day_reports, labels, shelf_labels
+from kiosk.printing.tags import BADGE, TAG, badge_wanted, tag_wanted
+from pos import clock, day_reports, demo_devices, labels, shelf_labels, skus
 from pos.errors import NotFound
 from pos.shelf_labels import LabelSettled, ShelfLabel
 from pos.team import member_called
@@ -61,6 +61,16 @@ def label_wanted(label: ShelfLabel, *, requested_by: str) -> Wanted:
     return Wanted(kind="label", subject=label.subject, requested_by=requested_by, render=render)
 
 
+def device_tag_wanted(demo_id: str, *, requested_by: str) -> Wanted:
+    """Return the tag of a demo device, with its model where the catalogue knows it. Raises: NotFound."""
+    device = demo_devices.device(files.ops(), files.corner(), demo_id)
+    try:
+        model = skus.sku_by_id(files.catalog(), device.sku_id)["model"]
+    except NotFound:
+        model = device.position
+    return tag_wanted(files.corner(), device, model, requested_by=requested_by)
+
+
 def diagnostic_wanted(at: str, *, requested_by: str) -> Wanted:
     """Return the paper that says how this kiosk is, asked for `at` a UTC text: two taps within a minute are one paper."""
     language = visitor().language
@@ -85,6 +95,8 @@ def wanted_again(job: PrintJob, *, requested_by: str) -> Wanted:
         which, _, name = job["subject"].partition(":")
         if which == BADGE:
             return badge_wanted(files.corner(), member_called(files.ops(), files.corner(), name), requested_by=requested_by)
+        if which == TAG:
+            return device_tag_wanted(name, requested_by=requested_by)
         return setup_wanted(name, which, requested_by=requested_by)
     if job["kind"] == "report":
         report = day_reports.day_report(files.ops(), files.corner(), job["subject"], now=prices.trusted_now(files.ops_store()))

@@ -21,7 +21,7 @@ def test_a_table_is_opened_by_scan_and_hq_sees_what_is_missing(page: Page, syste
     enter_counter(page, system)
     page.get_by_role("link", name="Table").click()
     page.get_by_role("button", name="Tour d’ouverture").click()
-    expect(page.get_by_text("0 places vues sur 12")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("0 place vue sur 12")).to_be_visible(timeout=PATIENCE_MS)
 
     # A fast scanner: nothing waits for the page, and two codes come as one.
     scan(page, labels["B1"] + tags["B2"], labels["B2"] + tags["B1"])

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import io
 import re
+import time
 from datetime import timedelta
 
 import pytest
 import time_machine
+import zxingcpp
 from flask.testing import FlaskClient
+from PIL import Image
 
+from demo.printer import VirtualPrinter
 from pos import corners, demo_devices
 from pos.scans import code_of, place_value
 from tests import world
@@ -210,3 +215,21 @@ def test_a_missing_device_is_a_fault_of_the_kiosk_until_it_is_seen(opening: Flas
     scan(opening, tag(tags["A1"]))
 
     assert "demo_missing" not in opening.get("/status.json").text
+
+
+def test_the_tag_of_a_device_is_printed_and_a_round_reads_it_off_the_paper(
+    opening: FlaskClient, printer: VirtualPrinter, tags: dict[str, str]
+) -> None:
+    demo_id = tags["B1"]
+    page = f"{TABLE}/devices/{demo_id}"
+    assert opening.post(f"/counter/table/devices/{demo_id}/tags").headers["Location"] == page
+
+    until = time.monotonic() + 30
+    while not printer.papers() and time.monotonic() < until:
+        time.sleep(0.02)
+    [paper] = printer.papers().values()
+    code = zxingcpp.read_barcode(Image.open(io.BytesIO(paper.png))).text
+    assert code == tag(demo_id)
+    assert "PlayStation 5" in paper.text
+    assert "Étiquette de l’appareil" in opening.get(page).text
+    assert "1 place vue sur 3" in scan(opening, code)

@@ -48,14 +48,18 @@ class CallAnswered(Conflict):
 def ring(ops: Database, *, page: str, selection_id: str | None, now: datetime) -> int:
     """Note that a person is wanted, and return the call's number; runs inside the caller's `write`.
 
-    A selection rings once at a time, and no more than a dozen calls ring at all: the newest of them stands for the next.
+    A selection rings once at a time, and one that is not here is not named. No more than a dozen calls ring at all: the newest
+    of them stands for the next.
     """
     ringing = ringing_calls(ops, now=now)
     same = next((call for call in ringing if selection_id is not None and call.selection_id == selection_id), None)
     if same is not None or len(ringing) >= MOST_OPEN:
         return (same or ringing[-1]).call_no
     [(call_no,)] = ops.execute(
-        "insert into call (called_at, page, selection_id) values (?, ?, ?) returning call_no",
+        """
+        insert into call (called_at, page, selection_id)
+        values (?, ?, (select selection_id from selection where selection_id = ?)) returning call_no
+        """,
         [clock.to_text(now), page[:LONGEST_PAGE], selection_id],
     ).fetchall()
     return int(call_no)
@@ -91,6 +95,14 @@ def answer(ops: Database, call_no: int, clerk_id: str, *, now: datetime) -> Call
     if not answered.rowcount and known.answered_by != clerk_id:
         raise CallAnswered(call_no=call_no, answered_by=known.answered_by)
     return known
+
+
+def answer_for(ops: Database, selection_id: str, clerk_id: str, *, now: datetime) -> None:
+    """Stop what rings for a selection that a clerk took; runs inside the caller's `write`."""
+    ops.execute(
+        "update call set answered_by = ?, answered_at = ? where selection_id = ? and answered_at is null",
+        [clerk_id, clock.to_text(now), selection_id],
+    )
 
 
 def withdraw(ops: Database, call_no: int, *, now: datetime) -> None:

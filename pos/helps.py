@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from pos import clock, journal, offers, plans, scans, skus
+from pos import calls, clock, journal, offers, plans, scans, skus
 from pos.bodies import Acquisition
 from pos.errors import Conflict, NotFound
 from pos.line_facts import chosen_options
@@ -78,6 +78,7 @@ def help_with(ops: Database, selection_id: str) -> Help | None:
 
 def take(ops: Database, selection_id: str, clerk_id: str, *, instead_of: str = "", now: datetime) -> None:
     """Let a clerk have a selection; runs inside the caller's `write`. Taking it twice is as good as once.
+    What rings for it is answered by that.
 
     From another clerk it is taken only by whoever says from whom. Raises: NotFound, SelectionHelped.
     """
@@ -94,6 +95,7 @@ def take(ops: Database, selection_id: str, clerk_id: str, *, instead_of: str = "
     )
     if not taken.rowcount:
         raise _held_by_another(ops, selection_id)
+    calls.answer_for(ops, selection_id, clerk_id, now=now)
     if instead_of not in ("", clerk_id):
         journal.note(ops, clerk_id, "selection_taken", instead_of, now=now)
 

@@ -240,7 +240,7 @@ create table demo_round (
 ) strict;
 create unique index one_round_at_a_time on demo_round ((ended_at is null)) where ended_at is null;
 create table demo_device_event (
-  event_no integer primary key,
+  event_no integer primary key autoincrement,
   demo_id text not null,
   position text not null,
   sku_id integer,

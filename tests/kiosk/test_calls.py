@@ -49,6 +49,21 @@ def test_who_answers_has_the_selection_in_hand(client: FlaskClient, clerk: Flask
     assert "Vous l’avez en main" in clerk.get(address).text
 
 
+def test_who_takes_the_selection_from_the_list_answers_its_call(client: FlaskClient, clerk: FlaskClient) -> None:
+    selection = client.post("/selections", data={"listing": "101"}).headers["Location"].rpartition("/")[2]
+    ring(client, s=selection)
+    clerk.post(f"/counter/selections/{selection}/help")
+
+    assert RING not in clerk.get("/counter/calls/bell").text
+
+
+def test_a_call_names_no_selection_that_is_not_here(client: FlaskClient, clerk: FlaskClient) -> None:
+    ring(client, s="x" * 9000)
+
+    assert RING in clerk.get("/counter/calls/bell").text
+    assert clerk.post("/counter/calls/1/answer").headers["Location"] == "/counter/"
+
+
 def test_one_clerk_goes_and_the_other_is_told(client: FlaskClient, clerk: FlaskClient, app: Flask) -> None:
     idriss = app.test_client()
     idriss.post("/counter/session", data={"clerk": "idriss", "pin": world.PIN})

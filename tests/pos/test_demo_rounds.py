@@ -333,6 +333,7 @@ def test_an_answer_is_taken_back_and_hq_hears_how_it_is_without_it(table: Table)
     assert table.marks()["A1"] == "right"
     undone = table.told()[-1]
     assert (undone["kind"], undone["detail"], undone["state"]) == ("undone", "missing", "present")
+    table.answers("A2", None)
     with pytest.raises(Conflict):
         table.does(demo_rounds.take_back, table.corner, last.event_no)
 

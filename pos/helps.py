@@ -116,6 +116,17 @@ def hand_back(ops: Database, selection_id: str, clerk_id: str, *, now: datetime)
     )
 
 
+def in_hand(ops: Database, clerk_id: str) -> int:
+    """Return how many selections a clerk has."""
+    query = "select count(*) from selection_help where helped_by = ? and ended_at is null"
+    return int(ops.execute(query, [clerk_id]).fetchone()[0])
+
+
+def pass_on(ops: Database, clerk_id: str, to: str) -> None:
+    """Give the selections a clerk has to another, with the shift; runs inside the caller's `write`."""
+    ops.execute("update selection_help set helped_by = ? where helped_by = ? and ended_at is null", [to, clerk_id])
+
+
 def wipe_visit(ops: Database, selection_id: str) -> None:
     """Forget what a customer leaves: this selection, and all that became slips, but for those a clerk has.
 

@@ -11,7 +11,7 @@ from kiosk.counter.labels import labels_due
 from kiosk.counter.locks import COOKIE, tried, typed_digits
 from kiosk.counter.sessions import for_clerks, give
 from kiosk.printing import print_jobs
-from pos import clerks, clock, demo_devices, demo_rounds
+from pos import calls, clerks, clock, demo_devices, demo_rounds, helps
 from pos.errors import Invalid, WrongPin
 from pos.team import MANAGING, TeamMember
 from shop import web
@@ -56,6 +56,7 @@ def hand_over() -> Response:
     except WrongPin as problem:
         return web.page("kiosk/counter/handover.html", status=problem.status, page=_page(problem, to))
     with files.ops_store().write() as ops:
+        helps.pass_on(ops, g.clerk["clerk_id"], to)
         token = clerks.take_over(ops, request.cookies.get(COOKIE, ""), to, now=clock.now(), act="shift_taken")
     return give(token, web.see_other("/counter/me"))
 
@@ -65,6 +66,8 @@ def _page(problem: WrongPin | None = None, to: str = "") -> MyPage:
     jobs = print_jobs.open_jobs(ops, now=clock.now())
     states = demo_devices.states(ops, [each.demo_id for each in demo_devices.devices(ops, corner)])
     counts = {
+        "calls": len(calls.ringing_calls(ops, now=clock.now())),
+        "helped": helps.in_hand(ops, own),
         "uncertain": sum(job["state"] == "uncertain" for job in jobs),
         "offered": sum(job["is_offered"] for job in jobs),
         "missing": sum(state.where == "missing" for state in states.values()),

@@ -136,7 +136,10 @@ def test_a_clock_set_far_away_leaves_it_locked_or_ends_it(locked: FlaskClient, y
         assert locked.get("/counter/").status_code in (303, 423)
 
 
-def test_the_shift_is_handed_over_with_what_is_open(clerk: FlaskClient, kiosk: world.Kiosk) -> None:
+def test_the_shift_is_handed_over_with_what_is_open(clerk: FlaskClient, client: FlaskClient, kiosk: world.Kiosk) -> None:
+    helped, other = (client.post("/selections", data={"listing": "101"}).headers["Location"] for _ in range(2))
+    clerk.post(f"/counter{helped}/help")
+    client.post("/calls", data={"next": other, "s": other.rpartition("/")[2]})
     with kiosk.ops_write() as ops:
         ops.execute(
             """
@@ -146,6 +149,8 @@ def test_the_shift_is_handed_over_with_what_is_open(clerk: FlaskClient, kiosk: w
         )
     page = clerk.get("/counter/me/handover").text
     assert "1 papier : est-il sorti ?" in page
+    assert "1 sélection en main" in page
+    assert "1 personne attend à l’écran" in page
     assert 'value="camille"' not in re.sub(r"<dialog.*?</dialog>", "", page, flags=re.DOTALL)
     assert clerk.post("/counter/me/handover", data={"clerk": "idriss", "pin": "000000"}).status_code == 422
     assert clerk.post("/counter/me/handover", data={"clerk": "camille", "pin": world.PIN}).status_code == 400
@@ -155,5 +160,7 @@ def test_the_shift_is_handed_over_with_what_is_open(clerk: FlaskClient, kiosk: w
     mine = clerk.get("/counter/me").text
     assert "<h1>Idriss</h1>" in mine
     assert "1 papier : est-il sorti ?" in mine
+    assert "1 sélection en main" in mine
+    assert "Vous l’avez en main" in clerk.get(f"/counter{helped}").text
     acts = [body for (body,) in kiosk.ops.read().execute("select body from outbox where body ->> '$.act' = 'shift_taken'")]
     assert ['"clerk_id":"idriss"' in body and '"subject":"camille"' in body for body in acts] == [True]

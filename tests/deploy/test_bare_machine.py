@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from marketplace.fleet.enrolments import start_enrolment
 from pos import clock
 from tests.amounts import amount
@@ -21,7 +23,7 @@ from tests.deploy.machines import AS_ROOT, PATH, REPOSITORY, not_here
 from tests.deploy.test_install import COMMANDS
 from tests.faults.conftest import Served
 
-MIRROR = "http://deb.debian.org/debian"
+RELEASE = "bookworm"
 NO_SEAT = "[Service]\nEnvironment=WLR_BACKENDS=headless WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman\n"
 QUICK_DOG = "[Service]\nWatchdogSec=5\n"
 SOON_S = 120.0
@@ -52,6 +54,15 @@ class BareMachine:
         return said
 
 
+def mirror() -> str:
+    """Return where this machine takes its own packages of the release from."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {RELEASE}", "Created-By: Packages"]
+    known = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout.split()
+    if not known:
+        not_here(f"this machine has no mirror of Debian {RELEASE}")
+    return known[0]
+
+
 @contextmanager
 def bare_machine(directory: Path) -> Iterator[BareMachine]:
     """Make a Debian 12 with its service manager and nothing else, and boot it until the block ends."""
@@ -59,7 +70,7 @@ def bare_machine(directory: Path) -> Iterator[BareMachine]:
         if not shutil.which(needed, path=PATH):
             not_here(f"{needed} is missing: install the packages debootstrap and systemd-container")
     root = directory / "debian"
-    made = ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2", "bookworm", str(root), MIRROR]
+    made = ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2", RELEASE, str(root), mirror()]
     subprocess.run([*AS_ROOT, *made], check=True, stdout=subprocess.DEVNULL, timeout=1200)
     boot = ["systemd-nspawn", "--directory", str(root), "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--boot"]
     booted = subprocess.Popen([*AS_ROOT, *boot], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -68,7 +79,8 @@ def bare_machine(directory: Path) -> Iterator[BareMachine]:
         deadline = time.monotonic() + SOON_S
         while not (started := children.read_text().split()):
             if booted.poll() is not None or time.monotonic() > deadline:
-                not_here("no service manager can be booted in a container here")
+                # A bare Debian does not boot: that is for want of a right to, and nothing of ours has run in it.
+                pytest.skip("no service manager can be booted in a container here")
             time.sleep(0.1)
         machine = BareMachine(root, int(started[0]))
         machine.wait("systemctl is-system-running || true", "running|degraded")

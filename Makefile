@@ -39,6 +39,7 @@ lock: $(VENV)/.tests
 	$(LOCK) --extra demo pyproject.toml -o requirements/demo.txt
 	$(LOCK) -c requirements/demo.txt pyproject.toml -o requirements/kiosk.txt
 	$(LOCK) --extra test -c requirements/demo.txt pyproject.toml -o requirements/test.txt
+	$(BIN)/python requirements/pure.py fonttools requirements/demo.txt requirements/kiosk.txt requirements/test.txt
 
 # What a kiosk is installed from (docs/operating.md): one file with everything, for Debian 12.
 release: $(VENV)/.tests

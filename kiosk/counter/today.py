@@ -13,12 +13,12 @@ from flask import Blueprint, Response, request
 from kiosk import files, prices, status
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs
-from kiosk.printing.installed import installed_printer
 from kiosk.printing.print_jobs import PrintJob
 from kiosk.printing.printers import PrinterState
+from kiosk.slips import printer_state
 from pos import clock, helps, shelf_labels, slips
 from pos.business_days import BusinessDay, business_day, business_day_at
-from pos.errors import NotFound, PrinterOffline
+from pos.errors import NotFound
 from pos.helps import WaitingSelection
 from pos.scans import Scan, codes_in
 from pos.slips import Slip
@@ -75,7 +75,7 @@ def today() -> Response:
         jobs=print_jobs.last_jobs(ops, [slip.number for slip in found], now=clock.now()),
         waiting=helps.waiting_selections(ops, files.catalog()),
         names={member["clerk_id"]: member["name"] for member in team(ops, corner)},
-        printer=_printer(),
+        printer=printer_state(),
         state=status.describe(),
     )
     return web.page("kiosk/counter/today.html", page=page)
@@ -90,14 +90,6 @@ def scan() -> Response:
     if not codes:
         raise CodeUnknown("no code of this counter")
     return web.see_other(_place_of(codes))
-
-
-def _printer() -> PrinterState | None:
-    """Return how the printer for slips was when it last spoke; None where there is none."""
-    try:
-        return installed_printer(files.ops()).state
-    except PrinterOffline:
-        return None
 
 
 def _codes(text: str) -> list[Scan]:

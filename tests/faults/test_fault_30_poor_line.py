@@ -103,15 +103,15 @@ def test_fault_30_a_slip_made_during_a_long_fetch_does_not_wait_for_it(served: S
     served.before = stall
     rounds = Rounds(corner.directory, corner.catalog, corner.ops, MediaStore(corner.directory / "media"), "0.1.0")
     beside = Client(served.url)
-    assert not rounds.send_beside(beside, {})
+    assert not rounds.send_beside(beside, dict)
     working = Thread(target=rounds.run, args=(corner.client,))
     working.start()
     assert is_fetching.wait(30)
     numbers = corner.make_slips(12)
 
-    assert rounds.send_beside(beside, {})
+    assert rounds.send_beside(beside, dict)
     assert slips_at_hq(served) == numbers
-    assert not rounds.send_beside(beside, {})
+    assert not rounds.send_beside(beside, dict)
 
     may_end.set()
     working.join(30)

@@ -74,7 +74,7 @@ def test_a_language_chosen_on_the_first_screen_does_not_stay_there(lasting: Brow
 def test_a_clerk_who_leaves_takes_their_session_along(lasting: BrowserContext, shared_system: System) -> None:
     page = lasting.pages[0]
     enter_counter(page, shared_system)
-    page.locator("#number").fill("35-0001-H")
+    page.locator("#find").fill("35-0001-H")
     page.locator("#me").click()
     page.locator("#log-out").click()
     expect(page.get_by_text("Touchez pour commencer")).to_be_visible()

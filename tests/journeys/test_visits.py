@@ -231,8 +231,8 @@ def test_a_reprint_is_a_duplicate_of_the_same_code_and_a_void_is_said_everywhere
     expect_paper(page)
     original = qr_on_paper(shared_system)
     enter_counter(page, shared_system)
-    page.locator("#number").fill(slip.rsplit("/", 1)[-1].lower())
-    page.get_by_role("button", name="Ouvrir").click()
+    page.locator("#find").fill(slip.rsplit("/", 1)[-1].lower())
+    page.get_by_role("button", name="Trouver").click()
     page.locator("#reprint").click()
     expect(page.get_by_text("duplicata 1")).to_be_visible()
 

@@ -10,6 +10,7 @@ import pytest
 
 from pos.corners import CornerDocument
 from pos.line_facts import Wish, frozen_exit_cents, wish_of
+from pos.ops import store_setting
 from pos.slip_facts import SlipFacts
 from pos.totals import Line, Totals, selection_totals
 from tests import world
@@ -26,6 +27,8 @@ WISHES = (
 
 
 def test_a_slip_is_made_today_as_it_was_then(kiosk: Kiosk) -> None:
+    with kiosk.ops_write() as ops:
+        store_setting(ops, "hq_time", None)
     slip = issue(kiosk, selection_of(kiosk, *WISHES))
 
     [(text,)] = kiosk.ops.read().execute("select body from outbox")

@@ -179,7 +179,7 @@ def test_a_full_disk_pauses_media_and_nothing_else(
     free = {"bytes": 0}
     monkeypatch.setattr("sync.corner.media.shutil.disk_usage", lambda _: SimpleNamespace(free=free["bytes"]))
     fetch(app, hq)
-    assert [fault["code"] for fault in client.get("/status.json").json["faults"]] == ["media_paused"]  # type: ignore[index]
+    assert [fault["code"] for fault in client.get("/status.json").json["faults"]] == ["media_paused", "disk_low"]  # type: ignore[index]
     assert hq.asked == []
     assert client.get("/readyz").status_code == 200
 

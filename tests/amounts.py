@@ -12,7 +12,7 @@ AMOUNTS = {
     "histories of the simulator": (300, 2_000),
     "histories of offers": (6, 80),
     "histories of the trade": (12, 300),
-    "planted bugs": (2, 41),
+    "planted bugs": (2, 42),
     "themes a screen is looked at in": (1, 2),
     "parts of the changes to a feed's fields": (1, 19),
     "rounds of 250 odd requests to each app": (1, 12),

@@ -251,6 +251,12 @@ BUGS = (
         "pos.throttle",
         "        if wait:\n            return wait\n",
         "",
+        "tests/marketplace/test_console.py::test_guessing_many_at_once_gets_no_more_tries",
+    ),
+    Bug(
+        "pos.clerks",
+        "    if wait or member is None:\n",
+        "    if member is None:\n",
         "tests/pos/test_clerks.py::test_many_wrong_pins_at_once_are_judged_no_more_often_than_in_turn",
     ),
     Bug(

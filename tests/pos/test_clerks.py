@@ -80,8 +80,10 @@ def test_even_the_right_pin_waits_and_then_wipes_the_slate(kiosk: Kiosk) -> None
     assert fail(kiosk, times=1, now=NOW + MINUTE) == [0]
 
 
-def test_many_wrong_pins_at_once_are_judged_no_more_often_than_in_turn(kiosk: Kiosk) -> None:
+def test_many_wrong_pins_at_once_are_judged_no_more_often_than_in_turn(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
     corner = corners.corner(kiosk.ops.read())
+    judged = list[str]()
+    monkeypatch.setattr(clerks, "is_pin", lambda _ops, _member, pin, _directory: judged.append(pin))
 
     def guess(number: int) -> int:
         with pytest.raises(WrongPin) as refusal:
@@ -91,6 +93,7 @@ def test_many_wrong_pins_at_once_are_judged_no_more_often_than_in_turn(kiosk: Ki
     with ThreadPoolExecutor(10) as crowd:
         waits = list(crowd.map(guess, range(100)))
 
+    assert len(judged) == clerks.PINS.free_tries
     assert failures(kiosk) == {"camille": clerks.PINS.free_tries, KIOSK_ROW: clerks.PINS.free_tries}
     assert sum(wait == 0 for wait in waits) < clerks.PINS.free_tries
 

@@ -62,9 +62,9 @@ def lock_page(session: CounterSession) -> LockPage:
 
 def locked(page: LockPage) -> Response:
     """Ask for the PIN; a page that is open already is told to cover itself."""
-    if "HX-Request" in request.headers:
-        return Response(status=STATUS, headers={"HX-Trigger": "counter-locked"})
-    return web.page("kiosk/counter/locked.html", status=STATUS, lock=page)
+    answer = web.page("kiosk/counter/locked.html", status=STATUS, lock=page)
+    answer.headers["HX-Trigger"] = "counter-locked"
+    return answer
 
 
 def unlock(session: CounterSession) -> tuple[TeamMember, str]:

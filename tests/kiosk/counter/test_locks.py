@@ -53,7 +53,8 @@ def test_a_locked_session_answers_with_the_lock_everywhere(locked: FlaskClient, 
 def test_a_page_that_is_open_is_told_to_cover_itself(locked: FlaskClient) -> None:
     answer = locked.post("/counter/presence", headers={"HX-Request": "true"})
 
-    assert (answer.status_code, answer.headers["HX-Trigger"], answer.data) == (423, "counter-locked", b"")
+    assert (answer.status_code, answer.headers["HX-Trigger"]) == (423, "counter-locked")
+    assert "Comptoir verrouillé" in answer.text
 
 
 def test_the_pin_opens_it_where_it_was(later: FlaskClient) -> None:

@@ -73,6 +73,10 @@ def test_the_page_followed_makes_a_machine_the_kiosk_of_its_corner(machine: Mach
     assert "the release is not whole" in machine.run("spoilt/install", expect=1)
     assert machine.run("readlink /opt/comptoir/current; ls /opt/comptoir").split() == ["9.9.0", "9.9.0", "current"]
 
+    # What runs with the rights of the app changes no release, and so nothing that root runs.
+    for place in ("/opt/comptoir", "/opt/comptoir/9.9.0", "/opt/comptoir/current/venv/bin/comptoir"):
+        machine.run(f"runuser -u comptoir -- test -w {place}", expect=1)
+
     # A device that leaves: nothing stays of the corner, and the directory is ready for the next.
     reset = "comptoir kiosk factory-reset --dir /var/lib/comptoir/kiosk --corner nantes-crebillon"
     assert "nothing of the corner is left here" in machine.run(reset)

@@ -14,7 +14,7 @@ from pos.corners import store_corner
 from pos.day_reports import FIGURES
 from pos.trusted_time import learn_time
 from tests import world
-from tests.kiosk.counter.conftest import NUMBER
+from tests.kiosk.counter.conftest import NUMBER, wait_confirmed
 from tests.marketplace.papers.printed import printed
 
 
@@ -68,14 +68,18 @@ def test_no_name_in_the_file_becomes_a_formula(clerk: FlaskClient, kiosk: world.
     assert (row["key"], row["name"]) == ("'@SUM(1)", '\'=HYPERLINK("http://evil.test")')
 
 
-def test_screen_file_document_and_roll_say_the_same(clerk: FlaskClient, slip: str, printer: VirtualPrinter) -> None:
+def test_screen_file_document_and_roll_say_the_same(
+    clerk: FlaskClient, slip: str, printer: VirtualPrinter, kiosk: world.Kiosk
+) -> None:
     clerk.post(f"/counter/slips/{NUMBER}/reprints")
+    wait_confirmed(kiosk, 1)
     with time_machine.travel(world.NOW + timedelta(minutes=1), tick=False):
         where = clerk.post("/counter/day/papers", data={"on": "2026-11-22"}).headers["Location"]
         page, document = clerk.get(where).text, clerk.get("/counter/day/report.pdf")
         rows = table(clerk)
 
     assert document.mimetype == "application/pdf"
+    wait_confirmed(kiosk, 2)
     pdf, roll = printed(document.data), list(printer.papers().values())[-1].text
     assert "Rapport demandé" in page
     assert re.search(r"RAPPORT DU JOUR", roll)

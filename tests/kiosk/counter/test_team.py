@@ -14,6 +14,7 @@ from demo.printer import VirtualPrinter
 from pos.scans import code_of
 from pos.team import badge_value
 from tests import world
+from tests.kiosk.counter.conftest import wait_confirmed
 
 IN, PIN = "/counter/session", "739418"
 
@@ -126,9 +127,7 @@ def test_a_badge_that_waits_for_its_printer_is_named_and_printed_later(
     clerk: FlaskClient, kiosk: world.Kiosk, printer: VirtualPrinter
 ) -> None:
     clerk.post("/counter/team/idriss/badges")
-    until = time.monotonic() + 30
-    while kiosk.ops.read().execute("select state from print_job").fetchone() != ("confirmed",) and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_confirmed(kiosk, 1)
     with kiosk.ops_write() as ops:
         ops.execute("update print_job set state = 'uncertain', reason = 'silent', ended_at = null")
         [(job_id,)] = ops.execute("select job_id from print_job").fetchall()

@@ -92,17 +92,11 @@ def session_of(ops: Database, corner: Corner, token: str, *, now: datetime) -> C
     if session is None:
         return None
     clerk_id, started_at, seen_at = session
-    # A clock set back makes times lie ahead: by more than the limit they count as too old.
     member = active_member(ops, corner, clerk_id)
+    # A clock set back makes times lie ahead: by more than the limit they count as too old.
     if abs(now - clock.from_text(started_at)) > LONGEST_SESSION or member is None or not has_pin(ops, member):
         return None
     return CounterSession(member, is_locked=abs(now - clock.from_text(seen_at)) > IDLE)
-
-
-def clerk_of_session(ops: Database, corner: Corner, token: str, *, now: datetime) -> TeamMember | None:
-    """Return the clerk whose session this is, or None where there is none or it is locked."""
-    session = session_of(ops, corner, token, now=now)
-    return session.clerk if session and not session.is_locked else None
 
 
 def lock(ops: Database, token: str) -> None:

@@ -25,8 +25,8 @@ def log_in(kiosk: Kiosk, *, clerk_id: str = "camille", pin: str = PIN, now: date
 
 
 def clerk(kiosk: Kiosk, token: str, *, now: datetime = NOW) -> str | None:
-    found = clerks.clerk_of_session(kiosk.ops.read(), corners.corner(kiosk.ops.read()), token, now=now)
-    return found["clerk_id"] if found else None
+    session = clerks.session_of(kiosk.ops.read(), corners.corner(kiosk.ops.read()), token, now=now)
+    return session.clerk["clerk_id"] if session and not session.is_locked else None
 
 
 def fail(kiosk: Kiosk, *, times: int, now: datetime = NOW) -> list[int]:

@@ -59,10 +59,10 @@ def test_a_reset_ends_the_pin_and_its_session(kiosk: Kiosk) -> None:
     choose(kiosk)
     token = enter(kiosk, "739418")
     own = corner(kiosk.ops.read())
-    assert clerks.clerk_of_session(kiosk.ops.read(), own, token, now=NOW) is not None
+    assert clerks.session_of(kiosk.ops.read(), own, token, now=NOW) is not None
     tell(kiosk, entry(reset_no=2))
 
-    assert clerks.clerk_of_session(kiosk.ops.read(), corner(kiosk.ops.read()), token, now=NOW) is None
+    assert clerks.session_of(kiosk.ops.read(), corner(kiosk.ops.read()), token, now=NOW) is None
     with pytest.raises(WrongPin):
         enter(kiosk, "739418")
     choose(kiosk, "915320")

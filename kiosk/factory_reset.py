@@ -16,8 +16,9 @@ import click
 from kiosk.background import Rounds
 from kiosk.directories import directory_option, open_records
 from pos import clock, outbox
+from pos.backups import save_copy
 from pos.corners import corner
-from pos.db import DatabaseError, Store, copy_database, sync_folder
+from pos.db import DatabaseError, Store, sync_folder
 from pos.errors import Conflict, Invalid, NotFound, PosError, Unavailable
 from pos.ops import setting
 from sync.corner.client import Client
@@ -50,7 +51,10 @@ def factory_reset_command(directory: Path, corner_id: str, *, save: Path | None)
 
 
 def _check(directory: Path, corner_id: str, save: Path | None) -> None:
-    """Make sure that it is the corner meant, and that nothing is lost. Raises: Invalid, Conflict, NotFound, OSError."""
+    """Make sure that it is the corner meant, and that nothing is lost.
+
+    Raises: Invalid, Conflict, NotFound, RecordsDamaged, OSError.
+    """
     try:
         store = open_records(directory)
         own, waiting = corner(store.read()).corner_id, _send(directory, store)
@@ -63,7 +67,7 @@ def _check(directory: Path, corner_id: str, save: Path | None) -> None:
         raise Invalid(f"this is corner {own}, not {corner_id}; nothing was changed")
     if save is not None:
         name = f"comptoir-{own}-{clock.to_text(clock.now()).replace(':', '-')}.db"
-        click.echo(f"saved to {copy_database(store.path, save / name)}")
+        click.echo(f"saved to {save_copy(store.path, save / name)}")
     elif waiting:
         raise Conflict(
             f"{waiting} events never reached HQ: connect the network, or save them with --save DIR; nothing was changed"

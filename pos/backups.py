@@ -58,15 +58,24 @@ def back_up(path: Path, *, period: Period, now: datetime, folder: Path | None = 
     folder.mkdir(exist_ok=True)
     if shutil.disk_usage(folder).free < path.stat().st_size + 2 * RESERVE_BYTES:
         raise DiskFull(f"no room for a copy in {folder}")
+    save_copy(path, target)
+    copies = sorted(_of(folder, period), key=lambda copy: (copy.name <= target.name, copy.name))
+    for old in copies[: -KEPT[period]]:
+        old.unlink()
+    return target
+
+
+def save_copy(path: Path, target: Path) -> Path:
+    """Copy the records at `path` to `target`, read the copy through, and return it; it has its name only then.
+
+    Raises: RecordsDamaged (the copy could not be read through, and is not kept), DatabaseError, OSError.
+    """
     unread = copy_database(path, target.with_suffix(".unread"))
     if (seen := _look_at(unread)).slips is None:
         unread.unlink()
         raise RecordsDamaged(f"a copy of {path} could not be read through: {seen.path}")
     unread.replace(target)
-    sync_folder(folder)
-    copies = sorted(_of(folder, period), key=lambda copy: (copy.name <= target.name, copy.name))
-    for old in copies[: -KEPT[period]]:
-        old.unlink()
+    sync_folder(target.parent)
     return target
 
 

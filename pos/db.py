@@ -129,6 +129,8 @@ def copy_database(path: Path, target: Path) -> Path:
         database.execute("vacuum into ?", [str(half)])
     finally:
         database.close()
+    with half.open("rb") as file:
+        os.fsync(file.fileno())
     half.replace(target)
     sync_folder(target.parent)
     return target

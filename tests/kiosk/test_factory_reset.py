@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from comptoir import comptoir
 from kiosk import factory_reset
-from pos import outbox
+from pos import backups, outbox
 from pos.backups import back_up
 from pos.ops import open_ops, store_setting
 from sync.locks import hold_directory
@@ -66,6 +66,21 @@ def test_what_was_saved_holds_it_and_nothing_stays_here(used: world.Kiosk, place
     assert left(used) == []
     [saved] = place.iterdir()
     assert open_ops(saved).read().execute("select kind from outbox").fetchall() == [("demo_checked",)]
+
+
+def test_a_stick_that_does_not_give_back_what_was_written_wipes_nothing(
+    used: world.Kiosk, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_badly(path: Path, target: Path) -> Path:
+        target.write_bytes(path.read_bytes()[:4096] + bytes(8192))
+        return target
+
+    monkeypatch.setattr(backups, "copy_database", copy_badly)
+    refused = reset(used, "--save", str(place))
+
+    assert "could not be read through" in str(refused.exception)
+    assert {"ops.db", "device.key"} <= set(left(used))
+    assert list(place.iterdir()) == []
 
 
 def test_another_corner_s_name_changes_nothing(used: world.Kiosk, place: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pos import clerks
 from pos.scans import code_of
 from pos.team import badge_value
 from tests import world
@@ -50,6 +53,23 @@ def test_a_clerk_enters_with_name_and_pin(client: FlaskClient) -> None:
     assert answer.headers["Location"] == "/counter/table"
     cookie = answer.headers["Set-Cookie"]
     assert ["HttpOnly" in cookie, "SameSite=Strict" in cookie, "Path=/counter" in cookie] == [True] * 3
+
+
+def test_a_hundred_wrong_pins_over_ten_connections_are_five_tries(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = list[str]()
+    monkeypatch.setattr(clerks, "is_pin", lambda _ops, _member, pin, _directory: judged.append(pin))
+
+    def try_ten(connection: int) -> list[str]:
+        client = app.test_client()
+        tries = [{"clerk": "camille", "pin": f"{connection}0000{number}"} for number in range(10)]
+        return [client.post("/counter/session", data=each).status for each in tries]
+
+    with ThreadPoolExecutor(10) as crowd:
+        answers = Counter(status for statuses in crowd.map(try_ten, range(10)) for status in statuses)
+
+    assert answers == {"422 UNPROCESSABLE ENTITY": 100}
+    assert len(judged) == clerks.PINS.free_tries
+    assert "Trop d’essais." in app.test_client().post("/counter/session", data={"clerk": "camille", "pin": world.PIN}).text
 
 
 def test_a_wrong_pin_is_said_and_five_make_everybody_wait(client: FlaskClient) -> None:

@@ -9,17 +9,14 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+from bench import counter
 from bench.measure import Browser, Row, memory_mb, percentile
 from bench.turns import Served, rates_in_turn, times_in_turn
 from bench.world import FLOOR_PORT, KIOSK_PORT, MARKETPLACE_PORT, PRINTER_PORT, command, process, wait_for
-from kiosk.printing.installed import MOST_PRINTERS, install, note_state
-from kiosk.printing.printers import PrinterState
-from pos import clerks, clock
-from pos.corners import corner
 from pos.db import connect, write
 
 REQUESTS = 400
@@ -43,7 +40,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
         rows = _page_rows(directory)
         rows += _second_door_rows(scratch, directory)
         rows += _tap_rows(Browser(KIOSK_PORT), directory, scratch, arrivals)
-        rows.append(_state_row(directory))
+        rows += counter.measure(directory)
         memory = memory_mb(kiosk.pid)
         weight = _page_weight(Browser(KIOSK_PORT))
     return [
@@ -161,23 +158,6 @@ def _tap_rows(browser: Browser, directory: Path, scratch: Path, arrivals: list[f
     ]
 
 
-def _state_row(directory: Path) -> Row:
-    """Hold the counter's state of a corner with ten printers, half of them in need of somebody, against the floor's list."""
-    with closing(connect(directory / "ops.db", durable=True)) as ops:
-        with write(ops):
-            for number in range(2, MOST_PRINTERS + 1):
-                state = PrinterState("fault", ("paper_out",)) if number % 2 else PrinterState("ok")
-                install(ops, f"printer-{number}", f"127.0.0.1:{number}")
-                note_state(ops, f"printer-{number}", state, now=clock.now())
-            token = clerks.start_session(ops, corner(ops).clerks[0]["clerk_id"], now=clock.now())
-    page = Served(KIOSK_PORT, ["/counter/state"] * REQUESTS, cookie=f"clerk={token}")
-    seen, said = times_in_turn(page, Served(FLOOR_PORT, ["/browse"] * REQUESTS))
-    p50, p99 = percentile(said, 0.5), percentile(said, 0.99)
-    figure = f"{seen.own:.1f} ms = {seen.ratio:.2f} × (server time p50 / p99: {p50:.1f} / {p99:.1f} ms)"
-    beside = f"the floor's list: {seen.other:.1f} ms"
-    return Row("counter: state with ten printers, p50", figure, "≤ 10 ms", beside, seen.own <= 10, round(seen.ratio, 3))
-
-
 def _new_selection(browser: Browser, directory: Path, chance: random.Random) -> str:
     catalog = connect(directory / "catalog.db", durable=False)
     listings = catalog.execute(
@@ -204,10 +184,10 @@ def _durable_inserts(scratch: Path) -> list[float]:
     database = connect(path, durable=True)
     database.execute("create table slip (counter integer primary key, facts text)")
     times = []
-    for counter in range(TAPS):
+    for number in range(TAPS):
         start = time.perf_counter()
         with write(database):
-            database.execute("insert into slip values (?, ?)", [counter, "x" * 3000])
+            database.execute("insert into slip values (?, ?)", [number, "x" * 3000])
         times.append((time.perf_counter() - start) * 1000)
     database.close()
     return times

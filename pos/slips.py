@@ -201,16 +201,27 @@ def slip_of_visit(ops: Database, number: str) -> Slip:
     return _one(_slips(ops, where, [number]), number)
 
 
-def slips_between(ops: Database, start: str, end: str, *, words: Sequence[str] = ()) -> list[Slip]:
-    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, 500 at most, but for unreadable ones.
+def slips_between(ops: Database, start: str, end: str, *, words: Sequence[str] = (), most: int = 500) -> list[Slip]:
+    """Return the slips issued from `start` up to `end` (UTC texts), the newest first, `most` at most, but for unreadable ones.
 
     With `words`, in small letters, those alone of whose devices' names or SKUs each begins a word; one with a digit is all of it.
     """
-    where = "where slip.issued_at >= ? and slip.issued_at < ? and json_valid(slip.facts)"
+    where, values = _issued_between(start, end, words)
+    return _slips(ops, f"{where} and json_valid(slip.facts) order by slip.counter desc limit {most:d}", values)
+
+
+def count_between(ops: Database, start: str, end: str, *, words: Sequence[str] = ()) -> int:
+    """Return how many slips `slips_between` would find without a bound; unreadable ones count."""
+    where, values = _issued_between(start, end, words)
+    [(count,)] = ops.execute(f"select count(*) from slip {where}", values).fetchall()
+    return int(count)
+
+
+def _issued_between(start: str, end: str, words: Sequence[str]) -> tuple[str, list[str]]:
     said = "' ' || lower(replace(line.title || ' ' || line.sku, '-', ' ')) || ' '"
     holds = f"exists (select 1 from slip_line as line where line.number = slip.number and instr({said}, ?))"
-    conditions = " and ".join([where, *[holds] * len(words)])
-    return _slips(ops, f"{conditions} order by slip.counter desc limit 500", [start, end, *(_begins(word) for word in words)])
+    conditions = ["slip.issued_at >= ? and slip.issued_at < ?", *[holds] * len(words)]
+    return f"where {' and '.join(conditions)}", [start, end, *(_begins(word) for word in words)]
 
 
 def _begins(word: str) -> str:

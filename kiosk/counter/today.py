@@ -36,6 +36,8 @@ LIKE_A_NUMBER = re.compile(r"\w{1,4}-\w{4,8}-\w")
 AROUND = timedelta(minutes=20)
 SEARCHED = timedelta(days=60)
 MOST_WORDS = 6
+SHOWN_SLIPS = 50
+"""A clerk looks for a slip among the last ones; for the others there is the field."""
 
 
 class CodeUnknown(NotFound):
@@ -46,11 +48,12 @@ class CodeUnknown(NotFound):
 class CounterPage:
     """The slips of today, or those that were looked for (`asked`), with their papers; what waits, and how the corner is.
 
-    `names` are the clerks' names by their ids.
+    Of `count` slips the newest `SHOWN_SLIPS` stand in `slips`. `names` are the clerks' names by their ids.
     """
 
     asked: str
     slips: list[Slip]
+    count: int
     jobs: dict[str, PrintJob]
     waiting: list[WaitingSelection]
     names: dict[str, str]
@@ -68,11 +71,12 @@ def today() -> Response:
         return web.see_other(_place_of(codes))
     corner, ops = files.corner(), files.ops()
     start, end, words = _wanted(asked, now=prices.trusted_now(files.ops_store()))
-    found = slips.slips_between(ops, start, end, words=words)
+    newest = slips.slips_between(ops, start, end, words=words, most=SHOWN_SLIPS)
     page = CounterPage(
         asked=asked,
-        slips=found,
-        jobs=print_jobs.last_jobs(ops, [slip.number for slip in found], now=clock.now()),
+        slips=newest,
+        count=len(newest) if len(newest) < SHOWN_SLIPS else slips.count_between(ops, start, end, words=words),
+        jobs=print_jobs.last_jobs(ops, [slip.number for slip in newest], now=clock.now()),
         waiting=helps.waiting_selections(ops, files.catalog()),
         names={member["clerk_id"]: member["name"] for member in team(ops, corner)},
         printer=printer_state(),

@@ -42,6 +42,21 @@ def test_yesterday_s_slips_are_found_by_number_only(clerk: FlaskClient, slip: st
     assert "0 bon pour « 12345 »" in " ".join(mistyped.text.split())
 
 
+def test_of_a_long_day_the_newest_slips_are_shown_and_all_are_counted(
+    clerk: FlaskClient, slip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.counter.today.SHOWN_SLIPS", 1)
+    clerk.post(f"/counter/slips/{slip}/selection")
+    clerk.post(f"/counter/selections/{clerk.get('/counter/').text.split('/counter/selections/')[1].split('/')[0]}/slip")
+
+    page = clerk.get("/counter/").text
+
+    assert "2 bons aujourd’hui" in page
+    assert page.count('<td><a href="/counter/slips/') == 1
+    assert "Les 1 derniers sont ici" in page
+    assert slip not in page
+
+
 def test_printer_and_sync_are_said_in_words(clerk: FlaskClient, slip: str) -> None:
     page = clerk.get("/counter/").text
 

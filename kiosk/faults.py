@@ -17,7 +17,7 @@ from pos import clock
 from pos.backups import FOLDER as BACKUPS
 from pos.corners import corner
 from pos.db import DatabaseError
-from pos.demo_devices import missing_since
+from pos.demo_devices import table_faults
 from pos.errors import NotFound, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem
 from pos.left_out import left_out
@@ -70,7 +70,7 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
                 faults[code] = min(filter(None, (faults.get(code), printer.state_at)), default=None)
         faults |= _time_faults(ops, now)
         faults |= backup_fault(ops, kiosk.directory, now)
-        faults |= _table_fault(ops)
+        faults |= _table_faults(ops, now)
     return faults
 
 
@@ -146,10 +146,9 @@ def backup_fault(ops: Database, directory: Path, now: datetime) -> Faults:
     return {"backup_old": newest}
 
 
-def _table_fault(ops: Database) -> Faults:
-    """Say that a demo device is missing from the table."""
+def _table_faults(ops: Database, now: datetime) -> Faults:
+    """Say that a demo device is missing, or not back from its loan."""
     try:
-        since = missing_since(ops, corner(ops))
+        return dict(table_faults(ops, corner(ops), now=now))
     except NotFound:
         return {}
-    return {"demo_missing": since} if since else {}

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -131,10 +131,15 @@ def history(ops: Database, demo_id: str, *, most: int = 12) -> list[DemoDeviceEv
     return [DemoDeviceEvent(*row) for row in rows.fetchall()]
 
 
-def missing_since(ops: Database, corner: Corner) -> str | None:
-    """Return since when a device of the planogram is missing, the longest; None while each is accounted for."""
-    known = states(ops, [each.demo_id for each in planned_devices(corner.corner_id, corner.planogram)])
-    return min((state.since for state in known.values() if state.where == "missing" and state.since), default=None)
+def table_faults(ops: Database, corner: Corner, *, now: datetime) -> dict[str, str]:
+    """Return what is wrong with the devices of the planogram, as codes of `sync.faults` and since when, the longest."""
+    zone = ZoneInfo(corner.time_zone)
+    known = states(ops, [each.demo_id for each in planned_devices(corner.corner_id, corner.planogram)]).values()
+    faults = {"demo_missing": [state.since for state in known if state.where == "missing" and state.since]}
+    late = [date.fromisoformat(state.back_by) + timedelta(days=1) for state in known if state.where == "loaned" and state.back_by]
+    midnights = [datetime.combine(day, time(), zone) for day in late]
+    faults["demo_overdue"] = [clock.to_text(midnight) for midnight in midnights if midnight <= now]
+    return {code: min(times) for code, times in faults.items() if times}
 
 
 def note(

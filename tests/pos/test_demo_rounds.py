@@ -212,16 +212,16 @@ def test_a_missing_device_is_one_until_it_is_seen_again(table: Table) -> None:
     first = table.now
     ops = table.kiosk.ops.read()
     assert table.marks()["A2"] == "missing"
-    assert demo_devices.missing_since(ops, table.corner) is not None
+    assert demo_devices.table_faults(ops, table.corner, now=table.now).get("demo_missing") is not None
     table.ends(is_complete=False)
     table.begins("closing")
     table.answers("A2", None)
 
     assert table.told()[-1]["state"] == "missing"
-    assert demo_devices.missing_since(ops, table.corner) == table.told()[0]["at"]
+    assert demo_devices.table_faults(ops, table.corner, now=table.now).get("demo_missing") == table.told()[0]["at"]
     assert first < table.now
     table.scans(table.tag("A2"))
-    assert demo_devices.missing_since(ops, table.corner) is None
+    assert demo_devices.table_faults(ops, table.corner, now=table.now).get("demo_missing") is None
     assert (table.told()[-1]["state"], table.told()[-1]["since"]) == ("present", table.told()[-1]["at"])
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -215,6 +215,22 @@ def test_a_missing_device_is_a_fault_of_the_kiosk_until_it_is_seen(opening: Flas
     scan(opening, tag(tags["A1"]))
 
     assert "demo_missing" not in opening.get("/status.json").text
+
+
+def test_a_loan_is_a_fault_of_the_kiosk_from_the_day_after_it_was_due(clerk: FlaskClient, tags: dict[str, str]) -> None:
+    page = f"/counter/table/devices/{tags['A1']}"
+    clerk.post(f"{page}/events", data={"kind": "loaned", "borrower": "idriss", "back_by": "2026-12-01"})
+
+    def late_at(moment: datetime) -> list[str]:
+        with time_machine.travel(moment, tick=False):
+            faults = clerk.get("/status.json").json["faults"]
+        return [fault["since"] for fault in faults if fault["code"] == "demo_overdue"]
+
+    midnight = datetime(2026, 12, 1, 23, tzinfo=UTC)
+    assert late_at(midnight - timedelta(seconds=1)) == []
+    assert late_at(midnight) == ["2026-12-01T23:00:00Z"]
+    clerk.post(f"{page}/events", data={"kind": "returned"})
+    assert late_at(midnight) == []
 
 
 def test_the_tag_of_a_device_is_printed_and_a_round_reads_it_off_the_paper(

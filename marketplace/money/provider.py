@@ -34,9 +34,9 @@ MOVED = "balance_transaction"
 """What a charge or refund did to our account there, and what of it the provider kept (Stripe, Balance Transactions)."""
 FAILED = ("requires_payment_method", "canceled")
 """States of a payment that a completed page can bring no money with any more (Stripe, PaymentIntents, `status`)."""
-DISPUTES = {"won": "won", "lost": "lost", "prevented": "warned", "warning_closed": "warned"}
-DISPUTES |= {"warning_needs_response": "warned", "warning_under_review": "warned"}
-"""Our states by those of a dispute that is not open: a warning takes no money (Stripe, Disputes, `status`)."""
+DISPUTES = {"won": "won", "lost": "lost", "prevented": "prevented"}
+DISPUTES |= dict.fromkeys(("warning_needs_response", "warning_under_review", "warning_closed"), "warned")
+"""Our states by those of a dispute that is not open: a warning takes no money (Stripe, Disputes, `status`), and comes before."""
 
 
 class NoProvider(Unavailable):
@@ -123,8 +123,8 @@ class RefundFacts:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFacts:
-    """A claim of the customer's bank as the provider knows it; `state` open, won or lost, as seen from us, or warned: no money
-    is taken for it."""
+    """A claim of the customer's bank as the provider knows it; `state` open, won or lost, as seen from us, warned before any
+    money is taken for it, or prevented: none is, or it came back."""
 
     dispute_id: str
     cents: int
@@ -331,7 +331,7 @@ def _refund_facts(refund: Any) -> RefundFacts:
 def _dispute_facts(claimed: Any) -> DisputeFacts:
     state = DISPUTES.get(str(claimed.status), "open")
     fees = [fee for moved in claimed.balance_transactions for fee in _fees(moved) or ()]
-    return DisputeFacts(claimed.id, claimed.amount, state, fees if fees or state == "warned" else None)
+    return DisputeFacts(claimed.id, claimed.amount, state, fees if fees or state in ("warned", "prevented") else None)
 
 
 def _fees(moved: Any) -> list[ProviderFee] | None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from marketplace.db import row, rows
+from marketplace.db import rows
 from marketplace.money.accounts import of_order, of_partner, of_seller, of_unit
 from marketplace.money.days import DELAY_DAYS, later, market_day
 from marketplace.money.fees import Fee, FeeFacts, fee_on
@@ -163,11 +163,12 @@ def post_dispute(connection: Connection, dispute: OrderMoney, outcome: Literal["
     return post(connection, _order_fact(dispute, f"dispute_{outcome}"), from_to[outcome])
 
 
-def is_disputed(connection: Connection, dispute: OrderMoney) -> bool:
-    """Tell whether a dispute was booked as opened, by its reference."""
-    query = "select 1 as one from entry where owner_id = :owner_id and fact = :fact"
-    fact = _order_fact(dispute, "dispute_opened")
-    return row(connection, query, owner_id=fact.owner_id, fact=fact.name) is not None
+def booked_of_dispute(connection: Connection, dispute: OrderMoney) -> set[str]:
+    """Return what was booked of a dispute, by its reference: opened, won, lost."""
+    outcomes = ("opened", "won", "lost")
+    facts = {f"fact_{outcome}": _order_fact(dispute, f"dispute_{outcome}").name for outcome in outcomes}
+    query = "select kind from entry where owner_id = :owner_id and fact in (:fact_opened, :fact_won, :fact_lost)"
+    return {entry["kind"].removeprefix("dispute_") for entry in rows(connection, query, owner_id=dispute.customer_id, **facts)}
 
 
 def post_shipped(connection: Connection, unit: UnitSale, *, at: str) -> Fee | None:

@@ -16,7 +16,7 @@ from marketplace.db import changed, row
 from marketplace.money.provider import DisputeFacts, PaymentFacts
 from marketplace.money.provider_fees import take_fees
 from marketplace.money.refunds import refund_payment, take_facts
-from marketplace.money.sales import OrderMoney, is_disputed, post_dispute, post_received, post_unused
+from marketplace.money.sales import OrderMoney, booked_of_dispute, post_dispute, post_received, post_unused
 from marketplace.orders import parts
 from pos.errors import NotFound
 
@@ -116,20 +116,18 @@ def _receive(connection: Connection, payment: Payment, cents: int, at: str) -> N
 
 
 def _take_dispute(connection: Connection, payment: Payment, dispute: DisputeFacts, at: str) -> None:
-    """Book a dispute; one that takes no money is skipped, or won where it had taken some."""
-    state = "won" if dispute.state == "warned" else dispute.state
+    """Book a dispute and, once, its end; a warning moves no money, and one that was prevented is won where it had taken some."""
     money = _money(payment, dispute.dispute_id, dispute.cents, at)
-    if dispute.state == "warned" and not is_disputed(connection, money):
+    booked = booked_of_dispute(connection, money)
+    if dispute.state == "warned" or booked & {"won", "lost"} or (dispute.state == "prevented" and not booked):
         return
+    state = "won" if dispute.state == "prevented" else dispute.state
     post_dispute(connection, money, "opened")
     if state != "open":
         post_dispute(connection, money, cast(Literal["won", "lost"], state))
     changed(
         connection,
-        """
-        update payment set dispute = :state
-        where customer_id = :customer_id and payment_id = :payment_id and (dispute in ('', 'open') or :state <> 'open')
-        """,
+        "update payment set dispute = :state where customer_id = :customer_id and payment_id = :payment_id",
         state=state,
         customer_id=payment.customer_id,
         payment_id=payment.payment_id,

@@ -202,7 +202,7 @@ class Histories(RuleBasedStateMachine):
         self.look()
 
     @precondition(lambda self: self.has("payment", "paid", "returned"))
-    @rule(data=st.data(), state=st.sampled_from(("open", "won", "lost", "warned")))
+    @rule(data=st.data(), state=st.sampled_from(("open", "won", "lost", "warned", "prevented")))
     def dispute(self, data: st.DataObject, state: str) -> None:
         paid = [name for name, paid in self.trade.till.items() if self.trade.till.may_dispute(name, state)]
         if paid:

@@ -104,7 +104,13 @@ class Till(dict[str, Paid]):
         """Tell whether the customer's bank may say this of a payment now."""
         facts = self[payment_id].facts
         before = facts.disputes[0].state if facts.disputes else ""
-        follows = {"open": ("", "warned"), "warned": ("",), "won": ("open",), "lost": ("open",)}
+        follows = {
+            "open": ("", "warned"),
+            "warned": ("",),
+            "prevented": ("", "warned", "open"),
+            "won": ("open",),
+            "lost": ("open",),
+        }
         return facts.received_cents > 0 and before in follows[state]
 
     def refund(self, payment_id: str, refund: RefundFacts) -> None:

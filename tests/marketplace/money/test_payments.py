@@ -510,6 +510,29 @@ def test_a_warning_of_a_dispute_takes_no_money_and_a_dispute_that_was_prevented_
         assert hq.rows("select dispute from payment") == [{"dispute": shown}], status
 
 
+@pytest.mark.parametrize(("end", "accounts"), [("won", {"provider": 36900}), ("lost", {"dispute_losses": 36900})])
+def test_what_was_true_of_a_dispute_earlier_neither_ends_it_nor_changes_its_end(
+    hq: Hq, bank: Bank, end: str, accounts: dict[str, int]
+) -> None:
+    """Two looks at once may be written down in either order."""
+    bank.act("pay", session_of(pay(hq, order(hq))))
+    tell(hq, bank, events(bank)[-1])
+    [intent] = bank.books.listed("payment_intent")
+    bank.act("dispute", intent["id"])
+    [claimed] = bank.books.listed("dispute")
+    warnings = ("warning_needs_response", "warning_under_review", "warning_closed")
+    for status in ("needs_response", *warnings, "under_review"):
+        bank.books.put({**claimed, "status": status})
+        look(hq)
+        assert_booked(hq, customer_money=-36900, disputes=36900)
+        assert hq.rows("select dispute from payment") == [{"dispute": "open"}], status
+    for status in (end, "needs_response", *warnings, "prevented"):
+        bank.books.put({**claimed, "status": status})
+        look(hq)
+        assert_booked(hq, customer_money=-36900, **accounts)
+        assert hq.rows("select dispute from payment") == [{"dispute": end}], status
+
+
 def look(hq: Hq) -> None:
     [paid] = hq.rows("select customer_id, payment_id from payment")
     check_payment(hq.engine, paid["customer_id"], paid["payment_id"], now=clock.now())

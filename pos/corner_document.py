@@ -67,6 +67,7 @@ class CornerShape(Shape):
     phone: Name
     support_phone: Name | None = None
     paper_mm: Literal[80, 58]
+    panel: Name | None = None
     slip_prefix: Annotated[Web, Field(max_length=500)]
     partner: PartnerRow
     planogram: Planogram

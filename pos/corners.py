@@ -15,6 +15,7 @@ from pos.business_days import DAY_BEGINS_HOUR
 from pos.catalog import EDITION
 from pos.errors import Invalid, NotFound
 from pos.ops import setting, store_setting
+from pos.panels import PanelName, known_panel
 from pos.planogram import Spot
 
 JUDGED = "corner_judged"
@@ -61,6 +62,7 @@ class CornerDocument(TypedDict):
     phone: str
     support_phone: NotRequired[str]
     paper_mm: int
+    panel: NotRequired[str]
     slip_prefix: str
     partner: Partner
     planogram: list[Spot]
@@ -73,7 +75,7 @@ class Corner:
 
     `ring` says when it gets what is on trial ("canary", "early", "stable"). `slip_prefix` begins a slip's URL.
     `day_begins_hour` is the local hour up to which the business day before goes on (`pos.business_days`).
-    `support_phone` is whom clerks call at HQ, where it says.
+    `support_phone` is whom clerks call at HQ, where it says. `panel` is the customers' screen, where HQ says a known one.
     """
 
     corner_id: str
@@ -90,6 +92,7 @@ class Corner:
     phone: str
     support_phone: str
     paper_mm: int
+    panel: PanelName | None
     slip_prefix: str
     partner: Partner
     planogram: tuple[Spot, ...]
@@ -158,6 +161,7 @@ def _corner_of(document: CornerDocument) -> Corner:
         phone=document["phone"],
         support_phone=document.get("support_phone") or "",
         paper_mm=document["paper_mm"],
+        panel=known_panel(document.get("panel")),
         slip_prefix=document["slip_prefix"],
         partner=document["partner"],
         planogram=tuple(document["planogram"]),

@@ -14,6 +14,7 @@ AMOUNTS = {
     "histories of the trade": (12, 300),
     "planted bugs": (2, 42),
     "themes a screen is looked at in": (1, 2),
+    "panels a page is measured on": (2, 5),
     "parts of the changes to a feed's fields": (1, 19),
     "rounds of 250 odd requests to each app": (1, 12),
     "odd requests to each server's socket": (60, 400),

@@ -13,6 +13,7 @@ from pos import rows
 from pos.business_days import DAY_BEGINS_HOUR
 from pos.corner_document import Clerks, DayBegins, Planogram
 from pos.currencies import DECIMALS
+from pos.panels import PanelName
 from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
 HOURS_OF_A_YEAR = 8_784
@@ -151,6 +152,7 @@ class FeedCorner(Shape):
     support_phone: Name | None = None
     languages: Annotated[list[Language], Field(min_length=1)]
     paper_mm: Literal[80, 58]
+    panel: PanelName | None = None
     ring: Ring
     planogram: Planogram
     clerks: Clerks

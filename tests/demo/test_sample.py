@@ -55,6 +55,7 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
         "phone": str,
         "languages": list,
         "paper_mm": int,
+        "panel": str,
         "ring": str,
         "planogram": list,
         "clerks": list,

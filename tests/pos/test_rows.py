@@ -116,7 +116,7 @@ def test_a_corner_document_that_lacks_a_field_is_named(field: str) -> None:
     document = world.corner_document()
     document.pop(field, None)
     found = list(wrong_in(CornerShape, document))
-    assert found == ([] if field in ("ring", "support_phone", "day_begins_hour") else [(field, "missing")])
+    assert found == ([] if field in ("ring", "support_phone", "day_begins_hour", "panel") else [(field, "missing")])
 
 
 def test_a_clerk_or_spot_that_could_not_be_shown_is_left_out_of_its_corner() -> None:

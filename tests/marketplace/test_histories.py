@@ -344,7 +344,9 @@ class Histories(RuleBasedStateMachine):
         by_hand = {f"order:{refund['order_id']}" for refund in books["refund"] if refund["reason"] == BY_HAND}
         left = {order for order, _ in books.held("customer_money")}
         assert left <= by_hand, "HQ sees what went back by hand until the unit is refunded whole"
-        for account in ("refunds_due", "disputes", "payout_transit"):
+        lost = {f"order:{paid.order_id}" for paid in self.trade.till.values() if paid.is_taken}
+        assert {order for order, _ in books.held("refunds_due")} <= lost, "the provider refunds nothing that a bank took back"
+        for account in ("disputes", "payout_transit"):
             assert books.held(account) == {}, account
         kept = Counter[tuple[str, str]]()
         for paid in self.trade.till.values():

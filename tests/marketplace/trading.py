@@ -64,9 +64,14 @@ class Paid:
         return self.facts.received_cents - sum(refund.cents for refund in self.facts.refunds if refund.state != "failed")
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the customer's bank took the money back."""
+        return any(dispute.state in ("open", "lost") for dispute in self.facts.disputes)
+
+    @property
     def kept_cents(self) -> int:
         """What of it is with us at the provider."""
-        taken = sum(dispute.cents for dispute in self.facts.disputes if dispute.state in ("open", "lost"))
+        taken = self.facts.received_cents if self.is_taken else 0
         back = sum(refund.cents for refund in self.facts.refunds if refund.state == "done")
         return self.facts.received_cents - taken - back
 
@@ -114,12 +119,12 @@ class Till(dict[str, Paid]):
         return facts.received_cents > 0 and before in follows[state]
 
     def refund(self, payment_id: str, refund: RefundFacts) -> None:
-        """Make a refund or move it on; one of more than what is left fails."""
+        """Make a refund or move it on; one of more than is left fails, as does one of money that a bank took back."""
         paid = self[payment_id]
         others = [known for known in paid.facts.refunds if known.key != refund.key]
         is_new = len(others) == len(paid.facts.refunds)
-        failed = replace(refund, state="failed", reason="charge_already_refunded")
-        paid.change(refunds=[*others, failed if is_new and refund.cents > paid.left_cents else refund])
+        is_refused = is_new and (refund.cents > paid.left_cents or paid.is_taken)
+        paid.change(refunds=[*others, replace(refund, state="failed", reason="refused") if is_refused else refund])
 
 
 class Trade:

@@ -134,11 +134,12 @@ def history(ops: Database, demo_id: str, *, most: int = 12) -> list[DemoDeviceEv
 def table_faults(ops: Database, corner: Corner, *, now: datetime) -> dict[str, str]:
     """Return what is wrong with the devices of the planogram, as codes of `sync.faults` and since when, the longest."""
     zone = ZoneInfo(corner.time_zone)
+    today = str(now.astimezone(zone).date())
     known = states(ops, [each.demo_id for each in planned_devices(corner.corner_id, corner.planogram)]).values()
     faults = {"demo_missing": [state.since for state in known if state.where == "missing" and state.since]}
-    late = [date.fromisoformat(state.back_by) + timedelta(days=1) for state in known if state.where == "loaned" and state.back_by]
-    midnights = [datetime.combine(day, time(), zone) for day in late]
-    faults["demo_overdue"] = [clock.to_text(midnight) for midnight in midnights if midnight <= now]
+    late = [state.back_by for state in known if state.where == "loaned" and state.back_by and state.back_by < today]
+    midnights = [datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), zone) for day in late]
+    faults["demo_overdue"] = [clock.to_text(midnight) for midnight in midnights]
     return {code: min(times) for code, times in faults.items() if times}
 
 

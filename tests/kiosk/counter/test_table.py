@@ -233,6 +233,15 @@ def test_a_loan_is_a_fault_of_the_kiosk_from_the_day_after_it_was_due(clerk: Fla
     assert late_at(midnight) == []
 
 
+def test_a_loan_to_the_last_day_of_all_hides_no_other_fault(clerk: FlaskClient, tags: dict[str, str]) -> None:
+    clerk.post(
+        f"/counter/table/devices/{tags['A1']}/events", data={"kind": "loaned", "borrower": "idriss", "back_by": "9999-12-31"}
+    )
+    codes = [fault["code"] for fault in clerk.get("/status.json").json["faults"]]
+    assert not {"demo_overdue", "records_damaged"} & set(codes)
+    assert "prêté à" in clerk.get(f"/counter/table/devices/{tags['A1']}").text
+
+
 def test_the_tag_of_a_device_is_printed_and_a_round_reads_it_off_the_paper(
     opening: FlaskClient, printer: VirtualPrinter, tags: dict[str, str]
 ) -> None:

@@ -8,8 +8,7 @@ from pos import corners, demo_devices
 from pos.ops import open_ops
 from pos.scans import code_of, place_value
 from tests.journeys.conftest import System
-from tests.journeys.steps import enter_counter
-from tests.processes import comptoir
+from tests.journeys.steps import enter_counter, get, sync
 
 PATIENCE_MS = 20_000
 
@@ -62,18 +61,8 @@ def scan(page: Page, *codes: str) -> None:
 
 
 def at_hq(page: Page, system: System) -> str:
-    """Return the corner's table as HQ's console shows it after a round of sync."""
-    comptoir("kiosk", "sync", "--dir", str(system.kiosk))
+    """Return the corner's table as HQ's console shows it after a round of sync, once HQ has judged all that it was sent."""
+    sync(system)
     request = page.context.request
     assert request.post(f"{system.marketplace_url}/console/login", form={"password": system.password}).ok
-    for _ in range(60):
-        shown: str = request.get(f"{system.marketplace_url}/console/corners/nantes-crebillon/table").text()
-        if "A1" in shown and "présent" in shown and judged(page, system):
-            return shown
-    raise AssertionError("HQ does not hear of the table")
-
-
-def judged(page: Page, system: System) -> bool:
-    """Tell whether HQ has judged all that it was sent."""
-    shown = page.context.request.get(f"{system.marketplace_url}/console/corners/nantes-crebillon").text()
-    return ">attend<" not in shown
+    return get(page.context, f"{system.marketplace_url}/console/corners/nantes-crebillon/table")

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 import templates
@@ -205,6 +205,7 @@ def _watch_records() -> None:
     kiosk = files.kiosk()
     if kiosk.ops is None:
         return
+    g.began_with_records = True
     try:
         kiosk.ops.read().execute("select 1 from setting limit 1").fetchone()
     except (DatabaseError, OSError) as problem:
@@ -217,6 +218,8 @@ def _is_damage(problem: Exception) -> bool:
 
 
 def _refusal(problem: PosError) -> Response:
+    if files.kiosk().ops is None and g.pop("began_with_records", False) and request.method in ("GET", "HEAD"):
+        return _answer_without_records()
     if isinstance(problem, (DiskFull, CatalogMissing)) and _makes_room(files.kiosk(), problem):
         try:
             return current_app.make_response(current_app.dispatch_request())
@@ -225,6 +228,15 @@ def _refusal(problem: PosError) -> Response:
     if isinstance(problem, SlipAltered):
         files.kiosk().faults.setdefault(problem.code, clock.to_text(clock.now()))
     return _answer(problem.code, problem.status, problem.detail, problem.data)
+
+
+def _answer_without_records() -> Response:
+    """Answer a page that was being read when its records went bad as the next will be: browsing goes on without them."""
+    g.pop("corner", None)
+    try:
+        return current_app.make_response(current_app.dispatch_request())
+    except (PosError, HTTPException, DatabaseError) as problem:
+        return current_app.make_response(current_app.handle_user_exception(problem))
 
 
 def _makes_room(kiosk: files.Kiosk, problem: Exception) -> bool:

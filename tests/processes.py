@@ -24,6 +24,8 @@ from pos.privacy import UMASK
 
 START_S = 120
 """Of a machine that does much else, too; one that starts at all starts sooner."""
+PATIENCE_S = 60
+"""For what comes in a moment, and on a busy machine some time after it."""
 FIRST_PORT, MANY_PORTS = 20_000, 12_000
 PORTS = (FIRST_PORT + number % MANY_PORTS for number in count(os.getpid() * 997))
 
@@ -82,7 +84,7 @@ def comptoir(*arguments: str, expect: int = 0) -> str:
 
 def get_json(url: str) -> Any:
     """Return the JSON document at `url`."""
-    with urlopen(url, timeout=10) as response:
+    with urlopen(url, timeout=PATIENCE_S) as response:
         return json.loads(response.read())
 
 

@@ -17,6 +17,7 @@ import time_machine
 
 from demo.bank import Bank
 from pos import clock
+from tests.processes import PATIENCE_S
 
 SHOP = "http://marche.test/orders/1"
 
@@ -110,7 +111,7 @@ def tap(url: str, act: str, *, origin: str | None = None) -> tuple[int, str]:
     """Tap a button of a page; return the status and where it leads."""
     headers = {"Origin": origin} if origin else {}
     try:
-        build_opener(Stay).open(Request(url, data=urlencode({"act": act}).encode(), headers=headers), timeout=10)
+        build_opener(Stay).open(Request(url, data=urlencode({"act": act}).encode(), headers=headers), timeout=PATIENCE_S)
     except HTTPError as answer:
         with answer:
             return answer.code, answer.headers.get("Location", "")
@@ -118,7 +119,7 @@ def tap(url: str, act: str, *, origin: str | None = None) -> tuple[int, str]:
 
 
 def seen(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 

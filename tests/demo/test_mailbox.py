@@ -12,6 +12,7 @@ import pytest
 
 from demo.mailbox import Mailbox
 from demo.printer import VirtualPrinter
+from tests.processes import PATIENCE_S
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def send(mailbox: Mailbox, subject: str) -> None:
     message["From"], message["To"], message["Subject"] = "comptoir@demo.localhost", "camille@example.org", subject
     message.set_content(f"Réservé : {subject}\n.\n..fin\n")
     message.add_alternative(f"<p>Réservé : {subject}<script>alert(1)</script></p>", subtype="html")
-    with smtplib.SMTP("127.0.0.1", mailbox.port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", mailbox.port, timeout=PATIENCE_S) as smtp:
         smtp.send_message(message)
 
 
@@ -48,7 +49,7 @@ def test_the_paper_viewer_shows_them_under_a_policy_that_runs_nothing(mailbox: M
     printer = VirtualPrinter(0, 0, mailbox=mailbox)
     printer.start()
     try:
-        with urlopen(f"http://127.0.0.1:{printer.viewer_port}/mail/1", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{printer.viewer_port}/mail/1", timeout=PATIENCE_S) as answer:
             assert "bonjour" in answer.read().decode()
             policy = answer.headers["Content-Security-Policy"]
     finally:

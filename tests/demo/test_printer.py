@@ -19,6 +19,7 @@ from demo.printer import Faults, VirtualPrinter
 from kiosk.printing import paper
 from kiosk.printing.profiles import usual_paper
 from tests.kiosk.slip_facts import bundle_facts, slip_url
+from tests.processes import PATIENCE_S
 
 CUT = b"\x1bd\x08\x1dV\x01"
 SLIP = paper.slip_bytes(bundle_facts(), slip_url(), paper=usual_paper(80), language="fr", copy_no=0)
@@ -36,7 +37,7 @@ def printer() -> Iterator[VirtualPrinter]:
 
 
 def ask(printer: VirtualPrinter, data: bytes, *, answers: int = 1) -> bytes:
-    with socket.create_connection(("127.0.0.1", printer.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", printer.port), timeout=PATIENCE_S) as connection:
         connection.sendall(data)
         received = b""
         while len(received) < answers:
@@ -45,7 +46,7 @@ def ask(printer: VirtualPrinter, data: bytes, *, answers: int = 1) -> bytes:
 
 
 def get(printer: VirtualPrinter, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{printer.viewer_port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{printer.viewer_port}{path}", timeout=PATIENCE_S) as answer:
         body: bytes = answer.read()
     return body
 
@@ -194,7 +195,7 @@ class TestPrinter:
         assert ask(printer, SLIP[:900] + b"\x10\x04\x01") == b"\x12"
 
     def test_a_question_cut_in_two_is_one_question(self, printer: VirtualPrinter) -> None:
-        with socket.create_connection(("127.0.0.1", printer.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", printer.port), timeout=PATIENCE_S) as connection:
             connection.sendall(b"\x10")
             time.sleep(0.05)
             connection.sendall(b"\x04")
@@ -269,14 +270,14 @@ class TestViewer:
     def test_paper_and_cover_are_within_reach(self, printer: VirtualPrinter) -> None:
         troubles = f"http://127.0.0.1:{printer.viewer_port}/troubles"
 
-        with urllib.request.urlopen(troubles, data=b"paper_out=1", timeout=5) as answer:
+        with urllib.request.urlopen(troubles, data=b"paper_out=1", timeout=PATIENCE_S) as answer:
             assert "Plus de papier" in answer.read().decode()
         assert printer.faults.paper_out
-        with urllib.request.urlopen(troubles, data=b"paper_out=0", timeout=5) as answer:
+        with urllib.request.urlopen(troubles, data=b"paper_out=0", timeout=PATIENCE_S) as answer:
             assert "Prête." in answer.read().decode()
         foreign = urllib.request.Request(troubles, data=b"cover_open=1", headers={"Origin": "http://ailleurs.test"})
         with pytest.raises(HTTPError) as refused:
-            urllib.request.urlopen(foreign, timeout=5)
+            urllib.request.urlopen(foreign, timeout=PATIENCE_S)
         refused.value.close()
         assert refused.value.code == 403
         assert not printer.faults.cover_open

@@ -34,7 +34,7 @@ from sync.hq.repository import announce, announced
 from tests.faults.conftest import serving_folder
 from tests.faults.test_fault_31_price_starts import kiosk_at
 from tests.marketplace.hq import Hq, copy_place
-from tests.processes import free_port, get_json, serving
+from tests.processes import PATIENCE_S, free_port, get_json, serving
 
 DECADE = timedelta(days=3653)
 CLOCKS: dict[str, Callable[[datetime], datetime]] = {
@@ -44,7 +44,6 @@ CLOCKS: dict[str, Callable[[datetime], datetime]] = {
 }
 PHONE = "/sku/IPHONE-13-128-BLUE"
 STARTED, COMING = 11, 13
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def enrolled(directory: Path, marketplace: tuple[Path, str], *, now: Callable[[]
 
 def prices(here: str) -> set[str]:
     """Return the whole-euro prices that the phone's page shows."""
-    with urlopen(here + PHONE, timeout=10) as answer:
+    with urlopen(here + PHONE, timeout=PATIENCE_S) as answer:
         return set(re.findall(r"(\d{3}),\d\d", answer.read().decode()))
 
 
@@ -128,9 +127,9 @@ def test_fault_12_a_kiosk_with_a_wrong_clock_sells_at_the_right_prices(
         wait_until(lambda: "clock_wrong" in faults(here), "the kiosk says that its clock is wrong")
         assert faults(here) == {"clock_wrong"}
         before = clock.now()
-        with urlopen(f"{here}/selections", data=f"listing={STARTED}".encode(), timeout=10) as answer:
+        with urlopen(f"{here}/selections", data=f"listing={STARTED}".encode(), timeout=PATIENCE_S) as answer:
             selection = answer.url
-        with urlopen(f"{selection}/slip", data=b"", timeout=10) as answer:
+        with urlopen(f"{selection}/slip", data=b"", timeout=PATIENCE_S) as answer:
             assert "355,00" in answer.read().decode()
 
     ops = connect(directory / "ops.db", durable=True, is_new=False)

@@ -24,7 +24,7 @@ from sync.corner import schedule
 from sync.corner.client import Client
 from tests.faults import corners
 from tests.faults.conftest import Served, lacking
-from tests.processes import free_port, is_free
+from tests.processes import PATIENCE_S, free_port, is_free
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
@@ -139,7 +139,7 @@ def test_fault_19_blobs_keep_ranges_tags_and_their_bytes(served: Served, nginx: 
     blob = a_blob(served)
     body = (served.hq.directory / "sync" / "b" / blob).read_bytes()
     asked = Request(f"{getattr(nginx, server)}/sync/v1/b/{blob}", headers={"Range": "bytes=5-20", "Accept-Encoding": "gzip, br"})
-    with urlopen(asked, timeout=10) as answer:
+    with urlopen(asked, timeout=PATIENCE_S) as answer:
         assert (answer.status, answer.read()) == (206, body[5:21])
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["ETag"].startswith('"')
@@ -214,7 +214,7 @@ def test_fault_19_without_tags_and_with_compression_the_bytes_are_the_same(serve
     spoilt = {"        etag on;": "        etag off; gzip_static always;"}
     nginx = Nginx(tmp_path / "nginx", served, changes=spoilt)
     try:
-        with urlopen(f"{nginx.disk}/sync/v1/b/{a_blob(served).removesuffix('.gz')}", timeout=10) as answer:
+        with urlopen(f"{nginx.disk}/sync/v1/b/{a_blob(served).removesuffix('.gz')}", timeout=PATIENCE_S) as answer:
             assert answer.headers["Content-Encoding"] == "gzip"
             assert answer.headers["ETag"] is None
         corner = Corner(tmp_path / "kiosk", served, url=nginx.disk)

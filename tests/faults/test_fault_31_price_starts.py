@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pos import clock
 from pos.ops import store_setting
 from tests import world
-from tests.processes import free_port, wait_for
+from tests.processes import PATIENCE_S, free_port, wait_for
 
 MIDNIGHT = datetime(2026, 10, 25, tzinfo=ZoneInfo("Europe/Paris"))
 BEFORE_S = 25
@@ -48,9 +48,9 @@ def test_fault_31_a_price_starts_at_midnight_on_the_night_the_clocks_change_with
     for at in (MIDNIGHT + timedelta(hours=3), MIDNIGHT - timedelta(days=1)):
         with kiosk_at(tmp_path, at) as here:
             assert look(here + PHONE)[1] is True
-            with urlopen(f"{here}/selections", data=b"listing=101", timeout=10) as answer:
+            with urlopen(f"{here}/selections", data=b"listing=101", timeout=PATIENCE_S) as answer:
                 selection = answer.url
-            with urlopen(f"{selection}/slip", data=b"", timeout=10) as answer:
+            with urlopen(f"{selection}/slip", data=b"", timeout=PATIENCE_S) as answer:
                 assert "305,00" in answer.read().decode()
 
     slips = kiosk.ops.read().execute("select issued_at, facts ->> '$.totals.due_today_cents' from slip").fetchall()
@@ -86,7 +86,7 @@ def kiosk_at(directory: Path, at: datetime) -> Iterator[str]:
 
 def look(url: str) -> tuple[datetime, bool]:
     """Return when the kiosk answered by its own clock, and whether the page told the new price."""
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         page = answer.read().decode()
         assert ("305,00" in page) != ("369,00" in page)
         return parsedate_to_datetime(answer.headers["Date"]), "305,00" in page

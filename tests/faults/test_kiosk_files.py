@@ -15,7 +15,7 @@ from flask import Flask
 
 from kiosk.app import create_app
 from tests import world
-from tests.processes import comptoir, free_port, get_json, serving
+from tests.processes import PATIENCE_S, comptoir, free_port, get_json, serving
 
 FETCHING = "Le catalogue est en cours de réception."
 NO_SLIP = "Ce comptoir ne peut pas faire de bon pour l’instant."
@@ -77,6 +77,19 @@ def test_records_damaged_in_flight_make_no_more_slips_and_the_file_is_kept(tmp_p
     assert (tmp_path / "ops.db").read_bytes() == settled
 
 
+def test_a_page_being_read_when_records_turn_out_damaged_is_answered_without_them(kiosk: world.Kiosk) -> None:
+    with app_over(kiosk) as app:
+        writer = app.extensions["comptoir"].ops._current_writer()
+        [(page,)] = writer.execute("select rootpage from sqlite_master where name = 'demo_place'").fetchall()
+        writer.execute("pragma wal_checkpoint(truncate)").fetchall()
+        scribble(kiosk.directory / "ops.db", from_page=page - 1, pages=1)
+        client = app.test_client()
+
+        assert client.get("/home").status_code == 200
+        refused = client.post("/selections", data={"listing": "101"})
+    assert (refused.status_code, NO_SLIP in refused.text) == (503, True)
+
+
 def test_records_that_vanish_in_flight_are_not_begun_again(tmp_path: Path) -> None:
     world.make_kiosk(tmp_path).ops.close()
     with kiosk_process(tmp_path) as here:
@@ -130,9 +143,10 @@ def test_a_full_disk_takes_nothing_that_was_promised_and_passes(kiosk: world.Kio
 @contextmanager
 def app_over(kiosk: world.Kiosk) -> Iterator[Flask]:
     app = create_app(kiosk.directory, sync=False)
+    stores = (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops)
     yield app
-    app.extensions["comptoir"].catalog.close()
-    app.extensions["comptoir"].ops.close()
+    for store in stores:
+        store.close()
 
 
 def limit_pages(app: Flask, *, extra: int) -> None:
@@ -160,7 +174,7 @@ def kiosk_process(directory: Path) -> Iterator[str]:
 def look(url: str, **form: str) -> tuple[int, str]:
     """Return status and text of a page, or of a posted form."""
     try:
-        with urlopen(url, data=urlencode(form).encode() if form else None, timeout=10) as answer:
+        with urlopen(url, data=urlencode(form).encode() if form else None, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as answer:
         with answer:
@@ -168,9 +182,9 @@ def look(url: str, **form: str) -> tuple[int, str]:
 
 
 def make_slip(here: str) -> str:
-    with urlopen(f"{here}/selections", data=b"listing=101", timeout=10) as answer:
+    with urlopen(f"{here}/selections", data=b"listing=101", timeout=PATIENCE_S) as answer:
         selection = answer.url
-    with urlopen(f"{selection}/slip", data=b"", timeout=10) as answer:
+    with urlopen(f"{selection}/slip", data=b"", timeout=PATIENCE_S) as answer:
         assert "/slips/" in answer.url
         return str(answer.url)
 
@@ -182,9 +196,9 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def scribble(path: Path, *, from_page: int) -> None:
-    """Overwrite a file in place, as a failing disk does."""
+def scribble(path: Path, *, from_page: int, pages: int | None = None) -> None:
+    """Overwrite a file in place, as a failing disk does: so many pages, or all from there."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(from_page * PAGE)
-        file.write(os.urandom(size - from_page * PAGE))
+        file.write(os.urandom(size - from_page * PAGE if pages is None else pages * PAGE))

@@ -21,7 +21,7 @@ from pos.db import Store
 from pos.ops import open_ops
 from sync.locks import SERVER_FILE
 from tests import world
-from tests.processes import comptoir, free_port, is_free, serving, wait_for
+from tests.processes import PATIENCE_S, comptoir, free_port, is_free, serving, wait_for
 
 STOP_S = 5.0
 
@@ -48,9 +48,9 @@ def seconds_to_stop(process: subprocess.Popen[bytes], number: int = signal.SIGTE
 
 
 def make_slip(url: str) -> str:
-    with urlopen(f"{url}/selections", data=urlencode({"listing": 101}).encode(), timeout=10) as answer:
+    with urlopen(f"{url}/selections", data=urlencode({"listing": 101}).encode(), timeout=PATIENCE_S) as answer:
         selection = answer.url
-    with urlopen(f"{selection}/slip", data=b"", timeout=10) as answer:
+    with urlopen(f"{selection}/slip", data=b"", timeout=PATIENCE_S) as answer:
         return str(answer.url)
 
 
@@ -63,7 +63,7 @@ def serve_second(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_kiosk_is_gone_right_after_requests(directory: Path, number: int) -> None:
     with kiosk_process(directory) as (process, url):
         for _ in range(5):
-            urlopen(f"{url}/home", timeout=10).close()
+            urlopen(f"{url}/home", timeout=PATIENCE_S).close()
 
         assert seconds_to_stop(process, number) < 2
         assert process.returncode == 0
@@ -197,7 +197,7 @@ def wait_sent(ops: Store) -> None:
 
 
 def post(url: str) -> None:
-    with build_opener(HTTPCookieProcessor()).open(url, data=b"", timeout=10):
+    with build_opener(HTTPCookieProcessor()).open(url, data=b"", timeout=PATIENCE_S):
         pass
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPRedirectHandler, build_opener, urlopen
 
 from pos.privacy import open_to_others
-from tests.processes import START_S, five_ports, is_free
+from tests.processes import PATIENCE_S, START_S, five_ports, is_free
 
 
 class Stay(HTTPRedirectHandler):
@@ -110,7 +110,7 @@ def make_slip(kiosk: str) -> str:
 def post(url: str, **form: str) -> str:
     """Post a plain form and return where the 303 leads."""
     try:
-        build_opener(Stay).open(url, data=urlencode(form).encode(), timeout=10)
+        build_opener(Stay).open(url, data=urlencode(form).encode(), timeout=PATIENCE_S)
     except HTTPError as answer:
         with answer:
             if answer.code == 303:
@@ -119,7 +119,7 @@ def post(url: str, **form: str) -> str:
 
 
 def read(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 
@@ -128,7 +128,7 @@ def wait_for_paper(url: str) -> None:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
-            with urlopen(url, timeout=10) as answer:
+            with urlopen(url, timeout=PATIENCE_S) as answer:
                 assert answer.read(8) == b"\x89PNG\r\n\x1a\n"
                 return
         except HTTPError:

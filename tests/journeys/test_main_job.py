@@ -16,7 +16,7 @@ from pos import tokens
 from pos.db import connect
 from tests.journeys.conftest import System
 from tests.journeys.steps import sync
-from tests.processes import get_json
+from tests.processes import PATIENCE_S, get_json
 
 
 def test_a_customer_leaves_with_a_slip_and_orders_before_the_kiosk_syncs(page: Page, system: System) -> None:
@@ -65,7 +65,7 @@ def print_slip(page: Page, system: System) -> bytes:
     """Tap "print" and return the picture of the paper."""
     page.locator("#print").click()
     expect(page.get_by_text("L’imprimante confirme")).to_be_visible(timeout=15_000)
-    with urlopen(f"{system.paper_url}/latest.png", timeout=10) as response:
+    with urlopen(f"{system.paper_url}/latest.png", timeout=PATIENCE_S) as response:
         return bytes(response.read())
 
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from pos.db import connect
 from tests.journeys.conftest import System
 from tests.journeys.steps import enter_counter, first_sku, reprice, slip_url, sync
+from tests.processes import PATIENCE_S
 
 ATTRACT = "Touchez pour commencer"
 
@@ -306,7 +307,7 @@ def newest_paper(system: System) -> str:
 
 def qr_on_paper(system: System) -> str:
     """Return what a phone's camera reads on the newest paper."""
-    with urlopen(f"{system.paper_url}/latest.png", timeout=10) as response:
+    with urlopen(f"{system.paper_url}/latest.png", timeout=PATIENCE_S) as response:
         [code] = zxingcpp.read_barcodes(Image.open(io.BytesIO(response.read())))
     return str(code.text)
 

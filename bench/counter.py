@@ -32,9 +32,9 @@ STATE_HOLD_MS = 10
 
 def measure(directory: Path) -> list[Row]:
     """Return the rows of the counter of the kiosk that serves `directory`."""
-    cookie = f"clerk={_furnish(directory)}"
-    rows = [_page_row(name, path, cookie) for name, path in PAGES.items()]
-    browser = Browser(KIOSK_PORT, cookie=cookie)
+    _furnish(directory)
+    rows = [_page_row(name, path, _log_in(directory)) for name, path in PAGES.items()]
+    browser = Browser(KIOSK_PORT, cookie=_log_in(directory))
     begun = time.perf_counter()
     status, headers, _ = browser.post("/counter/labels/prints", urlencode({"format": "l7160"}))
     assert status == 303, status
@@ -45,14 +45,19 @@ def measure(directory: Path) -> list[Row]:
     return [*rows, Row("counter: all labels of the table as a sheet, the process's first PDF", f"{took:.2f} s", "", "", None)]
 
 
-def _furnish(directory: Path) -> str:
-    """Give the corner ten printers, half of them in need of somebody, and a clerk at work. Return the session's token."""
+def _furnish(directory: Path) -> None:
+    """Give the corner ten printers, half of them in need of somebody."""
     with closing(connect(directory / "ops.db", durable=True)) as ops, write(ops):
         for number in range(2, MOST_PRINTERS + 1):
             state = PrinterState("fault", ("paper_out",)) if number % 2 else PrinterState("ok")
             install(ops, f"printer-{number}", f"127.0.0.1:{number}")
             note_state(ops, f"printer-{number}", state, now=clock.now())
-        return clerks.start_session(ops, corner(ops).clerks[0]["clerk_id"], now=clock.now())
+
+
+def _log_in(directory: Path) -> str:
+    """Return the cookie of a clerk who has just come: two minutes without a tap lock the counter."""
+    with closing(connect(directory / "ops.db", durable=True)) as ops, write(ops):
+        return f"clerk={clerks.start_session(ops, corner(ops).clerks[0]['clerk_id'], now=clock.now())}"
 
 
 def _page_row(name: str, path: str, cookie: str) -> Row:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 import templates
-from marketplace import console, home, partners, sitemaps, tallies, web
+from marketplace import at_home, console, home, partners, sitemaps, tallies, web
 from marketplace.bulkhead import Bulkhead
 from marketplace.db import reading
 from marketplace.door import Markets
@@ -49,7 +49,7 @@ from sync.static_files import StaticFiles
 UPLINKS, UPLINKS_WAITING = 3, 1
 """Of a worker's eight threads: the database takes one writer at a time anyway, and the shop keeps the rest."""
 PARTS = (
-    *(home.routes, partners.routes, sitemaps.routes, pages.pages, selection_pages.pages),
+    *(home.routes, at_home.routes, partners.routes, sitemaps.routes, pages.pages, selection_pages.pages),
     *(order_pages.orders, activation_pages.pages, claim_pages.claims, return_pages.returns, substitution_pages.substitutions),
     *(message_pages.messages, sign_in_pages.sign_ins),
     *(payment_pages.payments, application_pages.pages, desk.desk, ranking.routes),

@@ -40,7 +40,7 @@ from sync.incoming import PlainRequest
 YEAR_S = 31_536_000
 SHOP = frozenset({"home", "partners", *(routes.name for routes in shop.ROUTES)})
 HEADERS = {
-    "Content-Security-Policy": web.POLICY.replace("img-src 'self'", "img-src 'self' data:"),
+    "Content-Security-Policy": web.POLICY.replace("img-src 'self'", "img-src 'self' data:") + "; manifest-src 'self'",
 }
 
 logger = logging.getLogger(__name__)

@@ -91,6 +91,8 @@ def close_session() -> Response:
         run_tx(marketplace().engine, lambda connection: sign_out(connection, customer))
     response = see_other("sign_ins.asking")
     response.delete_cookie(COOKIE)
+    # The orders that the browser keeps for when there is no network go with the session.
+    response.headers["Clear-Site-Data"] = '"storage"'
     return response
 
 

@@ -42,7 +42,7 @@ def measure(directory: Path) -> list[Row]:
     _, _, sheet = browser.get(f"/counter/labels/sheets/{sheet_no}.pdf")
     assert sheet.startswith(b"%PDF"), sheet[:80]
     took = time.perf_counter() - begun
-    return [*rows, Row("counter: all labels of the table as a sheet, the process's first PDF", f"{took:.2f} s", "", "", None)]
+    return [*rows, Row("counter: all labels of the table as a sheet (PDF)", f"{took:.2f} s", "", "", None)]
 
 
 def _furnish(directory: Path) -> None:

@@ -9,8 +9,9 @@ from flask import Blueprint, Response, g, request
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.printing import print_jobs, prints
+from kiosk.printing.documents import made_apart
 from kiosk.printing.installed import InstalledPrinter, installed_printer, installed_printers
-from kiosk.printing.labels import SheetFormat, label_sheets, sheet_formats
+from kiosk.printing.labels import SheetFormat, sheet_formats
 from pos import clock, journal, labels, shelf_labels
 from pos.db import DatabaseError
 from pos.errors import Invalid, NotFound, PosError
@@ -90,12 +91,10 @@ def print_labels() -> Response:
 def sheet(sheet_no: int) -> Response:
     """Send a sheet of labels as PDF, the same bytes each time."""
     corner, made = files.corner(), shelf_labels.sheet_labels(files.ops(), sheet_no)
-    content = label_sheets(
-        [(label, shelf_labels.label_code(corner, label)) for label in made],
-        sheet_formats()[made[0].format],
-        zone=corner.time_zone,
-        made_at=clock.from_text(made[0].printed_at),
-    )
+    shown = [(label, shelf_labels.label_code(corner, label)) for label in made]
+    about = {"zone": corner.time_zone, "made_at": clock.from_text(made[0].printed_at)}
+    with files.kiosk().turns.given_up():
+        content = made_apart("kiosk.printing.labels:label_sheets", shown, sheet_formats()[made[0].format], **about)
     name = f'attachment; filename="{corner.corner_id}-{sheet_no}.pdf"'
     return Response(content, mimetype="application/pdf", headers={"Content-Disposition": name})
 

@@ -78,7 +78,12 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(
-        lambda: {"corner": files.corner_or_none(), "call": calls.own_call(), "standing_of": selections.standing_of}
+        lambda: {
+            "corner": files.corner_or_none(),
+            "call": calls.own_call(),
+            "is_begun": visits.has_begun(),
+            "standing_of": selections.standing_of,
+        }
     )
     for part in (
         home,

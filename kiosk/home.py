@@ -12,7 +12,7 @@ from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
 from kiosk import calls, files
-from pos import clock, demo_devices, offers, skus
+from pos import claims, clock, demo_devices, offers, skus
 from pos.errors import Invalid
 from pos.helps import wipe_visit
 from pos.ops import setting
@@ -21,7 +21,8 @@ from shop.door import visitor
 
 routes = Blueprint("home", __name__)
 
-POSTER = 6
+POSTER = 12
+"""How many devices take turns on the first screen."""
 
 
 @routes.get("/")
@@ -112,6 +113,7 @@ def demo_spots(catalog: Database) -> list[dict[str, Any]]:
             "model": model,
             "storage_gb": storage_gb,
             "form": json.loads(category)["form"],
+            "co2": claims.co2_avoided(json.loads(category)),
             "color": facts.get("color"),
             "specs": facts.get("specs"),
             "from_cents": cents,

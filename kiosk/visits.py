@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from flask import request
+from flask import g, request
 
-from kiosk import files
+from kiosk import calls, files
 from pos import clock, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
@@ -52,6 +52,16 @@ def visitor() -> Visitor:
         categories=(),
         tax_included=corner.tax_included if corner else True,
     )
+
+
+def has_begun() -> bool:
+    """Tell whether this visitor entered anything yet: a wish about language or view, a call, a search, a choice.
+
+    Who only looked around is expected to have gone sooner.
+    """
+    kept = (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, calls.COOKIE)
+    is_choosing = "selection_id" in g or "selection_id" in (request.view_args or {})
+    return is_choosing or bool(request.args or request.form) or any(name in request.cookies for name in kept)
 
 
 @contextmanager

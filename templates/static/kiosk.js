@@ -28,31 +28,47 @@
   if (speech) speech.addEventListener("voiceschanged", ready);
 
   // Idle: the last 20 seconds are visible and can be extended; then everything of this visitor is wiped by a form post. The wall clock
-  // may open the warning (it counts sleep, and may be set), but only the other clock, which never jumps, may end it.
+  // may open the warning (it counts sleep, and may be set), but only the other clock, which never jumps, may end it. A page that counts
+  // down from the start (`data-countdown`, the slip) does so beside what it shows, and gives more time when asked.
+  const ENTERED = "entered";
   let touched = { at: performance.now(), wall: Date.now() };
   let warnedAt = 0;
-  const stay = () => { touched = { at: performance.now(), wall: Date.now() }; };
-  const isWarned = () => Boolean(document.querySelector("#idle[open]"));
-  const touch = () => { if (!isWarned()) stay(); };
-  for (const kind of ["pointerdown", "keydown", "scroll", "input"]) addEventListener(kind, touch, { passive: true, capture: true });
+  let isExtended = false;
+  const isWarned = () => Boolean(document.querySelector("#idle:modal"));
+  const stay = () => {
+    touched = { at: performance.now(), wall: Date.now() };
+    if (isWarned()) document.getElementById("idle").close();
+  };
+  for (const kind of ["pointerdown", "scroll"]) addEventListener(kind, () => { if (!isWarned()) stay(); }, { passive: true, capture: true });
+  for (const kind of ["wheel", "touchmove"]) addEventListener(kind, stay, { passive: true, capture: true });
+  addEventListener("input", () => { sessionStorage.setItem(ENTERED, "1"); stay(); }, { capture: true });
   addEventListener("close", (event) => { if (event.target.id === "idle") stay(); }, { capture: true });
+  // A key, a scanner's too, answers the warning and does nothing else.
   addEventListener("keydown", (event) => {
-    if (event.key === "Tab" && isWarned()) { event.preventDefault(); document.getElementById("idle-stay").focus(); }
-  });
+    if (isWarned()) {
+      event.preventDefault();
+      if (event.key === "Tab") { warnedAt = performance.now(); document.getElementById("idle-stay").focus(); return; }
+    }
+    stay();
+  }, { capture: true });
+  const limitOf = ({ idle, entered, countdown }) => Number(isExtended || (!countdown && sessionStorage.getItem(ENTERED)) ? entered || idle : idle);
   setInterval(() => {
-    const limit = Number(document.body.dataset.idle);
+    const limit = limitOf(document.body.dataset);
     const box = document.getElementById("idle");
     const leave = document.getElementById("leave");
     if (!limit || !box || !leave) return;
     const now = performance.now();
     // A voice that died says for ever that it is speaking.
-    if (speech && speech.speaking && now - spokenAt < LONGEST_SPEECH_MS && !box.open) stay();
-    if (!box.open) {
+    if (speech && speech.speaking && now - spokenAt < LONGEST_SPEECH_MS && !isWarned()) stay();
+    if (document.body.dataset.countdown) {
+      box.setAttribute("open", "");
+      warnedAt = touched.at;
+    } else if (!box.open) {
       if (Math.max(now - touched.at, Date.now() - touched.wall) < (limit - WARN_S) * 1000) return;
       warnedAt = now;
       box.showModal();
     }
-    const left = WARN_S - Math.floor((now - warnedAt) / 1000);
+    const left = (document.body.dataset.countdown ? limit : WARN_S) - Math.floor((now - warnedAt) / 1000);
     document.getElementById("idle-left").textContent = String(left);
     if (left <= 0) leave.requestSubmit();
   }, 500);
@@ -103,7 +119,8 @@
   addEventListener("focusin", (event) => { if (event.target.dataset && event.target.dataset.keys) open(event.target); });
   addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
-    if (on("#idle")) document.getElementById("idle").close();
+    if (on("#idle-stay")) isExtended = true;
+    if (on("#idle:modal")) document.getElementById("idle").close();
     else if (on("[data-key]")) type(on("[data-key]"));
     else if (on("[data-speak]")) speak(on("[data-speak]"));
   });

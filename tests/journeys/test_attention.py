@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import System
@@ -56,6 +58,88 @@ def test_the_warning_holds_the_keyboard_and_gives_it_back(page: Page, shared_sys
         page.keyboard.press(key)
         expect(page.get_by_role("alertdialog")).to_be_hidden()
         assert page.evaluate(FOCUS) == "plan-none"
+
+
+ANSWERS: dict[str, Callable[[Page], object]] = {
+    "touch": lambda page: page.touchscreen.tap(500, 300),
+    "scroll": lambda page: page.mouse.wheel(0, 400),
+    "key": lambda page: page.keyboard.press("ArrowDown"),
+    "scan": lambda page: page.keyboard.type("BJYTB2ZQ"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_who_only_looks_is_asked_after_45_seconds_and_any_sign_of_them_answers(
+    page: Page, shared_system: System, answer: str
+) -> None:
+    page.clock.install()
+    page.goto(f"{shared_system.kiosk_url}/home")
+    page.clock.run_for(44_000)
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    ANSWERS[answer](page)
+
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+    page.clock.run_for(40_000)
+    assert page.url.endswith("/home")
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+
+
+def test_what_somebody_has_typed_gives_them_longer(page: Page, shared_system: System) -> None:
+    page.clock.install()
+    page.goto(f"{shared_system.kiosk_url}/home")
+    page.locator("#q").fill("iph")
+    page.clock.run_for(85_000)
+
+    expect(page.get_by_role("alertdialog")).to_be_hidden()
+    expect(page.locator("#q")).to_have_value("iph")
+
+
+def test_a_slip_leaves_by_itself_and_one_touch_keeps_it_longer(page: Page, shared_system: System) -> None:
+    slip = new_slip(page.context, shared_system)
+    page.clock.install()
+    page.goto(f"{shared_system.kiosk_url}{slip}")
+    page.clock.run_for(20_000)
+    assert 0 < int(page.locator("#idle-left").inner_text()) <= 10
+    page.get_by_role("button", name="Encore un moment").click()
+    page.clock.run_for(80_000)
+    assert page.url.endswith(slip)
+    page.clock.run_for(31_000)
+
+    expect(page.get_by_text("Touchez pour commencer")).to_be_visible()
+
+
+def test_devices_take_turns_until_somebody_touches(page: Page, shared_system: System) -> None:
+    first = page.locator("#mosaic .tile").first
+    page.clock.install()
+    page.goto(shared_system.kiosk_url)
+    shown = first.inner_text()
+    page.clock.run_for(6_500)
+    expect(first).not_to_have_text(shown, use_inner_text=True)
+    shown = first.inner_text()
+    page.keyboard.press("Shift")
+    page.clock.run_for(20_000)
+    assert first.inner_text() == shown
+    assert page.locator("audio, video").count() == 0
+
+
+def test_devices_stand_still_for_who_wants_no_motion(page: Page, shared_system: System) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.clock.install()
+    page.goto(shared_system.kiosk_url)
+    shown = page.locator("#mosaic").inner_text()
+    page.clock.run_for(30_000)
+
+    assert page.locator("#mosaic").inner_text() == shown
+
+
+def test_the_first_touch_leads_to_the_beginning_wherever_it_lands(page: Page, shared_system: System) -> None:
+    page.goto(shared_system.kiosk_url)
+    page.locator("#mosaic .tile").nth(2).click()
+
+    expect(page.get_by_role("heading", name="Que cherchez-vous ?")).to_be_visible()
+    assert page.url.endswith("/home")
 
 
 def test_nobody_is_wiped_while_a_voice_reads_to_them(page: Page, shared_system: System) -> None:

@@ -77,7 +77,7 @@ def test_the_main_job_needs_no_script(scriptless: Page, shared_system: System) -
 def test_a_quiet_minute_is_warned_of_and_a_touch_keeps_everything(page: Page, shared_system: System) -> None:
     page.clock.install()
     address = choose(page, shared_system)
-    page.clock.run_for(65_000)
+    page.clock.run_for(85_000)
     expect(page.get_by_role("alertdialog")).to_be_hidden()
 
     page.clock.run_for(8_000)
@@ -97,7 +97,7 @@ def test_a_quiet_minute_is_warned_of_and_a_touch_keeps_everything(page: Page, sh
 def test_who_goes_away_without_a_word_leaves_nothing(page: Page, shared_system: System) -> None:
     page.clock.install()
     address = choose(page, shared_system)
-    page.clock.run_for(95_000)
+    page.clock.run_for(115_000)
 
     expect(page.get_by_text(ATTRACT)).to_be_visible()
     assert page.request.get(address).status == 404

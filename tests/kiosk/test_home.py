@@ -17,6 +17,42 @@ def test_attract_shows_the_range_and_opens_home(client: FlaskClient) -> None:
     assert page.text.index("iPhone 13") < page.text.index("PlayStation 5") < page.text.index("Galaxy S22")
 
 
+def test_attract_says_what_a_device_avoids_with_its_source_or_nothing(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    sourced = client.get("/").text
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update category set body = json_set(body, '$.co2.source', '')")
+
+    assert re.search(r"environ \d+ kg CO₂e évités en \d ans par rapport au neuf \(ADEME", sourced)
+    assert "CO₂" not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/home", "/browse", "/sku/IPHONE-13-128-BLUE", "/plans", "/how-it-works", "/sku/NONE", "/browse?min=much"]
+)
+def test_a_person_can_be_asked_for_and_the_view_changed_on_every_page(client: FlaskClient, path: str) -> None:
+    page = client.get(path).text
+
+    assert 'id="ring"' in page
+    assert 'action="/view"' in page
+    assert 'action="/language"' in page
+    assert '<a class="skip" href="#main">' in page
+
+
+def test_a_person_can_be_asked_for_from_a_slip_and_a_refusal(client: FlaskClient) -> None:
+    selection = client.post("/selections", data={"listing": "101"}).headers["Location"]
+    slip = client.post(f"{selection}/slip").headers["Location"]
+
+    for page in (client.get(selection), client.get(slip), client.post("/selections", data={"listing": "999999"})):
+        assert 'id="ring"' in page.text
+
+
+def test_who_chose_nothing_yet_is_expected_to_have_gone_sooner(client: FlaskClient) -> None:
+    assert 'data-idle="65"' in client.get("/home").text
+    assert 'data-idle="110"' in client.get("/browse?q=iphone").text
+    client.post("/view", data={"flip": "contrast"})
+    assert 'data-idle="110"' in client.get("/home").text
+
+
 def test_home_shows_the_demo_devices_of_this_corner_with_today_s_offer(client: FlaskClient) -> None:
     page = client.get("/home").text
 

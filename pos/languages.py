@@ -63,6 +63,11 @@ def number(value: int, language: str) -> str:
     return LOCALES[language].figures(value, 0)
 
 
+def tenths(value: int, language: str) -> str:
+    """Return tenths as people write them: `8,2`."""
+    return LOCALES[language].figures(value, 1)
+
+
 @lru_cache(maxsize=4096)
 def date(text: str, language: str) -> str:
     """Return a day `YYYY-MM-DD` in words, the same wherever it is read: `6 décembre 2026`."""

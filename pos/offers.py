@@ -145,12 +145,14 @@ def ladder(database: Database, sku_id: int, at: str | None = None) -> list[Rung]
         rows = _rows(database, "and listing.sku_id = ?", [sku_id])
     else:
         rows = _rows(database, "and listing.sku_id = ?", [at, sku_id], started=STARTED_BY)
-    rungs = []
-    for grade in grades(database):
-        candidates = [row for row in rows if row["grade_id"] == grade["grade_id"]]
-        offer = _offer(candidates[0], candidates[1:3]) if candidates else None
-        rungs.append(Rung(grade=grade, offer=offer))
-    return rungs
+    return _rungs(database, rows)
+
+
+@remembered
+def ladders(database: Database, sku_ids: tuple[int, ...]) -> dict[int, list[Rung]]:
+    """Return the ladder of each of a few SKUs, all read together."""
+    rows = _rows(database, "and listing.sku_id in (select value from json_each(?))", [json.dumps(sku_ids)])
+    return {sku_id: _rungs(database, [row for row in rows if row["sku_id"] == sku_id]) for sku_id in sku_ids}
 
 
 def least_dear(rungs: list[Rung]) -> Rung | None:
@@ -293,6 +295,16 @@ def _rows(database: Database, where: str, values: list[Any], *, started: str = S
     )
     rows.row_factory = Row
     return rows.fetchall()
+
+
+def _rungs(database: Database, rows: list[Row]) -> list[Rung]:
+    """Return the rungs of one SKU, whose candidates are `rows`, the best first."""
+    rungs = []
+    for grade in grades(database):
+        candidates = [row for row in rows if row["grade_id"] == grade["grade_id"]]
+        offer = _offer(candidates[0], candidates[1:3]) if candidates else None
+        rungs.append(Rung(grade=grade, offer=offer))
+    return rungs
 
 
 def _offer(row: Row, runners_up: list[Row]) -> Offer:

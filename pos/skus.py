@@ -205,12 +205,12 @@ def lowest_prices(database: Database) -> dict[str, int]:
 
 def sku(database: Database, code: str) -> Sku:
     """Return everything known of a SKU, its `category` included. Raises: NotFound."""
-    return _whole(database, "sku.sku = ?", code)
+    return _first(_whole(database, "sku.sku = ?", code), code)
 
 
 def sku_by_id(database: Database, sku_id: int) -> Sku:
     """Return what `sku` returns, by id. Raises: NotFound."""
-    return _whole(database, "sku.sku_id = ?", sku_id)
+    return _first(_whole(database, "sku.sku_id = ?", sku_id), sku_id)
 
 
 @remembered
@@ -234,7 +234,9 @@ def siblings(database: Database, *, category_id: str, brand: str, model: str) ->
 
 def compare(database: Database, codes: list[str]) -> list[Sku]:
     """Return up to four SKUs side by side, in the order asked, each with `from_cents`. Raises: NotFound."""
-    return [sku(database, code) for code in dict.fromkeys(codes[:MAX_COMPARED])]
+    wanted = list(dict.fromkeys(codes[:MAX_COMPARED]))
+    known = {item["sku"]: item for item in _whole(database, "sku.sku in (select value from json_each(?))", json.dumps(wanted))}
+    return [_first([known[code]] if code in known else [], code) for code in wanted]
 
 
 def title(item: Mapping[str, Any]) -> str:
@@ -339,8 +341,8 @@ def _card(row: tuple[Any, ...]) -> Card:
 
 
 @remembered
-def _whole(database: Database, where: str, value: object) -> Sku:
-    row = database.execute(
+def _whole(database: Database, where: str, value: str | int) -> list[Sku]:
+    rows = database.execute(
         f"""
         select sku.sku_id, sku.sku, sku.category_id, sku.brand, sku.model, sku.storage_gb, sku.year, sku.body,
           category.body, shelf.from_cents, shelf.grades
@@ -350,9 +352,11 @@ def _whole(database: Database, where: str, value: object) -> Sku:
         where {where}
         """,
         [value],
-    ).fetchone()
-    if row is None:
-        raise NotFound(sku=str(value))
+    )
+    return [_item(row) for row in rows]
+
+
+def _item(row: tuple[Any, ...]) -> Sku:
     sku_id, code, category_id, brand, model, storage_gb, year, body, category_body, from_cents, grades = row
     kind: CategoryBody = read_body(category_body)
     category: Category = {**kind, "category_id": category_id}
@@ -372,3 +376,9 @@ def _whole(database: Database, where: str, value: object) -> Sku:
         "grades": grades,
     }
     return cast(Sku, item)
+
+
+def _first(items: list[Sku], asked: str | int) -> Sku:
+    if not items:
+        raise NotFound(sku=str(asked))
+    return items[0]

@@ -29,6 +29,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "money": pass_context(lambda _, cents, currency=None: languages.money(cents, currency or visitor().currency, language)),
         "short": pass_context(lambda _, cents: languages.short_money(cents, visitor().currency, language)),
         "number": lambda value: languages.number(value, language),
+        "tenths": lambda value: languages.tenths(value, language),
         "date": lambda text: languages.date(text, language),
         "day": pass_context(lambda _, text, zone=None: languages.day(text, language, zone or visitor().time_zone)),
         "moment": pass_context(lambda _, text, zone=None: languages.moment(text, language, zone or visitor().time_zone)),

@@ -196,7 +196,7 @@ def _bundle(catalog: Database, item: Sku) -> Bundle:
         return Bundle(rungs=rungs, wanted=wanted, chosen=chosen)
     offer = chosen.offer
     known = tariffs(catalog)
-    every = _plans_here(known.plans, item)
+    every = plans_here(known.plans, item)
     shown, plan = _plans_shown(known, every, wanted, offer)
     open_options = plans.options(catalog, category_id=item["category_id"], has_device=True, has_plan=plan is not None)
     picked = [option for option in open_options if option.option_id in wanted.option_ids]
@@ -249,7 +249,7 @@ def _wanted(rungs: list[Rung]) -> tuple[Composition, Rung | None]:
     return wanted, chosen
 
 
-def _plans_here(every: list[Plan], item: Sku) -> list[Plan]:
+def plans_here(every: list[Plan], item: Sku) -> list[Plan]:
     """Return the plans of this corner's partner, where the device can use one."""
     specs = item.get("specs") or {}
     if item["form"] not in CONNECTED_FORMS and not specs.get("sim") and not specs.get("network"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pos import languages
@@ -28,11 +29,9 @@ LABELS = {
     "case_mm": "Boîtier",
     "gps": "GPS",
     "ecg": "Électrocardiogramme",
-    "water_m": "Résiste à l’eau",
     "noise_cancelling": "Réduction de bruit",
     "runtime_h": "Autonomie",
     "jack": "Prise casque",
-    "ip": "Étanchéité",
     "resolution": "Définition",
     "refresh_hz": "Fréquence",
     "hdmi_ports": "Ports HDMI",
@@ -51,7 +50,6 @@ LABELS = {
     "runtime_min": "Autonomie",
     "bin_ml": "Collecteur",
     "charge_min": "Charge",
-    "waterproof": "Lavable à l’eau",
     "length_max_mm": "Longueur maximale",
     "megapixels": "Capteur",
     "sensor": "Format du capteur",
@@ -61,13 +59,15 @@ LABELS = {
     "year": "Année",
     "updates_until": "Mises à jour jusqu’en",
 }
-"""French labels by key; every one stands in the catalogues of the other languages."""
+"""French labels by key; every one stands in the catalogues of the other languages.
+
+What a model withstands of water (`ip`, `water_m`, `waterproof`) has none: a device that was opened does not keep it.
+"""
 
 UNITS = {
     "main_mp": "Mpx",
     "battery_mah": "mAh",
     "case_mm": "mm",
-    "water_m": "m",
     "runtime_h": "h",
     "refresh_hz": "Hz",
     "pressure_bar": "bar",
@@ -81,7 +81,17 @@ UNITS = {
     "megapixels": "Mpx",
     "weight_g": "g",
 }
+SOURCED = {"repair_tenths": "repair_source", "spare_parts_until": "spare_parts_source"}
+"""Facts about repair that are said only with their source, and under which name that stands among the specifications."""
 PLAIN_NUMBERS = frozenset({"year", "updates_until", "lenses", "speeds", "hdmi_ports"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sourced:
+    """A figure with who says it: tenths of a point for `repair_tenths`, a year for `spare_parts_until`."""
+
+    value: int
+    source: str
 
 
 def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -89,6 +99,17 @@ def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = facts_of(item)
     wanted = item["category"].get("compare") or list(LABELS)
     return [(label(key), spec_value(key, facts[key])) for key in wanted if key in LABELS and facts.get(key) is not None]
+
+
+def sourced_specs(item: Mapping[str, Any]) -> dict[str, Sourced]:
+    """Return what is known of a SKU's repair, by key: nothing without a source, nothing reckoned (reference/domain.md §4)."""
+    specs = item.get("specs") or {}
+    pairs = {key: (specs.get(key), specs.get(name)) for key, name in SOURCED.items()}
+    return {
+        key: Sourced(value=value, source=source)
+        for key, (value, source) in pairs.items()
+        if type(value) is int and value > 0 and isinstance(source, str)
+    }
 
 
 def label(key: str) -> str:

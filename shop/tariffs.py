@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from pos import plans
 from pos.bodies import Acquisition
+from pos.db import remembered
 from pos.eligibility import Eligibility, check_plan
 from pos.plans import Plan
 from pos.totals import PlanTerms
@@ -52,7 +53,7 @@ class Tariffs:
 
 def tariffs(catalog: Database) -> Tariffs:
     """Return the plans of the published catalogue."""
-    facts = dict(catalog.execute("select name, value from catalog_fact"))
+    facts = _facts(catalog)
     market = facts.get("market", "")
     edition = (market, facts.get("publication", ""), facts.get("published_at", ""))
     remembered = door.current().tariffs
@@ -61,3 +62,8 @@ def tariffs(catalog: Database) -> Tariffs:
         every = plans.plans(catalog)
         known = remembered[market] = Tariffs(edition, every, {plan.plan_id: plan.terms for plan in every})
     return known
+
+
+@remembered
+def _facts(catalog: Database) -> dict[str, str]:
+    return dict(catalog.execute("select name, value from catalog_fact"))

@@ -13,6 +13,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
 from sqlite_utils import Database
 
 from kiosk.printing.installed import FIRST_NAME, install
@@ -275,6 +276,18 @@ def rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for listing_id, sku_id, grade_id, seller_id, price, shipping, days, months, margin, battery, quantity in LISTINGS:
         yield "listing", (listing_id, sku_id, grade_id, seller_id, price, shipping, days, months, margin, battery, 0, None)
         yield "stock", (listing_id, quantity)
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Collect what this thread's pages ask of the kiosk's two files, asking whether they changed set aside."""
+    asked: list[str] = []
+    connections = [store.read().conn for store in (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops)]
+    for connection in connections:
+        connection.set_trace_callback(lambda text: asked.append(text) if not text.startswith("pragma data_version") else None)
+    yield asked
+    for connection in connections:
+        connection.set_trace_callback(None)
 
 
 def make_kiosk(directory: Path) -> Kiosk:

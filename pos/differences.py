@@ -41,7 +41,7 @@ MOST_SAID = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Advantage:
     """The device best by a figure and the next one (places from 0), their values, and between them the `gap`, above 0."""
 
     figure: str
@@ -65,7 +65,7 @@ def best_places(figure: str, values: Sequence[int | None]) -> frozenset[int]:
     return frozenset(place for place, value in enumerate(known) if value == best)
 
 
-def difference(figure: str, values: Sequence[int | None]) -> Difference | None:
+def difference(figure: str, values: Sequence[int | None]) -> Advantage | None:
     """Return what a figure tells apart; None where no single device is the best by it."""
     places = best_places(figure, values)
     if len(places) != 1:
@@ -76,10 +76,10 @@ def difference(figure: str, values: Sequence[int | None]) -> Difference | None:
     _, place, value = min(others)
     best_value = values[best]
     assert best_value is not None  # noqa: S101 -- `best_places` names none where one is unknown
-    return Difference(figure=figure, best=best, next=place, best_value=best_value, next_value=value)
+    return Advantage(figure=figure, best=best, next=place, best_value=best_value, next_value=value)
 
 
-def verdict(figures: Figures) -> list[Difference]:
+def verdict(figures: Figures) -> list[Advantage]:
     """Return the differences worth a sentence, the weightiest first.
 
     The total with a plan is left out where it only repeats what the prices say.

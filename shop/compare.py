@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request
 from pos import claims, differences, languages, offers, skus
 from pos.acquisitions import ACQUISITIONS, read_acquisition
 from pos.bodies import Acquisition
-from pos.differences import Difference
+from pos.differences import Advantage
 from pos.eligibility import Reason
 from pos.offers import Grade, Offer, Rung
 from pos.plans import Plan
@@ -35,7 +35,7 @@ MOST_WORDS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ComparedDevice:
     """One device of a comparison: its offer and what it costs with the plan, or why the plan is not open to it."""
 
     item: Sku
@@ -53,7 +53,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ComparedFact:
     """One line of the table. `values` are words, amounts or facts by `kind`, None where unknown; `best` the places that win."""
 
     kind: str
@@ -68,7 +68,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ComparisonWanted:
     """What the address asks for. `instead_of` is the device that another shall replace, `adds` tells that one more is wanted."""
 
     codes: tuple[str, ...]
@@ -102,7 +102,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ComparisonChoice:
     """A plan or grade the comparison can be made with, None for without, and the address that makes it so."""
 
     of: Plan | Grade | None
@@ -111,16 +111,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class SideBySide:
     """Everything the page shows; `proposed` are the devices to add, with the address of each, None where none was asked for."""
 
-    wanted: Wanted
-    sides: list[Side]
-    price: Row
-    rows: list[Row]
-    verdict: list[Difference]
-    grades: list[Choice]
-    plans: list[Choice]
+    wanted: ComparisonWanted
+    sides: list[ComparedDevice]
+    price: ComparedFact
+    rows: list[ComparedFact]
+    verdict: list[Advantage]
+    grades: list[ComparisonChoice]
+    plans: list[ComparisonChoice]
     plan: Plan | None
     proposed: list[tuple[Card, str]] | None
 
@@ -130,12 +130,12 @@ class Comparison:
         return next((side.totals.horizon_months for side in self.sides if side.totals), None)
 
     @property
-    def differing(self) -> list[Row]:
+    def differing(self) -> list[ComparedFact]:
         """The lines that tell the devices apart."""
         return [row for row in self.rows if row.differs]
 
     @property
-    def shared(self) -> list[Row]:
+    def shared(self) -> list[ComparedFact]:
         """The lines that are the same for all."""
         return [row for row in self.rows if not row.differs]
 
@@ -161,7 +161,7 @@ def compare() -> Response:
     ]
     price = _row("price_cents", [side.offer.all_in_cents if side.offer else None for side in sides])
     rows = _rows(sides, has_plan=plan is not None)
-    shown = Comparison(
+    shown = SideBySide(
         wanted=wanted,
         sides=sides,
         price=price,
@@ -177,10 +177,10 @@ def compare() -> Response:
     return web.page("shop/compare.html", comparison=shown)
 
 
-def _wanted(items: Sequence[Sku], grades: Iterable[Grade]) -> Wanted:
+def _wanted(items: Sequence[Sku], grades: Iterable[Grade]) -> ComparisonWanted:
     asked = request.args
     grade = asked.get("grade", "").strip().upper()
-    return Wanted(
+    return ComparisonWanted(
         codes=tuple(item["sku"] for item in items),
         grade=grade if any(grade == known["code"] for known in grades) else "",
         plan_id=forms.number_in(asked, "plan"),
@@ -199,7 +199,9 @@ def _rung(rungs: list[Rung], grade: str) -> Rung | None:
     return offers.least_dear(rungs)
 
 
-def _side(item: Sku, name: str, rung: Rung | None, *, plan: Plan | None, known: Tariffs, wanted: Wanted) -> Side:
+def _side(
+    item: Sku, name: str, rung: Rung | None, *, plan: Plan | None, known: Tariffs, wanted: ComparisonWanted
+) -> ComparedDevice:
     offer = rung.offer if rung else None
     totals = refusal = None
     if plan is not None and offer is not None and plans_here([plan], item):
@@ -208,7 +210,7 @@ def _side(item: Sku, name: str, rung: Rung | None, *, plan: Plan | None, known: 
         refusal = answer.reasons[0] if answer.reasons else None
         if answer.is_eligible:
             totals = line_totals(Line(quantity=1, device_cents=cents, plan=known.terms[plan.plan_id], options=()))
-    return Side(
+    return ComparedDevice(
         item=item,
         name=name,
         rung=rung,
@@ -234,7 +236,7 @@ def _names(items: Sequence[Sku]) -> list[str]:
     return names
 
 
-def _rows(sides: Sequence[Side], *, has_plan: bool) -> list[Row]:
+def _rows(sides: Sequence[ComparedDevice], *, has_plan: bool) -> list[ComparedFact]:
     """Return one row for each fact known of a device: of its offer, of the plan with it, then of the device."""
     offered: list[tuple[str, Callable[[Offer], Any]]] = [
         ("battery_pct", lambda offer: offer.battery_pct),
@@ -257,11 +259,11 @@ def _rows(sides: Sequence[Side], *, has_plan: bool) -> list[Row]:
     return [row for row in rows if any(value is not None for value in row.values)]
 
 
-def _row(kind: str, values: Sequence[Any], *, words: str = "") -> Row:
-    return Row(kind=kind, label=words, values=tuple(values), best=differences.best_places(kind, values))
+def _row(kind: str, values: Sequence[Any], *, words: str = "") -> ComparedFact:
+    return ComparedFact(kind=kind, label=words, values=tuple(values), best=differences.best_places(kind, values))
 
 
-def _spec_rows(items: Sequence[Sku]) -> list[Row]:
+def _spec_rows(items: Sequence[Sku]) -> list[ComparedFact]:
     """Return the specifications worth comparing in words, in the order of their categories, and those that need their source."""
     facts = [facts_of(item) for item in items]
     rows = []
@@ -269,17 +271,19 @@ def _spec_rows(items: Sequence[Sku]) -> list[Row]:
         values = [each.get(key) for each in facts]
         written = tuple(spec_value(key, value) if value is not None else None for value in values)
         measured = [value if isinstance(value, int) else None for value in values]
-        rows.append(Row(kind=key, label=label(key), values=written, best=differences.best_places(key, measured)))
+        rows.append(ComparedFact(kind=key, label=label(key), values=written, best=differences.best_places(key, measured)))
     sourced = [sourced_specs(item) for item in items]
     for key in dict.fromkeys(key for each in sourced for key in each):
         values = [each[key].value if key in each else None for each in sourced]
         rows.append(
-            Row(kind=key, label="", values=tuple(each.get(key) for each in sourced), best=differences.best_places(key, values))
+            ComparedFact(
+                kind=key, label="", values=tuple(each.get(key) for each in sourced), best=differences.best_places(key, values)
+            )
         )
     return rows
 
 
-def _verdict(sides: Sequence[Side], rows: Iterable[Row]) -> list[Difference]:
+def _verdict(sides: Sequence[ComparedDevice], rows: Iterable[ComparedFact]) -> list[Advantage]:
     """Return what sets the devices apart; nothing of devices of different kinds, which nobody weighs against each other."""
     if len({side.item["category_id"] for side in sides}) > 1:
         return []
@@ -296,11 +300,11 @@ def _few_plans(plans: Sequence[Plan], plan: Plan | None) -> list[Plan | None]:
     return [None, *plans[:MOST_PLANS], *([plan] if plan is not None and plan not in plans[:MOST_PLANS] else [])]
 
 
-def _choice(of: Plan | Grade | None, wanted: Wanted, name: str, value: Any) -> Choice:
-    return Choice(of=of, address=wanted.address(**{name: value}), is_chosen=getattr(wanted, name) == value)
+def _choice(of: Plan | Grade | None, wanted: ComparisonWanted, name: str, value: Any) -> ComparisonChoice:
+    return ComparisonChoice(of=of, address=wanted.address(**{name: value}), is_chosen=getattr(wanted, name) == value)
 
 
-def _proposed(items: Sequence[Sku], wanted: Wanted) -> list[tuple[Card, str]] | None:
+def _proposed(items: Sequence[Sku], wanted: ComparisonWanted) -> list[tuple[Card, str]] | None:
     """Return devices to add or to put in the place of one: those that the words find, else the favourites of the kind."""
     is_full = len(items) >= MAX_COMPARED and wanted.instead_of not in wanted.codes
     if is_full or not (wanted.adds or wanted.words or wanted.instead_of in wanted.codes):

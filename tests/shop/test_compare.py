@@ -16,7 +16,7 @@ TWO = f"/compare?{PHONES}"
 
 def words(page: str) -> str:
     """Return what a page says, without its markup, each run of spaces as one."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", re.sub("</?bdi>", "", page))).split())
 
 
 def sentences(page: str) -> list[str]:

@@ -18,6 +18,7 @@ from kiosk.printing.printers import PrinterState
 from kiosk.printing.prints import print_paper
 from pos import clock, helps, qr, slips, tokens
 from pos.errors import KeyMissing, KioskRevoked, NotFound, PrinterOffline
+from pos.languages import paper_language
 from pos.ops import setting
 from pos.slips import Slip
 from shop import web
@@ -65,7 +66,7 @@ def issue(selection_id: str, *, clerk_id: str | None = None) -> Slip:
             selection_id,
             device=device,
             seen=request.form.get("seen") or None,
-            language=visitor().language,
+            language=paper_language(visitor().language, visitor().spoken),
             now=now,
             most_a_minute=slips.MOST_A_MINUTE,
             clerk_id=clerk_id,

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from flask import g, request
 
+import templates
 from kiosk import calls, files
 from pos import clock, languages
 from pos.catalog import currency
@@ -18,6 +19,9 @@ from pos.errors import Unavailable
 from pos.throttle import Execute
 from shop import web
 from shop.door import Door, Visitor
+
+STAFF = ("/counter", "/enrolment")
+"""Where those who work here are spoken with."""
 
 T = TypeVar("T")
 
@@ -41,7 +45,8 @@ def door_of(kiosk: files.Kiosk) -> Door:
 def visitor() -> Visitor:
     """Return who stands here: the language and market of this request from its cookies, within what the corner speaks."""
     corner = files.corner_or_none()
-    spoken = tuple(code for code in (corner.languages if corner else ("fr", "en")) if code in languages.LANGUAGES) or ("fr",)
+    known = languages.offered("kiosk", templates.PATH, to_staff=request.path.startswith(STAFF))
+    spoken = languages.spoken_among(corner.languages if corner else known, known)
     wished = request.cookies.get(web.LANGUAGE_COOKIE)
     return Visitor(
         language=wished if wished in spoken else spoken[0],

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlite_utils import Database
 
+import templates
 from marketplace.db import execute_on, reading, row, run_tx
 from marketplace.installation import blobs_path, replica_path, replica_paths
 from pos import clock
@@ -29,7 +30,7 @@ from pos.catalog import currency
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Unavailable
 from pos.file_states import catalog_problem
-from pos.languages import LANGUAGES
+from pos.languages import offered, spoken_among
 from pos.media import Medium
 from pos.partners import PartnerShop, partner_shop
 from pos.selections import market_of
@@ -41,7 +42,7 @@ from shop.web import LANGUAGE_COOKIE
 MARKET_COOKIE = "market"
 PARTNER_COOKIE = "partner"
 UNBRANDED = ("/console", "/seller")
-"""HQ's and sellers' own pages look the same whatever the shop looked like before."""
+"""HQ's and sellers' own pages look the same whatever the shop looked like before, and speak the languages of staff."""
 KNOWN_FOR_S = 60.0
 """How long the facts of a market are taken as known: HQ changes them by importing a feed."""
 CURRENCY = "EUR"
@@ -51,10 +52,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketFacts:
-    """What HQ says of a market. `time_zone` is that of its first corner: a market has none of its own."""
+    """What HQ says of a market. `time_zone` is that of its first corner: a market has none of its own.
 
+    `languages` are its own, in its order, whether we speak them yet or not.
+    """
+
+    languages: tuple[str, ...] = ()
     tax_included: bool = True
     time_zone: str = clock.HOME_ZONE
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The languages customers of this market are offered, in its order."""
+        known = offered("marketplace", templates.PATH)
+        return spoken_among(self.languages, known)
 
 
 class Markets:
@@ -208,9 +219,11 @@ def _visitor(markets: Markets) -> Visitor:
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     market = _market(markets)
     facts, partner = markets.facts(market), visited_partner()
+    is_staff = request.path.startswith(UNBRANDED)
+    spoken = offered("marketplace", templates.PATH, to_staff=True) if is_staff else facts.spoken
     return Visitor(
-        language=asked if asked in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES), default="fr"),
-        spoken=tuple(LANGUAGES),
+        language=asked if asked in spoken else request.accept_languages.best_match(spoken, default=spoken[0]),
+        spoken=spoken,
         currency=_currency(),
         time_zone=facts.time_zone,
         partner_id=partner.partner_id if partner else None,
@@ -231,4 +244,8 @@ def _market_facts(engine: Engine, market: str) -> MarketFacts:
         of_market = row(connection, "select body from market where market = :market", market=market)
         of_corner = row(connection, "select body from corner where market = :market order by corner_no limit 1", market=market)
     body, corner = (json.loads(each["body"]) if each else {} for each in (of_market, of_corner))
-    return MarketFacts(tax_included=body.get("tax_included", True), time_zone=corner.get("time_zone", clock.HOME_ZONE))
+    return MarketFacts(
+        languages=tuple(body.get("languages", ())),
+        tax_included=body.get("tax_included", True),
+        time_zone=corner.get("time_zone", clock.HOME_ZONE),
+    )

@@ -14,6 +14,7 @@ from typing import Any
 from flask import g, request
 from werkzeug.wrappers import Response
 
+from marketplace.door import Markets
 from pos import languages, skus
 from pos.currencies import decimal
 from pos.offers import Rung
@@ -45,14 +46,14 @@ class PublicHead:
     default: str
 
 
-def head_of(public_url: str, markets: Sequence[str]) -> PublicHead | None:
+def head_of(public_url: str, markets: Markets) -> PublicHead | None:
     """Return the head of the page asked for, None where it is not for search engines."""
     kept = PUBLIC.get(request.endpoint or "")
     if kept is None or (request.endpoint == "browse.browse" and SEARCHED & set(request.args)):
         return None
     path = "/" if request.endpoint == "home.home" else request.path
     query = {name: request.args[name] for name in sorted(kept) if request.args.get(name)}
-    places = [(market, language) for market in markets for language in languages.LANGUAGES]
+    places = [(market, language) for market in markets.names() for language in markets.facts(market).spoken]
     g.has_head = True
     return PublicHead(
         canonical=public_url + address_of(path, query, door.current().market(), door.visitor().language),

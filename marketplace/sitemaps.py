@@ -7,6 +7,7 @@ once a publication.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response, g, request
@@ -57,7 +58,7 @@ def part(market: str, after: int) -> Response:
     """List the devices on offer in a market that come after the SKU with this id. Raises: NotFound."""
     if market not in markets().names() or after not in starts(_catalog(market)):
         raise NotFound(path=request.path)
-    short = addresses(_catalog(market), marketplace().public_url, market, after)
+    short = addresses(_catalog(market), marketplace().public_url, market, after, markets().facts(market).spoken)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         response = _xml(short)
         response.headers["Content-Encoding"] = "gzip"
@@ -73,7 +74,7 @@ def starts(catalog: Database) -> list[int]:
 
 
 @remembered
-def addresses(catalog: Database, public_url: str, market: str, after: int) -> bytes:
+def addresses(catalog: Database, public_url: str, market: str, after: int, spoken: Sequence[str]) -> bytes:
     """Return a part, compressed: the addresses of its devices, in the first one those of the other pages before them."""
     rows = catalog.execute(
         """
@@ -90,7 +91,7 @@ def addresses(catalog: Database, public_url: str, market: str, after: int) -> by
     urls = "".join(
         f"<url><loc>{escape(public_url + address_of(path, query, market, language))}</loc><lastmod>{day}</lastmod></url>"
         for path, query in pages
-        for language in LANGUAGES
+        for language in spoken
     )
     return gzip.compress(f'<urlset xmlns="{NAMESPACE}">{urls}</urlset>'.encode(), mtime=0)
 

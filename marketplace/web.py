@@ -31,7 +31,6 @@ from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
 from pos.db import DatabaseError as CatalogError
 from pos.errors import CatalogUnreadable, NotFound, PosError, Unavailable
-from pos.languages import LANGUAGES
 from shop import app as shop
 from shop import door, problems, web
 from shop.web import LANGUAGE_COOKIE
@@ -103,7 +102,7 @@ def set_up(app: Flask, markets: Markets) -> None:
     app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
     app.context_processor(lambda: {"in_language": _in_language, "market": door.current().market(), "markets": markets.names()})
     app.context_processor(lambda: {"partner": visited_partner()})
-    app.context_processor(lambda: {"head": head.head_of(here.public_url, markets.names())})
+    app.context_processor(lambda: {"head": head.head_of(here.public_url, markets)})
     app.after_request(head.keep_out)
     app.after_request(_remember_choices)
     app.register_error_handler(PosError, _refused)
@@ -166,10 +165,12 @@ def _remember_choices(response: Response) -> Response:
     """Keep the language and the market that the address asked for; leave the partner's shop where it asks for that."""
     if PARTNER_COOKIE in request.args and not entered_partner():
         response.delete_cookie(PARTNER_COOKIE, samesite="Lax", httponly=True)
-    for name, cookie, known in (("lang", LANGUAGE_COOKIE, LANGUAGES), ("market", MARKET_COOKIE, None)):
-        asked = request.args.get(name, "")
-        if asked and asked in (known if known is not None else (door.current().market(),)):
-            response.set_cookie(cookie, asked, max_age=YEAR_S, samesite="Lax", httponly=True)
+    asked = request.args.get("lang")
+    if asked and asked in door.visitor().spoken:
+        response.set_cookie(LANGUAGE_COOKIE, asked, max_age=YEAR_S, samesite="Lax", httponly=True)
+    asked = request.args.get("market")
+    if asked and asked == door.current().market():
+        response.set_cookie(MARKET_COOKIE, asked, max_age=YEAR_S, samesite="Lax", httponly=True)
     if response.mimetype == "text/html":
         response.headers["Content-Language"] = door.visitor().language
     return response

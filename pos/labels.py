@@ -18,7 +18,7 @@ from pos import clock, demo_devices, offers
 from pos.claims import reduction
 from pos.corners import Corner
 from pos.errors import NotFound
-from pos.languages import LANGUAGES, text_of
+from pos.languages import paper_language, text_of
 from pos.laws import guarantees, laws_on
 from pos.line_facts import listing_facts
 from pos.shelf_labels import ShelfFacts, ShelfLabel, open_labels
@@ -80,7 +80,7 @@ def label_facts(
     if rung is None or rung.offer is None:
         return None
     laws = laws_on(catalog, clock.local_day(clock.from_text(starting) if starting else now, corner.time_zone))
-    offer, language = rung.offer, next((code for code in corner.languages if code in LANGUAGES), "fr")
+    offer, language = rung.offer, paper_language(corner.languages[0], corner.languages)
     said = listing_facts(catalog, offer, laws)
     has_battery = offer.battery_pct is not None and not offer.new_battery
     lower = reduction(offer.price_cents, offer.prior_cents)

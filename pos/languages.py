@@ -1,13 +1,17 @@
 """Languages: translated sentences, and money, dates and numbers as people of each language write them.
 
-French stands in the sources; every other language is a `.po` file beside the pages of its part, read once.
+French stands in the sources; every other language is a `.po` file beside the pages of its part, read once. A file whose header
+says `X-Complete: customers` holds every sentence that customers see there, with `everything` those of staff too; a test holds it
+to that.
+Invariant: nobody is offered a language that does not say all they may see.
 """
 
 from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -19,7 +23,53 @@ from pos import clock
 from pos.currencies import places
 from pos.locales import LOCALES
 
-LANGUAGES = {"fr": "Français", "en": "English"}
+SOURCES = "fr"
+LANGUAGES = {SOURCES: "Français", "en": "English", "es": "Español", "de": "Deutsch", "ar": "العربية"}
+"""The languages we know to write, each by its own name; those of them that a door speaks are `offered` there."""
+PAPER = (SOURCES, "en")
+SHARED_PARTS = ("words", "shop")
+COMPLETE = re.compile(r'^"X-Complete: (customers|everything)\\n"$', re.MULTILINE)
+HEADER_LENGTH = 2000
+
+
+class Sources(NullTranslations):
+    """The sentences as they stand in the sources. French says "0 bon": its plural begins at two."""
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        """Return the first for nought and one, else the second."""
+        return msgid1 if n < 2 else msgid2
+
+
+@lru_cache
+def offered(part: str, pages: Path, *, to_staff: bool = False) -> tuple[str, ...]:
+    """Return the languages that the door of `part` speaks with customers, or with staff: those whose catalogues are complete."""
+    wanted = {"everything"} if to_staff else {"customers", "everything"}
+    parts = (*SHARED_PARTS, part)
+    return tuple(
+        language
+        for language in LANGUAGES
+        if language == SOURCES or all(_completed(pages / each / f"{language}.po") in wanted for each in parts)
+    )
+
+
+def _completed(path: Path) -> str:
+    """Return whose sentences a catalogue says it holds, "" where there is none or it does not say."""
+    if not path.exists():
+        return ""
+    with path.open(encoding="utf-8") as file:
+        said = COMPLETE.search(file.read(HEADER_LENGTH))
+    return said[1] if said else ""
+
+
+def spoken_among(wished: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a corner's or market's languages that are `known`, in its order; all that are where it has none of them."""
+    return tuple(code for code in wished if code in known) or tuple(known)
+
+
+def paper_language(language: str, spoken: Sequence[str]) -> str:
+    """Return the language of a paper for who reads `language`: another one `spoken` there where paper lacks its letters."""
+    printed = (code for code in (language, *spoken, *PAPER) if code in LOCALES and LOCALES[code].is_printed)
+    return next(printed)
 
 
 @lru_cache
@@ -30,10 +80,9 @@ def translations(part: str, language: str, pages: Path, *, beside: NullTranslati
     """
     path = pages / part / f"{language}.po"
     if not path.exists():
-        return beside or NullTranslations()
+        return beside or Sources()
     found = GNUTranslations(io.BytesIO(polib.pofile(path).to_binary()))
-    if beside is not None:
-        found.add_fallback(beside)
+    found.add_fallback(beside or Sources())
     return found
 
 
@@ -69,6 +118,18 @@ def tenths(value: int, language: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def hundredths(value: int, language: str) -> str:
+    """Return a number of hundredths with both its decimals: 9750 as `97,50`."""
+    return LOCALES[language].figures(value, 2)
+
+
+@lru_cache(maxsize=4096)
+def fraction(value: int, places: int, language: str) -> str:
+    """Return a number of units of ten to the minus `places`, without noughts at its end: `6,1`, `350`."""
+    return LOCALES[language].figures(value, places).rstrip("0").rstrip(LOCALES[language].decimal)
+
+
+@lru_cache(maxsize=4096)
 def date(text: str, language: str) -> str:
     """Return a day `YYYY-MM-DD` in words, the same wherever it is read: `6 décembre 2026`."""
     return LOCALES[language].date(datetime.date.fromisoformat(text))
@@ -91,15 +152,14 @@ def storage(gigabytes: int | None, language: str) -> str:
     """Return a capacity as it is said: `128 Go`, `1 TB` for 1,000 or 1,024; nothing where there is none."""
     if not gigabytes:
         return ""
-    large, small = ("To", "Go") if language == "fr" else ("TB", "GB")
     for terabyte in (1024, 1000):
         if gigabytes % terabyte == 0:
-            return f"{gigabytes // terabyte}\u00a0{large}"
-    return f"{gigabytes}\u00a0{small}"
+            return f"{gigabytes // terabyte}\u00a0{LOCALES[language].terabytes}"
+    return f"{gigabytes}\u00a0{LOCALES[language].gigabytes}"
 
 
 def text_of(texts: Mapping[str, str] | None, language: str) -> str:
-    """Return the text in `language`, else the first there is, else nothing."""
+    """Return the text in `language`, else for whoever reads no French in English, else the first there is, else nothing."""
     if not texts:
         return ""
-    return texts.get(language) or next(iter(texts.values()))
+    return texts.get(language) or (texts.get("en") if language != SOURCES else None) or next(iter(texts.values()))

@@ -11,6 +11,7 @@ from jinja2 import pass_context
 import templates
 from pos import languages, skus
 from pos.day_words import day_words
+from pos.locales import LOCALES
 from pos.months import plan_spans, spans
 from pos.totals import Line
 from pos.words import words
@@ -28,6 +29,10 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     return {
         "money": pass_context(lambda _, cents, currency=None: languages.money(cents, currency or visitor().currency, language)),
         "short": pass_context(lambda _, cents: languages.short_money(cents, visitor().currency, language)),
+        "hundredths": lambda value: languages.hundredths(value, language),
+        "share": lambda value: languages.fraction(value, 2, language),
+        "direction": direction,
+        "language": lambda code: languages.LANGUAGES.get(code, code),
         "number": lambda value: languages.number(value, language),
         "tenths": lambda value: languages.tenths(value, language),
         "date": lambda text: languages.date(text, language),
@@ -58,6 +63,11 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "name": skus.title,
         "plus": with_query,
     }
+
+
+def direction(language: str) -> str:
+    """Return which way a language is read, as HTML says it."""
+    return "rtl" if LOCALES[language].is_right_to_left else "ltr"
 
 
 def told_fault(code: str, language: str) -> Fault:

@@ -42,11 +42,11 @@ def page_environments(
 ) -> dict[str, Environment]:
     """Return an environment for each language, with the filters of `base` and those of the language, for the shop and `part`."""
     made = {}
-    for language in languages.LANGUAGES:
+    for language in languages.offered(part, templates.PATH):
         sentences = sentences_of(part, language)
         page = made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
         page.filters = {**base.filters, **filters_of(language)}
-        page.globals = {**base.globals, "_": _filled, "ngettext": _counted(sentences, language)}
+        page.globals = {**base.globals, "_": _filled, "ngettext": _counted(sentences)}
     return made
 
 
@@ -92,11 +92,10 @@ def _filled(sentence: str, **values: Any) -> Markup:
     return Markup(sentence) % values  # noqa: S704 - a sentence of the templates, never what somebody typed
 
 
-def _counted(translations: NullTranslations, language: str) -> Callable[..., Markup]:
-    """Return what says `num` things. French, the language of the sources, says "0 bon": its plural begins at two."""
+def _counted(translations: NullTranslations) -> Callable[..., Markup]:
+    """Return what says `num` things."""
 
     def counted(one: str, many: str, count: int, **values: Any) -> Markup:
-        first = one if count < 2 else many
-        return _filled(first if language == "fr" else translations.ngettext(one, many, count), **{"num": count, **values})
+        return _filled(translations.ngettext(one, many, count), **{"num": count, **values})
 
     return counted

@@ -137,9 +137,7 @@ def spec_value(key: str, value: Any) -> str:
 
 
 def _inches(tenths: Any) -> str:
-    whole, rest = divmod(int(tenths), 10)
-    mark = "," if door.visitor().language == "fr" else "."
-    return f"{whole}{mark}{rest}″" if rest else f"{whole}″"
+    return f"{languages.fraction(int(tenths), 1, door.visitor().language)}″"
 
 
 def _gigabytes(value: Any) -> str:
@@ -147,9 +145,7 @@ def _gigabytes(value: Any) -> str:
 
 
 def _litres(millilitres: Any) -> str:
-    whole, rest = divmod(int(millilitres), 1000)
-    mark = "," if door.visitor().language == "fr" else "."
-    return f"{whole}{mark}{rest:03d}".rstrip("0").rstrip(mark) + "\u00a0L"
+    return f"{languages.fraction(int(millilitres), 3, door.visitor().language)}\u00a0L"
 
 
 WRITERS: dict[str, Callable[[Any], str]] = {

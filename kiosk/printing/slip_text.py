@@ -12,7 +12,7 @@ from typing import Literal
 import templates
 from pos.claims import kilograms
 from pos.credit import CreditFacts
-from pos.languages import moment, money, money_by_code, number, storage, text_of
+from pos.languages import fraction, moment, money, money_by_code, number, storage, text_of
 from pos.line_facts import LineFacts, ListingFacts, OptionFacts, PlanFacts, frozen_exit_cents
 from pos.months import plan_spans, runs, spans
 from pos.slip_facts import SlipFacts
@@ -325,9 +325,7 @@ class _Writer:
         return _("Engagement %(months)s") % {"months": self._months(months)} if months else _("Sans engagement")
 
     def _rate(self, rate_bp: int) -> str:
-        whole, hundredths = divmod(rate_bp, 100)
-        mark = "," if self.language == "fr" else "."
-        return f"{whole}{mark}{hundredths:02}" if hundredths else str(whole)
+        return fraction(rate_bp, 2, self.language)
 
     def _total(self, label: str, cents: int) -> Text:
         return Text(label, self._money(cents), is_bold=True, is_total=True)

@@ -15,12 +15,12 @@ from marketplace.feeds.content import Row
 from marketplace.feeds.listings import FILE as LISTINGS_FILE
 from pos.amounts import read_amount
 from pos.currencies import decimal
+from pos.languages import LANGUAGES
 
 LISTINGS = LISTINGS_FILE.removesuffix(".csv")
 EDITED = ("plans", "options", "laws", "grades", "categories", "corners", LISTINGS)
 """The files of a feed whose rows are edited one by one."""
 LISTING_AMOUNTS = ("price", "prior_price")
-LANGUAGES = frozenset({"fr", "en"})
 TABLE = "planogram"
 Place = tuple[str, ...]
 
@@ -90,8 +90,13 @@ def _replanned(before: list[Row], wanted: list[tuple[str, int]]) -> list[Row]:
 
 
 def _leaves(value: Any, place: Place, currency: str) -> Iterator[EditField]:
-    if isinstance(value, dict) and value and set(value) <= LANGUAGES and all(isinstance(said, str) for said in value.values()):
-        for language in sorted(value, reverse=True):
+    if (
+        isinstance(value, dict)
+        and value
+        and value.keys() <= LANGUAGES.keys()
+        and all(isinstance(said, str) for said in value.values())
+    ):
+        for language in (known for known in LANGUAGES if known in value):
             yield EditField(name=".".join((*place, language)), kind="text", value=value[language])
     elif isinstance(value, dict):
         for name, part in value.items():

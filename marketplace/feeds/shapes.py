@@ -13,6 +13,7 @@ from pos import rows
 from pos.business_days import DAY_BEGINS_HOUR
 from pos.corner_document import Clerks, DayBegins, Planogram
 from pos.currencies import DECIMALS
+from pos.languages import LANGUAGES
 from pos.panels import PanelName
 from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
 
@@ -36,10 +37,18 @@ def _slips_can_name(currency: str) -> str:
     return currency
 
 
+def _known_language(language: str) -> str:
+    if language not in LANGUAGES:
+        raise PydanticCustomError(
+            "language", "{language} is none of {known}", {"language": language, "known": ", ".join(LANGUAGES)}
+        )
+    return language
+
+
 Ean = Annotated[str, AfterValidator(_ean_13)]
 SlipCurrency = Annotated[Currency, AfterValidator(_slips_can_name)]
 Rate = Annotated[int, Field(ge=0, le=10_000)]
-Language = Literal["fr", "en"]
+Language = Annotated[str, AfterValidator(_known_language)]
 
 
 class FeedMarket(Shape):

@@ -10,11 +10,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 
+import templates
 from marketplace import tables
 from marketplace.db import changed, row, rows, run_tx
 from marketplace.fleet.teams import people
 from pos.corners import CornerDocument
 from pos.errors import NotFound
+from pos.languages import offered, spoken_among
 from sync.heads import RINGS
 
 DEFAULT_RING = RINGS[-1]
@@ -43,6 +45,7 @@ def corner_document(connection: Connection, corner_id: str, *, slip_prefix: str)
     partner = row(connection, "select body from partner where partner_id = :partner_id", partner_id=corner["partner_id"])
     document = {
         **corner,
+        "languages": list(spoken_among(corner["languages"], offered("kiosk", templates.PATH))),
         "clerks": people(connection, corner_id, corner["clerks"]),
         "ring": stored["ring"] or DEFAULT_RING,
         "partner": json.loads(partner["body"]) if partner else {},

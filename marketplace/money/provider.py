@@ -63,6 +63,10 @@ class ProviderSettings(TypedDict):
     api: str
 
 
+CHECKOUT_LANGUAGES = frozenset({"fr", "en", "es", "de"})
+"""Ours that the provider's page has (Stripe API, `checkout.sessions.create`, `locale`); else it follows the browser."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionWish:
     """What a customer is to pay: `items` are (words, cents) and add up to the amount; where to come back to; until when."""
@@ -232,7 +236,7 @@ class Provider:
                     "line_items": items,
                     "success_url": f"{wish.back_url}?paid=1",
                     "cancel_url": wish.back_url,
-                    "locale": "en" if wish.language == "en" else "fr",
+                    "locale": wish.language if wish.language in CHECKOUT_LANGUAGES else "auto",
                     "expires_at": int(wish.expires_at.timestamp()),
                     "metadata": metadata,
                     "payment_intent_data": {"metadata": metadata},

@@ -12,6 +12,7 @@ from marketplace.papers.confirmations import Confirmation, confirmation
 from marketplace.papers.invoices import Invoice, invoice_of_seller
 from marketplace.running.mail import Attachment, PaperName, page_without_request
 from pos import clock
+from pos.languages import PAPER, paper_language
 
 FOLDER = "marketplace/papers"
 PDF_MODULE = "shop.pdf"
@@ -35,6 +36,7 @@ def print_attached(connection: Connection, papers: Sequence[PaperName]) -> list[
 
 def print_page(template: str, facts: Mapping[str, object], *, language: str, at: str) -> bytes:
     """Return a document as PDF, made at a moment (UTC text); its template has blocks `title`, `foot` and `main`."""
+    language = paper_language(language, PAPER)
     page = page_without_request(f"{FOLDER}/{template}.html", language)
     values = {"paper": facts, "language": language}
 

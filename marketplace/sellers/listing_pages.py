@@ -26,6 +26,7 @@ from marketplace.web import marketplace, see_other
 from pos import clock
 from pos.currencies import decimal
 from pos.errors import NotFound
+from pos.locales import LOCALES
 from pos.shapes import UNPRINTABLE
 from shop import door
 from shop.web import render_template
@@ -141,7 +142,7 @@ def _one(listing_id: int, problems: tuple[FieldProblem, ...], form: Mapping[str,
     with reading(marketplace().engine) as connection:
         own = own_listing_of(connection, seller_id, listing_id)
         [shown] = _shown(connection, [own], selling_rules(connection))
-    price = decimal(own.supply.price_cents, shown.currency).replace(".", "," if door.visitor().language == "fr" else ".")
+    price = decimal(own.supply.price_cents, shown.currency).replace(".", LOCALES[door.visitor().language].decimal)
     typed = form or {"price": price, "quantity": str(own.supply.quantity)}
     page = ListingPage(listing=shown, is_kept="kept" in request.args and not problems, problems=problems, form=typed)
     return render_template("marketplace/sellers/listing.html", page=page)

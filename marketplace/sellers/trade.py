@@ -15,7 +15,6 @@ from pos import skus
 
 NARROWED = 8
 """So few SKUs are looked up one by one; for more, or by title, all are read once."""
-UNITS = {"fr": "go", "en": "gb"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +126,9 @@ def sku_facts(connection: Connection, sku_ids: Collection[int]) -> dict[int, dic
 
 
 def _titles(brand: str, model: str, storage_gb: int | None, color: Any) -> set[str]:
-    """Return the titles that name a SKU: model, capacity and colour in either language, with its brand or without."""
+    """Return the titles that name a SKU: model, capacity and colour in any of its languages, with its brand or without."""
     titles = set()
-    for language, unit in UNITS.items():
-        name = (color or {}).get("name", {}).get(language, "")
-        rest = " ".join(part for part in (model, f"{storage_gb} {unit}" if storage_gb else "", name) if part)
+    for name in (color or {}).get("name", {}).values() or ("",):
+        rest = " ".join(part for part in (model, f"{storage_gb} gb" if storage_gb else "", name) if part)
         titles |= {title_key(rest), title_key(f"{brand} {rest}")}
     return titles

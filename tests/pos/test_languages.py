@@ -119,6 +119,49 @@ def test_a_capacity_is_said_as_people_say_it() -> None:
     assert plain(languages.storage(512, "en")) == "512 GB"
 
 
+@pytest.mark.parametrize(
+    ("language", "written"), [("fr", "1,5 To"), ("en", "1.5 TB"), ("es", "1,5 TB"), ("de", "1,5 TB"), ("ar", "1.5 تيرابايت")]
+)
+def test_fractions_and_units_are_the_language_s_own(language: str, written: str) -> None:
+    unit = plain(languages.storage(1024, language)).removeprefix("1 ")
+    assert f"{languages.fraction(150, 2, language)} {unit}" == written
+    assert [languages.fraction(value, 1, language) for value in (60, 0)] == ["6", "0"]
+
+
+def catalogue(pages: Path, part: str, language: str, claim: str = "") -> None:
+    (pages / part).mkdir(exist_ok=True)
+    header = f'"X-Complete: {claim}\\n"' if claim else ""
+    (pages / part / f"{language}.po").write_text(f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n{header}\n', encoding="utf-8")
+
+
+def test_a_language_is_offered_once_each_of_its_catalogues_is_complete(tmp_path: Path) -> None:
+    for part in ("words", "shop", "kiosk"):
+        catalogue(tmp_path, part, "en", "everything")
+        catalogue(tmp_path, part, "de", "customers")
+        catalogue(tmp_path, part, "es", "" if part == "shop" else "customers")
+
+    assert languages.offered("kiosk", tmp_path) == ("fr", "en", "de")
+    assert languages.offered("kiosk", tmp_path, to_staff=True) == ("fr", "en")
+    assert languages.offered("marketplace", tmp_path) == ("fr",)
+
+
+def test_a_corner_speaks_its_own_languages_in_its_order() -> None:
+    assert languages.spoken_among(["de", "xx", "en"], ("fr", "en", "de")) == ("de", "en")
+    assert languages.spoken_among(["xx"], ("fr", "en")) == ("fr", "en")
+
+
+def test_paper_speaks_another_language_where_it_lacks_the_letters() -> None:
+    assert languages.paper_language("de", ("ar", "fr")) == "de"
+    assert languages.paper_language("ar", ("ar", "en", "fr")) == "en"
+    assert languages.paper_language("ar", ("ar",)) == "fr"
+
+
+def test_whoever_reads_no_french_reads_english() -> None:
+    texts = {"fr": "Bleu", "en": "Blue"}
+    assert [languages.text_of(texts, language) for language in ("fr", "en", "de", "ar")] == ["Bleu", "Blue", "Blue", "Blue"]
+    assert languages.text_of({"fr": "Bleu"}, "de") == "Bleu"
+
+
 def test_every_language_has_a_locale() -> None:
     assert set(languages.LANGUAGES) == set(locales.LOCALES)
 

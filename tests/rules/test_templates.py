@@ -1,4 +1,4 @@
-"""Pages and programs keep to each other: fragments exist, every sentence has its English, every refusal has its sentence."""
+"""Pages and programs keep to each other: fragments exist, every refusal has its sentence."""
 
 from __future__ import annotations
 
@@ -11,25 +11,21 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message
-from babel.messages.pofile import read_po
-from jinja2 import Environment, nodes
-from jinja2.ext import babel_extract
+from jinja2 import nodes
 
 import kiosk
 import marketplace
 import pos
 import shop
 import sync
-import templates
-from pos import languages
 from pos.errors import PosError
 from shop.languages import SENTENCE
-from sync.faults import SENTENCES, faults
+from sync.faults import faults
+from tests import catalogues
+from tests.catalogues import APPS as PARTS
+from tests.catalogues import PAGES, calls_in, environment, pages
 
-PAGES = Path(templates.__path__[0])
 ROOT = Path(__file__).parents[2]
-PARTS = ("shop", "kiosk", "marketplace")
-GETTEXT = ("_", "gettext", "ngettext")
 LONGEST_LINE, MOST_VALUES = 140, 6
 DATA = ' type="application/ld+json"'
 """What a browser never runs (HTML, 4.12.1: a data block)."""
@@ -73,23 +69,14 @@ OFF_SCREEN = {
 }
 
 
-def environment() -> Environment:
-    return Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-
-
-def pages(part: str) -> list[Path]:
-    return sorted((PAGES / part).rglob("*.html"))
-
-
 def every_page() -> list[Path]:
     return [path for part in PARTS for path in pages(part)]
 
 
 def calls(part: str, name: str) -> Iterator[tuple[str, ast.Call]]:
     for path in sorted((ROOT / part).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == name:
-                yield f"{path.name}:{node.lineno}", node
+        for node in calls_in(path, name):
+            yield f"{path.name}:{node.lineno}", node
 
 
 def blocks(path: Path) -> set[str]:
@@ -144,20 +131,7 @@ def test_no_style_or_script_stands_inside_a_page(path: Path) -> None:
 
 
 def messages_of(part: str) -> set[tuple[str, str | None]]:
-    found: set[tuple[str, str | None]] = set()
-    for path in pages(part):
-        with path.open("rb") as source:
-            for _, _, given, _ in babel_extract(source, GETTEXT, (), {"encoding": "utf-8", "extensions": "jinja2.ext.i18n"}):
-                one, many = (given[0], given[1]) if isinstance(given, tuple) else (given, None)
-                found.add((str(one), many))
-    for name in GETTEXT:
-        for _, call in calls(part, name):
-            texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-            if texts:
-                found.add((texts[0], texts[1] if len(texts) > 1 else None))
-    if part == "shop":
-        found |= {(sentence, None) for each in faults().values() for sentence in (getattr(each, name) for name in SENTENCES)}
-    return found
+    return set(catalogues.wanted_of(part).items())
 
 
 @pytest.mark.parametrize("path", every_page(), ids=lambda path: path.relative_to(PAGES).as_posix())
@@ -168,42 +142,7 @@ def test_every_sentence_can_be_translated_before_its_page_is_compiled(path: Path
 
 def english(part: str) -> dict[str, Message]:
     """Return the sentences of a part's own file."""
-    with (PAGES / part / "en.po").open("rb") as source:
-        found = read_po(source, locale="en")
-    return {message.id if isinstance(message.id, str) else message.id[0]: message for message in found if message.id}
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_every_sentence_has_its_english(part: str) -> None:
-    known = english(part)
-    beside = english("shop") | known if part == "kiosk" else known
-    wanted = messages_of(part)
-    missing = [one for one, _ in wanted if one not in beside]
-    empty = [one for one, message in known.items() if not all(strings_of(message)) or message.fuzzy]
-    alone = [one for one, many in wanted if many is not None and one in beside and isinstance(beside[one].string, str)]
-
-    assert len(wanted) > 30
-    assert sorted(missing) == []
-    assert empty == []
-    assert alone == []
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_a_translation_says_the_same_facts(part: str) -> None:
-    for one, message in english(part).items():
-        facts = placeholders(one)
-        for text in strings_of(message):
-            assert placeholders(text) <= facts | {"num"}, text
-            if isinstance(message.id, str):
-                assert placeholders(text) == facts, text
-
-
-def strings_of(message: Message) -> list[str]:
-    return [message.string] if isinstance(message.string, str) else list(message.string or ())
-
-
-def placeholders(text: str) -> set[str]:
-    return {part.split(")", 1)[0] for part in text.split("%(")[1:]}
+    return catalogues.messages_of(part, "en")
 
 
 def subclasses(kind: type[PosError]) -> Iterator[type[PosError]]:
@@ -244,8 +183,3 @@ def test_every_refusal_has_its_sentence() -> None:
 
 def test_the_list_of_refusals_off_screen_is_current() -> None:
     assert set(OFF_SCREEN) - set(every_refusal()) == set()
-
-
-def test_every_language_but_french_has_its_file_in_each_part() -> None:
-    for part in PARTS:
-        assert {path.stem for path in (PAGES / part).glob("*.po")} == set(languages.LANGUAGES) - {"fr"}

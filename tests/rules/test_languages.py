@@ -1,0 +1,84 @@
+"""Every language that is offered says all it should, as its files claim, and says the same facts; CI names what is missing."""
+
+from __future__ import annotations
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from pos.languages import LANGUAGES, SOURCES, offered
+from tests.catalogues import (
+    APPS,
+    FRAMES,
+    PAGES,
+    PARTS,
+    STAFF_FRAMES,
+    catalogue,
+    claim_of,
+    customers_pages,
+    files,
+    messages_of,
+    missing_in,
+    strings_of,
+    wanted_of,
+)
+
+
+def test_there_is_something_to_translate() -> None:
+    assert all(len(wanted_of(part)) > 30 for part in PARTS)
+    assert all(0 < len(wanted_of(part, "customers")) < len(wanted_of(part)) for part in PARTS)
+    assert len(wanted_of("kiosk", "customers", is_printed=False)) < len(wanted_of("kiosk", "customers"))
+
+
+def test_customers_pages_are_told_from_those_of_staff() -> None:
+    theirs = customers_pages()
+
+    assert {*FRAMES, "shop/browse.html", "shop/search.html", "kiosk/call.html", "marketplace/orders/pieces.html"} <= theirs
+    assert not theirs & {*STAFF_FRAMES, "kiosk/enrolment.html", "marketplace/fleet/fleet.html", "marketplace/sellers/apply.html"}
+
+
+def test_french_and_english_are_everybody_s() -> None:
+    for part in APPS:
+        assert offered(part, PAGES, to_staff=True)[:2] == (SOURCES, "en")
+
+
+@pytest.mark.parametrize(("part", "language"), files(), ids=str)
+def test_a_file_says_all_that_it_claims(part: str, language: str) -> None:
+    assert language in LANGUAGES
+    claim = claim_of(part, language)
+    if claim:
+        assert missing_in(part, language, claim) == []
+
+
+@pytest.mark.parametrize("language", sorted({language for _, language in files()}))
+def test_a_language_is_complete_in_every_part_or_a_draft_in_all(language: str) -> None:
+    """So that no file waits unnoticed for the one that would let it be shown."""
+    claims = {part: claim_of(part, language) if (part, language) in files() else "" for part in PARTS}
+
+    assert all(claims.values()) or not any(claims.values()), claims
+
+
+@pytest.mark.parametrize(("part", "language"), files(), ids=str)
+def test_a_translation_says_the_same_facts(part: str, language: str) -> None:
+    for one, message in messages_of(part, language).items():
+        facts = (
+            {fact for said in (one, *message.id) for fact in placeholders(said)} if message.pluralizable else placeholders(one)
+        )
+        for text in filter(None, strings_of(message)):
+            assert placeholders(text) <= facts | {"num"}, text
+            if isinstance(message.id, str):
+                assert placeholders(text) == facts, text
+
+
+@pytest.mark.parametrize(("part", "language"), files(), ids=str)
+def test_every_number_has_its_form(part: str, language: str) -> None:
+    """As many as CLDR, which Babel holds, says the language has."""
+    file = catalogue(part, language)
+    assert file is not None
+    assert file.num_plurals == Catalog(locale=language).num_plurals
+    for message in messages_of(part, language).values():
+        if not isinstance(message.id, str):
+            assert len(strings_of(message)) == file.num_plurals, message.id[0]
+
+
+def placeholders(text: str) -> set[str]:
+    return {part.split(")", 1)[0] for part in text.split("%(")[1:]}

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
+import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+from flask.testing import FlaskClient
+from sqlalchemy import text
 
 import templates
+from marketplace.app import create_app
+from tests.speaking import forget, speak
 
 FOLDER = templates.PATH / "marketplace"
 
@@ -18,3 +27,48 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     for message in translated.values():
         assert all(message.string if isinstance(message.string, tuple) else (message.string,)), message.id
         assert not list(message.check(catalog)), message.id
+
+
+def tell_markets(client: FlaskClient, languages: dict[str, list[str]]) -> None:
+    """Give markets their languages, as a feed does."""
+    with client.application.extensions["marketplace"].engine.begin() as connection:
+        for market, codes in languages.items():
+            body = json.dumps({"market": market, "currency": "EUR", "languages": codes, "tax_included": True})
+            connection.execute(
+                text("insert into market (market, body) values (:market, :body)"), {"market": market, "body": body}
+            )
+
+
+def test_a_market_is_offered_its_own_languages_in_its_order(two_markets: FlaskClient) -> None:
+    tell_markets(two_markets, {"fr": ["fr", "de", "en"], "us": ["en"]})
+
+    pages = {market: two_markets.get(f"/home?market={market}", headers={"Accept-Language": "de, *"}) for market in ("fr", "us")}
+
+    assert {market: re.findall(r'hreflang="(\w+)" lang', page.text) for market, page in pages.items()} == {
+        "fr": ["fr", "en"],
+        "us": ["en"],
+    }
+    assert [page.headers["Content-Language"] for page in pages.values()] == ["fr", "en"]
+    french = two_markets.get("/browse?market=us&lang=fr")
+    assert french.headers["Content-Language"] == "en"
+    assert re.findall(r'hreflang="(\S+)"', french.text.partition("</head>")[0]) == ["fr-FR", "en-FR", "en-US", "x-default"]
+    assert {*re.findall(r"market=us&amp;lang=(\w+)", two_markets.get("/sitemaps/us-0.xml").text)} == {"en"}
+
+
+def test_the_shop_is_mirrored_for_whoever_reads_from_right_to_left(
+    two_markets: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    with monkeypatch.context() as patch:
+        speak(patch, folder, {"ar": {"Tout parcourir": "تصفح الكل"}})
+        client = create_app(two_markets.application.extensions["marketplace"].directory).test_client()
+        page = client.get("/home?lang=ar")
+        desk = client.get("/seller/login?lang=ar")
+        client.application.extensions["marketplace"].engine.dispose()
+    forget()
+
+    assert '<html lang="ar" dir="rtl">' in page.text
+    assert "تصفح الكل" in page.text
+    assert page.headers["Content-Language"] == "ar"
+    assert '<html lang="fr" dir="ltr"' in desk.text, "sellers' pages have no Arabic to say"

@@ -1,7 +1,8 @@
 """How each language writes figures, days and hours: the few facts of the Unicode CLDR that pages and paper need.
 
 Babel, which holds all of CLDR, takes a quarter of a kiosk's disk for five languages of a thousand; a test holds our facts to it.
-Arabic is that of everybody (`ar`) with the figures of the Maghreb and of Europe, which stand on our keyboards and price tags.
+Arabic is that of everybody (`ar`) with the figures of the Maghreb and of Europe, which stand on our keyboards and price tags, and
+with a capacity in GB, as on the box.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ class Locale:
         fraction = f"{self.decimal}{part:0{places}}" if places else ""
         return f"{'-' if value < 0 else ''}{grouped}{fraction}"
 
+    def isolated(self, text: str) -> str:
+        """Return figures with their unit as they are read anywhere, among words of a language read from right to left."""
+        return f"{ISOLATED}{text}{ISOLATE_END}" if self.is_right_to_left else text
+
     def date(self, day: date) -> str:
         """Return a day in words."""
         return self.day.format(day=day.day, month=self.months[day.month - 1], year=day.year)
@@ -55,7 +60,7 @@ class Locale:
         """Return an amount in units of ten to the minus `places` with the sign or code of its currency."""
         sign, figures = self.signs.get(currency, currency), self.figures(value, places)
         if self.is_right_to_left:
-            return f"{ISOLATED}{figures}\u00a0{sign}{ISOLATE_END}"
+            return self.isolated(f"{figures}\u00a0{sign}")
         if not self.is_sign_first:
             return f"{figures}\u00a0{sign}"
         # A code wants a space before the figures (CLDR currencySpacing).
@@ -138,8 +143,6 @@ LOCALES = {
         day="{day} {month} {year}",
         hour="{twelfth}:{minute:02} {half}",
         halves=("ص", "م"),
-        gigabytes="غ.ب",
-        terabytes="تيرابايت",
         is_right_to_left=True,
         is_printed=False,
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pos import languages
+from pos.locales import LOCALES
 from shop import door
 from shop.languages import sentence
 
@@ -127,12 +128,13 @@ def spec_value(key: str, value: Any) -> str:
     """Return one value as people of the visitor's language read it."""
     if isinstance(value, bool):
         return sentence("oui" if value else "non")
+    isolated = LOCALES[door.visitor().language].isolated
     writer = WRITERS.get(key)
     if writer:
-        return writer(value)
+        return isolated(writer(value))
     if isinstance(value, int):
         text = str(value) if key in PLAIN_NUMBERS else languages.number(value, door.visitor().language)
-        return f"{text}\u00a0{UNITS[key]}" if key in UNITS else text
+        return isolated(f"{text}\u00a0{UNITS[key]}" if key in UNITS else text)
     return languages.text_of(value, door.visitor().language) if isinstance(value, dict) else str(value)
 
 

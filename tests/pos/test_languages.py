@@ -120,7 +120,7 @@ def test_a_capacity_is_said_as_people_say_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "written"), [("fr", "1,5 To"), ("en", "1.5 TB"), ("es", "1,5 TB"), ("de", "1,5 TB"), ("ar", "1.5 تيرابايت")]
+    ("language", "written"), [("fr", "1,5 To"), ("en", "1.5 TB"), ("es", "1,5 TB"), ("de", "1,5 TB"), ("ar", "1.5 TB")]
 )
 def test_fractions_and_units_are_the_language_s_own(language: str, written: str) -> None:
     unit = plain(languages.storage(1024, language)).removeprefix("1 ")

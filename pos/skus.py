@@ -167,7 +167,7 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
             values,
         )
     )
-    cards = [_card(row) for row in rows[:limit]]
+    cards = [card_of(row) for row in rows[:limit]]
     after = f"{rows[limit - 1][-1]}.{rows[limit - 1][0]}" if len(rows) > limit else None
     return Page(cards=cards, after=after, corrected=corrected)
 
@@ -322,7 +322,8 @@ def _after(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _card(row: tuple[Any, ...]) -> Card:
+def card_of(row: tuple[Any, ...]) -> Card:
+    """Return the card of a row of a list: the columns that `browse` selects, in their order."""
     sku_id, code, brand, model, storage_gb, category_id, year, color, specs, from_cents, grade_bits, form, _ = row
     return {
         "sku_id": sku_id,

@@ -10,7 +10,7 @@ from flask_htmx import HTMX
 
 import templates
 from pos.origins import Cause
-from shop import assets, browse, compare, how_it_works, media, plans, selections, skus, web
+from shop import assets, browse, compare, finder, how_it_works, media, plans, selections, skus, web
 from shop.door import Door
 from shop.filters import filters_of
 from shop.languages import Pages, page_environments
@@ -21,6 +21,7 @@ ROUTES = (
     skus.routes,
     media.routes,
     compare.routes,
+    finder.routes,
     plans.routes,
     selections.routes,
     how_it_works.routes,

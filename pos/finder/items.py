@@ -1,0 +1,213 @@
+"""A sentence as a row of items: names, phrases, numbers, and words nobody knows. A typo in a long word is forgiven."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import takewhile
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pos.finder.lexicon import LANGUAGES, Meanings, known_words, lexicon, stem
+from pos.finder.names import Names
+from pos.finder.numbers import number_at
+from pos.finder.pieces import Piece, pieces_of
+
+FORGIVEN_FROM = 5
+"""So many letters a word has at least whose typo is forgiven: digits never are."""
+TWO_FORGIVEN_FROM = 9
+JOINED_FROM = 7
+LEAST_PART = 3
+AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "EUR", "USD", "GBP", "CHF", "JPY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of a sentence: what it may mean, by kind; nothing where nobody knows. `hundredths` is the value of a number."""
+
+    means: Meanings
+    start: int
+    end: int
+    hundredths: int | None = None
+    pieces: tuple[str, ...] = field(default=())
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self.means
+
+    @property
+    def is_filler(self) -> bool:
+        """Tell whether a word between two others says nothing by itself."""
+        return "words.stop" in self.means
+
+
+def items_of(sentence: str, languages: Sequence[str], names: Names) -> list[Item]:
+    """Return the items of a sentence, its words looked up in `languages`, the first ones first."""
+    pieces = _mended(pieces_of(sentence), languages, names)
+    items: list[Item] = []
+    place = 0
+    while place < len(pieces):
+        length, item = _item(pieces, place, languages, names, items)
+        items.append(item)
+        place += length
+    return items
+
+
+def _item(
+    pieces: Sequence[Piece], place: int, languages: Sequence[str], names: Names, before: Sequence[Item]
+) -> tuple[int, Item]:
+    if pieces[place].is_break:
+        return 1, _made(pieces[place : place + 1], {"break": ","})
+    name_length, name = _name(pieces, place, names, before)
+    length, meanings = _phrase(pieces, place, languages)
+    number = _number(pieces, place, languages)
+    if name and name_length >= length:
+        return name_length, _made(pieces[place : place + name_length], name)
+    if number and number[0] >= length:
+        return number[0], replace(_made(pieces[place : place + number[0]], {"number": ""}), hundredths=number[1])
+    return max(length, 1), _made(pieces[place : place + max(length, 1)], meanings)
+
+
+def _made(pieces: Sequence[Piece], means: Meanings) -> Item:
+    return Item(means, pieces[0].start, pieces[-1].end, None, tuple(piece.text for piece in pieces))
+
+
+def _name(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings | None]:
+    """Return the longest name at `place`: `iPad 10` is none before inches."""
+    if _may_be_tier(before) and (tier := names.tier(pieces, place)):
+        return tier[0], {"tier": tier[1]}
+    if pieces[place].hundredths is not None and (more := _next_model(pieces, place, names, before)):
+        return more
+    last = len(pieces)
+    while matched := names.match(pieces[:last], place):
+        length, kind, key = matched
+        after = place + length
+        if pieces[after - 1].hundredths is not None and length > 1 and after < len(pieces) and _is_unit(pieces, after):
+            last = after - 1
+            continue
+        return length, {kind: key}
+    return 0, None
+
+
+def _may_be_tier(before: Sequence[Item]) -> bool:
+    """Tell whether a word such as `Pro` may go with a family: right after it, or denied after it was named."""
+    if before and ("family" in before[-1] or "tier" in before[-1]):
+        return True
+    if not any("family" in item or "brand" in item for item in before):
+        return False
+    last = next((item for item in reversed(before) if not item.is_filler or "words.not" in item), None)
+    return last is not None and ("words.not" in last or "words.except" in last)
+
+
+def _next_model(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings] | None:
+    """Return the model that a number alone is after another: `iPhone 13 ou 14`."""
+    if not before or not any(kind in before[-1] for kind in ("words.or", "words.and", "break")):
+        return None
+    model = next((item for item in reversed(before[:-1]) if not item.is_filler), None)
+    if model is None or "model" not in model:
+        return None
+    line = tuple(takewhile(str.isalpha, model.pieces))
+    head = [Piece(word, word, pieces[place].start, pieces[place].start) for word in line]
+    matched = names.match([*head, *pieces[place:]], 0)
+    if not matched or matched[1] != "model" or matched[0] <= len(line):
+        return None
+    length = matched[0] - len(line)
+    after = place + length
+    return None if after < len(pieces) and _is_unit(pieces, after) else (length, {"model": matched[2]})
+
+
+def _is_unit(pieces: Sequence[Piece], place: int) -> bool:
+    units = (lexicon(language).match(pieces, place) for language in ("any", *LANGUAGES))
+    return any(unit and unit[1].get("units") in AFTER_NUMBER for unit in units)
+
+
+def _phrase(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tuple[int, Meanings]:
+    """Return the longest phrase at `place`; of two as long, that of the language asked first."""
+    length, spoken = 0, ""
+    meanings: Meanings = {}
+    for language in (languages[0], "any", *languages[1:]):
+        matched = lexicon(language).match(pieces, place)
+        if matched and matched[0] > length:
+            (length, meanings), spoken = matched, language
+        elif matched and matched[0] == length and "any" in (language, spoken):
+            meanings = {**matched[1], **meanings}
+    return length, meanings
+
+
+def _number(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tuple[int, int] | None:
+    """Return how many pieces a number at `place` takes, and its hundredfold."""
+    if pieces[place].text[0].isdecimal():
+        hundredths = pieces[place].hundredths
+        return None if hundredths is None else (1, hundredths)
+    for language in languages:
+        if written := number_at(pieces, place, language):
+            return written[0], written[1] * 100
+    return None
+
+
+def _mended(pieces: Sequence[Piece], languages: Sequence[str], names: Names) -> list[Piece]:
+    """Return the pieces with joined words taken apart and typos forgiven, where a long word is in no lexicon and no name."""
+    mended: list[Piece] = []
+    for piece in pieces:
+        if len(piece.text) < FORGIVEN_FROM or not piece.text.isalpha() or _is_known(piece.text, languages, names):
+            mended.append(piece)
+        elif parts := _parts(piece, names):
+            mended += parts
+        else:
+            mended.append(replace(piece, text=near, raw=near) if (near := _nearest(piece.text, names)) else piece)
+    return mended
+
+
+def _is_known(word: str, languages: Sequence[str], names: Names) -> bool:
+    if word in known_words() or word in names.words:
+        return True
+    if word in names.joined or any(stem(word, language) in _stems(language) for language in languages):
+        return True
+    return _is_number(word, languages)
+
+
+def _is_number(word: str, languages: Sequence[str]) -> bool:
+    return any(number_at([Piece(word, word, 0, len(word))], 0, language) for language in languages)
+
+
+@lru_cache
+def _stems(language: str) -> frozenset[str]:
+    return frozenset(word for phrase in lexicon(language).stemmed for word in phrase)
+
+
+def _parts(piece: Piece, names: Names) -> list[Piece]:
+    """Return the two known words that a word holds, if it does."""
+    if len(piece.text) < JOINED_FROM:
+        return []
+    known = known_words() | names.words
+    for cut in range(len(piece.text) - LEAST_PART, LEAST_PART - 1, -1):
+        left, right = piece.text[:cut], piece.text[cut:]
+        if left in known and right in known:
+            middle = piece.start + cut
+            return [Piece(left, left, piece.start, middle), Piece(right, right, middle, piece.end)]
+    return []
+
+
+def _nearest(word: str, names: Names) -> str | None:
+    """Return the word of ours that a typo away from `word` is, if one is; both begin alike."""
+    return _near(word, names.words)
+
+
+@lru_cache(maxsize=4096)
+def _near(word: str, words: frozenset[str]) -> str | None:
+    choices = _by_first(words).get(word[0], ())
+    most = 2 if len(word) >= TWO_FORGIVEN_FROM else 1
+    near = process.extractOne(word, choices, scorer=OSA.distance, score_cutoff=most)
+    return near[0] if near else None
+
+
+@lru_cache(maxsize=8)
+def _by_first(words: frozenset[str]) -> dict[str, list[str]]:
+    """Return our long words by their first letter."""
+    sorted_words: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(known_words() | words):
+        if len(word) >= FORGIVEN_FROM and word.isalpha():
+            sorted_words[word[0]].append(word)
+    return sorted_words

@@ -1,0 +1,268 @@
+"""What the numbers of a sentence measure: money, gigabytes, inches, years, a quantity; and between which bounds.
+
+Two traps: the data of a plan is no storage, and a number without a unit is no price unless something says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from pos.currencies import places
+from pos.finder.items import Item
+
+CURRENCIES = frozenset({"EUR", "USD", "GBP", "CHF", "JPY"})
+NEARBY = 4
+"""So many items away a word says what a number bounds."""
+CAPACITIES = frozenset({16, 32, 64, 128, 256, 512, 1000, 1024, 2000, 2048})
+MOST_RAM = 24
+LEAST_PRICE = 20
+YEARS = range(2010, 2046)
+NAMED = ("categories", "family", "model", "brand")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One criterion, and the items of the sentence that say it."""
+
+    key: str
+    value: object
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Measured:
+    """A number on its way: its items, its bound, its unit, and the second number of a range."""
+
+    first: int
+    last: int
+    hundredths: int
+    bound: str
+    unit: str
+    is_monthly: bool = False
+    upper: int | None = None
+
+
+def criteria_of_numbers(items: Sequence[Item], currency: str) -> list[Criterion]:
+    """Return what the numbers say; each of them is read once."""
+    criteria: list[Criterion] = []
+    place = 0
+    while place < len(items):
+        if "number" in items[place] and (measured := _measured(items, place)):
+            told = list(_told(items, measured, currency))
+            criteria += told
+            place = max(measured.last, place) + 1 if told else place + 1
+        else:
+            place += 1
+    return criteria
+
+
+def _measured(items: Sequence[Item], place: int) -> Measured:
+    """Gather what stands around the number at `place`."""
+    first, bound = _bound_before(items, place)
+    unit, last = _unit(items, place)
+    measured = Measured(first, last, items[place].hundredths or 0, bound, unit)
+    if (second := _second(items, last, bound)) is not None:
+        unit, measured.last = _unit(items, second)
+        measured.unit = unit or measured.unit
+        measured.upper, measured.bound = items[second].hundredths or 0, "between"
+    after = measured.last + 1
+    if after < len(items) and "units" in items[after] and items[after].means["units"] == "month":
+        measured.is_monthly, measured.last = True, after
+    measured.last = _with_words_after(items, measured)
+    return measured
+
+
+def _with_words_after(items: Sequence[Item], measured: Measured) -> int:
+    """Return the last item of a measure: a bound may come after it, and after what its gigabytes are of."""
+    after = measured.last + 1
+    skipped = 0
+    while after < len(items) and skipped < 2 and (_is_gigabyte_word(items[after]) or "categories" in items[after]):
+        after, skipped = after + 1, skipped + 1
+    if after < len(items) and not measured.bound:
+        for kind, bound in (("comparators.or_less", "max"), ("comparators.or_more", "min"), ("comparators.about", "about")):
+            follows = items[after + 1] if after + 1 < len(items) else None
+            if kind in items[after] and not (follows and "number" in follows):
+                measured.bound = bound
+                return measured.last if any("categories" in item for item in items[measured.last : after]) else after
+    return measured.last
+
+
+def _is_gigabyte_word(item: Item) -> bool:
+    return any(kind in item for kind in ("words.ram", "words.data", "words.storage", "words.screen", "deals"))
+
+
+def _bound_before(items: Sequence[Item], place: int) -> tuple[int, str]:
+    """Return where a measure begins and its bound, looking back over what says nothing: `""` where there is none."""
+    for index in range(place - 1, max(place - 1 - NEARBY, -1), -1):
+        item = items[index]
+        for bound in ("between", "max", "min", "about"):
+            if f"comparators.{bound}" in item and not _belongs_before(items, index):
+                return index, bound
+        if not (item.is_filler or _is_gigabyte_word(item) or "categories" in item or item.means.get("units") in CURRENCIES):
+            break
+    is_before = place > 0 and items[place - 1].means.get("units") in CURRENCIES
+    return (place - 1 if is_before else place), ""
+
+
+def _belongs_before(items: Sequence[Item], index: int) -> bool:
+    """Tell whether a word that may stand after a number does: `250 € max un téléphone`."""
+    is_after_too = "comparators.or_less" in items[index] or "comparators.or_more" in items[index]
+    before = items[index - 1] if index else None
+    return bool(is_after_too and before and ("number" in before or "units" in before))
+
+
+def _unit(items: Sequence[Item], place: int) -> tuple[str, int]:
+    """Return the unit of the number at `place` and the last item of both."""
+    after = items[place + 1] if place + 1 < len(items) else None
+    if after and "units" in after and after.means["units"] != "month":
+        return after.means["units"], place + 1
+    before = items[place - 1] if place else None
+    if before and before.means.get("units") in CURRENCIES:
+        return before.means["units"], place
+    return "", place
+
+
+def _second(items: Sequence[Item], last: int, bound: str) -> int | None:
+    """Return the place of a range's second number. "and" joins a range that was announced alone."""
+    place = last + 1
+    if place >= len(items) or "comparators.range" not in items[place]:
+        return None
+    if bound != "between" and "words.and" in items[place]:
+        return None
+    place += 1
+    while place < len(items) and (items[place].is_filler or items[place].means.get("units") in CURRENCIES):
+        place += 1
+    return place if place < len(items) and "number" in items[place] else None
+
+
+def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[Criterion]:
+    """Yield what a measure says; nothing where it says nothing we know."""
+    readers: dict[str, Callable[[Sequence[Item], Measured], Iterator[tuple[str, object]]]] = {
+        "gb": _gigabytes,
+        "tb": _terabytes,
+        "inch": _inches,
+        "years": _age,
+        "": _bare,
+    }
+    if measured.unit in CURRENCIES or _is_price(items, measured):
+        pairs = _money(measured, currency)
+    elif reader := readers.get(measured.unit):
+        pairs = reader(items, measured)
+    else:
+        return
+    for key, value in pairs:
+        yield Criterion(key, value, measured.first, measured.last)
+
+
+def _is_price(items: Sequence[Item], measured: Measured) -> bool:
+    """Tell whether a number without a unit is a price: something bounds it, and it is no year."""
+    if measured.unit or not measured.bound or measured.hundredths < LEAST_PRICE * 100:
+        return False
+    return measured.hundredths // 100 not in YEARS and _updates_before(items, measured.first) is None
+
+
+def _money(measured: Measured, currency: str) -> Iterator[tuple[str, object]]:
+    if measured.unit and measured.unit != currency:
+        yield "unsupported_currency", measured.unit
+        return
+    amounts = [hundredths * 10 ** places(currency) // 100 for hundredths in (measured.hundredths, measured.upper or 0)]
+    if measured.upper is not None:
+        low, high = sorted(amounts)
+        yield from [("monthly_max_cents", high)] if measured.is_monthly else [("price_min_cents", low), ("price_max_cents", high)]
+    elif measured.is_monthly:
+        yield "monthly_max_cents", amounts[0]
+    else:
+        keys = {"about": "price_target_cents", "min": "price_min_cents"}
+        yield keys.get(measured.bound, "price_max_cents"), amounts[0]
+
+
+def _terabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    del items
+    yield _storage_key(measured), measured.hundredths * 1024 // 100
+
+
+def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    """Yield whose gigabytes they are: a plan's data, memory, or storage."""
+    gigabytes = measured.hundredths // 100
+    kind = _gigabytes_of(items, measured)
+    if kind == "data":
+        yield "data_min_gb", gigabytes
+    elif kind == "ram" or (not kind and gigabytes <= MOST_RAM and gigabytes not in (16,)):
+        yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), gigabytes
+    else:
+        yield _storage_key(measured), gigabytes
+
+
+def _storage_key(measured: Measured) -> str:
+    return "storage_min_gb" if measured.bound == "min" else "storage_gb"
+
+
+def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
+    """Return what gigabytes are of, by what stands right after them, else before them in the same clause."""
+    after = takewhile(lambda item: item.is_filler or _is_gigabyte_word(item), items[measured.last + 1 : measured.last + 3])
+    around = [item for item in after if "words.and" not in item and "deals" not in item] + list(
+        items[measured.first : measured.last + 1]
+    )
+    for index in range(measured.first - 1, max(measured.first - 1 - NEARBY, -1), -1):
+        around.append(items[index])
+        if not (items[index].is_filler or _is_gigabyte_word(items[index]) or "words.with" in items[index]):
+            break
+    for item in around:
+        for kind in ("ram", "data", "storage"):
+            if f"words.{kind}" in item:
+                return kind
+        if "deals" in item and item.means["deals"] != "device_only":
+            return "data"
+    return ""
+
+
+def _inches(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    del items
+    tenths = measured.hundredths // 10
+    if measured.upper is not None:
+        yield "screen_min_tenths_in", tenths
+        yield "screen_max_tenths_in", measured.upper // 10
+    else:
+        keys = {"min": "screen_min_tenths_in", "max": "screen_max_tenths_in"}
+        yield keys.get(measured.bound, "screen_tenths_in"), tenths
+
+
+def _age(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    """Yield for whom a device is, by the age said."""
+    years = measured.hundredths // 100
+    is_child = any(item.means.get("for_whom") in ("child", "teen") for item in items)
+    if is_child and years < 18:
+        yield "for_whom", "teen" if years >= 13 else "child"
+    elif years >= 65:
+        yield "for_whom", "elderly"
+
+
+def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    """Yield what a number without a unit says: a year, a quantity, or the capacity after a model."""
+    number = measured.hundredths // 100
+    if number in YEARS:
+        updates = _updates_before(items, measured.first)
+        is_update = updates is not None
+        if is_update or measured.bound != "max":
+            measured.first = measured.first if updates is None else updates
+            yield ("updates_min_year" if is_update else "year_min"), number
+        return
+    after = next((item for item in items[measured.last + 1 :] if not item.is_filler), None)
+    before = items[measured.first - 1] if measured.first else None
+    if before and "model" in before and number in CAPACITIES:
+        yield "storage_gb", number
+    elif after and any(kind in after for kind in NAMED) and number > 1:
+        yield "quantity", number
+
+
+def _updates_before(items: Sequence[Item], place: int) -> int | None:
+    """Return where the sentence speaks of updates, in the clause before `place`."""
+    for index in range(place, max(place - NEARBY, -1), -1):
+        if "words.updates" in items[index]:
+            return index
+        if "break" in items[index]:
+            return None
+    return None

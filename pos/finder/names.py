@@ -1,0 +1,163 @@
+"""The names a sentence may hold: brands, families and models of the catalogue, however they are written, together or apart.
+
+Invariant: a model is known by its exact name. `S22` is the Galaxy S22 and never the S22+; a name that lacks its size, its chip or
+its year stands for every model it may be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from pos.db import remembered
+from pos.finder.pieces import Piece, words_in
+
+NAMES = Path(__file__).with_name("lexicons") / "names.json"
+VARIANT = " · "
+"""What stands between a model and what a variant of it brings."""
+LEFT_OUT = (
+    r" \([^)]*\)",
+    r" \d\d mm\b",
+    r" 5G$",
+    r" M\d( Pro)?$",
+    r"(?<=[a-z]) 1\d(\.\d)?(?= |$)(?=.* M\d|.*\()",
+    r"(?<=\w) 1\d(\.\d)?(?= M\d)",
+)
+"""What people leave out of a model's name: year, size, network, chip."""
+MOST_PIECES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """What a written name stands for: the models of the catalogue, and how it reads without the family before it."""
+
+    models: tuple[str, ...]
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every name, by its words written as one."""
+
+    models: dict[str, ModelName]
+    families: dict[str, str]
+    brands: dict[str, str]
+    tiers: dict[str, str]
+    brand_of: dict[str, str]
+    """The brand of each model and family."""
+    words: frozenset[str]
+    joined: frozenset[str]
+    family_names: frozenset[str]
+
+    def family_of(self, model: str) -> str:
+        """Return the narrowest family a model is of, "" where it is of none."""
+        fitting = [family for family in self.family_names if re.match(rf"{re.escape(family)}(?![a-z])", model)]
+        return max(fitting, key=len, default="")
+
+    def match(self, pieces: Sequence[Piece], place: int) -> tuple[int, str, str] | None:
+        """Return how many pieces the longest name at `place` takes, whether it is a `model`, `family` or `brand`, and its key."""
+        best: tuple[int, str, str] | None = None
+        key = ""
+        for length, piece in enumerate(pieces[place : place + MOST_PIECES], start=1):
+            if piece.is_break:
+                break
+            key += piece.text
+            for kind, names in (("brand", self.brands), ("family", self.families), ("model", self.models)):
+                if key in names:
+                    best = length, kind, key
+        return best
+
+    def tier(self, pieces: Sequence[Piece], place: int) -> tuple[int, str] | None:
+        """Return how many pieces a word such as `Pro Max` takes at `place`, and how it is written."""
+        for length in (3, 2, 1):
+            key = "".join(piece.text for piece in pieces[place : place + length])
+            if key in self.tiers:
+                return length, self.tiers[key]
+        return None
+
+
+@remembered
+def names_of(database: Database) -> Names:
+    """Return the names of a catalogue."""
+    return names_from(tuple(database.execute("select distinct brand, model from shown_sku order by sku_id")))
+
+
+@lru_cache(maxsize=8)
+def names_from(rows: tuple[tuple[str, str], ...]) -> Names:
+    """Return the names of (brand, model), in the order of the catalogue."""
+    facts = json.loads(NAMES.read_text(encoding="utf-8"))
+    pairs = dict.fromkeys((brand, model.split(VARIANT)[0]) for brand, model in rows)
+    brands = {joined(brand): brand for brand, _ in pairs}
+    brands |= {joined(word): brand for brand, words in facts["brands"].items() if brand in brands.values() for word in words}
+    families: dict[str, str] = {}
+    brand_of: dict[str, str] = {}
+    for family, words in ((family, row["words"]) for family, row in facts["families"].items()):
+        own = [brand for brand, model in pairs if f"{model} ".startswith(f"{family} ") or model.startswith(family)]
+        if own and family not in brands.values():
+            brand_of[family] = own[0]
+            families |= {joined(spelling): family for word in words for spelling in (word, f"{own[0]} {word}")}
+    models = _models(pairs, facts)
+    brand_of |= {model: brand for brand, model in pairs}
+    words = {word for name in (*(model for _, model in pairs), *brands.values()) for word in words_in(name)}
+    words |= {word for row in facts["families"].values() for text in row["words"] for word in words_in(text)}
+    tiers = {joined(word): tier for tier, words in facts["tiers"].items() for word in words}
+    return Names(
+        models,
+        families,
+        brands,
+        tiers,
+        brand_of,
+        frozenset(words),
+        frozenset({*models, *families, *brands}),
+        frozenset(families.values()),
+    )
+
+
+def joined(name: str) -> str:
+    """Return a name's words written as one."""
+    return "".join(word for word in words_in(name) if word.isalnum() or word == "+")
+
+
+def _models(pairs: Iterable[tuple[str, str]], facts: dict[str, Any]) -> dict[str, ModelName]:
+    """Return the models by every way their names are written; the exact name goes before one that leaves something out."""
+    pairs = list(pairs)
+    exact = {joined(model): model for _, model in pairs} | {
+        joined(word): model for model, words in facts["models"].items() if any(model == own for _, own in pairs) for word in words
+    }
+    loose: dict[str, dict[str, str]] = {}
+    for brand, model in pairs:
+        for spelling in _spellings(model):
+            for short in _shortened(spelling, facts["dropped"]):
+                for written in {short, short.replace("+", " plus")}:
+                    for key in (joined(written), joined(f"{brand} {written}")):
+                        loose.setdefault(key, {})[model] = short
+    told = {key: ModelName(tuple(models), next(iter(models.values()))) for key, models in loose.items()}
+    return told | {key: ModelName((model,), next(iter(_shortest(model, facts["dropped"])))) for key, model in exact.items()}
+
+
+def _spellings(model: str) -> Iterator[str]:
+    """Yield a model's name, and what is left of it where people leave something out."""
+    told = [model]
+    for pattern in LEFT_OUT:
+        told += [shorter for name in told if (shorter := re.sub(pattern, "", name)) not in told]
+    yield from (name for name in dict.fromkeys(told) if name == model or re.search(r"\d|SE|Series|Ultra", name))
+
+
+def _shortened(name: str, dropped: Sequence[str]) -> Iterator[str]:
+    """Yield a name, and the rest of it where its first word may be missing and the rest says enough."""
+    yield name
+    first, _, rest = name.partition(" ")
+    says_enough = re.search(r"\d", rest) or len(rest.split()) > 1 or len(rest) >= 5
+    if first in dropped and rest[:1].isalpha() and says_enough:
+        yield rest
+
+
+def _shortest(model: str, dropped: Sequence[str]) -> list[str]:
+    return list(_shortened(model, dropped))[::-1]

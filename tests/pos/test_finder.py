@@ -1,0 +1,145 @@
+"""The finder's grammar over the names of the sample world: what a sentence says, exactly, and what of it was not understood."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pos.finder.grammar import LONGEST_SENTENCE, Understanding, understand
+from pos.finder.lexicon import LANGUAGES, LEXICONS, lexicon
+from pos.finder.names import Names, names_from
+
+ROOT = Path(__file__).parents[2]
+SENTENCES = [json.loads(line) for line in Path(__file__).with_name("finder_sentences.jsonl").read_text("utf-8").splitlines()]
+EXACT_PCT = 95
+
+
+@cache
+def sample_names() -> Names:
+    sample = ROOT / "demo" / "sample"
+    categories = [json.loads(line)["category_id"] for line in (sample / "categories.jsonl").read_text("utf-8").splitlines()]
+    models = (
+        model for category in categories for model in json.loads((sample / "models" / f"{category}.json").read_text("utf-8"))
+    )
+    return names_from(tuple((model["brand"], model["model"]) for model in models))
+
+
+def read(sentence: str, language: str = "fr", currency: str = "EUR") -> Understanding:
+    return understand(sentence, language=language, names=sample_names(), currency=currency)
+
+
+def criteria(sentence: str, language: str = "fr", currency: str = "EUR") -> dict[str, Any]:
+    return read(sentence, language, currency).criteria
+
+
+def left(sentence: str, language: str = "fr") -> list[str]:
+    return [sentence[start:end] for start, end in read(sentence, language).not_understood]
+
+
+def unordered(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: sorted(value) if isinstance(value, list) else value for key, value in told.items()}
+
+
+def test_sentences_say_what_a_person_expects() -> None:
+    wrong = {
+        each["q"]: (criteria(each["q"], each["lang"]), each["criteria"])
+        for each in SENTENCES
+        if unordered(criteria(each["q"], each["lang"])) != unordered(each["criteria"])
+    }
+
+    assert len(SENTENCES) >= 120
+    assert {each["lang"] for each in SENTENCES} == set(LANGUAGES)
+    assert len(wrong) * 100 <= len(SENTENCES) * (100 - EXACT_PCT), wrong
+
+
+def test_a_sentence_is_understood_in_a_moment() -> None:
+    criteria(SENTENCES[0]["q"])
+    began = time.process_time()
+    for each in SENTENCES:
+        read(each["q"], each["lang"])
+
+    assert (time.process_time() - began) / len(SENTENCES) < 0.020  # 2 ms on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("100 Go de data", {"data_min_gb": 100}),
+        ("téléphone 128 Go et forfait 100 Go", {"category": "phones", "storage_gb": 128, "deal": "bundle", "data_min_gb": 100}),
+        ("iphone 13", {"model": ["iPhone 13"]}),
+        ("iphone 13 à 300", {"model": ["iPhone 13"]}),
+        ("S22", {"model": ["Galaxy S22"]}),
+        ("S22+", {"model": ["Galaxy S22+"]}),
+        ("s22 plus", {"model": ["Galaxy S22+"]}),
+        ("iphone13pro max", {"model": ["iPhone 13 Pro Max"]}),
+        ("ipad 10 pouces", {"family": "iPad", "screen_tenths_in": 100}),
+        ("sauf Apple, Samsung et Xiaomi", {"exclude_brand": ["Apple", "Samsung", "Xiaomi"]}),
+        ("pas d'Apple, grand écran", {"exclude_brand": ["Apple"], "wants": ["big_screen"]}),
+        ("entre cent cinquante et deux cents euros", {"price_min_cents": 15000, "price_max_cents": 20000}),
+        ("de 200 à 300 €", {"price_min_cents": 20000, "price_max_cents": 30000}),
+        (
+            "neuf portables pour une école",
+            {"quantity": 9, "category": "laptops", "for_whom": "school", "intent": "business_quote"},
+        ),
+        ("un téléphone à batterie neuve", {"category": "phones", "new_battery": True}),
+        ("1.299,99 € max", {"price_max_cents": 129999}),
+        ("iphone 12 128 go", {"model": ["iPhone 12"], "storage_gb": 128}),
+    ],
+)
+def test_the_traps_catch_nobody(sentence: str, expected: dict[str, Any]) -> None:
+    assert unordered(criteria(sentence)) == unordered(expected)
+
+
+def test_a_digit_is_never_forgiven() -> None:
+    assert "model" not in criteria("iphone 1З")
+    assert criteria("iphnoe 13") == {"model": ["iPhone 13"]}
+    assert criteria("iphone 99") == {"family": "iPhone"}
+
+
+def test_an_amount_in_another_currency_is_said_and_is_no_price() -> None:
+    assert criteria("phone under $300", "en") == {"category": "phones", "unsupported_currency": "USD"}
+    assert criteria("phone under $300", "en", "USD") == {"category": "phones", "price_max_cents": 30000}
+
+
+def test_words_of_another_language_are_understood_after_those_of_the_page() -> None:
+    assert criteria("cheap phone with a big screen", "fr") == {"category": "phones", "wants": ["cheap", "big_screen"]}
+
+
+def test_what_was_not_understood_is_given_back_as_it_was_written() -> None:
+    assert left("un téléphone qui ne Chauffe jamais, moins de 250 €") == ["Chauffe"]
+    assert left("téléphone 128 Go") == []
+    assert left("pas un gros aspirateur") == ["gros"]
+
+
+def test_a_sentence_says_where_each_criterion_stands() -> None:
+    sentence = "un téléphone, moins de 250 €"
+
+    assert [(key, sentence[start:end]) for key, _, start, end in read(sentence).said] == [
+        ("category", "téléphone"),
+        ("price_max_cents", "moins de 250 €"),
+    ]
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=LONGEST_SENTENCE * 2), st.sampled_from(LANGUAGES))
+def test_any_text_is_read(sentence: str, language: str) -> None:
+    understanding = read(sentence, language)
+
+    json.dumps(understanding.criteria)
+    assert all(0 <= start < end <= LONGEST_SENTENCE for start, end in understanding.not_understood)
+
+
+def test_every_file_of_the_lexicons_is_read_by_the_grammar() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "pos" / "finder").glob("*.py"))
+
+    for path in LEXICONS.glob("*/*.json"):
+        assert f'"{path.stem}' in code, path
+    for language in LANGUAGES:
+        assert len(lexicon(language).phrases) > 500

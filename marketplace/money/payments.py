@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
+from marketplace.money.payment_events import keep_event
 from marketplace.money.provider import Provider, ProviderDown, ProviderRefused, SessionWish, pages_origin, provider
 from marketplace.money.truth import Payment, payment_of, take_truth
 from marketplace.orders import parts
@@ -147,19 +148,7 @@ def take_event(connection: Connection, *, event_id: str, kind: str, payment_id: 
     )
     if ours is None:
         return False
-    is_new = changed(
-        connection,
-        """
-        insert into payment_event (customer_id, event_id, payment_id, kind, received_at)
-        values (:customer_id, :event_id, :payment_id, :kind, :at)
-        on conflict (customer_id, event_id) do nothing
-        """,
-        **ours,
-        event_id=event_id,
-        kind=kind,
-        at=at,
-    )
-    if is_new:
+    if keep_event(connection, **ours, event_id=event_id, kind=kind, at=at):
         enqueue(connection, JOB, ours, owner_id=ours["customer_id"], unique=event_id)
     return True
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.money.accounts import of_unit
+from marketplace.money.payment_events import REFUND_FAILED, failed_event, keep_event
 from marketplace.money.provider import ProviderRefused, RefundFacts, provider
 from marketplace.money.provider_fees import take_fees
 from marketplace.money.sales import (
@@ -26,7 +27,6 @@ from marketplace.money.sales import (
 )
 from marketplace.orders.step_mails import mail_refund
 from marketplace.running.jobs import Work, enqueue
-from marketplace.running.mail import PaperName
 from pos import clock
 from pos.errors import Conflict, NotFound
 
@@ -307,10 +307,16 @@ def _is_asked(connection: Connection, customer_id: str, facts: RefundFacts) -> b
 def _adopt(connection: Connection, customer_id: str, payment_id: str, facts: RefundFacts, *, at: str) -> None:
     """Write down a refund that somebody made at the provider, once, with what it takes of the order's money.
 
-    It stands for those of ours that failed and wait, as far as it goes: what they were for is owed already.
+    It stands for those of ours that failed and wait, as far as it goes: what they were for is owed already. One that failed
+    and is gone for another that stands for it does not come again with an older answer.
     """
-    known = "select 1 as one from refund where customer_id = :customer_id and refund_id = :refund_id"
-    if row(connection, known, customer_id=customer_id, refund_id=facts.provider_id) is not None or facts.state == "failed":
+    known = """
+        select 1 as one from refund where customer_id = :customer_id and refund_id = :refund_id
+        union all
+        select 1 as one from payment_event where customer_id = :customer_id and event_id in (:by_id, :by_key)
+    """
+    events = {"by_id": failed_event(facts.provider_id), "by_key": failed_event(facts.key)}
+    if facts.state == "failed" or rows(connection, known, customer_id=customer_id, refund_id=facts.provider_id, **events):
         return
     own = facts.named["refund_id"]
     failed = rows(connection, FAILED, customer_id=customer_id, payment_id=payment_id, own=own, cents=facts.cents)
@@ -370,23 +376,12 @@ def _move(connection: Connection, customer_id: str, facts: RefundFacts, *, refun
     refund = _refund(connection, customer_id, refund_id)
     if facts.state == "done":
         post_refund_paid(connection, _money(refund, refund.key, at))
-        papers = _credit_notes(connection, customer_id, refund_id)
-        mail_refund(connection, customer_id, refund.order_id, cents=refund.amount_cents, key=refund.key, papers=papers)
-    elif facts.state == "failed" and before["state"] == "done":
-        post_refund_bounced(connection, _money(refund, refund.key, at))
-
-
-def _credit_notes(connection: Connection, customer_id: str, refund_id: str) -> list[PaperName]:
-    """Return the credit note that was issued with a refund of a unit, none of what was never invoiced."""
-    query = """
-        select invoice.seller_id, invoice.number from refund
-        join invoice on invoice.seller_id = refund.seller_id and invoice.part_id = refund.part_id
-          and invoice.kind = 'credit_note' and invoice.issued_at = refund.requested_at
-          and invoice.fact like 'credit:' || refund.part_id || '/' || refund.line_no || '/' || refund.unit_no || ':%'
-        where refund.customer_id = :customer_id and refund.refund_id = :refund_id
-    """
-    found = rows(connection, query, customer_id=customer_id, refund_id=refund_id)
-    return [{"kind": "invoice", "owner": str(note["seller_id"]), "name": note["number"]} for note in found]
+        mail_refund(connection, customer_id, refund.order_id, refund_id, cents=refund.amount_cents, key=refund.key)
+    elif facts.state == "failed":
+        failed = failed_event(refund.key)
+        keep_event(connection, customer_id, refund.payment_id, failed, kind=REFUND_FAILED, at=at)
+        if before["state"] == "done":
+            post_refund_bounced(connection, _money(refund, refund.key, at))
 
 
 def _money(refund: Refund, reference: str, at: str) -> OrderMoney:

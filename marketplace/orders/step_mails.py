@@ -124,10 +124,17 @@ def mail_step(
         mail_customer(connection, **whose, template=template, unique=unique, facts=told, papers=attached)
 
 
-def mail_refund(
-    connection: Connection, customer_id: str, order_id: str, *, cents: int, key: str, papers: Sequence[PaperName] = ()
-) -> None:
-    """Tell a customer that a refund left, with its credit notes; `key` names it."""
+def mail_refund(connection: Connection, customer_id: str, order_id: str, refund_id: str, *, cents: int, key: str) -> None:
+    """Tell a customer that a refund left, with its credit note, none of what was never invoiced; `key` names the attempt."""
+    query = """
+        select invoice.seller_id, invoice.number from refund
+        join invoice on invoice.seller_id = refund.seller_id and invoice.part_id = refund.part_id
+          and invoice.kind = 'credit_note' and invoice.issued_at = refund.requested_at
+          and invoice.fact like 'credit:' || refund.part_id || '/' || refund.line_no || '/' || refund.unit_no || ':%'
+        where refund.customer_id = :customer_id and refund.refund_id = :refund_id
+    """
+    notes = rows(connection, query, customer_id=customer_id, refund_id=refund_id)
+    papers: list[PaperName] = [{"kind": "invoice", "owner": str(note["seller_id"]), "name": note["number"]} for note in notes]
     facts = {"cents": cents, "has_paper": bool(papers)}
     mail_customer(connection, customer_id, order_id, "refund_sent", unique=key, facts=facts, papers=papers)
 

@@ -64,6 +64,7 @@ refund = owned(
     Index("refund_by_payment", "customer_id", "payment_id"),
     Index("refund_by_state", "state", "requested_at"),
 )
+# What the provider told of, each once; that a refund failed stands here too, since another made by hand may take its place.
 payment_event = owned(
     "payment_event",
     key("customer_id"),

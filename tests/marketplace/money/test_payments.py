@@ -20,7 +20,7 @@ from demo.bank_webhooks import signature
 from marketplace.db import reading, run_tx
 from marketplace.money import payments
 from marketplace.money.payments import OPEN_FOR, check_payment
-from marketplace.money.provider import Provider, RefundFacts
+from marketplace.money.provider import Provider, RefundFacts, provider
 from marketplace.money.refunds import retry_refund
 from marketplace.orders.units import Actor, refund, units_of_order
 from pos import clock
@@ -269,9 +269,7 @@ def test_a_unit_can_be_cancelled_after_its_money_was_returned_by_hand_at_the_pro
     order_id = order(hq)
     bank.act("pay", session_of(pay(hq, order_id)))
     tell(hq, bank, events(bank)[-1])
-    [intent] = bank.books.listed("payment_intent")
-    with bank.books.change() as told:
-        bank_books.refund(bank.books, told, {"payment_intent": intent["id"], "amount": by_hand})
+    return_by_hand(bank, by_hand)
     look(hq)
     assert hq.client.post(f"/orders/{order_id}/cancellation").status_code == 303
     hq.work()
@@ -288,9 +286,7 @@ def test_money_returned_by_hand_while_ours_waits_is_not_owed_twice(hq: Hq, bank:
     bank.act("pay", session_of(pay(hq, order_id)))
     tell(hq, bank, events(bank)[-1])
     assert hq.client.post(f"/orders/{order_id}/cancellation").status_code == 303
-    [intent] = bank.books.listed("payment_intent")
-    with bank.books.change() as told:
-        bank_books.refund(bank.books, told, {"payment_intent": intent["id"], "amount": by_hand})
+    return_by_hand(bank, by_hand)
     hq.work()
     for failed in hq.rows("select customer_id, refund_id from refund where state = 'failed'"):
         run_tx(hq.engine, lambda connection, failed=failed: retry_refund(connection, **failed))
@@ -349,8 +345,7 @@ def test_a_failed_refund_is_sent_again_less_what_was_returned_by_hand_meanwhile(
     [made] = bank.books.listed("refund")
     bank.act("fail", made["id"])
     tell(hq, bank, events(bank)[-1])
-    with bank.books.change() as told:
-        bank_books.refund(bank.books, told, {"payment_intent": made["payment_intent"], "amount": by_hand})
+    return_by_hand(bank, by_hand)
     [failed] = hq.rows("select customer_id, refund_id from refund where state = 'failed'")
     run_tx(hq.engine, lambda connection: retry_refund(connection, **failed))
     hq.work()
@@ -378,8 +373,7 @@ def test_money_returned_by_hand_while_ours_is_on_its_way_again_is_booked_beside_
     def meanwhile(self: Provider, *args: Any, **wanted: Any) -> RefundFacts:
         """Return money by hand, and let HQ hear of it, just before the provider gets what HQ sends."""
         monkeypatch.undo()
-        with bank.books.change() as told:
-            bank_books.refund(bank.books, told, {"payment_intent": made["payment_intent"], "amount": by_hand})
+        return_by_hand(bank, by_hand)
         look(hq)
         return refund(self, *args, **wanted)
 
@@ -392,6 +386,42 @@ def test_money_returned_by_hand_while_ours_is_on_its_way_again_is_booked_beside_
         assert hq.rows("select refunded_cents from payment") == [{"refunded_cents": 5000 + by_hand}]
         assert [refund["state"] for refund in hq.rows("select state from refund")] == ["done", "done"]
         look(hq)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_an_older_answer_brings_no_refund_back_that_failed_since_and_another_took_the_place_of(
+    hq: Hq, bank: Bank, monkeypatch: pytest.MonkeyPatch, is_ours: bool
+) -> None:
+    order_id = order(hq)
+    session_id = session_of(pay(hq, order_id))
+    bank.act("pay", session_id)
+    tell(hq, bank, events(bank)[-1])
+    if is_ours:
+        give_back(hq, order_id, 5000)
+        hq.work()
+    else:
+        return_by_hand(bank, 5000)
+        look(hq)
+    with reading(hq.engine) as connection:
+        older = provider(connection).payment(session_id)
+    [made] = bank.books.listed("refund")
+    bank.act("fail", made["id"])
+    look(hq)
+    return_by_hand(bank, 5000)
+    look(hq)
+    monkeypatch.setattr(Provider, "payment", lambda self, session_id: older)
+    for _ in range(2):
+        assert_booked(hq, provider=31900, customer_money=-31900)
+        assert hq.rows("select state, amount_cents from refund") == [{"state": "done", "amount_cents": 5000}]
+        assert hq.rows("select refunded_cents from payment") == [{"refunded_cents": 5000}]
+        look(hq)
+
+
+def return_by_hand(bank: Bank, cents: int) -> None:
+    """Refund at the provider's own page."""
+    [intent] = bank.books.listed("payment_intent")
+    with bank.books.change() as told:
+        bank_books.refund(bank.books, told, {"payment_intent": intent["id"], "amount": cents})
 
 
 def test_a_refund_the_provider_pays_later_is_asked_about_without_any_news(

@@ -1,0 +1,135 @@
+"""`make pictures`: take the pictures of README and docs from a running demo (`make demo`)."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SCREENS = {"kiosk": (1080, 1920, 0.5), "tablet": (800, 1280, 0.675), "phone": (390, 844, 1.0), "desktop": (1440, 900, 0.6)}
+"""Width and height in CSS pixels, and how many pixels of a picture stand for one of them."""
+COLOURS = 128
+
+
+def main() -> None:
+    """Take every picture, of the demo in the directory given."""
+    access = json.loads((Path(sys.argv[1]) / "demo.json").read_text(encoding="utf-8"))
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        for take in (take_customers, take_counter, take_home, take_console):
+            take(browser, access)
+        browser.close()
+
+
+def take_customers(browser: Browser, access: dict[str, Any]) -> None:
+    """The kiosk as customers use it: home, list, device, comparison, slip."""
+    with screen(browser, "kiosk") as page:
+        page.goto(f"{access['kiosk']}/home")
+        keep(page, "home")
+        page.goto(f"{access['kiosk']}/browse?category=phones")
+        keep(page, "browse")
+        devices = hrefs(page, "/sku/")
+        page.goto(access["kiosk"] + devices[0])
+        page.locator("a[href*='plan=']").first.click()
+        page.wait_for_load_state()
+        keep(page, "sku")
+        page.goto(f"{access['kiosk']}/compare?" + "&".join(f"sku={code(path)}" for path in devices[:3]))
+        keep(page, "compare")
+        page.goto(access["kiosk"] + devices[0])
+        page.locator("form[action$='/lines'] button, form[action='/selections'] button").last.click()
+        page.wait_for_url("**/selections/**")
+        page.locator("form[action$='/slip'] button").last.click()
+        page.wait_for_url("**/slips/**")
+        keep(page, "slip")
+
+
+def take_counter(browser: Browser, access: dict[str, Any]) -> None:
+    """The counter on a tablet: who waits, a round of the table, labels."""
+    with screen(browser, "tablet") as page:
+        page.goto(f"{access['kiosk']}/counter/session")
+        page.locator("input[name=clerk]").first.check(force=True)
+        page.fill("#pin", access["clerk_pin"])
+        page.click("#log-in")
+        page.wait_for_url("**/counter/")
+        keep(page, "help")
+        page.goto(f"{access['kiosk']}/counter/table")
+        begin = page.get_by_role("button", name="Tour d’ouverture")
+        if begin.count():
+            begin.click()
+            page.wait_for_load_state()
+        keep(page, "round")
+        page.goto(f"{access['kiosk']}/counter/labels")
+        keep(page, "labels")
+
+
+def take_home(browser: Browser, access: dict[str, Any]) -> None:
+    """The shop at home, on a desktop and a phone, and a seller's desk."""
+    for name in ("desktop", "phone"):
+        with screen(browser, name) as page:
+            page.goto(f"{access['marketplace']}/home")
+            keep(page, f"shop-{name}")
+    with screen(browser, "desktop") as page:
+        seller = access["sellers"][0]
+        page.goto(f"{access['marketplace']}/seller/login")
+        page.fill("[name=email]", seller["email"])
+        page.fill("[name=password]", seller["password"])
+        page.locator("main form button").last.click()
+        page.wait_for_load_state()
+        keep(page, "seller")
+
+
+def take_console(browser: Browser, access: dict[str, Any]) -> None:
+    """HQ's console: the fleet."""
+    with screen(browser, "desktop") as page:
+        page.goto(f"{access['marketplace']}/console/login")
+        page.fill("[name=password]", access["console_password"])
+        page.locator("main form button").last.click()
+        page.wait_for_load_state()
+        page.goto(f"{access['marketplace']}/console/fleet")
+        keep(page, "fleet")
+
+
+@contextmanager
+def screen(browser: Browser, name: str) -> Iterator[Page]:
+    """Give a page on one of the screens, in French and by daylight, without motion."""
+    width, height, scale = SCREENS[name]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=scale, locale="fr-FR", reduced_motion="reduce"
+    )
+    yield context.new_page()
+    context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Write what the screen shows as `docs/images/<name>.png`, in few colours."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.convert("RGB").quantize(COLOURS).save(IMAGES / f"{name}.png", optimize=True)
+
+
+def hrefs(page: Page, start: str) -> list[str]:
+    """Return the addresses on a page that begin so, each once, in order."""
+
+    found = page.locator(f"a[href^='{start}']").evaluate_all("all => all.map((each) => each.getAttribute('href'))")
+    return list(dict.fromkeys(found))
+
+
+def code(path: str) -> str:
+    """Return the SKU in the address of a device's page."""
+    return path.removeprefix("/sku/").partition("?")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Our commands start hundreds of times in the tests, and are read once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench setup system format lock release clean
+.PHONY: demo test check bench pictures setup system format lock release clean
 
 demo: $(VENV)/.product
 	$(BIN)/comptoir demo --dir .comptoir/demo $(DEMO)
@@ -27,6 +27,10 @@ check: $(VENV)/.tests system
 
 bench: $(VENV)/.tests
 	$(BIN)/python -m bench
+
+# With `make demo` running beside it.
+pictures: $(VENV)/.tests
+	$(BIN)/python docs/pictures.py .comptoir/demo
 
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix-only .

@@ -19,6 +19,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SCREENS = {"kiosk": (1080, 1920, 0.5), "tablet": (800, 1280, 0.675), "phone": (390, 844, 1.0), "desktop": (1440, 900, 0.6)}
 """Width and height in CSS pixels, and how many pixels of a picture stand for one of them."""
 COLOURS = 128
+SEEN_IN_THE_ROUND = 5
 
 
 def main() -> None:
@@ -46,9 +47,7 @@ def take_customers(browser: Browser, access: dict[str, Any]) -> None:
         keep(page, "sku")
         page.goto(f"{access['kiosk']}/compare?" + "&".join(f"sku={code(path)}" for path in devices[:3]))
         keep(page, "compare")
-        page.goto(access["kiosk"] + devices[0])
-        page.locator("form[action$='/lines'] button, form[action='/selections'] button").last.click()
-        page.wait_for_url("**/selections/**")
+        choose(page, access["kiosk"] + devices[0])
         page.locator("form[action$='/slip'] button").last.click()
         page.wait_for_url("**/slips/**")
         keep(page, "slip")
@@ -56,7 +55,9 @@ def take_customers(browser: Browser, access: dict[str, Any]) -> None:
 
 def take_counter(browser: Browser, access: dict[str, Any]) -> None:
     """The counter on a tablet: who waits, a round of the table, labels."""
-    with screen(browser, "tablet") as page:
+    with screen(browser, "kiosk") as customer, screen(browser, "tablet") as page:
+        customer.goto(f"{access['kiosk']}/browse?category=phones")
+        choose(customer, access["kiosk"] + hrefs(customer, "/sku/")[1])
         page.goto(f"{access['kiosk']}/counter/session")
         page.locator("input[name=clerk]").first.check(force=True)
         page.fill("#pin", access["clerk_pin"])
@@ -67,7 +68,9 @@ def take_counter(browser: Browser, access: dict[str, Any]) -> None:
         begin = page.get_by_role("button", name="Tour d’ouverture")
         if begin.count():
             begin.click()
-            page.wait_for_load_state()
+            for _ in range(SEEN_IN_THE_ROUND):
+                page.locator(".thumb.next", has_text="À sa place").click()
+                page.wait_for_load_state("networkidle")
         keep(page, "round")
         page.goto(f"{access['kiosk']}/counter/labels")
         keep(page, "labels")
@@ -109,6 +112,13 @@ def screen(browser: Browser, name: str) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
+
+
+def choose(page: Page, address: str) -> None:
+    """Put a device into a selection, as its page offers it."""
+    page.goto(address)
+    page.locator("form[action$='/lines'] button, form[action='/selections'] button").last.click()
+    page.wait_for_url("**/selections/**")
 
 
 def keep(page: Page, name: str) -> None:

@@ -30,7 +30,7 @@ bench: $(VENV)/.tests
 
 # With `make demo` running beside it.
 pictures: $(VENV)/.tests
-	$(BIN)/python docs/pictures.py .comptoir/demo
+	$(BIN)/python -m tests.journeys.pictures .comptoir/demo
 
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix-only .

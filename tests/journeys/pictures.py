@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path("docs/images")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SCREENS = {"kiosk": (1080, 1920, 0.5), "tablet": (800, 1280, 0.675), "phone": (390, 844, 1.0), "desktop": (1440, 900, 0.6)}
 """Width and height in CSS pixels, and how many pixels of a picture stand for one of them."""

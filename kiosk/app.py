@@ -116,14 +116,19 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.wsgi_app = kiosk.turns.before(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's documented way
     _share(app)
     if sync:
-        for name in ("kiosk", "sync"):
-            logging.getLogger(name).addHandler(kiosk.log)
-        prices.start_watch(kiosk, call=kiosk.price_news)
-        _start_on_records(app)
-        if isinstance(kiosk.trouble, PASSING):
-            threading.Thread(target=_await_records, args=(app,), name="records", daemon=True).start()
-        threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
+        _start(app, kiosk)
     return app
+
+
+def _start(app: Flask, kiosk: files.Kiosk) -> None:
+    """Start what works in the background."""
+    for name in ("kiosk", "sync"):
+        logging.getLogger(name).addHandler(kiosk.log)
+    prices.start_watch(kiosk, call=kiosk.price_news)
+    _start_on_records(app)
+    if isinstance(kiosk.trouble, PASSING):
+        threading.Thread(target=_await_records, args=(app,), name="records", daemon=True).start()
+    threading.Thread(target=paper.warm_up, name="warm-up", daemon=True).start()
 
 
 def _open_kiosk(directory: Path) -> files.Kiosk:

@@ -84,6 +84,10 @@ kiosk = Gathering(
         "kiosk.factory_reset": {
             "factory-reset": "Wipe records, key and catalogue; what HQ has not heard is sent, or saved with --save, before.",
         },
+        "kiosk.releases": {
+            "pin-releases": "Let root take releases from the HQ this kiosk is enrolled at: `comptoir-update trust` calls it.",
+            "take-release": "Verify the release the app fetched by what root trusts, and copy it: `comptoir-update` calls it.",
+        },
         "kiosk.rounds": {
             "sync": "Do one round, up and down, and print what moved.",
         },
@@ -134,6 +138,9 @@ marketplace = Gathering(
             ),
             "sweep": "Delete files of the protocol that nobody can ask for any more; `serve` does this once a day.",
             "trial": "Say which trials are open, how far they are, and how they do.",
+        },
+        "marketplace.publishing.release_commands": {
+            "release": "The kiosks' program: versions, and which ring gets which.",
         },
         "marketplace.running.commands": {
             "mail": "Name the server that mail leaves by, or say which is named and how many mails wait.",

@@ -19,6 +19,7 @@ from random import SystemRandom
 from kiosk import files, prices
 from kiosk.faults import Faults, own_faults
 from kiosk.printing import print_jobs
+from kiosk.releases import ROUND_BYTES, follow_release
 from pos import clock, labels, shelf_labels
 from pos.backups import back_up
 from pos.corners import corner
@@ -32,6 +33,7 @@ from sync.catalog_files import drop_damaged
 from sync.corner import schedule
 from sync.corner.client import Client
 from sync.corner.media import BUDGET_BYTES, Fetched, MediaStore
+from sync.corner.mirrors import open_trust
 from sync.corner.rounds import KioskSide, RoundReport, run_round, send_beside
 from sync.errors import Busy
 from sync.follower import Progress
@@ -93,6 +95,12 @@ class Rounds:
                 budget_bytes=BUDGET_BYTES if budget_bytes is None else budget_bytes,
                 now=clock.now(),
             )
+
+    def follow_release(self, client: Client, document: bytes | None, *, most_bytes: int = ROUND_BYTES) -> None:
+        """Fetch some of the program's next version, for after a round. Raises: Busy, SyncError, OSError, DatabaseError."""
+        with self._fetching(), hold(self.directory / LOCK_FILE):
+            trust = open_trust(self.directory, self.ops, client, now=clock.now)
+            follow_release(self.directory, self.ops, trust, document, version=self.version, most_bytes=most_bytes)
 
     def _side(self, client: Client, own_faults: Callable[[], Faults]) -> KioskSide:
         return KioskSide(
@@ -239,6 +247,7 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
         _fetch_media(rounds, kiosk, client)
+        _follow_release(rounds, client, report.release)
 
 
 def _own_faults(kiosk: files.Kiosk) -> Faults:
@@ -281,6 +290,14 @@ def _fetch_media(rounds: Rounds, kiosk: files.Kiosk, client: Client) -> None:
         kiosk.faults.setdefault("media_paused", clock.to_text(clock.now()))
     else:
         kiosk.faults.pop("media_paused", None)
+
+
+def _follow_release(rounds: Rounds, client: Client, document: bytes | None) -> None:
+    """Fetch some of the program's next version; whatever fails here never counts against the round."""
+    try:
+        rounds.follow_release(client, document)
+    except (PosError, DatabaseError, OSError) as problem:
+        LOG.info("the next version waits for the next round: %s", problem)
 
 
 def _first_delay_s(rounds: Rounds) -> float:

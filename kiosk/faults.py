@@ -13,6 +13,7 @@ from kiosk import files
 from kiosk.machine import SCREEN, SYSTEM, machine_faults
 from kiosk.printing.installed import installed_printers
 from kiosk.printing.printers import PrinterState
+from kiosk.releases import update_fault
 from pos import clock
 from pos.backups import FOLDER as BACKUPS
 from pos.corners import corner
@@ -71,6 +72,8 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
         faults |= _time_faults(ops, now)
         faults |= backup_fault(ops, kiosk.directory, now)
         faults |= _table_faults(ops, now)
+        faults |= update_fault(ops)
+        faults |= _table_fault(ops)
     return faults
 
 

@@ -38,6 +38,8 @@ class Kiosk:
     log: RecentLog = field(default_factory=RecentLog)
     screen_seen_s: float = field(default_factory=time.monotonic)
     """When the browser on this machine was last heard, by steady time; the start counts as heard."""
+    touched_s: float = field(default_factory=time.monotonic)
+    """When anybody last touched a page, by steady time; the start counts as a touch."""
     turns: Turns = field(default_factory=Turns)
     price_news: threading.Event = field(default_factory=threading.Event)
     workers: Workers = field(init=False)

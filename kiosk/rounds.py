@@ -22,6 +22,7 @@ from pos.ops import setting
 from sync.corner.client import Client
 from sync.corner.media import Fetched, MediaStore
 from sync.corner.rounds import RoundReport
+from sync.releases import MOST_BYTES
 
 PROGRESS_FROM_S = 1.0
 
@@ -39,7 +40,10 @@ def sync_command(directory: Path, *, as_json: bool) -> None:
     client = Client(url)
     kiosk = files.Kiosk(directory=directory, catalog=catalog, ops=rounds.ops, version=rounds.version, media=media)
     report = rounds.run(client, own_faults=lambda: own_faults(kiosk, now=clock.now()), progress=_Progress())
-    fetched = _fetch_media(rounds, client) if not report.problems else Fetched()
+    fetched = Fetched()
+    if not report.problems:
+        fetched = _fetch_media(rounds, client)
+        _follow_release(rounds, client, report)
     click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:
         for problem in report.problems:
@@ -66,6 +70,14 @@ def _fetch_media(rounds: Rounds, client: Client) -> Fetched:
     except (PosError, OSError) as problem:
         click.echo(f"comptoir: media wait: {problem}", err=True)
         return Fetched()
+
+
+def _follow_release(rounds: Rounds, client: Client, report: RoundReport) -> None:
+    """Fetch all of the program's next version, since a person waits for it; likewise."""
+    try:
+        rounds.follow_release(client, report.release, most_bytes=MOST_BYTES)
+    except (PosError, OSError) as problem:
+        click.echo(f"comptoir: the next version waits: {problem}", err=True)
 
 
 def _report(report: RoundReport, fetched: Fetched) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, Response
@@ -9,6 +10,7 @@ from flask import Blueprint, Response
 from kiosk import files
 from kiosk.faults import current_faults
 from kiosk.printing import print_jobs
+from kiosk.releases import is_quiet
 from pos import clock, outbox
 from pos.catalog import publication
 from pos.db import DatabaseError
@@ -49,7 +51,7 @@ def status() -> Response:
 def describe() -> dict[str, Any]:
     """Return the state of the kiosk: corner, version, catalog by channel, outbox, printers, media, faults, ring, publication.
 
-    `left_out` counts the published rows that no page could show.
+    `left_out` counts the published rows that no page could show; `quiet` tells whether a new start would disturb nobody.
     """
     here = files.corner_or_none()
     return {
@@ -63,7 +65,16 @@ def describe() -> dict[str, Any]:
         "left_out": _left_out(),
         "ring": _ring(),
         "publication": _publication(),
+        "quiet": _is_quiet(),
     }
+
+
+def _is_quiet() -> bool:
+    kiosk = files.kiosk()
+    try:
+        return is_quiet(kiosk.ops, idle_s=time.monotonic() - kiosk.touched_s, now=clock.now())
+    except (PosError, DatabaseError):
+        return True
 
 
 def _channels() -> dict[str, dict[str, Any]]:

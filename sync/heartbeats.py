@@ -42,6 +42,8 @@ MOST_PLACES, LONGEST_PLACE = 12, 16
 LONGEST_TEXT = 64
 MOST = 2**53
 EPOCH_SHOWN, ROOT_SHOWN = 8, 16
+UPDATE = "update"
+"""The setting that says how far the program's next version is here."""
 FAILED = "failed_line"
 """The setting that names the track and publication which could not be taken in, and why."""
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
@@ -97,6 +99,14 @@ class ToldPrinter(TypedDict):
     queue: int | None
 
 
+class ToldUpdate(TypedDict):
+    """The version HQ announces, where it is another than ours: `fetching`, `waiting` for a quiet moment, or a fault's code, since when."""
+
+    version: str | None
+    state: str | None
+    at: str | None
+
+
 class ToldClock(TypedDict):
     """The kiosk's own time, seconds since the machine started, which start that was, whether HQ's time was ever heard."""
 
@@ -117,6 +127,7 @@ class Heartbeat(TypedDict):
     left_out: ToldLeftOut | None
     ring: str
     software: str | None
+    update: ToldUpdate | None
     sqlite: str | None
     printer: ToldPrinter | None
     labels: ToldLabels | None
@@ -154,6 +165,7 @@ def heartbeat_of(
             "failed": setting(database, FAILED),
             "ring": (setting(database, "corner") or {}).get("ring", "stable"),
             "software": software,
+            "update": setting(database, UPDATE),
             "sqlite": sqlite3.sqlite_version,
             "printer": dict(printer),
             "labels": _labels_told(catalog, database, now=now),
@@ -186,6 +198,7 @@ def state_of(heartbeat: Heartbeat) -> str:
         "failed": heartbeat["failed"],
         "ring": heartbeat["ring"],
         "software": heartbeat["software"],
+        "update": heartbeat["update"],
         "corner_sha256": heartbeat["corner_sha256"],
         "jumps": heartbeat["jumps"] if heartbeat["line"] else None,
         "printer": [printer["name"], printer["state"]] if printer else None,
@@ -218,6 +231,7 @@ def read_heartbeat(said: Any) -> Heartbeat:
         "left_out": _left_out(fields.get("left_out")),
         "ring": _ring(fields.get("ring")),
         "software": _text(fields.get("software")),
+        "update": _update(fields.get("update")),
         "sqlite": _text(fields.get("sqlite")),
         "printer": _printer(fields.get("printer")),
         "labels": _labels(fields.get("labels")),
@@ -344,6 +358,12 @@ def _clock(value: Any) -> ToldClock | None:
         "boot": _text(said.get("boot")),
         "known": known if isinstance(known, bool) else None,
     }
+
+
+def _update(value: Any) -> ToldUpdate | None:
+    if (said := _object(value)) is None:
+        return None
+    return {"version": _text(said.get("version")), "state": _text(said.get("state")), "at": _moment(said.get("at"))}
 
 
 def _printer(value: Any) -> ToldPrinter | None:

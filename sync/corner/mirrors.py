@@ -42,11 +42,20 @@ def is_shared(ops: Store | None) -> bool:
 
 
 def share(directory: Path) -> None:
-    """Lay out below `mirror/` what this kiosk has verified, as `/sync/v1/` has it; the timestamp comes last.
+    """Lay out below `mirror/` what this kiosk has verified, and the blobs it keeps, as `/sync/v1/` has it."""
+    into = directory / MIRROR
+    into.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (into / "b").symlink_to(Path("..") / "blobs", target_is_directory=True)
+    lay_out(directory, into)
 
-    The blobs are those the kiosk keeps. Nothing to do when the timestamp is there already.
+
+def lay_out(directory: Path, into: Path) -> None:
+    """Lay out in `into` what this kiosk has verified, as `/sync/v1/` has it, but for blobs; the timestamp comes last.
+
+    Nothing to do when the timestamp is there already.
     """
-    trust, into = directory / FOLDER, directory / MIRROR
+    trust = directory / FOLDER
     timestamp = (trust / "timestamp.json").read_bytes()
     target = into / TIMESTAMP
     if target.exists() and target.read_bytes() == timestamp:
@@ -64,8 +73,6 @@ def share(directory: Path) -> None:
         for place in TargetFile.from_data(unquote(path.name), content, ["sha256"]).get_prefixed_paths():
             laid.add(into / "targets" / place)
             replace_file(into / "targets" / place, content)
-    with suppress(FileExistsError):
-        (into / "b").symlink_to(Path("..") / "blobs", target_is_directory=True)
     replace_file(target, timestamp)
     _tidy(into, laid=laid)
 

@@ -5,6 +5,7 @@ One process a directory does this at a time. A round that fails changes nothing 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -31,7 +32,9 @@ from sync.faults import EVENT_SET_ASIDE, NEIGHBOUR_FAILED, REPLACED, REVOKED
 from sync.follower import Moved, Progress, Subscription, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, ToldFailure, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, UPLINK_FILE, hold, wait_for
+from sync.releases import release_name
 
+LOG = logging.getLogger("comptoir.rounds")
 SET_ASIDE_SHOWN = timedelta(days=7)
 """How long a person is told of an event that HQ knows by its place alone; the record of it stays."""
 NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
@@ -39,12 +42,16 @@ NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundReport:
-    """How a round went: what moved each way, or None where it failed, every failure, and whether a neighbour was left out."""
+    """How a round went: what moved each way, or None where it failed, every failure, and whether a neighbour was left out.
+
+    `release` is the document by which HQ announces the program's version to this kiosk's ring, where it does (`sync.releases`).
+    """
 
     moved: Moved | None
     pushed: Pushed | None
     problems: tuple[SyncError, ...]
     has_left_out: bool = False
+    release: bytes | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -95,6 +102,7 @@ class Round:
     moved: Moved | None = None
     pushed: Pushed | None = None
     problems: list[SyncError] = field(default_factory=list)
+    release: bytes | None = None
 
     @property
     def has_run_out(self) -> bool:
@@ -103,8 +111,13 @@ class Round:
 
     def report(self) -> RoundReport:
         """Return how the round went so far."""
-        has_left_out = self.trust.has_left_out
-        return RoundReport(moved=self.moved, pushed=self.pushed, problems=tuple(self.problems), has_left_out=has_left_out)
+        return RoundReport(
+            moved=self.moved,
+            pushed=self.pushed,
+            problems=tuple(self.problems),
+            has_left_out=self.trust.has_left_out,
+            release=self.release,
+        )
 
 
 def run_round(side: KioskSide, *, is_brief: bool = False, progress: Progress | None = None) -> RoundReport:
@@ -192,8 +205,18 @@ def _fetch(this: Round) -> None:
         at = trusted_now(side.ops.read(), side.now())
         keep_blobs = is_shared(side.ops)
         this.moved = follow(side.catalog, this.trust, subscription, now=at, progress=this.progress, keep_blobs=keep_blobs)
+        this.release = _announced_release(this.trust, subscription.ring)
     except SyncError as problem:
         this.problems.append(problem)
+
+
+def _announced_release(trust: Trust, ring: str) -> bytes | None:
+    """Return the document that announces the ring's release; where it is out of reach the catalogue goes on without it."""
+    try:
+        return trust.seen_target(release_name(ring))
+    except SyncError as problem:
+        LOG.info("the release of %s waits for the next round: %s", ring, problem)
+        return None
 
 
 def _fetch_again(this: Round) -> None:

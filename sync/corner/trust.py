@@ -81,6 +81,7 @@ class Trust:
         self._sources = list(sources)
         self._now = now
         self._left_out: set[str] = set()
+        self._seen: Updater | None = None
 
     @property
     def received(self) -> int:
@@ -98,8 +99,17 @@ class Trust:
         `era` then names the online keys that signed it: when it changes, numbers counted under stolen keys mean nothing.
         Raises: MetadataExpired, Stale, Untrusted, Malformed, TooLarge, Offline, Rejected (no such head is announced).
         """
-        name = head_name(market, ring)
+        return self.target(head_name(market, ring))
+
+    def target(self, name: str) -> bytes:
+        """Return what HQ announces now under `name`. Raises: as `head`."""
         return self._target(self._look(trusted_now(self._ops.read(), self._now())), name)
+
+    def seen_target(self, name: str) -> bytes | None:
+        """Return what was announced under `name` when `head` looked last; None for nothing. Raises: as `head`."""
+        if self._seen is None or self._seen.get_targetinfo(name) is None:
+            return None
+        return self._target(self._seen, name)
 
     def blob(self, ref: BlobRef, into: Path) -> None:
         """Bring a blob to `into` from the first source that has it. Raises: Untrusted, TooLarge, Offline, Rejected."""
@@ -130,6 +140,7 @@ class Trust:
                 self._leave_out(source)
         if updater is None:
             raise problem or Untrusted("no source is left")
+        self._seen = updater
         return updater
 
     def _look_at(self, source: FileSource, at: datetime) -> Updater:

@@ -85,8 +85,8 @@ kiosk = Gathering(
             "factory-reset": "Wipe records, key and catalogue; what HQ has not heard is sent, or saved with --save, before.",
         },
         "kiosk.releases": {
-            "pin-releases": "Let root take releases from the HQ this kiosk is enrolled at: `comptoir-update trust` calls it.",
-            "take-release": "Verify the release the app fetched by what root trusts, and copy it: `comptoir-update` calls it.",
+            "pin-releases": "Let root take releases from the HQ this kiosk is enrolled at: `update trust` calls it.",
+            "take-release": "Verify the release the app fetched by what root trusts, and copy it: `update` calls it.",
         },
         "kiosk.rounds": {
             "sync": "Do one round, up and down, and print what moved.",

@@ -1,7 +1,7 @@
 """The program's next version at a kiosk: what HQ announces, how far it is, when nobody is disturbed by it, and how it went.
 
-The app fetches and says when it is quiet; `comptoir-update.service`, as root, verifies, installs and steps back, and leaves word in
-`STATE` (docs/operating.md, "Releases").
+The app fetches and says when it is quiet; `comptoir-update.service`, as root, verifies, installs and steps back, and leaves
+word in `STATE` (docs/operating.md, "Releases").
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ own_option = click.option(
 @directory_option
 @own_option
 def pin_releases_command(directory: Path, own: Path) -> None:
-    """Let root take releases from the HQ this kiosk is enrolled at: `comptoir-update trust` calls it."""
+    """Let root take releases from the HQ this kiosk is enrolled at: `update trust` calls it."""
     click.echo(f"releases are taken from HQ by its root {pin_release_root(directory, own)}")
 
 
@@ -133,6 +133,6 @@ def pin_releases_command(directory: Path, own: Path) -> None:
 @own_option
 @click.option("--into", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False), help="An empty folder.")
 def take_release_command(directory: Path, own: Path, into: Path) -> None:
-    """Verify the release the app fetched by what root trusts, and copy it: `comptoir-update` calls it."""
+    """Verify the release the app fetched by what root trusts, and copy it: `update` calls it."""
     release = take_release(directory, own, into, now=clock.now())
     click.echo(release.version if release else "none")

@@ -16,8 +16,10 @@ from sqlite_utils import Database
 from pos.db import DatabaseError, Store, connect
 from pos.errors import RecordsMissing, RecordsNewer
 from pos.file_states import records_problem
-from pos.ops_tables import migrations
+from pos.ops_tables import OLDEST_READER, migrations
 
+READER = "oldest_reader"
+"""The setting that tells earlier versions whether they can go on with the file, as after a step back."""
 RESERVE = "reserve"
 RESERVE_BYTES = 8 * 2**20
 """Room for some thousand slips: what a corner writes in the days it may take until somebody frees the disk."""
@@ -31,8 +33,9 @@ def open_ops(path: Path) -> Store:
     try:
         database = connect(path, durable=True)
         try:
-            _refuse_newer(database, path)
-            migrations.apply(database)
+            if not _is_newer(database, path):
+                migrations.apply(database)
+                _name_oldest_reader(database)
             # A file that can only be read is found out here, not at the first tap.
             database.execute("delete from setting where false")
         finally:
@@ -53,10 +56,21 @@ def open_kept_ops(directory: Path) -> Store:
     return open_ops(path)
 
 
-def _refuse_newer(database: Database, path: Path) -> None:
+def _is_newer(database: Database, path: Path) -> bool:
+    """Tell whether a later version brought the file on; what later versions only added, this one passes over.
+
+    Raises: RecordsNewer where it changed what this version needs.
+    """
     known = {each.name for each in migrations.pending(Database(memory=True))}
-    if newer := {each.name for each in migrations.applied(database)} - known:
+    newer = {each.name for each in migrations.applied(database)} - known
+    if newer and setting(database, READER) not in known:
         raise RecordsNewer(f"{path} was brought to {max(newer)} by a newer version, which alone reads it; it is left as it is")
+    return bool(newer)
+
+
+def _name_oldest_reader(database: Database) -> None:
+    if setting(database, READER) != OLDEST_READER:
+        store_setting(database, READER, OLDEST_READER)
 
 
 def keep_reserve(directory: Path) -> bool:

@@ -6,6 +6,11 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("comptoir-ops")
+OLDEST_READER = "m012_find_who_helped"
+"""The earliest migration whose program can work on a file that went through all of them: those after it only add.
+
+A kiosk that steps back from a new version goes on with the same file, so that no slip is lost. A migration that takes away or
+changes comes one release after the last program that needs what was there, and names itself here."""
 SLIP_EVENT = "kind = 'slip_issued' and json_valid(body)"
 """The events that report a slip; one that a disk broke must not keep the others from being found."""
 ACT_EVENT = "kind = 'counter_act'"

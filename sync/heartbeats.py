@@ -100,7 +100,7 @@ class ToldPrinter(TypedDict):
 
 
 class ToldUpdate(TypedDict):
-    """The version HQ announces, where it is another than ours: `fetching`, `waiting` for a quiet moment, or a fault's code, since when."""
+    """The version HQ announces, where it is another than ours: `fetching`, `waiting` for a quiet moment, or a fault's code."""
 
     version: str | None
     state: str | None

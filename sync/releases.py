@@ -1,6 +1,7 @@
-"""A release of the kiosk's program as HQ announces it to a ring: a small document that names its files by hash (docs/protocol.md §13).
+"""A release of the kiosk's program as HQ announces it to a ring: a small document that names its files by hash.
 
-Invariant: what `read_release` returns names files of a release's own kinds alone, none outside of it, and no more than a machine bears.
+Invariant: what `read_release` returns names files of a release's own kinds alone, none outside of it, and no more than a machine
+bears. Source: docs/protocol.md §13.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def read_release(content: bytes) -> Release | None:
     if version is None:
         return None
     said_at, files = document.get("said_at"), document.get("files")
-    if not isinstance(version, str) or not VERSION.fullmatch(version) or not clock.is_text(said_at) or not isinstance(files, list):
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        raise Malformed("not a version")
+    if not isinstance(said_at, str) or not clock.is_text(said_at) or not isinstance(files, list):
         raise Malformed("not a release")
     if len(files) > MOST_FILES:
         raise TooLarge(f"a release of {len(files)} files")

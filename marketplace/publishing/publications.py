@@ -18,6 +18,7 @@ from marketplace.db import reading, row, rows
 from marketplace.installation import keys_path, replica_path, replica_paths, sync_path
 from marketplace.publishing.media import media_blobs, present_only
 from marketplace.publishing.prices import start_due_prices
+from marketplace.publishing.releases import release_blobs
 from marketplace.publishing.terms import record_terms
 from pos import clock
 from pos.catalog import TABLES
@@ -160,7 +161,7 @@ def sweep_files(engine: Engine, directory: Path) -> tuple[int, int]:
     """Delete files of the protocol that nobody can ask for any more; return how many files and bytes. Idempotent."""
     static, now = sync_path(directory), clock.now()
     with reading(engine) as connection:
-        media = media_blobs(connection)
+        media = media_blobs(connection) | release_blobs(connection, directory)
     for replica in replica_paths(directory):
         database = connect(replica, durable=False)
         try:

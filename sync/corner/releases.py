@@ -1,8 +1,8 @@
 """The program's next version on its way: fetched by the app, little by little; taken by root, which believes the app nothing.
 
-The app lays what it fetched and what HQ signed into `K/update/`, laid out like `/sync/v1/`, and says there what is `WANTED` once all of
-it is there. Root verifies it anew, from a root of HQ's that a person pinned in a place of root's own: what runs with the rights of
-the app can at most choose a ring, and never a release that HQ does not announce now.
+The app lays what it fetched and what HQ signed into `K/update/`, laid out like `/sync/v1/`, and says there what is `WANTED` once
+all of it is there. Root verifies it anew, from a root of HQ's that a person pinned in a place of root's own: what runs with the
+rights of the app can at most choose a ring, and never a release that HQ does not announce now.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 from pos.errors import NotFound
 from pos.files import read_file
-from pos.ops import open_ops
+from pos.ops import open_ops, setting
 from sync.blobs import FetchedBlobs, replace_file
 from sync.corner.folder import Folder
 from sync.corner.mirrors import lay_out
-from sync.corner.trust import Trust, pin_root
+from sync.corner.trust import PINNED, Trust, pin_root
 from sync.documents import read_object
 from sync.errors import Malformed, NoRoom
 from sync.faults import LOW_DISK_BYTES
@@ -36,7 +36,7 @@ ROOM = 6
 
 
 def fetch_release(directory: Path, trust: Trust, document: bytes, *, ring: str, most_bytes: int) -> bool:
-    """Bring what is missing of a release into `K/update/`, about `most_bytes` at once; return whether all of it is there, and wanted.
+    """Bring what is missing of a release into `K/update/`, about `most_bytes` at once; return whether all is there, and wanted.
 
     What was fetched stays, so that the next call goes on, and the next release fetches only what differs.
     Raises: NoRoom, SyncError, OSError.
@@ -92,11 +92,13 @@ def pin_release_root(directory: Path, own: Path) -> int:
 def take_release(directory: Path, own: Path, into: Path, *, now: datetime) -> Release | None:
     """Verify anew what the app laid out, by what `own` trusts, and copy its files into the empty folder `into`.
 
-    `DOCUMENT` there is what HQ signed. None where HQ announces no release for the ring. Raises: NotFound when nothing is wanted or
-    no root was pinned, SyncError, OSError.
+    `DOCUMENT` there is what HQ signed. None where HQ announces no release for the ring. Raises: NotFound when nothing is wanted
+    or no root was pinned, SyncError, OSError.
     """
     spool = directory / FOLDER
     with closing(open_ops(own / OWN_RECORDS)) as records:
+        if setting(records.read(), PINNED) is None:
+            raise NotFound("no root of HQ's was pinned: call `/usr/lib/comptoir/update trust` as root")
         trust = Trust(own / OWN_TRUST, records, [Folder(spool)], now=lambda: now)
         document = trust.target(release_name(_ring(spool)))
         release = read_release(document)

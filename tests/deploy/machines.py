@@ -43,7 +43,7 @@ STAND_IN = f"""
 import os, sys
 ENVIRONMENT = {{"PATH": "{PATH}", "PYTHONPATH": "{PRODUCT}:/srv/site", "PYTHONDONTWRITEBYTECODE": "1"}}
 def main():
-    os.execve("/srv/python/bin/python3", ["python3", "-m", "comptoir", *sys.argv[1:]], ENVIRONMENT)
+    os.execve("/srv/python/bin/python3", ["/srv/python/bin/python3", "-m", "comptoir", *sys.argv[1:]], ENVIRONMENT)
 """
 """Runs the product as it stands here, with the libraries that stand here: a release of it needs none of its own."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -68,6 +69,7 @@ def newer(directory: Path) -> None:
     with write(database):
         row = ["comptoir-ops", "m999_of_a_later_release", "2030-01-01"]
         database.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values (?, ?, ?)", row)
+        database.execute("update setting set value = ? where name = 'oldest_reader'", [json.dumps(row[1])])
     database.close()
 
 

@@ -26,8 +26,7 @@ from pos.ops import setting, store_setting
 from sync.corner.releases import drop_release, fetch_release, pin_release_root, take_release
 from sync.corner.trust import Trust
 from sync.errors import Malformed, NoRoom, TooLarge
-from sync.heartbeats import UPDATE, ToldUpdate
-from sync.releases import read_release
+from sync.releases import UPDATE, ToldUpdate, read_release
 
 STATE = Path("/var/lib/comptoir-update/state.json")
 MOST_STATE_BYTES = 2**16

@@ -32,6 +32,7 @@ from sync.channels import SyncCursor, sync_cursors
 from sync.documents import storable_text
 from sync.faults import weightiest
 from sync.heads import RINGS
+from sync.releases import UPDATE, ToldUpdate
 
 MOST_BYTES = 4096
 SILENT_S = 600
@@ -42,8 +43,6 @@ MOST_PLACES, LONGEST_PLACE = 12, 16
 LONGEST_TEXT = 64
 MOST = 2**53
 EPOCH_SHOWN, ROOT_SHOWN = 8, 16
-UPDATE = "update"
-"""The setting that says how far the program's next version is here."""
 FAILED = "failed_line"
 """The setting that names the track and publication which could not be taken in, and why."""
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
@@ -99,14 +98,6 @@ class ToldPrinter(TypedDict):
     queue: int | None
 
 
-class ToldUpdate(TypedDict):
-    """The version HQ announces, where it is another than ours: `fetching`, `waiting` for a quiet moment, or a fault's code."""
-
-    version: str | None
-    state: str | None
-    at: str | None
-
-
 class ToldClock(TypedDict):
     """The kiosk's own time, seconds since the machine started, which start that was, whether HQ's time was ever heard."""
 
@@ -158,6 +149,7 @@ def heartbeat_of(
     database = ops.read()
     pending, oldest_at = outbox.depth(database, acked=setting(database, "acked") or 0)
     unfit = _unfit(catalog)
+    faults = {**own_faults, **(setting(database, "sync_faults") or {}), **unfit.fault}
     return read_heartbeat(
         {
             **_held(catalog),
@@ -172,7 +164,7 @@ def heartbeat_of(
             "pending": pending,
             "oldest_at": oldest_at,
             "next_counter": next_counter(database, setting(database, "key_id") or ""),
-            "faults": _weightiest({**own_faults, **(setting(database, "sync_faults") or {}), **unfit.fault}),
+            "faults": {code: faults[code] for code in weightiest(faults)[:MOST_FAULTS]},
             "clock": {
                 "wall": clock.to_text(now),
                 "up_s": int(time.monotonic()),
@@ -248,11 +240,6 @@ def read_heartbeat(said: Any) -> Heartbeat:
     if len(json.dumps(heartbeat, ensure_ascii=False).encode()) > MOST_BYTES:
         heartbeat["catalog"], heartbeat["faults"] = {}, {}
     return heartbeat
-
-
-def _weightiest(faults: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return as many faults as HQ keeps, those that matter most."""
-    return {code: faults[code] for code in weightiest(faults)[:MOST_FAULTS]}
 
 
 def _held(catalog: Store) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from pos import clock
 from sync.blobs import MAX_BLOB_BYTES, BlobRef
@@ -23,7 +23,17 @@ PATH = re.compile(
     r"lock\.txt|wheels/[A-Za-z0-9_][A-Za-z0-9._+!-]{0,199}\.whl|root/(etc|usr)(/[A-Za-z0-9_][A-Za-z0-9._@-]{0,99}){1,8}", re.ASCII
 )
 """The wheels, the lock that names their hashes, and what lies below `/etc` and `/usr`."""
+UPDATE = "update"
+"""The setting that says how far the release HQ announces is at a kiosk (`ToldUpdate`)."""
 MOST_FILES, MOST_BYTES = 400, 256 * 2**20
+
+
+class ToldUpdate(TypedDict):
+    """The version HQ announces, where it is another than ours: `fetching`, `waiting` for a quiet moment, or a fault's code."""
+
+    version: str | None
+    state: str | None
+    at: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

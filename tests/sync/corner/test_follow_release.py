@@ -13,8 +13,7 @@ from kiosk import releases
 from kiosk.releases import follow_release, update_fault
 from pos.ops import setting
 from sync.corner.mirrors import open_trust
-from sync.heartbeats import UPDATE
-from sync.releases import release_name, write_release
+from sync.releases import UPDATE, release_name, write_release
 from tests.sync.conftest import NOW, Hq, Kiosk
 from tests.sync.corner.test_releases import signed
 

@@ -41,7 +41,8 @@ exec sleep 1000000
 
 STAND_IN = f"""
 import os, sys
-ENVIRONMENT = {{"PATH": "{PATH}", "PYTHONPATH": "{PRODUCT}:/srv/site", "PYTHONDONTWRITEBYTECODE": "1"}}
+ENVIRONMENT = {{"PATH": "{PATH}", "PYTHONPATH": "{PRODUCT}:/srv/site", "PYTHONDONTWRITEBYTECODE": "1",
+    "LD_LIBRARY_PATH": "/srv/python/lib"}}
 def main():
     os.execve("/srv/python/bin/python3", ["/srv/python/bin/python3", "-m", "comptoir", *sys.argv[1:]], ENVIRONMENT)
 """

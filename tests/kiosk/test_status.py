@@ -35,6 +35,7 @@ def test_the_whole_state_is_one_document(client: FlaskClient, kiosk: world.Kiosk
         "left_out": {"rows": 0, "examples": []},
         "ring": "stable",
         "publication": state["publication"],
+        "quiet": False,
     }
 
 

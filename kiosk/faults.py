@@ -73,7 +73,6 @@ def own_faults(kiosk: files.Kiosk, *, now: datetime) -> Faults:
         faults |= backup_fault(ops, kiosk.directory, now)
         faults |= _table_faults(ops, now)
         faults |= update_fault(ops)
-        faults |= _table_fault(ops)
     return faults
 
 

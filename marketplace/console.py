@@ -30,6 +30,7 @@ from marketplace.orders.overdue import Kind, count_overdue
 from marketplace.papers import fee_invoice_pages
 from marketplace.privacy import pages as privacy_pages
 from marketplace.publishing import pages as publishing_pages
+from marketplace.publishing import release_pages
 from marketplace.publishing.publications import NewestPublication, newest
 from marketplace.running import pages as running_pages
 from marketplace.sellers import pages as seller_pages
@@ -48,6 +49,7 @@ SUBJECTS = (
     *(fleet_pages.pages, device_pages.pages, gap_pages.pages, team_pages.pages, day_pages.pages, table_pages.pages),
     *(
         publishing_pages.pages,
+        release_pages.pages,
         feed_pages.pages,
         edit_pages.pages,
         slips,

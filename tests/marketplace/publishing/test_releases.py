@@ -23,7 +23,7 @@ from sync.heads import RINGS
 from sync.hq.repository import announced
 from sync.releases import read_release, release_name
 from tests.deploy.machines import make_release
-from tests.marketplace.hq import Hq
+from tests.marketplace.hq import Hq, words
 
 
 def versions(hq: Hq) -> list[str | None]:
@@ -155,11 +155,33 @@ def test_an_archive_of_another_kind_is_refused(hq: Hq, tmp_path: Path, kind: str
         add_release(hq.engine, hq.directory, source, now=clock.now())
 
 
+def test_the_console_gives_a_release_shows_how_far_it_is_and_takes_it_back(hq: Hq, tmp_path: Path) -> None:
+    assert hq.client.post("/console/login", data={"password": hq.password}).status_code == 303
+    assert "Aucune version n’a été ajoutée" in hq.client.get("/console/releases/").text
+    add(hq, tmp_path, "0.2.0")
+    given = hq.client.post("/console/releases/0.2.0/rings", data={"ring": "early"})
+    assert (given.status_code, versions(hq)) == (303, ["0.2.0", "0.2.0", None])
+    assert hq.client.post("/console/releases/0.2.0/rings", data={"ring": "all"}).status_code == 422
+    assert hq.client.post("/console/releases/0.9/rings", data={"ring": "early"}).status_code == 404
+
+    update = {"version": "0.2.0", "state": "update_stepped_back", "at": "2026-11-22T03:00:00Z"}
+    hq.up(heartbeat={"software": "0.1.0", "ring": "early", "update": update, "faults": {"update_stepped_back": None}})
+    page = words(hq.client.get("/console/releases/"))
+    assert "0 bornes sur 1 y sont" in page
+    assert "B-16 Retour à la version d’avant" in page
+    assert "/console/fleet?fault=B-16#corners" in page
+    assert "version 0.2.0 : Retour à la version d’avant" in words(hq.client.get("/console/corners/nantes-crebillon"))
+
+    assert hq.client.post("/console/releases/0.2.0/withdrawals").status_code == 303
+    assert versions(hq) == [None, None, None]
+    assert "retirée le" in hq.client.get("/console/releases/").text
+
+
 def test_the_commands_tell_how_far_each_release_is(hq: Hq, tmp_path: Path) -> None:
     source = make_release(tmp_path, "0.2.0")
-    for words in (["add", str(source)], ["ring", "0.2.0", "stable"]):
+    for asked in (["add", str(source)], ["ring", "0.2.0", "stable"]):
         done = CliRunner().invoke(
-            comptoir, ["marketplace", "release", *words, "--dir", str(hq.directory)], catch_exceptions=False
+            comptoir, ["marketplace", "release", *asked, "--dir", str(hq.directory)], catch_exceptions=False
         )
         assert "release 0.2.0" in done.output
     hq.up(heartbeat={"software": "0.2.0", "ring": "stable", "faults": {"update_failed": None}})

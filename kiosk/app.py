@@ -75,7 +75,6 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.extensions["comptoir"] = kiosk
     set_up(app, visits.door_of(kiosk), refused=("foreign", "untold"))
     app.before_request(_hear_screen)
-    app.before_request(_hear_touch)
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
     app.context_processor(
@@ -206,13 +205,12 @@ def _close_records(kiosk: files.Kiosk, problem: Exception) -> None:
 
 
 def _hear_screen() -> None:
-    """Notice that this machine's own browser is alive: only browsers say what they fetch for (Fetch Metadata, Sec-Fetch-Dest)."""
+    """Notice that this machine's own browser is alive, and that somebody uses the kiosk.
+
+    Only browsers say what they fetch for (Fetch Metadata, Sec-Fetch-Dest), and that a person asked for it (Sec-Fetch-User).
+    """
     if "Sec-Fetch-Dest" in request.headers and request.remote_addr in LOOPBACK:
         files.kiosk().screen_seen_s = time.monotonic()
-
-
-def _hear_touch() -> None:
-    """Notice that somebody uses the kiosk: browsers say of a page that a person asked for it (Fetch Metadata, Sec-Fetch-User)."""
     if request.method not in ("GET", "HEAD") or "Sec-Fetch-User" in request.headers:
         files.kiosk().touched_s = time.monotonic()
 

@@ -7,13 +7,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
+from marketplace import sessions
 from marketplace.db import database_url, open_engine, reading, run_tx
 from marketplace.installation import FILE, keys_path, present_engine, sync_path
 from marketplace.schema import refuse_empty
-from marketplace.sessions import end_all
 from marketplace.settings import store_setting
 from marketplace.upgrades import Say, upgrade
 from pos import clock
@@ -55,13 +54,13 @@ def create_installation(
 
 def store_secrets(engine: Engine, password: str) -> None:
     """Store the console's password, hashed, and a new key for its cookies: every open session ends."""
-    hashed = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(password)
+    hashed = sessions.HASHER.hash(password)
     secret = os.urandom(32).hex()
 
     def work(connection: Connection) -> None:
         store_setting(connection, "console_password", hashed)
         store_setting(connection, "secret_key", secret)
-        end_all(connection)
+        sessions.end_all(connection)
 
     run_tx(engine, work)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -292,11 +293,17 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 def make_kiosk(directory: Path) -> Kiosk:
     """Make an enrolled kiosk with the world's catalogue in an existing directory."""
-    make_catalog(directory / "catalog.db")
-    store = ops.open_ops(directory / "ops.db")
-    key_file = directory / "device.key"
-    key_file.write_bytes(KEY.private_bytes_raw())
-    key_file.chmod(0o600)
+    for name, content in _kiosk_files().items():
+        path = directory / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    catalog_store, store = Store(directory / "catalog.db", durable=False), Store(directory / "ops.db", durable=True)
+    return Kiosk(directory=directory, catalog=catalog_store, ops=store, device=load_device(directory))
+
+
+@cache
+def _kiosk_files() -> dict[str, bytes]:
+    """Return what each file of the kiosk's directory holds: made once, since hundreds of tests ask for one of their own."""
     settings = {
         "corner": corner_document(),
         "corner_sha256": "0" * 64,
@@ -306,11 +313,15 @@ def make_kiosk(directory: Path) -> Kiosk:
         "acked": 0,
         "hq_time": "2026-11-22T14:30:00Z",
     }
-    with store.write() as database:
-        for name, value in settings.items():
-            ops.store_setting(database, name, value)
-    catalog_store = Store(directory / "catalog.db", durable=False)
-    return Kiosk(directory=directory, catalog=catalog_store, ops=store, device=load_device(directory))
+    with TemporaryDirectory() as place:
+        made = {name: Path(place) / name for name in ("catalog.db", "ops.db")}
+        make_catalog(made["catalog.db"])
+        store = ops.open_ops(made["ops.db"])
+        with store.write() as database:
+            for name, value in settings.items():
+                ops.store_setting(database, name, value)
+        store.close()
+        return {"device.key": KEY.private_bytes_raw(), **{name: path.read_bytes() for name, path in made.items()}}
 
 
 def _text(body: dict[str, Any]) -> str:

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, Engine
 
-from marketplace import tables
+from marketplace import sessions, tables
 from marketplace.db import changed, execute_on, new_id, reading, row, rows, run_tx
 from marketplace.running.mail import is_mailable
 from pos import clock
@@ -258,10 +257,10 @@ def remove(connection: Connection, seller_id: int, user_id: str, *, now: datetim
 
 
 def hash_password(password: str) -> str:
-    """Return a password's argon2id hash, with the cost of the console's. Raises: PasswordRefused."""
+    """Return a password's argon2id hash. Raises: PasswordRefused."""
     if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
         raise PasswordRefused("too short or too long", reason="length")
-    return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(password)
+    return sessions.HASHER.hash(password)
 
 
 def digest(secret: str) -> str:
@@ -300,7 +299,7 @@ def _present(connection: Connection, seller_id: int, user_id: str) -> dict[str, 
 
 def _is_right(hashed: str | None, password: str) -> bool:
     try:
-        return PasswordHasher().verify(hashed or "", password[: MOST_LETTERS + 1])
+        return sessions.HASHER.verify(hashed or "", password[: MOST_LETTERS + 1])
     except (VerificationError, InvalidHashError):
         return False
 

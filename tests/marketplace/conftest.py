@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
+from marketplace import sessions
 from marketplace.app import create_app
 from marketplace.installation import replica_path
 from marketplace.setup import create_installation
@@ -41,6 +43,14 @@ def cluster() -> Iterator[Cluster]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Let a password cost tests less than it costs whoever guesses it: what is kept of it says its own cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

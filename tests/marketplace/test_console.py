@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from argon2 import Type, extract_parameters
 
 from marketplace.app import create_app
 from marketplace.fleet import enrolments
-from marketplace.sessions import PASSWORDS, SESSION
+from marketplace.sessions import HASHER, PASSWORDS, SESSION
 from marketplace.setup import store_secrets
 from pos import clock
 from tests.marketplace.hq import LAST_IPHONE_12, Hq
@@ -103,6 +104,11 @@ def test_the_password_is_kept_as_argon2id_only(hq: Hq) -> None:
     stored = str(hq.rows("select * from setting"))
     assert hq.password not in stored
     assert "$argon2id$" in stored
+
+
+def test_each_guess_at_a_copied_password_costs_what_owasp_asks_for_at_least() -> None:
+    cost = extract_parameters(HASHER.hash("password"))
+    assert (cost.type, cost.time_cost, cost.memory_cost) == (Type.ID, 2, 19 * 1024)
 
 
 def test_publishing_and_enrolling_from_the_console(hq: Hq) -> None:

@@ -44,7 +44,7 @@ def home() -> Response:
     return web.page(
         "kiosk/home.html",
         spots=demo_spots(catalog),
-        categories=skus.facets(catalog, None)["categories"],
+        categories=skus.categories(catalog),
         published_at=published[0] if published else None,
     )
 

@@ -39,7 +39,14 @@ def door_of(kiosk: files.Kiosk) -> Door:
         write=_write,
         market=lambda: "",
         companion="kiosk/companion.html",
+        table=_table,
     )
+
+
+def _table() -> frozenset[int]:
+    """Return the SKUs of this corner's demo devices; none before enrolment."""
+    corner = files.corner_or_none()
+    return frozenset(spot["sku_id"] for spot in corner.planogram) if corner else frozenset()
 
 
 def visitor() -> Visitor:

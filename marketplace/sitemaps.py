@@ -85,7 +85,7 @@ def addresses(catalog: Database, public_url: str, market: str, after: int, spoke
     )
     pages: list[tuple[str, dict[str, str]]] = [(f"/sku/{code}", {}) for (code,) in rows]
     if after == 0:
-        kinds = [("/browse", {"category": kind["category_id"]}) for kind in skus.facets(catalog, None)["categories"]]
+        kinds = [("/browse", {"category": kind["category_id"]}) for kind in skus.categories(catalog)]
         pages = [*((path, {}) for path in PAGES), *kinds, *pages]
     day = published_at(catalog)
     urls = "".join(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
@@ -148,8 +149,9 @@ def sync_folder(folder: Path) -> None:
 class Reader(Database):
     """One thread's reader of a `Store`, with what it was told since anybody last committed to the file."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, common: Common) -> None:
         super().__init__(connection)
+        self.common = common
         self._answers: dict[Hashable, Any] = {}
         self._version = 0
 
@@ -183,6 +185,32 @@ def remembered(read: Callable[Concatenate[Database, P], T]) -> Callable[Concaten
     return answer
 
 
+class Common:
+    """The reader that the threads of a `Store` have in common, for what is large, dear to make and the same for all of them."""
+
+    def __init__(self, read: Callable[[], Reader]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._held: dict[Callable[[Database], Any], Any] = {}
+
+    def ask(self, make: Callable[[Database], T]) -> T:
+        """Return what `make` answers to the file as it is; while another thread makes it anew, the one before."""
+        if not self._lock.acquire(blocking=make not in self._held):
+            before: T = self._held[make]
+            return before
+        try:
+            made: T = remembered(make)(self._read())
+            self._held[make] = made
+            return made
+        finally:
+            self._lock.release()
+
+
+def shared(database: Database, make: Callable[[Database], T]) -> T:
+    """Return what `make` answers to a file: made once for all readers of a `Store`, and anew after a commit."""
+    return database.common.ask(make) if isinstance(database, Reader) else make(database)
+
+
 class Store:
     """One SQLite file shared by threads: `read()` lends this thread's reader, `write()` the single writer under a lock.
 
@@ -195,19 +223,24 @@ class Store:
         self._lock = threading.RLock()
         self._writer: tuple[int, Database] | None = None
         self._local = threading.local()
+        self._shared = SimpleNamespace()
+        self._common = Common(lambda: self._read(self._shared))
 
     def read(self) -> Reader:
         """Lend this thread's reader. Raises: FileNotFoundError, DatabaseError."""
+        return self._read(self._local)
+
+    def _read(self, kept: threading.local | SimpleNamespace) -> Reader:
         inode = os.stat(self.path).st_ino
-        held: tuple[int, Reader] | None = getattr(self._local, "reader", None)
+        held: tuple[int, Reader] | None = getattr(kept, "reader", None)
         if held is None or held[0] != inode:
             # Forgotten before the next is opened: the number of a file closed may be given to another.
-            self._local.reader = None
+            kept.reader = None
             if held is not None:
                 held[1].close()
-            reader = Reader(self._open().conn)
+            reader = Reader(self._open().conn, self._common)
             reader.conn.execute("pragma query_only=on").fetchall()
-            held = self._local.reader = (inode, reader)
+            held = kept.reader = (inode, reader)
         return held[1]
 
     @contextmanager
@@ -223,15 +256,16 @@ class Store:
             yield database
 
     def close(self) -> None:
-        """Close the writer and this thread's reader."""
+        """Close the writer, this thread's reader and the common one."""
         with self._lock:
             if self._writer is not None:
                 self._writer[1].close()
                 self._writer = None
-        held: tuple[int, Database] | None = getattr(self._local, "reader", None)
-        if held is not None:
-            held[1].close()
-            self._local.reader = None
+        for kept in (self._local, self._shared):
+            held: tuple[int, Database] | None = getattr(kept, "reader", None)
+            if held is not None:
+                held[1].close()
+                kept.reader = None
 
     def _current_writer(self) -> Database:
         inode = os.stat(self.path).st_ino if self.path.exists() else 0

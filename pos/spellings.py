@@ -9,6 +9,8 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlite_utils import Database
@@ -18,6 +20,8 @@ LONGEST_TEXT = 200
 LONGEST_WORD = 40
 FORGIVEN_FROM = 5
 """So many letters a word has at least whose edit is forgiven."""
+LEAST_APART = 3
+"""So many letters each part of a word has at least that is written apart."""
 
 
 def words_of(text: str) -> list[str]:
@@ -46,14 +50,128 @@ def index_words(database: Database) -> None:
 def match(database: Database, text: str) -> tuple[str | None, str | None]:
     """Return the full-text expression for `text`, None when nothing is asked, and the words it was corrected to after a typo.
 
-    A text without a single word we know how to read (`*`, another script) is `""`: it matches nothing.
+    A text without a single word we know how to read (`*`, another script) is `""`: it matches nothing. Words written together or
+    apart are the same (`iphone13`, `air pods`). A word with a digit is never taken for another, nor for the beginning of one
+    where it is a word itself: "13" finds no 12, and "5" no 512.
     """
     words = [word[:LONGEST_WORD] for word in words_of(text[:LONGEST_TEXT])[:MAX_WORDS]]
     if not words:
         return ("" if text.strip() else None), None
-    understood = [_understood(database, word) for word in words]
+    known = _known(database, words)
+    nearest = _nearest(database, [part for word in words for part in _parts(word, known) if not known.leads(part)])
+    expressions: list[str] = []
+    understood: list[str] = []
+    joined = False
+    for place, word in enumerate(words):
+        meant = [nearest.get(part, part) for part in _parts(word, known)]
+        understood.append(word if "".join(meant) == word else " ".join(meant))
+        expression = " AND ".join(map(known.term, meant))
+        if len(meant) > 1 and known.leads(word):
+            expression = f"({expression}) OR {known.term(word)}"
+        together = words[place - 1] + word if place and not joined else ""
+        joined = bool(together) and _may_join(words[place - 1], word) and known.leads(together)
+        if joined:
+            expression = f"(({expressions.pop()}) AND ({expression})) OR {known.term(together)}"
+        expressions.append(expression)
     corrected = " ".join(understood) if understood != words else None
-    return " ".join(f'"{word}"*' for word in understood), corrected
+    return " AND ".join(f"({expression})" for expression in expressions), corrected
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """Which of the texts asked about are words, and which begin one."""
+
+    words: frozenset[str]
+    beginnings: frozenset[str]
+
+    def leads(self, text: str) -> bool:
+        """Tell whether something is found by a text."""
+        return text in self.words or text in self.beginnings
+
+    def term(self, word: str) -> str:
+        """Return what is asked for a word: what begins with it too, unless it is one with a digit."""
+        return f'"{word}"' if word in self.words and not word.isalpha() else f'"{word}"*'
+
+
+def _known(database: Database, words: list[str]) -> _Vocabulary:
+    """Look up the words, each two of them written together, and the parts each may be written apart in: one statement."""
+    asked = {*words, *map("".join, pairwise(words))}
+    splits = [pair for word in words for pair in _splits(word)]
+    asked |= {part for left, right in splits for pair in ((left, right), *_figures_first(right)) for part in pair}
+    rows = database.execute(
+        """
+        select value, exists(select 1 from spelling where stem = value and word = value),
+          exists(select 1 from spelling where stem >= value and stem < value || '{' and word = stem)
+        from json_each(?)
+        """,
+        [json.dumps(sorted(asked))],
+    ).fetchall()
+    return _Vocabulary(
+        frozenset(word for word, is_word, _ in rows if is_word), frozenset(word for word, _, begins in rows if begins)
+    )
+
+
+def _splits(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the ways to write a word apart: between letters and figures, else between two words of three letters and more."""
+    if between := re.fullmatch(r"([a-z]{2,})([0-9][a-z0-9]*)|([0-9]+)([a-z]{2,})", word):
+        left, right = (part for part in between.groups() if part)
+        yield left, right
+        for place in range(len(left) - 1, LEAST_APART - 1, -1):
+            yield left[:place], word[place:]
+    elif word.isalpha():
+        for place in range(LEAST_APART, len(word) - LEAST_APART + 1):
+            yield word[:place], word[place:]
+
+
+def _parts(word: str, known: _Vocabulary) -> list[str]:
+    """Return a word as the catalogue writes it: as it stands, or apart in two, and what begins with figures in two again."""
+    is_named = word[:LEAST_APART].isalpha() and word[-1].isdigit()
+    if known.leads(word) and not is_named:
+        return [word]
+    apart = []
+    for left, right in _splits(word):
+        rest = [right] if right in known.words else [part for pair in _figures_first(right) for part in pair]
+        if rest and known.words.issuperset(rest):
+            apart.append([left, *rest])
+    if word.isalpha():
+        apart = [parts for parts in apart if parts[0] in known.words]
+    # What is known comes before what a typo may be forgiven in.
+    known_first = [parts for parts in apart if known.leads(parts[0])]
+    forgiven = [parts for parts in apart if len(parts[0]) >= FORGIVEN_FROM]
+    return next(iter(known_first + forgiven), [word])
+
+
+def _figures_first(text: str) -> list[tuple[str, str]]:
+    return list(_splits(text)) if text[:1].isdigit() else []
+
+
+def _may_join(left: str, right: str) -> bool:
+    """Tell whether two words may be one: not where figures would become another number."""
+    return not (left[-1].isdigit() and right[0].isdigit())
+
+
+def _nearest(database: Database, unknown: list[str]) -> dict[str, str]:
+    """Return, for words nothing begins with, the word of five letters or more that is one edit away, of several the commonest.
+
+    A word with a digit has none, and is none.
+    """
+    forgiven = {word: [*_stems(word)] for word in unknown if len(word) >= FORGIVEN_FROM - 1 and word.isalpha()}
+    if not forgiven:
+        return {}
+    stems = sorted({stem for each in forgiven.values() for stem in each})
+    candidates = database.execute(
+        "select distinct word, skus from spelling where stem in (select value from json_each(?))", [json.dumps(stems)]
+    ).fetchall()
+    meant = {}
+    for word in forgiven:
+        near = [
+            (-skus, other)
+            for other, skus in candidates
+            if len(other) >= FORGIVEN_FROM and other.isalpha() and _is_one_edit_apart(word, other)
+        ]
+        if near:
+            meant[word] = min(near)[1]
+    return meant
 
 
 def _words_row(row: tuple[Any, ...], category_names: dict[str, str]) -> tuple[int, str]:
@@ -73,24 +191,6 @@ def _storage_words(storage_gb: int | None) -> str:
         if storage_gb % unit == 0:
             words += f" {storage_gb // unit} to tb {storage_gb // unit}to {storage_gb // unit}tb"
     return words
-
-
-def _understood(database: Database, word: str) -> str:
-    """Return `word`, or where nothing begins with it the word of five letters or more that is one edit away.
-
-    Of several, the one that more SKUs carry.
-    """
-    if len(word) < FORGIVEN_FROM - 1:
-        return word
-    begins = "select 1 from spelling where stem >= :word and stem < :word || '{' and word = stem limit 1"
-    if database.execute(begins, {"word": word}).fetchone():
-        return word
-    candidates = database.execute(
-        "select distinct word, skus from spelling where stem in (select value from json_each(?))", [json.dumps([*_stems(word)])]
-    )
-    near = [(-skus, other) for other, skus in candidates if len(other) >= FORGIVEN_FROM and _is_one_edit_apart(word, other)]
-    _, nearest = min(near, default=(0, word))
-    return nearest
 
 
 def _spellings(word: str) -> set[str]:

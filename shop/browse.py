@@ -7,130 +7,132 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from pos import offers, skus
+from pos import clock, facets, offers, skus
 from pos.amounts import read_amount
 from pos.errors import Invalid
 from shop import door, forms, web
+from shop.facets import Narrowing, narrowing
 
 routes = Blueprint("browse", __name__)
 
 PAGE = 18
 MOST_WORDS = 80
 MOST_PRICE = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowing:
-    """What a list can be narrowed by."""
-
-    categories: list[skus.CategoryChoice]
-    brands: list[skus.BrandChoice]
-    storages: list[skus.StorageChoice]
-    grades: list[offers.Grade]
+MOST_VALUES = 24
+"""So many values of a facet are asked for at once."""
+LONGEST_VALUE = 60
+NUMBERS = frozenset({"storage", "ram_gb", "screen_tenths_in", "case_mm", "capacity_l"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a list shows: the cards found, what was asked, the parameters that ask it again, and those that any kind keeps."""
+    """What a list shows: the cards found, what was asked, the parameters that ask it again, and what it can be narrowed to.
+
+    `misread` is what was typed for a price and is none.
+    """
 
     found: skus.Page
     query: skus.Query
     parameters: dict[str, Any]
-    and_kept: str
+    narrowing: Narrowing | None
+    misread: list[str]
 
 
 @routes.get("/browse")
 def browse() -> Response:
     """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
-    query, parameters, misread = _query()
-    narrowing = Narrowing(**skus.facets(door.catalog(), query.category, query.among), grades=offers.grades(door.catalog()))
-    shown = _results(query, parameters)
-    return web.page("shop/browse.html", status=400 if misread else 200, results=shown, narrowing=narrowing, misread=misread)
+    shown = _results(is_whole=True)
+    return web.page("shop/browse.html", status=400 if shown.misread else 200, results=shown)
 
 
 @routes.get("/browse/results")
 def results() -> Response:
-    """Show the list alone, while somebody types, and what is said beside the prices."""
-    query, parameters, misread = _query()
-    response = web.fragment("shop/browse.html", "results", results=_results(query, parameters), misread=misread, beside=True)
-    response.headers["HX-Replace-Url"] = forms.with_query("/browse", **parameters)
+    """Show the list alone, while somebody types or chooses, and what it can be narrowed to from there."""
+    shown = _results(is_whole=True)
+    response = web.fragment("shop/browse.html", "results", results=shown, beside=True)
+    response.headers["HX-Replace-Url"] = forms.with_query("/browse", **shown.parameters)
     return response
 
 
 @routes.get("/browse/more")
 def more() -> Response:
     """Show the next cards alone."""
-    query, parameters, _ = _query()
-    return web.fragment("shop/browse.html", "cards", results=_results(query, parameters))
+    return web.fragment("shop/browse.html", "cards", results=_results(is_whole=False))
 
 
-def _results(query: skus.Query, parameters: dict[str, Any]) -> Results:
-    kept = {name: value for name, value in parameters.items() if name not in ("category", "brand", "storage")}
+def _results(*, is_whole: bool) -> Results:
+    query, parameters, misread = _query()
     return Results(
         found=skus.browse(door.catalog(), query, limit=PAGE),
         query=query,
         parameters=parameters,
-        and_kept=forms.with_query("", **kept).replace("?", "&", 1),
+        narrowing=narrowing(query, parameters) if is_whole else None,
+        misread=misread,
     )
 
 
 def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
     """Return what is asked, the parameters that ask it again, and what was typed for a price and is none. Raises: Invalid."""
     asked = request.args
-    grade = asked.get("grade", "").strip().upper()
     sort = asked.get("sort", "popular")
     if sort not in skus.SORTS:
         raise Invalid("not an order", field="sort")
-    prices, misread = _prices()
+    chosen = {name: values for name in facets.NAMES if (values := _values(name))}
+    typed, prices, misread = _prices()
     query = skus.Query(
         q=asked.get("q", "").strip()[:MOST_WORDS],
-        category=asked.get("category") or None,
-        brand=asked.get("brand") or None,
-        grade_id=_grade_id(grade),
+        chosen=tuple(chosen.items()),
         min_cents=prices["min"],
         max_cents=prices["max"],
-        storage_gb=forms.number_in(asked, "storage"),
         sort=sort,
         after=asked.get("after") or None,
         among=door.visitor().categories,
+        table=door.current().table(),
+        year=clock.now().year if sort == "value" else 0,
     )
     parameters = {
         "q": query.q,
-        "category": query.category,
-        "brand": query.brand,
-        "grade": grade if query.grade_id else None,
-        "min": asked.get("min", "").strip() or None,
-        "max": asked.get("max", "").strip() or None,
-        "storage": query.storage_gb,
+        **chosen,
+        "min": typed["min"],
+        "max": typed["max"],
         "sort": sort if sort != "popular" else None,
         "s": asked.get("s") or None,
     }
     return query, parameters, misread
 
 
-def _grade_id(code: str) -> int | None:
-    if not code:
-        return None
-    for grade in offers.grades(door.catalog()):
-        if grade["code"] == code:
-            return int(grade["grade_id"])
-    raise Invalid("not a grade", field="grade")
+def _values(name: str) -> tuple[str, ...]:
+    """Return the values of a facet that are asked for, each once. Raises: Invalid."""
+    typed = [text.strip()[:LONGEST_VALUE] for text in request.args.getlist(name)[:MOST_VALUES]]
+    values = tuple(dict.fromkeys(text for text in typed if text))
+    if name in NUMBERS:
+        return tuple(str(forms.whole(text, name)) for text in values)
+    if name == "grade":
+        values = tuple(text.upper() for text in values)
+        if not {*values} <= {grade["code"] for grade in offers.grades(door.catalog())}:
+            raise Invalid("not a grade", field="grade")
+    return values
 
 
-def _prices() -> tuple[dict[str, int | None], list[str]]:
-    """Return the bounds asked for, and what was typed for one and cannot be read."""
+def _bound(name: str) -> str | None:
+    """Return what is asked for a price; nothing where a slider stands at the end it was drawn with, which the form says too."""
+    typed = request.args.get(name, "").strip()
+    return None if typed in request.args.getlist(f"{name}_end") else typed or None
+
+
+def _prices() -> tuple[dict[str, str | None], dict[str, int | None], list[str]]:
+    """Return the bounds as typed, in cents, and what was typed for one and cannot be read; sliders may have crossed."""
+    typed = {name: _bound(name) for name in ("min", "max")}
     bounds: dict[str, int | None] = {}
     misread = []
-    for name in ("min", "max"):
+    visitor = door.visitor()
+    for name, text in typed.items():
         try:
-            bounds[name] = _cents(name)
+            bounds[name] = read_amount(text, currency=visitor.currency, language=visitor.language) if text else None
         except Invalid:
             bounds[name] = None
-            misread.append(request.args[name].strip()[:MOST_PRICE])
-    return bounds, misread
-
-
-def _cents(name: str) -> int | None:
-    """Read an amount of the address as people type it. Raises: Invalid."""
-    text, visitor = request.args.get(name, "").strip(), door.visitor()
-    return read_amount(text, currency=visitor.currency, language=visitor.language) if text else None
+            misread.append((text or "")[:MOST_PRICE])
+    if bounds["min"] is not None and bounds["max"] is not None and bounds["min"] > bounds["max"]:
+        typed["min"], typed["max"] = typed["max"], typed["min"]
+        bounds["min"], bounds["max"] = bounds["max"], bounds["min"]
+    return typed, bounds, misread

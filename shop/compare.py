@@ -311,7 +311,7 @@ def _proposed(items: Sequence[Sku], wanted: ComparisonWanted) -> list[tuple[Card
         return None
     query = skus.Query(
         q=wanted.words,
-        category=None if wanted.words else items[0]["category_id"],
+        chosen=() if wanted.words else (("category", (items[0]["category_id"],)),),
         among=door.visitor().categories,
     )
     cards = skus.browse(door.catalog(), query, limit=MOST_PROPOSED + len(items)).cards

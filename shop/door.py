@@ -72,7 +72,7 @@ class Door:
     beside its lines where something does. `catalog` lends a reader of the visitor's catalogue and raises CatalogMissing,
     CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what is written may run again.
     `market` begins a selection's id where several markets are served.
-    `tariffs` remembers the plans of each market's publication.
+    `tariffs` remembers the plans of each market's publication; `table` are the SKUs on the table of demo devices, where one is.
     """
 
     part: str
@@ -85,6 +85,7 @@ class Door:
     write: Write
     market: Callable[[], str]
     companion: str | None = None
+    table: Callable[[], frozenset[int]] = frozenset
     tariffs: dict[str, Any] = field(default_factory=dict)
 
 

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from pos.db import remembered
 from pos.finder.conditions import Condition, Conditions, conditions_of, each_without, spec, wants_of
 from pos.finder.names import names_of
-from pos.skus import Card, card_of
+from pos.skus import CARD, CARD_COLUMNS, Card, card_of
 
 ORDERS = {
     "price": "price",
@@ -74,11 +74,16 @@ def _find(database: Database, criteria_text: str, year: int, among: tuple[str, .
     conditions = conditions_of(criteria, names_of(database), year=year)
     rows = _rows(database, criteria, conditions, among, limit)
     suggestions = [
-        Suggestion(card=card_of(row[:13]), offer_cents=row[9], wishes=[None if held is None else bool(held) for held in row[14:]])
+        Suggestion(card=card_of(row[:CARD_COLUMNS], cents), offer_cents=cents, wishes=[_held(wish) for wish in wishes])
         for row in rows
+        for cents, _, *wishes in [row[CARD_COLUMNS:]]
     ]
     loosened = None if rows else _loosened(database, criteria, conditions, among, year)
-    return Suggestions(suggestions=suggestions, skus=rows[0][13] if rows else 0, conditions=conditions, loosened=loosened)
+    return Suggestions(suggestions=suggestions, skus=rows[0][CARD_COLUMNS + 1] if rows else 0, conditions=conditions, loosened=loosened)
+
+
+def _held(wish: int | None) -> bool | None:
+    return None if wish is None else bool(wish)
 
 
 def _rows(
@@ -92,9 +97,7 @@ def _rows(
     return list(
         database.execute(
             f"""
-            select sku.sku_id, sku.sku, sku.brand, sku.model, sku.storage_gb, sku.category_id, sku.year, sku.body -> '$.color',
-              sku.body -> '$.specs', price, shelf.grades,
-              category.body ->> '$.form', 0, count(*) over (){wishes}
+            select {CARD}, price, count(*) over (){wishes}
             {tables}
             order by {score} desc, {_order(criteria)} shelf.rank, sku.sku_id
             limit {limit}

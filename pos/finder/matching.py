@@ -79,7 +79,9 @@ def _find(database: Database, criteria_text: str, year: int, among: tuple[str, .
         for cents, _, *wishes in [row[CARD_COLUMNS:]]
     ]
     loosened = None if rows else _loosened(database, criteria, conditions, among, year)
-    return Suggestions(suggestions=suggestions, skus=rows[0][CARD_COLUMNS + 1] if rows else 0, conditions=conditions, loosened=loosened)
+    return Suggestions(
+        suggestions=suggestions, skus=rows[0][CARD_COLUMNS + 1] if rows else 0, conditions=conditions, loosened=loosened
+    )
 
 
 def _held(wish: int | None) -> bool | None:

@@ -58,7 +58,7 @@ def match(database: Database, text: str) -> tuple[str | None, str | None]:
     if not words:
         return ("" if text.strip() else None), None
     known = _known(database, words)
-    nearest = _nearest(database, [part for word in words for part in _parts(word, known) if not known.leads(part)])
+    nearest = _nearest(known, [part for word in words for part in _parts(word, known) if not known.leads(part)])
     expressions: list[str] = []
     understood: list[str] = []
     joined = False
@@ -79,10 +79,11 @@ def match(database: Database, text: str) -> tuple[str | None, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """Which of the texts asked about are words, and which begin one."""
+    """Which of the texts asked about are words, which begin one, and the words near one of them, the commonest first."""
 
     words: frozenset[str]
     beginnings: frozenset[str]
+    near: tuple[str, ...]
 
     def leads(self, text: str) -> bool:
         """Tell whether something is found by a text."""
@@ -94,20 +95,29 @@ class _Vocabulary:
 
 
 def _known(database: Database, words: list[str]) -> _Vocabulary:
-    """Look up the words, each two of them written together, and the parts each may be written apart in: one statement."""
+    """Look up the words, each two of them written together, the parts each may be written apart in, and what is near: at once."""
     asked = {*words, *map("".join, pairwise(words))}
     splits = [pair for word in words for pair in _splits(word)]
     asked |= {part for left, right in splits for pair in ((left, right), *_figures_first(right)) for part in pair}
+    named = [left for left, right in splits if right[0].isdigit()]
+    stems = {stem for word in (*words, *named) if _is_forgiven(word) for stem in _stems(word)}
     rows = database.execute(
         """
         select value, exists(select 1 from spelling where stem = value and word = value),
-          exists(select 1 from spelling where stem >= value and stem < value || '{' and word = stem)
-        from json_each(?)
+          exists(select 1 from spelling where stem >= value and stem < value || '{' and word = stem), null
+        from json_each(:asked)
+        union all
+        select distinct word, null, null, skus from spelling where stem in (select value from json_each(:stems))
         """,
-        [json.dumps(sorted(asked))],
+        {"asked": json.dumps(sorted(asked)), "stems": json.dumps(sorted(stems))},
     ).fetchall()
+    near = sorted(
+        (-skus, word) for word, _, _, skus in rows if skus is not None and len(word) >= FORGIVEN_FROM and word.isalpha()
+    )
     return _Vocabulary(
-        frozenset(word for word, is_word, _ in rows if is_word), frozenset(word for word, _, begins in rows if begins)
+        frozenset(word for word, is_word, _, _ in rows if is_word),
+        frozenset(word for word, _, begins, _ in rows if begins),
+        tuple(word for _, word in near),
     )
 
 
@@ -150,28 +160,15 @@ def _may_join(left: str, right: str) -> bool:
     return not (left[-1].isdigit() and right[0].isdigit())
 
 
-def _nearest(database: Database, unknown: list[str]) -> dict[str, str]:
-    """Return, for words nothing begins with, the word of five letters or more that is one edit away, of several the commonest.
+def _nearest(known: _Vocabulary, unknown: list[str]) -> dict[str, str]:
+    """Return, for words nothing begins with, the word of five letters or more that is one edit away, of several the commonest."""
+    near = {word: [other for other in known.near if _is_one_edit_apart(word, other)] for word in unknown if _is_forgiven(word)}
+    return {word: others[0] for word, others in near.items() if others}
 
-    A word with a digit has none, and is none.
-    """
-    forgiven = {word: [*_stems(word)] for word in unknown if len(word) >= FORGIVEN_FROM - 1 and word.isalpha()}
-    if not forgiven:
-        return {}
-    stems = sorted({stem for each in forgiven.values() for stem in each})
-    candidates = database.execute(
-        "select distinct word, skus from spelling where stem in (select value from json_each(?))", [json.dumps(stems)]
-    ).fetchall()
-    meant = {}
-    for word in forgiven:
-        near = [
-            (-skus, other)
-            for other, skus in candidates
-            if len(other) >= FORGIVEN_FROM and other.isalpha() and _is_one_edit_apart(word, other)
-        ]
-        if near:
-            meant[word] = min(near)[1]
-    return meant
+
+def _is_forgiven(word: str) -> bool:
+    """Tell whether an edit is: never in a word with a digit, nor into one."""
+    return len(word) >= FORGIVEN_FROM - 1 and word.isalpha()
 
 
 def _words_row(row: tuple[Any, ...], category_names: dict[str, str]) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import calls, files, home, prices, selections, slips, status, visits
+from kiosk import calls, files, home, prices, selections, slips, speech, status, visits
 from kiosk.background import start_rounds
 from kiosk.counter import calls as counter_calls
 from kiosk.counter import day, sessions, table, today
@@ -77,19 +77,13 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
     app.before_request(_hear_screen)
     app.before_request(_watch_records)
     app.before_request(partial(web.refuse_strange_host, {"127.0.0.1", "localhost", "::1", *hosts}))
-    app.context_processor(
-        lambda: {
-            "corner": files.corner_or_none(),
-            "call": calls.own_call(),
-            "is_begun": visits.has_begun(),
-            "standing_of": selections.standing_of,
-        }
-    )
+    app.context_processor(visits.frame_context)
     for part in (
         home,
         selections,
         slips,
         calls,
+        speech,
         status,
         sessions,
         today,

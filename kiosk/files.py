@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from kiosk.printing.workers import Workers
 from kiosk.recent_log import RecentLog
 from kiosk.turns import Turns
+from kiosk.voice import Voice
 from pos import corners
 from pos.corners import Corner
 from pos.db import DatabaseError, Store
@@ -42,6 +43,7 @@ class Kiosk:
     """When anybody last touched a page, by steady time; the start counts as a touch."""
     turns: Turns = field(default_factory=Turns)
     price_news: threading.Event = field(default_factory=threading.Event)
+    voice: Voice = field(default_factory=Voice)
     workers: Workers = field(init=False)
 
     def __post_init__(self) -> None:

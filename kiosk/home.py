@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, after_this_request, request
 from sqlite_utils import Database
 
-from kiosk import calls, files
+from kiosk import calls, files, speech
 from pos import claims, clock, demo_devices, offers, skus
 from pos.errors import Invalid
 from pos.helps import wipe_visit
@@ -60,7 +60,7 @@ def language() -> Response:
 
 @routes.post("/view")
 def view() -> Response:
-    """Turn one wish about the view on or off: lower reach, strong contrast, larger text."""
+    """Turn one wish about the view on or off: lower reach, strong contrast, larger text, a voice."""
     wished = request.form.get("flip", "")
     if wished not in web.VIEWS:
         raise Invalid("not a view", field="flip")
@@ -70,12 +70,13 @@ def view() -> Response:
 
 @routes.post("/leave")
 def leave() -> Response:
-    """Wipe everything this visitor left here: selection, language, view. Their slips stay, but open here no more.
+    """Wipe everything this visitor left here: selection, language, view, voice. Their slips stay, but open here no more.
 
     A page reached from a slip may know no selection: the visit of this one screen ends for every slip made on it.
     A selection that a clerk has stays theirs. Language and view go also where the records refuse.
     """
     after_this_request(_forget_cookies)
+    files.kiosk().voice.silence()
     records = files.kiosk().ops
     if records is not None:
         with records.write() as ops:
@@ -135,7 +136,7 @@ def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _forget_cookies(response: Response) -> Response:
-    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, calls.COOKIE):
+    for name in (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, speech.VOLUME_COOKIE, calls.COOKIE):
         response.delete_cookie(name, samesite="Strict", httponly=True)
     return response
 

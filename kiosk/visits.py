@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import g, request
 
 import templates
-from kiosk import calls, files
+from kiosk import calls, files, selections, speech
 from pos import clock, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
 from pos.throttle import Execute
-from shop import web
+from shop import door, web
 from shop.door import Door, Visitor
 
 STAFF = ("/counter", "/enrolment")
@@ -74,6 +74,18 @@ def has_begun() -> bool:
     kept = (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, calls.COOKIE)
     is_choosing = "selection_id" in g or "selection_id" in (request.view_args or {})
     return is_choosing or bool(request.args or request.form) or any(name in request.cookies for name in kept)
+
+
+def frame_context() -> dict[str, Any]:
+    """Return what the frame of every page shows beside what all doors' pages see."""
+    return {
+        "corner": files.corner_or_none(),
+        "call": calls.own_call(),
+        "has_voice": files.kiosk().voice.speaks(door.visitor().language),
+        "is_begun": has_begun(),
+        "standing_of": selections.standing_of,
+        "volume": speech.volume(),
+    }
 
 
 @contextmanager

@@ -6,6 +6,7 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/
 has chromium || has chromium-browser || missing="$missing chromium"
 has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 has nginx || missing="$missing nginx-light"
+has espeak-ng || missing="$missing espeak-ng"
 has faketime || missing="$missing faketime"
 has ip || missing="$missing iproute2"
 has cage || missing="$missing cage"

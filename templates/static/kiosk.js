@@ -1,31 +1,33 @@
-// The little that a kiosk's pages cannot do alone: count down and wipe when nobody is there, read aloud, keys on the glass.
+// The little that a kiosk's pages cannot do alone: count down and wipe when nobody is there, a voice, keys on the glass.
 (() => {
   "use strict";
   const root = document.documentElement;
   const WARN_S = 20;
-  const SILENCE_MS = 4000;
-  const LONGEST_SPEECH_MS = 300000;
 
-  const { trouble } = window.shop;
-
-  // Read aloud, where the browser has a voice; voices may come late.
-  const speech = window.speechSynthesis;
-  let spokenAt = 0;
-  const hasVoice = () => Boolean(speech && speech.getVoices().length);
-  const ready = () => { for (const button of document.querySelectorAll("[data-speak]")) button.hidden = !hasVoice(); };
-  const speak = (button) => {
-    if (speech.speaking) { speech.cancel(); return; }
-    const words = document.getElementById(button.dataset.speak);
-    const text = [document.querySelector("h1"), ...words.querySelectorAll("p, dt, dd")].map((each) => each.innerText.trim()).join(". ");
-    const said = new SpeechSynthesisUtterance(text);
-    const isSilent = setTimeout(() => trouble(button.dataset.silent), SILENCE_MS);
-    said.lang = root.lang;
-    said.onstart = said.onend = () => clearTimeout(isSilent);
-    said.onerror = (event) => { clearTimeout(isSilent); if (!["canceled", "interrupted"].includes(event.error)) trouble(button.dataset.silent); };
-    spokenAt = performance.now();
-    speech.speak(said);
+  // Read aloud: a key that can be found without looking turns it on, and two make it louder or softer (a keypad's star, plus and minus).
+  const home = document.currentScript.src.replace(/[^/]*$/, "");
+  const isField = (element) => element.matches("input, textarea, select");
+  const VOICE_KEYS = { "*": "speech", "+": "louder", "-": "softer" };
+  let keyedAt = 0;
+  addEventListener("keydown", (event) => {
+    const button = document.querySelector(`.views [value="${VOICE_KEYS[event.key]}"]`);
+    // A scanner's keys follow each other faster than a hand's.
+    const isHand = event.timeStamp - keyedAt > 60;
+    keyedAt = event.timeStamp;
+    if (!button || !isHand || (event.key !== "*" && isField(event.target))) return;
+    event.preventDefault();
+    button.form.requestSubmit(button);
+  });
+  let isLoaded = false;
+  const load = () => {
+    if (root.dataset.speech !== "on" || isLoaded) return;
+    isLoaded = true;
+    const script = document.createElement("script");
+    script.src = `${home}speech.js`;
+    document.head.append(script);
   };
-  if (speech) speech.addEventListener("voiceschanged", ready);
+  new MutationObserver(load).observe(root, { attributes: true, attributeFilter: ["data-speech"] });
+  load();
 
   // Idle: the last 20 seconds are visible and can be extended; then everything of this visitor is wiped by a form post. The wall clock
   // may open the warning (it counts sleep, and may be set), but only the other clock, which never jumps, may end it. A page that counts
@@ -58,8 +60,7 @@
     const leave = document.getElementById("leave");
     if (!limit || !box || !leave) return;
     const now = performance.now();
-    // A voice that died says for ever that it is speaking.
-    if (speech && speech.speaking && now - spokenAt < LONGEST_SPEECH_MS && !isWarned()) stay();
+    if (window.voice && window.voice.isSpeaking() && !isWarned()) stay();
     if (document.body.dataset.countdown) {
       box.setAttribute("open", "");
       warnedAt = touched.at;
@@ -122,10 +123,5 @@
     if (on("#idle-stay")) isExtended = true;
     if (on("#idle:modal")) document.getElementById("idle").close();
     else if (on("[data-key]")) type(on("[data-key]"));
-    else if (on("[data-speak]")) speak(on("[data-speak]"));
   });
-  addEventListener("pagehide", () => { if (speech) speech.cancel(); });
-
-  addEventListener("htmx:afterSettle", ready);
-  ready();
 })();

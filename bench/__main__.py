@@ -11,7 +11,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import away, capacity, commands, hq, ingest, labels, ledger, orders, pages, peers, pins, quality, seller_files, syncing
+from bench import (
+    away,
+    capacity,
+    commands,
+    hq,
+    ingest,
+    labels,
+    ledger,
+    orders,
+    pages,
+    painting,
+    peers,
+    pins,
+    quality,
+    seller_files,
+    syncing,
+)
 from bench.measure import Row, keep, machine, table
 from bench.world import make_marketplace
 
@@ -19,6 +35,7 @@ GROUPS = (
     "commands",
     "sync",
     "kiosk",
+    "painting",
     "labels",
     "pins",
     "hq",
@@ -35,6 +52,7 @@ USUAL = (
     "commands",
     "sync",
     "kiosk",
+    "painting",
     "labels",
     "pins",
     "hq",
@@ -54,6 +72,7 @@ TITLES = {
     "commands": "Commands and installations",
     "sync": "Sync",
     "kiosk": "Kiosk",
+    "painting": "What a customer sees",
     "labels": "Shelf labels",
     "pins": "PINs",
     "hq": "HQ",
@@ -95,6 +114,7 @@ def main() -> None:
         "commands": commands.measure,
         "sync": lambda: syncing.measure(chosen.scratch, runs=chosen.runs),
         "kiosk": lambda: pages.measure(chosen.scratch, runs=chosen.runs),
+        "painting": lambda: painting.measure(chosen.scratch),
         "labels": labels.measure,
         "pins": pins.measure,
         "hq": lambda: hq.measure(chosen.scratch, runs=chosen.runs),

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.sample_markets import TABLES, Country, read_countries, rows_of
 from demo.sample_skus import SAMPLE, Row, SampleSku, grow_skus, read_rows
+from pos.currencies import decimal, places
 
 Progress = Callable[[int, int], None]
 
@@ -22,7 +24,6 @@ PRICE_PER_MILLE = (1000, 1085, 890, 1180)
 PLANOGRAM_OFFERS = 4
 LISTINGS_PER_SKU = 25
 LISTINGS_PER_STOCKED_SKU = 6
-US_CATEGORIES = ("phones", "tablets", "consoles", "handhelds", "watches", "headphones", "earbuds", "cameras")
 COLUMNS = (
     "listing_id",
     "seller_id",
@@ -50,16 +51,17 @@ class Trade:
 
     market: str
     currency: str
+    price_per_mille: int
     sellers: Mapping[str, Sequence[Row]]
     comments: Mapping[str, Sequence[Row]]
     floors: Sequence[int]
     promised: frozenset[int]
 
 
-def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None = None) -> None:
+def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None = None, added: Sequence[Path] = ()) -> None:
     """Write a whole catalogue feed with exactly `listings` listings into `out`.
 
-    `progress` is called with (listings written, listings wanted).
+    `progress` is called with (listings written, listings wanted); `added` are folders of more countries (`demo.sample_markets`).
 
     Raises:
         ValueError: `listings` is negative, or more than the sample world can hold.
@@ -68,20 +70,23 @@ def write_feed(out: Path, *, listings: int, seed: int, progress: Progress | None
         raise ValueError("the number of listings cannot be negative")
     skus = grow_skus(max(1, listings // LISTINGS_PER_SKU))
     sku_ids: dict[str, int] = {sku.row["sku"]: sku.row["sku_id"] for sku in skus}
-    corners = [place_skus(corner, sku_ids) for corner in read_rows("corners")]
-    room = room_for(skus, open_trade("fr", corners))
+    countries = read_countries(added)
+    corners = [place_skus(corner, sku_ids) for corner in rows_of("corners", countries)]
+    trades = [(country, open_trade(country, corners, rows_of("sellers", countries))) for country in countries]
+    room = room_for(skus, trades[0][1])
     if listings > room:
         raise ValueError(f"the sample world holds at most {room} listings")
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "feed.json", json.loads((SAMPLE / "feed.json").read_text("utf-8")))
-    for name in ("grades", "partners", "plans", "options", "laws"):
-        write_rows(out / f"{name}.jsonl", read_rows(name))
+    header = json.loads((SAMPLE / "feed.json").read_text("utf-8"))
+    write_json(out / "feed.json", header | {"markets": {country.market: country.facts for country in countries}})
+    write_rows(out / "grades.jsonl", read_rows("grades"))
+    for table in TABLES:
+        write_rows(out / f"{table}.jsonl", corners if table == "corners" else rows_of(table, countries))
     write_rows(out / "categories.jsonl", (without(row, "battery") for row in read_rows("categories")))
-    write_rows(out / "sellers.jsonl", (without(row, "markets", "deals_in") for row in read_rows("sellers")))
-    write_rows(out / "corners.jsonl", corners)
+    write_rows(out / "sellers.jsonl", (without(row, "markets", "deals_in") for row in rows_of("sellers", countries)))
     write_rows(out / "skus.jsonl", (sku.row for sku in skus))
     write_media(out, sku_ids)
-    write_listings(out / "listings.csv", skus, corners, wanted=listings, seed=seed, progress=progress)
+    write_listings(out / "listings.csv", skus, trades, wanted=listings, seed=seed, progress=progress)
 
 
 def place_skus(corner: Row, sku_ids: Mapping[str, int]) -> Row:
@@ -103,19 +108,24 @@ def write_media(out: Path, sku_ids: Mapping[str, int]) -> None:
 
 
 def write_listings(
-    path: Path, skus: Sequence[SampleSku], corners: Sequence[Row], *, wanted: int, seed: int, progress: Progress | None
+    path: Path,
+    skus: Sequence[SampleSku],
+    trades: Sequence[tuple[Country, Trade]],
+    *,
+    wanted: int,
+    seed: int,
+    progress: Progress | None,
 ) -> None:
-    """Write exactly `wanted` listings, French market first, one row at a time."""
+    """Write exactly `wanted` listings, those at home first, one row at a time."""
     rng = random.Random(seed)  # noqa: S311  # a reproducible sample world, no secrets
-    american = [sku for sku in skus if sku.genuine and sku.row["category_id"] in US_CATEGORIES]
-    us = open_trade("us", corners)
-    abroad = min(max(wanted * 4 // 100, min(PLANOGRAM_OFFERS * len(us.promised), wanted // 12)), room_for(american, us))
+    abroad = [(trade, *share_abroad(skus, country, trade, wanted=wanted)) for country, trade in trades[1:]]
+    at_home = (trades[0][1], skus, wanted - sum(share for _, _, share in abroad))
     step = max(1, wanted // 100)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, delimiter=";", lineterminator="\n")
         rows.writerow(COLUMNS)
         listing_id = 0
-        for trade, stock, share in ((open_trade("fr", corners), skus, wanted - abroad), (us, american, abroad)):
+        for trade, stock, share in (at_home, *abroad):
             for facts in make_listings(rng, trade, stock, wanted=share):
                 listing_id += 1
                 rows.writerow((listing_id, *facts))
@@ -123,14 +133,23 @@ def write_listings(
                     progress(listing_id, wanted)
 
 
-def open_trade(market: str, corners: Sequence[Row]) -> Trade:
-    """Gather who sells what in a market, and which SKUs its corners show on their tables."""
-    sellers = sorted((row for row in read_rows("sellers") if market in row["markets"]), key=lambda row: str(row["status"]))
-    comments: list[Row] = json.loads((SAMPLE / "comments.json").read_text("utf-8"))[market]
+def share_abroad(skus: Sequence[SampleSku], country: Country, trade: Trade, *, wanted: int) -> tuple[list[SampleSku], int]:
+    """Return what is sold in a country that is not home, and how many of all listings are offered there."""
+    sold = [sku for sku in skus if sku.genuine and (country.categories is None or sku.row["category_id"] in country.categories)]
+    tables = min(PLANOGRAM_OFFERS * len(trade.promised), wanted // 12)
+    return sold, min(max(wanted * (country.share_per_mille or 0) // 1000, tables), room_for(sold, trade))
+
+
+def open_trade(country: Country, corners: Sequence[Row], everybody: Sequence[Row]) -> Trade:
+    """Gather who of `everybody` sells what in a country, and which SKUs its corners show on their tables."""
+    market = country.market
+    sellers = sorted((row for row in everybody if market in row["markets"]), key=lambda row: str(row["status"]))
+    comments = country.rows("comments")
     categories = [row["category_id"] for row in read_rows("categories")]
     return Trade(
         market=market,
-        currency=json.loads((SAMPLE / "feed.json").read_text("utf-8"))["markets"][market]["currency"],
+        currency=country.facts["currency"],
+        price_per_mille=country.price_per_mille,
         sellers={category: deal_in(category, sellers) for category in categories},
         comments={category: deal_in(category, comments) for category in categories},
         floors=[{row["code"]: row["battery_min_pct"] for row in read_rows("grades")}[grade] for grade in GRADES],
@@ -211,7 +230,8 @@ def describe_listing(
     draw = rng.random
     comments = trade.comments[sku.row["category_id"]]
     level = 970 + seller["seller_id"] * 37 % 61 + int(draw() * 31) - 15
-    price_cents = shop_price(sku.good_cents * PRICE_PER_MILLE[grade] * level // 1_000_000)
+    unit, currency = 10 ** places(trade.currency), trade.currency
+    price_cents = shop_price(sku.good_cents * PRICE_PER_MILLE[grade] * level * trade.price_per_mille // 1_000_000_000, unit)
     new_battery = sku.has_battery and draw() < 0.06
     quantity = 0 if draw() < 0.015 and not on_table else 1 + int(draw() * draw() * 40)
     reduced = draw() < 0.03
@@ -220,34 +240,34 @@ def describe_listing(
         sku.row["sku_id"],
         trade.market,
         GRADES[grade],
-        decimal(price_cents),
-        trade.currency,
+        decimal(price_cents, currency),
+        currency,
         quantity,
-        shipping_price(draw(), sku.row["weight_g"]),
+        decimal(shipping_cents(draw(), sku.row["weight_g"]) * trade.price_per_mille // 1000, currency),
         1 + int(draw() * 3) + int(draw() * 3),
         pick_warranty(draw()),
         "MARGINAL" if draw() < 0.6 else "REGULAR",
         battery_pct(draw(), trade.floors[grade], new_battery=new_battery) if sku.has_battery else "",
         int(new_battery),
         comments[int(draw() * len(comments))]["text"] if draw() < 0.25 else "",
-        decimal(shop_price(price_cents * (1060 + int(draw() * 140)) // 1000 + 500)) if reduced else "",
+        decimal(shop_price(price_cents * (1060 + int(draw() * 140)) // 1000 + 5 * unit, unit), currency) if reduced else "",
         "offline" if draw() < 0.02 and not on_table else "online",
     )
 
 
-def shop_price(cents: int) -> int:
-    """Return the nearest price that ends in 9.00 or 4.99, at least 9.00."""
-    tens, rest = divmod(max(cents, 900), 1000)
-    if rest < 200:
-        return tens * 1000 - 100
-    return tens * 1000 + (499 if rest < 700 else 900)
+def shop_price(cents: int, unit: int) -> int:
+    """Return the nearest price that ends in 9 or just under 5, at least 9; `unit` is a whole one in the minor unit."""
+    tens, rest = divmod(max(cents, 9 * unit), 10 * unit)
+    if rest < 2 * unit:
+        return tens * 10 * unit - unit
+    return tens * 10 * unit + (5 * unit - 1 if rest < 7 * unit else 9 * unit)
 
 
-def shipping_price(chance: float, weight_g: int) -> str:
-    """Return a delivery price: usually free, more for what is heavy."""
+def shipping_cents(chance: float, weight_g: int) -> int:
+    """Return what delivery costs at home: usually nothing, more for what is heavy."""
     if chance < 0.78:
-        return "0.00"
-    return "14.99" if weight_g > 8000 else "4.99"
+        return 0
+    return 1499 if weight_g > 8000 else 499
 
 
 def pick_warranty(chance: float) -> int:
@@ -260,11 +280,6 @@ def pick_warranty(chance: float) -> int:
 def battery_pct(chance: float, floor: int, *, new_battery: bool) -> int:
     """Return a battery's remaining capacity, never under the grade's floor."""
     return 100 if new_battery else floor + int(chance * (100 - floor))
-
-
-def decimal(cents: int) -> str:
-    """Return an amount with exactly two digits after the point."""
-    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def without(row: Row, *keys: str) -> Row:

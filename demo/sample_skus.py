@@ -143,4 +143,9 @@ def internal_ean(number: int) -> str:
 
 def read_rows(name: str) -> list[Row]:
     """Read one of the sample's files of one JSON object a line."""
-    return [json.loads(line) for line in (SAMPLE / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    return read_lines(SAMPLE / f"{name}.jsonl")
+
+
+def read_lines(path: Path) -> list[Row]:
+    """Read a file of one JSON object a line."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

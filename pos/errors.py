@@ -82,6 +82,10 @@ class InvalidRio(Refused):
     """Not the RIO of this number."""
 
 
+class InvalidAccount(Refused):
+    """Not an account number and transfer PIN, which an operator asks of who takes a number away."""
+
+
 class TooManySlips(PosError):
     """More slips were made here within a minute than people can want: nothing was made, and the next minute makes more."""
 

@@ -6,7 +6,7 @@ Invariant: no figure of the law stands in the code; where a market has no rule o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from sqlite_utils import Database
 
@@ -32,6 +32,7 @@ class ExitLaw(TypedDict):
 
     rate_bp: int
     from_month: int
+    source: NotRequired[str]
 
 
 class LevyLaw(TypedDict):
@@ -47,6 +48,15 @@ class CreditLaw(TypedDict):
     sentence: dict[str, str]
 
 
+PortingKind = Literal["rio", "account", "number"]
+
+
+class PortingLaw(TypedDict):
+    """What the operator a number leaves asks for: a RIO, an account number with its transfer PIN, or the number alone."""
+
+    asks: PortingKind
+
+
 class Laws(TypedDict, total=False):
     """The bodies of the rules in force, by kind; a kind the market has no rule of is absent."""
 
@@ -55,6 +65,7 @@ class Laws(TypedDict, total=False):
     early_exit: ExitLaw
     copy_levy: LevyLaw
     credit_notice: CreditLaw
+    porting: PortingLaw
 
 
 class Guarantees(TypedDict):

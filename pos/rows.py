@@ -274,6 +274,31 @@ class CreditSentence(Shape):
     sentence: Texts
 
 
+class Porting(Shape):
+    """What the operator that a number leaves asks for."""
+
+    asks: Literal["rio", "account", "number"]
+
+
+class PlanLengths(Shape):
+    """How long a plan may bind at most, and the longest that a shorter sibling of a longer one may bind."""
+
+    most_months: Annotated[int, Field(ge=1, le=120)]
+    sibling_months: Annotated[int, Field(ge=0, le=120)] | None = None
+
+
+class TaxDisplay(Shape):
+    """Whether prices shown to consumers hold the taxes."""
+
+    tax_included: bool
+
+
+class PriorPrice(Shape):
+    """Over how many days before a reduction the lowest price is the one it is compared with."""
+
+    days: Annotated[int, Field(ge=1, le=365)]
+
+
 class ForbiddenWords(Shape):
     """What no text may say of a used device."""
 
@@ -302,6 +327,10 @@ LAW_BODIES: dict[str, type[Shape]] = {
     "forbidden_words": ForbiddenWords,
     "vat": Vat,
     "sales_tax": SalesTax,
+    "porting": Porting,
+    "plan_lengths": PlanLengths,
+    "tax_display": TaxDisplay,
+    "prior_price": PriorPrice,
 }
 """What the law rows hold that pages and totals read, by kind; a kind we do not know yet is carried as it is."""
 

@@ -10,7 +10,7 @@ from flask_htmx import HTMX
 
 import templates
 from pos.origins import Cause
-from shop import assets, browse, compare, finder, how_it_works, media, plans, selections, skus, web
+from shop import assets, browse, compare, finder, how_it_works, media, plans, selections, skus, tariffs, web
 from shop.door import Door
 from shop.filters import filters_of
 from shop.languages import Pages, page_environments
@@ -38,7 +38,7 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
-    app.jinja_env.globals.update(frame=door.frame, ending=door.ending, companion=door.companion)
+    app.jinja_env.globals.update(frame=door.frame, ending=door.ending, companion=door.companion, porting=tariffs.porting)
     app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings)
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")

@@ -128,6 +128,7 @@ class Bundle:
     options: Sequence[OptionChoice] = ()
     bars: Sequence[Bar] = ()
     exits: Sequence[tuple[int, int]] = ()
+    exit_source: str = ""
     credit: CreditFacts | None = None
     reduction: claims.Reduction | None = None
     levy_cents: int | None = None
@@ -223,6 +224,7 @@ def _bundle(catalog: Database, item: Sku) -> Bundle:
         options=[_option_choice(option, wanted) for option in open_options if option.body["kind"] != "tel"],
         bars=_bars(line, plan, every) if plan else [],
         exits=exits(line, laws),
+        exit_source=str(exit_law.get("source", "")) if (exit_law := laws.get("early_exit")) else "",
         credit=credit.to_facts() if (credit := credit_of(line, laws)) else None,
         reduction=claims.reduction(offer.price_cents, offer.prior_cents),
         levy_cents=copy_levy_cents(item["category"].get("levy"), item["storage_gb"], law_body=laws.get("copy_levy")),

@@ -14,7 +14,9 @@ from pos import plans
 from pos.bodies import Acquisition
 from pos.db import remembered
 from pos.eligibility import Eligibility, check_plan
+from pos.laws import PortingKind, laws_on
 from pos.plans import Plan
+from pos.porting import porting_kind
 from pos.totals import PlanTerms
 from shop import door
 
@@ -49,6 +51,11 @@ class Tariffs:
                 other_plans=[(other.plan_id, other.body) for other in others],
             )
         return known
+
+
+def porting() -> PortingKind:
+    """Return what the operator that a number leaves asks for where the visitor is."""
+    return porting_kind(laws_on(door.catalog(), door.today()))
 
 
 def tariffs(catalog: Database) -> Tariffs:

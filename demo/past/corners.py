@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from demo.corners import Outbox, Slips
 from demo.past.story import Story
 from demo.sample import write_rows
+from demo.sample_markets import rows_of
 from demo.sample_skus import read_rows
 from marketplace.db import reading
 from marketplace.events.inbox import judge, read_events, store_events
@@ -121,7 +122,7 @@ def send(engine: Engine, directory: Path, corner: Outbox, *, now: datetime) -> N
 
 def corners_heard_of() -> list[str]:
     """Return the corners that have a device in the past: all of the market but the one whose kiosk the demo runs."""
-    rows = [*read_rows("past/corners"), *(row for row in read_rows("corners") if row["market"] == MARKET)]
+    rows = [*read_rows("past/corners"), *(row for row in rows_of("corners") if row["market"] == MARKET)]
     return [row["corner_id"] for row in rows if row["corner_id"] != OWN_CORNER]
 
 

@@ -212,11 +212,35 @@ def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
         PlanTerms.from_body(row)
     except Invalid as problem:
         yield "terms", problem.detail
-    if row["commitment_months"] > LONG_COMMITMENT_MONTHS and not any(
-        other["partner_id"] == row["partner_id"] and other["commitment_months"] <= LONG_COMMITMENT_MONTHS
-        for other in content.rows["plans"].values()
-    ):
-        yield "commitment_months", "a plan of more than 12 months needs a sibling of at most 12 (L224-28)"
+    length = row["commitment_months"]
+    for most, sibling, source in _plan_lengths(row["market"], content):
+        if most is not None and length > most:
+            yield "commitment_months", f"at most {most} months here ({source})"
+        if (
+            sibling is not None
+            and length > sibling
+            and not any(
+                other["partner_id"] == row["partner_id"] and other["commitment_months"] <= sibling
+                for other in content.rows["plans"].values()
+            )
+        ):
+            yield "commitment_months", f"a plan of more than {sibling} months needs a sibling of at most {sibling} ({source})"
+
+
+def _plan_lengths(market: str, content: Content) -> Iterator[tuple[int | None, int | None, str]]:
+    """Yield the most months of a plan, those of the sibling a longer one needs, and the source; France's where none is told."""
+    told = [law for law in content.rows["laws"].values() if (law["market"], law["kind"]) == (market, "plan_lengths")]
+    for law in (law for law in told if law["valid_to"] is None):
+        yield law["body"]["most_months"], law["body"].get("sibling_months"), law["source"]
+    if not told:
+        yield None, LONG_COMMITMENT_MONTHS, "L224-28"
+
+
+def _judge_law(row: Row, content: Content) -> Iterator[tuple[str, str]]:
+    """A market's prices hold the taxes where its law says so."""
+    said = row["body"].get("tax_included") if row["kind"] == "tax_display" and row["valid_to"] is None else None
+    if said is not None and said != content.markets[row["market"]]["tax_included"]:
+        yield "body", f"tax_included of this market in {HEADER_FILE} says otherwise"
 
 
 def _judge_option(row: Row, content: Content) -> Iterator[tuple[str, str]]:
@@ -263,6 +287,7 @@ JUDGES = {
     "partners": _judge_categories,
     "sellers": _judge_seller,
     "media": _judge_media,
+    "laws": _judge_law,
     "plans": _judge_plan,
     "options": _judge_option,
     "corners": _judge_corner,

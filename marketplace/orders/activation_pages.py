@@ -19,6 +19,7 @@ from marketplace.orders.activations import (
     NumberMissing,
     activation_of,
     answer_number,
+    porting_of,
     take_carrier_event,
 )
 from marketplace.orders.carriers import read_carrier
@@ -29,7 +30,8 @@ from marketplace.orders.plan_waits import drop_plan
 from marketplace.orders.units import Actor, units_of_order
 from marketplace.web import has_nul, marketplace, see_other
 from pos import clock
-from pos.errors import Invalid, InvalidRio, PosError
+from pos.errors import Invalid, InvalidAccount, InvalidRio, PosError
+from pos.laws import PortingKind
 from shop import web
 from shop.web import render_template
 
@@ -54,6 +56,8 @@ class ActivationPage:
     problem: PosError | None
     has_device: bool
     """Whether a device was sold with it that has not left: it goes with the plan."""
+    asks: PortingKind
+    """What the operator asks for that the number leaves."""
 
     @property
     def zone(self) -> str:
@@ -62,7 +66,7 @@ class ActivationPage:
 
     @property
     def error(self) -> str:
-        """What is wrong with what was typed: "acquisition", "phone", "shape", "number" or "check"; "" where nothing is."""
+        """What is wrong with what was typed: a field's name, or the reason of a refusal of `pos.porting`; "" where nothing is."""
         if self.problem is None:
             return ""
         return str(self.problem.data.get("reason") or next(iter(self.problem.data.get("fields", {})), ""))
@@ -84,7 +88,7 @@ def take_number(order_id: str, line_no: int, unit_no: int) -> Response | tuple[s
 
     try:
         run_tx(marketplace().engine, work)
-    except (NumberMissing, InvalidRio) as problem:
+    except (NumberMissing, InvalidRio, InvalidAccount) as problem:
         return _page(order_id, line_no, unit_no, request.form, problem), problem.status
     return see_other("orders.page", order_id=order_id)
 
@@ -140,7 +144,9 @@ def _page(order_id: str, line_no: int, unit_no: int, form: Mapping[str, str], pr
         placed = order_of_address(connection, order_id)
         asked = activation_of(connection, order_id, line_no, unit_no)
         units = units_of_order(connection, placed["order_id"])
+        asks = porting_of(connection, asked["customer_id"], placed["order_id"])
     has_device = any(unit["line_no"] == line_no and unit["state"] in ("to_accept", "accepted") for unit in units)
     line = next(line for line in placed["facts"]["lines"] if line["line_no"] == line_no)
-    shown = ActivationPage(order=placed, line=line, activation=asked, form=form, problem=problem, has_device=has_device)
+    facts = {"order": placed, "line": line, "activation": asked, "form": form, "problem": problem}
+    shown = ActivationPage(**facts, has_device=has_device, asks=asks)
     return render_template("marketplace/orders/activation.html", page=shown)

@@ -19,13 +19,16 @@ from sqlalchemy import Connection
 from marketplace import tables
 from marketplace.db import changed, new_id, reading, row, rows, run_tx
 from marketplace.orders.carriers import Carrier, CarrierTruth, read_carrier
+from marketplace.orders.pricing import market_laws
 from marketplace.orders.slip_states import note_slip_state
 from marketplace.orders.step_mails import mail_plan
 from marketplace.running.jobs import Postponed, Work, enqueue
 from pos import clock
 from pos.acquisitions import read_acquisition
 from pos.errors import Conflict, NotFound, Refused
-from pos.rio import check_rio, normalize_rio
+from pos.languages import SOURCES, text_of
+from pos.laws import PortingKind
+from pos.porting import porting_kind, read_key, told_key
 
 JOB = "activation"
 LOOK_AGAIN, NO_CARRIER_AGAIN = timedelta(minutes=1), timedelta(minutes=10)
@@ -128,18 +131,17 @@ def activation_of(connection: Connection, order_id: str, line_no: int, unit_no: 
 
 
 def answer_number(connection: Connection, asked: Activation, form: Mapping[str, str]) -> None:
-    """Take how the number of a plan comes, with the number and its RIO where they are needed, and have the plan ordered.
+    """Take how the number of a plan comes, with it and what its operator asks for where they are needed; have the plan ordered.
 
     One that its carrier refused is asked anew, under another name: to the carrier it is another order.
-    Raises: NumberMissing, InvalidRio, ActivationMoved.
+    Raises: NumberMissing, InvalidRio, InvalidAccount, ActivationMoved.
     """
     acquisition = asked["acquisition"] or read_acquisition(form.get("acquisition"))
     phone = "".join(form.get("phone", "").split())
     if acquisition is None or (acquisition != "new" and not phone):
         raise NumberMissing(fields={"acquisition" if acquisition is None else "phone": "missing"})
-    rio = normalize_rio(form.get("rio", "")) if acquisition == "port" else None
-    if rio is not None:
-        check_rio(rio, phone)
+    kind = porting_of(connection, asked["customer_id"], asked["order_id"])
+    key = read_key(kind, form, phone) if acquisition == "port" else None
     fresh_id = asked["activation_id"] if asked["state"] == "needs_number" else new_id()
     moved = changed(
         connection,
@@ -154,11 +156,20 @@ def answer_number(connection: Connection, asked: Activation, form: Mapping[str, 
         fresh_id=fresh_id,
         acquisition=acquisition,
         phone=phone if acquisition != "new" else None,
-        rio=rio,
+        rio=key,
     )
     if not moved:
         raise ActivationMoved(state=asked["state"])
     _enqueue(connection, asked["customer_id"], fresh_id)
+
+
+def porting_of(connection: Connection, customer_id: str, order_id: str) -> PortingKind:
+    """Return what the operator that a number leaves asks for today in an order's market. Raises: NotFound."""
+    query = "select market from customer_order where customer_id = :customer_id and order_id = :order_id"
+    placed = row(connection, query, customer_id=customer_id, order_id=order_id)
+    if placed is None:
+        raise NotFound("no such order")
+    return porting_kind(market_laws(connection, placed["market"], clock.to_text(clock.now())[:10]))
 
 
 def give_up(connection: Connection, asked: Activation, *, at: str) -> None:
@@ -350,7 +361,7 @@ def _wish(connection: Connection, asked: Activation) -> dict[str, Any]:
     facts = {
         "acquisition": asked["acquisition"],
         "phoneNumber": asked["phone"],
-        "rio": asked["rio"],
+        **told_key(asked["rio"]),
         "contractSummarySha256": (line["plan"].get("summary") or {}).get("sha256"),
     }
     contact = {"emailAddress": placed["email"], "postalAddress": placed["address"]}
@@ -363,7 +374,7 @@ def _wish(connection: Connection, asked: Activation) -> dict[str, Any]:
                 "id": "1",
                 "quantity": 1,
                 "action": "modify" if asked["acquisition"] == "renewal" else "add",
-                "productOffering": {"id": str(asked["plan_id"]), "name": line["plan"]["name"]["fr"]},
+                "productOffering": {"id": str(asked["plan_id"]), "name": text_of(line["plan"]["name"], SOURCES)},
                 "product": {"productCharacteristic": [{"name": name, "value": value} for name, value in facts.items() if value]},
             }
         ],

@@ -17,7 +17,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from demo.sample import COLUMNS, write_feed
+from demo.sample_markets import MARKETS, read_countries
 from demo.sample_skus import SAMPLE, grow_skus
+from pos.languages import LANGUAGES
 
 FILES = {
     "categories.jsonl",
@@ -208,7 +210,7 @@ def texts_of(value: Any) -> Iterator[str]:
 
 def language_pairs(value: Any) -> Iterator[dict[str, str]]:
     if isinstance(value, dict):
-        if set(value) & {"fr", "en"}:
+        if value and set(value) <= set(LANGUAGES):
             yield value
         for part in value.values():
             yield from language_pairs(part)
@@ -254,9 +256,9 @@ def test_the_world_is_as_large_as_promised(feed: Feed) -> None:
     assert len(models) >= 210
     assert len(phones) >= 80
     assert len(feed.tables["sellers"]) == 24
-    assert len(feed.tables["partners"]) == 4
-    assert [plan["market"] for plan in feed.tables["plans"]] == ["fr"] * 12 + ["us"] * 3
-    assert [corner["market"] for corner in feed.tables["corners"]] == ["fr"] * 5 + ["us"]
+    assert len(feed.tables["partners"]) == 7
+    assert [plan["market"] for plan in feed.tables["plans"]] == ["fr"] * 12 + ["us"] * 3 + ["de"] * 4 + ["es"] * 4
+    assert [corner["market"] for corner in feed.tables["corners"]] == ["fr"] * 5 + ["us"] * 2 + ["de", "es"]
     assert {"playstation", "dyson"} <= {sku["brand"].lower() for sku in feed.tables["skus"]}
 
 
@@ -289,6 +291,9 @@ def test_references_resolve(feed: Feed) -> None:
     sellers, skus = set(feed.keys("sellers", "seller_id")), set(feed.keys("skus", "sku_id"))
     assert {sku["category_id"] for sku in feed.tables["skus"]} == categories
     assert {row["partner_id"] for row in feed.tables["plans"] + feed.tables["corners"]} == partners
+    assert {row["market"] for rows in feed.tables.values() for row in rows if "market" in row} == {
+        path.name for path in MARKETS.iterdir()
+    }
     assert {name for row in feed.tables["partners"] for name in row["categories"]} == {"consoles", "handhelds"}
     assert {name for option in feed.tables["options"] for name in option["categories"] or ()} <= categories
     assert {spot["sku_id"] for corner in feed.tables["corners"] for spot in corner["planogram"]} <= skus
@@ -336,16 +341,16 @@ def test_every_compared_fact_is_known_of_some_model(feed: Feed) -> None:
         assert set(category["compare"]) <= facts, category["category_id"]
 
 
-def test_texts_come_in_both_languages(feed: Feed) -> None:
+def test_texts_come_in_french_and_english_and_in_the_market_s_own_language(feed: Feed) -> None:
     pairs = [pair for rows in feed.tables.values() for row in rows for pair in language_pairs(row)]
     assert len(pairs) > 1000
     for pair in pairs:
-        assert set(pair) == {"fr", "en"}
+        assert set(pair) >= {"fr", "en"}
         assert all(text.strip() for text in pair.values())
 
 
 def test_listings_obey_the_contract(feed: Feed) -> None:
-    currencies = {"fr": "EUR", "us": "USD"}
+    currencies = {"fr": "EUR", "us": "USD", "de": "EUR", "es": "EUR"}
     floors = {row["code"]: row["battery_min_pct"] for row in feed.tables["grades"]}
     for row in feed.listings:
         assert tuple(row) == COLUMNS
@@ -413,6 +418,18 @@ def test_plans_form_a_lawful_ladder(feed: Feed) -> None:
         assert plan["commitment_months"] <= 12 or siblings, "L224-28: a shorter version must exist"
 
 
+def test_every_country_says_its_law_with_source_and_date(feed: Feed) -> None:
+    for country in read_countries():
+        laws = [law for law in feed.tables["laws"] if law["market"] == country.market]
+        kinds = {law["kind"] for law in laws}
+        in_europe = {"legal_guarantee", "withdrawal", "vat", "prior_price", "plan_lengths"} if country.market != "us" else set()
+        assert kinds >= {"forbidden_words", "tax_display", "porting"} | in_europe, country.market
+        assert all(law["source"] and law["valid_from"] <= "2026-11-29" for law in laws)
+        texts = [row["name"] for table in ("plans", "options") for row in country.rows(table)]
+        if country.market in LANGUAGES:
+            assert all(country.market in text for text in texts), country.market
+
+
 def test_a_genuine_sku_keeps_its_id_when_the_world_grows() -> None:
     small, large = grow_skus(1), grow_skus(20_000)
     assert len(large) == 20_000
@@ -423,7 +440,7 @@ def test_a_genuine_sku_keeps_its_id_when_the_world_grows() -> None:
 
 def test_every_clerk_opens_the_counter_with_the_demo_pin(feed: Feed) -> None:
     hashes = [clerk["pin_hash"] for corner in feed.tables["corners"] for clerk in corner["clerks"]]
-    assert len(hashes) == len(set(hashes)) == 12
+    assert len(hashes) == len(set(hashes)) == 18
     for pin_hash in hashes:
         assert pin_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
         assert PasswordHasher().verify(pin_hash, "246810")

@@ -13,6 +13,7 @@ import time_machine
 from werkzeug.test import TestResponse
 
 from demo.bank import Bank
+from marketplace import tables
 from marketplace.db import reading, run_tx
 from marketplace.orders.activations import ActivationPending, activations_of, take_truth
 from marketplace.orders.carriers import CarrierTruth
@@ -149,6 +150,27 @@ def test_a_carrier_that_took_the_order_and_failed_to_say_so_is_not_asked_twice(h
     assert (state(hq), len(bank.carrier.orders())) == ("sent", 1)
 
 
+def test_where_the_law_says_so_an_account_and_its_pin_are_asked_for_instead(hq: Hq, bank: Bank) -> None:
+    order_id = order(hq, way="port")
+    with hq.engine.begin() as connection:
+        law = {"law_id": "porting", "market": "fr", "kind": "porting", "valid_from": "2022-01-01", "valid_to": None}
+        connection.execute(tables.law.insert().values(**law, body=json.dumps({"asks": "account"})))
+    turn(hq)
+    page = words(hq.client.get(f"/orders/{order_id}/activations/1/1"))
+    assert "PIN de transfert" in page
+    assert "RIO" not in page
+    wrong = answer(hq, order_id, phone="212 555 0101", account="12345678", pin="12")
+    assert (wrong.status_code, "Le PIN de transfert a de 4 à 10 chiffres." in words(wrong)) == (422, True)
+    assert answer(hq, order_id, phone="212 555 0101", account="1234-5678", pin="4321 00").status_code == 303
+    turn(hq)
+    [asked] = bank.carrier.orders()
+    facts = {each["name"]: each["value"] for each in asked["productOrderItem"][0]["product"]["productCharacteristic"]}
+    assert (facts["accountNumber"], facts["transferPin"], facts["phoneNumber"]) == ("12345678", "432100", "2125550101")
+    bank.carrier.move(asked["id"], "acknowledged")
+    turn(hq, 2)
+    assert hq.rows("select rio, phone from activation") == [{"rio": None, "phone": None}]
+
+
 def test_the_number_is_asked_checked_passed_on_and_forgotten(hq: Hq, bank: Bank) -> None:
     order_id = order(hq, way="port")
     turn(hq)
@@ -275,7 +297,7 @@ def test_a_refused_portability_is_asked_anew_with_another_rio_as_another_order(h
     told = mails(hq, "plan_waits")[-1]
     assert (told["state"], told["reason"], told["has_device"]) == ("refused", "the line is not eligible", False)
     page = words(hq.client.get(f"/orders/{order_id}/activations/1/1"))
-    assert "Le RIO ou le numéro n’était pas le bon ?" in page
+    assert "L’un des renseignements n’était pas le bon ?" in page
     assert "Ensuite, ce forfait est annulé." in page
 
     bank.carrier.manner = "fine"

@@ -13,7 +13,7 @@ from typing import TypedDict
 from sqlalchemy import Connection, Engine
 
 from demo.past.story import Act, Story
-from demo.sample import decimal, shop_price
+from demo.sample import shop_price
 from demo.sample_skus import Row, read_rows
 from marketplace.db import run_tx
 from marketplace.installation import replica_path
@@ -26,6 +26,7 @@ from marketplace.sellers.people import choose_password, invite, people, start_li
 from marketplace.sellers.standing import Reasons, move_seller
 from marketplace.sellers.verdicts import SentRow, take_rows
 from pos import clock
+from pos.currencies import decimal
 from pos.db import Store
 
 MARKET = "fr"
@@ -188,12 +189,12 @@ def _offers(directory: Path) -> list[OfferToBeat]:
 
 def _fields(seller: DeskSeller, line: int, offer: OfferToBeat, story: Story) -> dict[str, str]:
     """Return a row as a seller's program would send it."""
-    cents = shop_price(offer.cents * story.chance.randint(900, 960) // 1000)
+    cents = shop_price(offer.cents * story.chance.randint(900, 960) // 1000, 100)
     return {
         "sku": f"{seller.access['name'][:2].upper()}-{line:04}",
         "product": offer.sku,
         "grade": offer.grade,
-        "price": decimal(cents),
+        "price": decimal(cents, "EUR"),
         "quantity": str(story.chance.randint(4, 30)),
         "warranty_delay": str(story.chance.choice((12, 24, 24))),
         "shipping_price": "0.00",

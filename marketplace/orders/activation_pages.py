@@ -147,6 +147,7 @@ def _page(order_id: str, line_no: int, unit_no: int, form: Mapping[str, str], pr
         asks = porting_of(connection, asked["customer_id"], placed["order_id"])
     has_device = any(unit["line_no"] == line_no and unit["state"] in ("to_accept", "accepted") for unit in units)
     line = next(line for line in placed["facts"]["lines"] if line["line_no"] == line_no)
-    facts = {"order": placed, "line": line, "activation": asked, "form": form, "problem": problem}
-    shown = ActivationPage(**facts, has_device=has_device, asks=asks)
+    shown = ActivationPage(
+        order=placed, line=line, activation=asked, form=form, problem=problem, has_device=has_device, asks=asks
+    )
     return render_template("marketplace/orders/activation.html", page=shown)

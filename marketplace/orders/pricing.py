@@ -15,10 +15,11 @@ from marketplace.orders.repricing import Comparison, compare_selection_line
 from marketplace.publishing.terms import terms_now
 from pos import clock
 from pos.bodies import Acquisition, PlanBody
+from pos.law_bodies import LAW_BODIES
 from pos.laws import Guarantees, Laws, guarantees, in_force
 from pos.line_facts import Wish
 from pos.months import Span, spans
-from pos.rows import LAW_BODIES, ROWS
+from pos.rows import ROWS
 from pos.shapes import Shape
 from pos.totals import Totals, device_due_cents, selection_totals
 

@@ -17,7 +17,7 @@ from marketplace.db import rows
 from marketplace.orders.pricing import Pricing
 from marketplace.orders.repricing import Comparison, all_in_cents
 from pos.errors import Refused
-from pos.rows import LAW_BODIES
+from pos.law_bodies import LAW_BODIES
 
 KIND = "sales_tax"
 ZIP = re.compile(r"(?<!\d)(\d{5})(?:[\s-]?\d{4})?(?!\d)", re.ASCII)

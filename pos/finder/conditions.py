@@ -26,6 +26,7 @@ TARGET_PCT = 15
 SPELT = {"stand": "stand mixer"}
 """How the words of a SKU name a type, where they do not by its own name."""
 LINES = ("Core i5", "Core i7", "Snapdragon", "Exynos", "Tensor")
+LONG_YEARS = 3
 UNMEASURED = frozenset({"unlocked"})
 STORAGE = "sku.storage_gb"
 BASE = f"substr(sku.model, 1, instr(sku.model || '{VARIANT}', '{VARIANT}') - 1)"
@@ -34,13 +35,17 @@ BASE = f"substr(sku.model, 1, instr(sku.model || '{VARIANT}', '{VARIANT}') - 1)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What one criterion asks, as SQL with values of its own; `fact` is the specification it reads, where it reads one."""
+    """What one criterion asks, as SQL with values of its own.
+
+    `fact` is the specification it reads, where it reads one, and `least` what that must at least or at most be.
+    """
 
     key: str
     value: Any
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
     fact: str = ""
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +243,16 @@ def _wish(want: str, category: str | None, year: int) -> Condition | None:
     if category is not None and category not in thresholds:
         return None
     arms = []
-    fact = ""
+    fact: str = ""
+    least: int | None = None
     for kind, tests in thresholds.items():
         if category in (None, kind):
-            fact = fact or tests[0][0]
-            told = " or ".join(
-                f"{spec(name)} {sign} {year + 3 if least == 'years+3' else int(least)}" for name, sign, least in tests
-            )
+            bounds = [(name, sign, year + LONG_YEARS if bound == "years+3" else int(bound)) for name, sign, bound in tests]
+            told = " or ".join(f"{spec(name)} {sign} {bound}" for name, sign, bound in bounds)
+            if category is not None:
+                fact, _, least = bounds[0]
             arms.append(f"(shelf.category_id = '{kind}' and ({told}))")
-    return Condition(key="wants", value=want, sql=f"({' or '.join(arms)})", fact=fact) if arms else None
+    return Condition(key="wants", value=want, sql=f"({' or '.join(arms)})", fact=fact, least=least) if arms else None
 
 
 @lru_cache

@@ -15,19 +15,19 @@ from typing import Any
 from sqlite_utils import Database
 
 from pos.db import remembered
-from pos.finder.conditions import Condition, Conditions, conditions_of, each_without, spec, wants_of
+from pos.finder.conditions import BASE, Condition, Conditions, conditions_of, each_without, spec, wants_of
 from pos.finder.names import names_of
 from pos.skus import CARD, CARD_COLUMNS, Card, card_of
 
 ORDERS = {
-    "price": "price",
-    "newest": "sku.year desc",
-    "camera": f"{spec('main_mp')} desc",
-    "battery": f"coalesce({spec('battery_mah')}, {spec('runtime_h')}) desc",
-    "lightest": f"coalesce({spec('weight_g')}, 1e9)",
-    "screen": f"{spec('screen_tenths_in')} desc",
-    "smallest": f"coalesce({spec('screen_tenths_in')}, 1e9)",
-    "storage": "sku.storage_gb desc",
+    "price": ("price", ""),
+    "newest": ("sku.year", "desc"),
+    "camera": (spec("main_mp"), "desc"),
+    "battery": (f"coalesce({spec('battery_mah')}, {spec('runtime_h')})", "desc"),
+    "lightest": (f"coalesce({spec('weight_g')}, 1e9)", ""),
+    "screen": (spec("screen_tenths_in"), "desc"),
+    "smallest": (f"coalesce({spec('screen_tenths_in')}, 1e9)", ""),
+    "storage": ("sku.storage_gb", "desc"),
 }
 MOST_LOOSENED = 8
 """So many criteria are tried out where nothing is found."""
@@ -73,51 +73,65 @@ def _find(database: Database, criteria_text: str, year: int, among: tuple[str, .
     criteria = json.loads(criteria_text)
     conditions = conditions_of(criteria, names_of(database), year=year)
     rows = _rows(database, criteria, conditions, among, limit)
-    suggestions = [
-        Suggestion(card=card_of(row[:CARD_COLUMNS], cents), offer_cents=cents, wishes=[_held(wish) for wish in wishes])
-        for row in rows
-        for cents, _, *wishes in [row[CARD_COLUMNS:]]
-    ]
+    suggestions = [_suggestion(row) for row in rows]
     loosened = None if rows else _loosened(database, criteria, conditions, among, year)
-    return Suggestions(
-        suggestions=suggestions, skus=rows[0][CARD_COLUMNS + 1] if rows else 0, conditions=conditions, loosened=loosened
-    )
+    skus = rows[0][CARD_COLUMNS + 1] if rows else 0
+    return Suggestions(suggestions=suggestions, skus=skus, conditions=conditions, loosened=loosened)
 
 
-def _held(wish: int | None) -> bool | None:
-    return None if wish is None else bool(wish)
+def _suggestion(row: tuple[Any, ...]) -> Suggestion:
+    cents, _, *wishes = row[CARD_COLUMNS:]
+    card = card_of(row[:CARD_COLUMNS], cents)
+    return Suggestion(card=card, offer_cents=cents, wishes=[None if held is None else bool(held) for held in wishes])
 
 
 def _rows(
     database: Database, criteria: Mapping[str, Any], conditions: Conditions, among: tuple[str, ...], limit: int
 ) -> list[tuple[Any, ...]]:
-    """Return the columns of cards, how many SKUs there are, and a column for each wish."""
-    wishes = "".join(f", {wish.sql}" for wish in conditions.wishes)
-    score = " + ".join(f"coalesce({wish.sql}, 0)" for wish in conditions.wishes) or "null"
+    """Return the best SKU of each model: the columns of its card, what else is known, how many SKUs there are, and its wishes."""
+    wishes = [f"wish{index}" for index in range(len(conditions.wishes))]
+    wished = "".join(f", {wish.sql} as {name}" for name, wish in zip(wishes, conditions.wishes, strict=True))
+    score = " + ".join(f"coalesce({name}, 0)" for name in wishes) or "0"
+    orders = _orders(criteria)
+    keys = "".join(f", {sql} as order{index}" for index, (sql, _) in enumerate(orders))
+    order = f"{score} desc, {''.join(f'order{index} {down}, ' for index, (_, down) in enumerate(orders))} shelf_rank, sku_id"
     tables, values = _tables(criteria, conditions.filters, among)
-    wished = {name: value for wish in conditions.wishes for name, value in wish.values.items()}
+    wish_values = {name: value for wish in conditions.wishes for name, value in wish.values.items()}
     return list(
         database.execute(
             f"""
-            select {CARD}, price, count(*) over (){wishes}
-            {tables}
-            order by {score} desc, {_order(criteria)} shelf.rank, sku.sku_id
+            select {CARD}, ranked.price, ranked.skus {"".join(f", ranked.{name}" for name in wishes)}
+            from (
+              select *, row_number() over (order by {order}) as place,
+                row_number() over (partition by brand, base order by {order}) as nth, count(*) over () as skus
+              from (
+                select shelf.sku_id as sku_id, price, shelf.rank as shelf_rank, shelf.brand as brand, {BASE} as base
+                  {wished} {keys}
+                {tables}
+              )
+            ) as ranked
+            cross join shelf on shelf.sku_id = ranked.sku_id
+            cross join shown_sku as sku on sku.sku_id = ranked.sku_id
+            cross join shown_category as category on category.category_id = shelf.category_id
+            where nth = 1
+            order by place
             limit {limit}
             """,
-            {**values, **wished, "price_target_cents": criteria.get("price_target_cents")},
+            {**values, **wish_values, "price_target_cents": criteria.get("price_target_cents")},
         )
     )
 
 
-def _order(criteria: Mapping[str, Any]) -> str:
+def _orders(criteria: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what SKUs of the same score are ordered by, and which way."""
     orders = []
     if criteria.get("sort") in ORDERS:
         orders.append(ORDERS[criteria["sort"]])
     if "price_target_cents" in criteria:
-        orders.append("abs(price - :price_target_cents)")
+        orders.append(("abs(price - :price_target_cents)", ""))
     if "cheap" in wants_of(criteria):
-        orders.append("price")
-    return "".join(f"{order}, " for order in orders)
+        orders.append(("price", ""))
+    return orders
 
 
 def _tables(criteria: Mapping[str, Any], filters: list[Condition], among: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

@@ -16,8 +16,11 @@ CURRENCIES = frozenset({"EUR", "USD", "GBP", "CHF", "JPY"})
 NEARBY = 4
 """So many items away a word says what a number bounds."""
 CAPACITIES = frozenset({16, 32, 64, 128, 256, 512, 1000, 1024, 2000, 2048})
+ODD_CAPACITIES = range(20, 1000, 10)
+"""What only plans hold: no device has 100 GB."""
 MOST_RAM = 24
-LEAST_PRICE = 20
+LEAST_PRICE, LEAST_PRICE_OVER = 20, 100
+"""From where on a bounded number without a unit is a price: "at least 30" is hours, or pieces."""
 YEARS = range(2010, 2046)
 NAMED = ("categories", "family", "model", "brand")
 
@@ -159,8 +162,12 @@ def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[
 
 def _is_price(items: Sequence[Item], measured: Measured) -> bool:
     """Tell whether a number without a unit is a price: something bounds it, and it is no year."""
-    if measured.unit or not measured.bound or measured.hundredths < LEAST_PRICE * 100:
+    least = LEAST_PRICE_OVER if measured.bound == "min" else LEAST_PRICE
+    if measured.unit or not measured.bound or measured.hundredths < least * 100:
         return False
+    after = items[measured.last + 1] if measured.last + 1 < len(items) else None
+    if after and not after.means:
+        return False  # What is counted is a word nobody knows.
     return measured.hundredths // 100 not in YEARS and _updates_before(items, measured.first) is None
 
 
@@ -214,9 +221,14 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
         for kind in ("ram", "data", "storage"):
             if f"words.{kind}" in item:
                 return kind
-        if "deals" in item and item.means["deals"] != "device_only":
+        if _is_plan(item):
             return "data"
-    return ""
+    is_of_plan = any(map(_is_plan, items)) and not any(kind in item for item in items for kind in NAMED)
+    return "data" if is_of_plan or (any(map(_is_plan, items)) and measured.hundredths // 100 in ODD_CAPACITIES) else ""
+
+
+def _is_plan(item: Item) -> bool:
+    return "deals" in item and item.means["deals"] != "device_only"
 
 
 def _inches(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import re
+from html import unescape
+
+import pytest
 from flask.testing import FlaskClient
+
+from tests import world
 
 
 def test_a_sentence_becomes_criteria_and_what_they_find(client: FlaskClient) -> None:
@@ -38,3 +44,84 @@ def test_what_no_device_answers_finds_none(client: FlaskClient) -> None:
 
     assert answer["criteria"] == {"intent": "trade_in", "model": ["iPhone 13"]}
     assert answer["results"] == []
+
+
+def test_a_page_shows_each_criterion_with_a_way_to_take_it_away(client: FlaskClient) -> None:
+    page = client.get("/finder?q=iphone+13+bleu+moins+de+400+€+qui+vole").text
+    without_color = unescape(re.findall(r'href="(/finder[^"]*color[^"]*)"', page)[0])
+
+    assert '<span class="must">iphone 13</span>' in page
+    assert '<span class="left">vole</span>' in page
+    assert "400\u00a0€ au plus" in page
+    assert "iPhone 13" in page
+    after = client.get(without_color).text
+    assert "400\u00a0€ au plus" in after
+    assert "drop=color.blue" in without_color
+    assert re.findall(r'class="chip must" href="[^"]*">\s*(?:<bdi>)?([^<\n]+?)(?:</bdi>)?\s*<', after) == [
+        "iPhone 13",
+        "400\u00a0€ au plus",
+    ]
+
+
+def test_each_answer_says_which_wishes_hold_and_which_do_not(kiosk: world.Kiosk, client: FlaskClient) -> None:
+    with kiosk.catalog.write() as database:
+        for code, tenths in (("IPHONE-13-128-BLUE", 61), ("GALAXY-S22-256-GREEN", 66)):
+            database.execute("update sku set body = json_set(body, '$.specs.screen_tenths_in', ?) where sku = ?", [tenths, code])
+
+    page = client.get("/finder?q=telephone+grand+ecran+vert+de+preference").text
+
+    assert page.index("Galaxy S22") < page.index("iPhone 13")
+    assert re.search(r"Écran : 6,6″\s*</li>", page)
+    assert re.search(r"Écran : 6,1″ au lieu de 6,4″\s*</li>", page)
+    assert "2 souhaits sur 2" in page
+    assert "0 souhaits sur 2" in page or "0 souhait sur 2" in page
+
+
+def test_an_empty_list_names_the_one_criterion_to_loosen(client: FlaskClient) -> None:
+    page = client.get("/finder?q=iphone+13+moins+de+100+€").text
+
+    assert "Un seul critère à desserrer" in page
+    assert "Passer à" in page
+    loosened = unescape(re.findall(r'class="btn next" href="([^"]*)"', page)[0])
+    assert "IPHONE-13-128-BLUE" in client.get(loosened).text
+
+
+def test_four_questions_can_each_be_skipped(client: FlaskClient) -> None:
+    page = client.get("/finder").text
+
+    assert page.count("<fieldset>") == 4
+    assert page.count("Peu importe") == 4
+    answered = client.get("/finder?category=phones&max=32000&whom=&want=light&deal=").text
+    assert "Galaxy S22" in answered
+    assert "PlayStation" not in answered
+    assert "léger" in answered
+    assert client.get("/finder?category=&max=&whom=&deal=").text.count("<fieldset>") == 4
+
+
+@pytest.mark.parametrize("query", ["max=abc", "whom=nobody", "deal=free", "network=9G"])
+def test_an_answer_that_is_none_is_said(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/finder?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("vendre mon iphone", "Vendre un appareil ne se fait pas encore"),
+        ("réparer mon écran", "Faire réparer ne se fait pas encore"),
+        ("30 iphone 13 pour une école", "voici les prix à l’unité"),
+        ("phone under $300", "ne compte pas"),
+        ("un forfait seul 20 Go", "Voir les forfaits"),
+        ("un téléphone simple", "Aucune fiche ne le dit"),
+    ],
+)
+def test_other_intentions_are_answered_with_what_can_be_done(client: FlaskClient, sentence: str, said: str) -> None:
+    assert said in client.get("/finder", query_string={"q": sentence}).text
+
+
+def test_nothing_of_a_sentence_is_trusted(client: FlaskClient) -> None:
+    page = client.get(
+        "/finder", query_string={"q": 'télé <b onclick="x">"\u202e\x00', "drop": ["color.<em>"] * 500, "s": "<u>"}
+    ).text
+
+    assert "<b onclick" not in page
+    assert "<em>" not in page

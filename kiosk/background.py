@@ -96,7 +96,7 @@ class Rounds:
                 now=clock.now(),
             )
 
-    def follow_release(self, client: Client, document: bytes | None, *, most_bytes: int = ROUND_BYTES) -> None:
+    def follow_release(self, client: Client, document: bytes, *, most_bytes: int = ROUND_BYTES) -> None:
         """Fetch some of the program's next version, for after a round. Raises: Busy, SyncError, OSError, DatabaseError."""
         with self._fetching(), hold(self.directory / LOCK_FILE):
             trust = open_trust(self.directory, self.ops, client, now=clock.now)
@@ -247,6 +247,7 @@ def _run_round(rounds: Rounds, kiosk: files.Kiosk, pace: _Pace, client: Client) 
         kiosk.faults.pop("disk_full", None)
     if not report.problems:
         _fetch_media(rounds, kiosk, client)
+    if not report.problems and report.release is not None:
         _follow_release(rounds, client, report.release)
 
 
@@ -292,7 +293,7 @@ def _fetch_media(rounds: Rounds, kiosk: files.Kiosk, client: Client) -> None:
         kiosk.faults.pop("media_paused", None)
 
 
-def _follow_release(rounds: Rounds, client: Client, document: bytes | None) -> None:
+def _follow_release(rounds: Rounds, client: Client, document: bytes) -> None:
     """Fetch some of the program's next version; whatever fails here never counts against the round."""
     try:
         rounds.follow_release(client, document)

@@ -61,18 +61,18 @@ def update_word(document_sha256: str, *, now: datetime, state: Path = STATE) -> 
 
 
 def follow_release(
-    directory: Path, ops: Store, trust: Trust, document: bytes | None, *, version: str, most_bytes: int = ROUND_BYTES
+    directory: Path, ops: Store, trust: Trust, document: bytes, *, version: str, most_bytes: int = ROUND_BYTES
 ) -> ToldUpdate | None:
     """Fetch some of the release that `document` announces, unless this is it, and keep for the heartbeat how far it is.
 
     Raises: SyncError, OSError, DatabaseError.
     """
     try:
-        release = read_release(document) if document is not None else None
+        release = read_release(document)
     except (Malformed, TooLarge):
         release = None
     told: ToldUpdate | None = None
-    if document is None or release is None or release.version == version:
+    if release is None or release.version == version:
         drop_release(directory)
     else:
         word = update_word(hashlib.sha256(document).hexdigest(), now=clock.now())

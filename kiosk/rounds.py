@@ -43,7 +43,8 @@ def sync_command(directory: Path, *, as_json: bool) -> None:
     fetched = Fetched()
     if not report.problems:
         fetched = _fetch_media(rounds, client)
-        _follow_release(rounds, client, report)
+    if not report.problems and report.release is not None:
+        _follow_release(rounds, client, report.release)
     click.echo(json.dumps(_report(report, fetched)) if as_json else _sentence(report, fetched))
     if report.problems:
         for problem in report.problems:
@@ -72,10 +73,10 @@ def _fetch_media(rounds: Rounds, client: Client) -> Fetched:
         return Fetched()
 
 
-def _follow_release(rounds: Rounds, client: Client, report: RoundReport) -> None:
+def _follow_release(rounds: Rounds, client: Client, document: bytes) -> None:
     """Fetch all of the program's next version, since a person waits for it; likewise."""
     try:
-        rounds.follow_release(client, report.release, most_bytes=MOST_BYTES)
+        rounds.follow_release(client, document, most_bytes=MOST_BYTES)
     except (PosError, OSError) as problem:
         click.echo(f"comptoir: the next version waits: {problem}", err=True)
 

@@ -32,7 +32,7 @@ from sync.faults import EVENT_SET_ASIDE, NEIGHBOUR_FAILED, REPLACED, REVOKED
 from sync.follower import Moved, Progress, Subscription, follow
 from sync.heartbeats import FAILED, TOLD, Heartbeat, ToldFailure, heartbeat_of, is_told, state_of
 from sync.locks import LOCK_FILE, UPLINK_FILE, hold, wait_for
-from sync.releases import release_name
+from sync.releases import release_name, write_release
 
 LOG = logging.getLogger("comptoir.rounds")
 SET_ASIDE_SHOWN = timedelta(days=7)
@@ -44,7 +44,8 @@ NAMED_REFUSALS = frozenset({REVOKED, "stream_forked"})
 class RoundReport:
     """How a round went: what moved each way, or None where it failed, every failure, and whether a neighbour was left out.
 
-    `release` is the document by which HQ announces the program's version to this kiosk's ring, where it does (`sync.releases`).
+    `release` is the document by which HQ announces the program's version to this kiosk's ring, or none (`sync.releases`); None
+    where it was not learnt this time.
     """
 
     moved: Moved | None
@@ -213,7 +214,7 @@ def _fetch(this: Round) -> None:
 def _announced_release(trust: Trust, ring: str) -> bytes | None:
     """Return the document that announces the ring's release; where it is out of reach the catalogue goes on without it."""
     try:
-        return trust.seen_target(release_name(ring))
+        return trust.seen_target(release_name(ring)) or write_release(None)
     except SyncError as problem:
         LOG.info("the release of %s waits for the next round: %s", ring, problem)
         return None

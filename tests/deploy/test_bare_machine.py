@@ -5,6 +5,7 @@ It fetches a Debian and takes minutes: `make check` alone does it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -17,15 +18,17 @@ from pathlib import Path
 import pytest
 
 from marketplace.fleet.enrolments import start_enrolment
+from marketplace.publishing.releases import add_release, give_release
 from pos import clock
 from tests.amounts import amount
-from tests.deploy.machines import AS_ROOT, PATH, REPOSITORY, not_here
+from tests.deploy.machines import AS_ROOT, PATH, REPOSITORY, make_release, not_here
 from tests.deploy.test_install import COMMANDS
 from tests.faults.conftest import Served
 
 RELEASE = "bookworm"
 NO_SEAT = "[Service]\nEnvironment=WLR_BACKENDS=headless WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman\n"
 QUICK_DOG = "[Service]\nWatchdogSec=5\n"
+VERSION, NEXT, BAD = "0.1.0", "0.1.1", "0.1.2"
 SOON_S = 120.0
 
 
@@ -94,11 +97,59 @@ def make_real_release(directory: Path) -> Path:
     """Make a release as `make release` does, from a copy of the sources."""
     away = shutil.ignore_patterns(".venv", ".git", "build", "__pycache__", ".*_cache", "*.egg-info", ".comptoir")
     shutil.copytree(REPOSITORY, directory / "source", ignore=away)
+    change(directory / "source/kiosk/releases.py", r"(NIGHT_IDLE_S, DAY_IDLE_S = .*), 600.0, 1800.0", r"\1, 0.0, 0.0")
+    change(directory / "source/deploy/root/usr/lib/comptoir/update", r"(EXCHANGE_S = \S+) 60.0, 240.0,", r"\1 5.0, 40.0,")
     subprocess.run(
         ["sh", "deploy/release", sys.executable], cwd=directory / "source", check=True, capture_output=True, timeout=600
     )
     [release] = (directory / "source" / "build").glob("comptoir-*.tar")
     return release
+
+
+def make_next_release(release: Path, directory: Path) -> Path:
+    """Make the release after a real one: the same product under the next version's name."""
+    subprocess.run(["tar", "-xf", str(release), "-C", str(directory)], check=True, timeout=60)
+    [folder] = directory.glob(f"comptoir-{VERSION}")
+    following = folder.rename(directory / f"comptoir-{NEXT}")
+    change(directory / "source/pyproject.toml", f'version = "{VERSION}"', f'version = "{NEXT}"')
+    for wheel in (following / "wheels").glob("comptoir-*.whl"):
+        wheel.unlink()
+    made = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(following / "wheels"),
+        ".",
+    ]
+    subprocess.run(made, cwd=directory / "source", check=True, capture_output=True, timeout=300)
+    [wheel] = (following / "wheels").glob("comptoir-*.whl")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    change(following / "lock.txt", r"comptoir==.*", f"comptoir=={NEXT} --hash=sha256:{digest}")
+    (following / "version").write_text(NEXT)
+    return following
+
+
+def change(path: Path, what: str, into: str) -> None:
+    """Change a file's text in its one place that matches."""
+    text, count = re.subn(what, into, path.read_text(encoding="utf-8"))
+    assert count == 1, (path, what)
+    path.write_text(text, encoding="utf-8")
+
+
+def give(machine: BareMachine, served: Served, release: Path) -> str:
+    """Have HQ give a release to everybody, the kiosk fetch it, and root look; return what root's journal says."""
+    added = add_release(served.hq.engine, served.hq.directory, release, now=clock.now())
+    give_release(served.hq.engine, served.hq.directory, added.version, "stable", now=clock.now())
+    # A round of the app's own may be under way: then it is asked again.
+    machine.wait("comptoir kiosk sync --dir /var/lib/comptoir/kiosk && echo fetched", "^fetched")
+    machine.wait("ls /var/lib/comptoir/kiosk/update/wanted", "^/")
+    machine.run("systemctl start comptoir-update.service")
+    return machine.run("journalctl --unit comptoir-update --output cat")
 
 
 def follow_the_page(machine: BareMachine, served: Served) -> dict[str, str]:
@@ -150,3 +201,15 @@ if amount("bare machines followed by the page"):
             machine.run(f"kill -KILL {browser}")
             machine.wait("systemctl show --property NRestarts comptoir-screen", "NRestarts=[1-9]")
             machine.wait("systemctl is-active comptoir-screen", "^active")
+
+            # HQ signs the next release: the machine takes it. It signs one that never starts: the machine comes back from it.
+            assert f"comptoir {NEXT} is healthy" in give(machine, served, make_next_release(release, tmp_path))
+            served_by = "curl -sS http://127.0.0.1:8001/status.json; readlink /opt/comptoir/current"
+            machine.run("apt-get install --yes --no-install-recommends curl")
+            assert machine.run(served_by).split()[-1] == NEXT
+            assert f'"version":"{NEXT}"' in machine.run(served_by).replace(" ", "")
+            bad = make_release(tmp_path / "bad", BAD, main="def main():\n    raise SystemExit('not today')\n")
+            assert f"comptoir {BAD} is not healthy: it" in give(machine, served, bad)
+            assert machine.run("readlink /opt/comptoir/current").strip() == NEXT
+            machine.wait("systemctl status comptoir-kiosk", r'active \(running\)(.|\n)*Status: "ready"')
+            machine.wait("comptoir kiosk status --dir /var/lib/comptoir/kiosk", "B-16 update_stepped_back")

@@ -66,7 +66,7 @@ class Shop:
         """Do a round, fetch what there is, and lay the directory on the machine as its app would have it."""
         report = self.corner.round()
         trust = open_trust(self.corner.directory, self.corner.ops, self.corner.client, now=clock.now)
-        follow_release(self.corner.directory, self.corner.ops, trust, report.release, version="9.9.0", most_bytes=10**9)
+        follow_release(self.corner.directory, self.corner.ops, trust, report.release or b"", version="9.9.0", most_bytes=10**9)
         self.corner.ops.close()
         target = f"/proc/{self.machine.process}/cwd{KIOSK}"
         self.machine.run(f"rm -rf {KIOSK}")

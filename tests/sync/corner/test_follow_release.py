@@ -24,7 +24,7 @@ def followed(kiosk: Kiosk, *, version: str = "1") -> Any:
     """Follow what HQ announces; return what the heartbeat says of it."""
     trust = open_trust(kiosk.directory, kiosk.ops, kiosk.client, now=lambda: NOW)
     trust.head("fr", "stable")
-    document = trust.seen_target(release_name("stable"))
+    document = trust.seen_target(release_name("stable")) or write_release(None)
     follow_release(kiosk.directory, kiosk.ops, trust, document, version=version)
     return setting(kiosk.ops.read(), UPDATE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, request
@@ -32,6 +33,8 @@ class ReleasesPage:
 
     releases: list[KnownRelease]
     corners: ReleaseCorners
+
+    ring_names: ClassVar[tuple[str, ...]] = RINGS
 
     @property
     def rings(self) -> list[tuple[str, str, int, int]]:

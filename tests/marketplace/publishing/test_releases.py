@@ -157,6 +157,7 @@ def test_an_archive_of_another_kind_is_refused(hq: Hq, tmp_path: Path, kind: str
 
 def test_the_console_gives_a_release_shows_how_far_it_is_and_takes_it_back(hq: Hq, tmp_path: Path) -> None:
     assert hq.client.post("/console/login", data={"password": hq.password}).status_code == 303
+    assert 'href="/console/releases/"' in hq.client.get("/console/fleet").text
     assert "Aucune version n’a été ajoutée" in hq.client.get("/console/releases/").text
     add(hq, tmp_path, "0.2.0")
     given = hq.client.post("/console/releases/0.2.0/rings", data={"ring": "early"})

@@ -80,10 +80,12 @@ class Seller(SellerBody):
 
 
 class RunnerUp(TypedDict):
-    """Whose listing comes next, and how much dearer it is."""
+    """Whose listing comes next, how much dearer it is (cheaper below 0), and what else it lost by."""
 
     name: str
     difference_cents: int
+    quality_bp: int
+    delivery_days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +328,12 @@ def _offer(row: Row, runners_up: list[Row]) -> Offer:
         prior_cents=row["prior_cents"],
         quantity=row["quantity"],
         runners_up=tuple(
-            {"name": read_body(other["seller_body"])["name"], "difference_cents": other["all_in_cents"] - row["all_in_cents"]}
+            {
+                "name": read_body(other["seller_body"])["name"],
+                "difference_cents": other["all_in_cents"] - row["all_in_cents"],
+                "quality_bp": other["quality_bp"],
+                "delivery_days": other["delivery_days"],
+            }
             for other in runners_up
         ),
     )

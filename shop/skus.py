@@ -30,7 +30,7 @@ from pos.plans import Option, Plan
 from pos.skus import Sibling, Sku
 from pos.totals import Line, PlanTerms, Totals
 from shop import door, forms, media, web
-from shop.specs import spec_rows
+from shop.specs import Sourced, sourced_specs, spec_rows
 from shop.tariffs import Tariffs, tariffs
 
 routes = Blueprint("skus", __name__)
@@ -109,6 +109,7 @@ class About:
     siblings: list[Sibling]
     co2: claims.Co2 | None
     new_price: claims.NewPrice | None
+    repair: dict[str, Sourced]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ def sku(code: str) -> Response:
         siblings=_near(item, family),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=door.today()),
+        repair=sourced_specs(item),
     )
     return web.page("shop/skus.html", item=item, about=about, bundle=_bundle(catalog, item))
 

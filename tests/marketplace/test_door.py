@@ -39,6 +39,7 @@ PAGES = (
     "/compare?sku=IPHONE-13-128-BLUE&sku=IPHONE-12-128-BLUE",
     "/plans",
     "/how-it-works",
+    "/grades",
     "/selections/new?l=11.2.1.port.1",
 )
 

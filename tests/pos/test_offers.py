@@ -46,8 +46,8 @@ def test_the_best_quality_for_its_all_in_price_wins_and_names_its_rivals(kiosk: 
     assert good.offer is not None
     assert (good.offer.listing_id, good.offer.seller["name"], good.offer.all_in_cents) == (101, "Atelier Loire", 36900)
     assert good.offer.runners_up == (
-        {"name": "Boutique du Port", "difference_cents": 600},
-        {"name": "Récif Mobile", "difference_cents": 1400},
+        {"name": "Boutique du Port", "difference_cents": 600, "quality_bp": 9200, "delivery_days": 2},
+        {"name": "Récif Mobile", "difference_cents": 1400, "quality_bp": 8800, "delivery_days": 4},
     )
 
 

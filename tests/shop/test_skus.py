@@ -40,6 +40,30 @@ def test_why_this_offer_is_said_with_both_guarantees(client: FlaskClient) -> Non
     assert "Dont rémunération pour copie privée : 10,08\u00a0€" in page
 
 
+def test_the_next_two_are_said_with_what_they_lost_by(client: FlaskClient) -> None:
+    page = client.get(f"{PHONE}?grade=GOOD").text
+
+    assert "Ensuite : Boutique du Port, 375,00\u00a0€, qualité 92 sur 100, livré sous 2 jours." in page
+    assert "Ensuite : Récif Mobile, 383,00\u00a0€, qualité 88 sur 100, livré sous 4 jours." in page
+
+
+def test_the_grades_to_choose_from_are_drawn(client: FlaskClient) -> None:
+    page = client.get(PHONE).text
+
+    assert re.findall(r"/grades/(\w+)\.svg", page) == ["FAIR", "GOOD", "EXCELLENT", "PREMIUM"]
+    assert 'href="/grades"' in page
+
+
+def test_spare_parts_are_told_with_their_source(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    assert "Pièces détachées" not in client.get(PHONE).text
+    with kiosk.catalog.write() as catalog:
+        catalog.execute(
+            "update sku set body = json_set(body, '$.specs.spare_parts_until', 2029, '$.specs.spare_parts_source', 'Apple')"
+        )
+
+    assert "Pièces détachées disponibles jusqu’en 2029 (Apple)." in client.get(PHONE).text
+
+
 def test_a_plan_brings_its_discount_and_its_cost(client: FlaskClient) -> None:
     page = client.get(f"{PHONE}?grade=GOOD&plan={world.SERIE_100}").text
 

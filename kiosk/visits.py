@@ -16,6 +16,8 @@ from kiosk import calls, files, selections, speech
 from pos import clock, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
+from pos.offers import Offer
+from pos.price_past import PricePast, remembered_past
 from pos.throttle import Execute
 from shop import door, web
 from shop.door import Door, Visitor
@@ -38,6 +40,7 @@ def door_of(kiosk: files.Kiosk) -> Door:
         read=_read,
         write=_write,
         market=lambda: "",
+        price_past=_price_past,
         companion="kiosk/companion.html",
         table=_table,
     )
@@ -86,6 +89,12 @@ def frame_context() -> dict[str, Any]:
         "standing_of": selections.standing_of,
         "volume": speech.volume(),
     }
+
+
+def _price_past(offer: Offer) -> PricePast | None:
+    """Return what this corner proposed in the grade of an offer before, as far as it remembers."""
+    pair = {"sku_id": offer.sku_id, "grade_id": offer.grade_id}
+    return remembered_past(files.catalog(), **pair, now_cents=offer.all_in_cents, now=clock.now())
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from sqlite_utils import Database
 import templates
 from marketplace.db import execute_on, reading, row, run_tx
 from marketplace.installation import blobs_path, replica_path, replica_paths
+from marketplace.publishing.price_past import published_past
 from pos import clock
 from pos.catalog import currency
 from pos.db import DatabaseError, Store
@@ -32,7 +33,9 @@ from pos.errors import CatalogMissing, Unavailable
 from pos.file_states import catalog_problem
 from pos.languages import offered, spoken_among
 from pos.media import Medium
+from pos.offers import Offer
 from pos.partners import PartnerShop, partner_shop
+from pos.price_past import PricePast
 from pos.selections import market_of
 from pos.throttle import Execute
 from shop import door
@@ -137,6 +140,10 @@ def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> 
         with reading(engine()) as connection:
             yield execute_on(connection)
 
+    def price_past(offer: Offer) -> PricePast | None:
+        with reading(engine()) as connection:
+            return published_past(connection, offer, market=_market(markets), now=clock.now())
+
     def write(work: Callable[[Execute], T]) -> T:
         return run_tx(engine(), lambda connection: work(execute_on(connection)))
 
@@ -150,6 +157,7 @@ def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> 
         read=read,
         write=write,
         market=lambda: _market(markets),
+        price_past=price_past,
     )
 
 

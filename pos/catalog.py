@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pos import left_out, offers, prices, spellings
+from pos import left_out, offers, price_past, prices, spellings
 from pos.db import connect, write
 
 
@@ -146,15 +146,20 @@ def create_indexes(database: Database) -> None:
 def upgrade_catalog(path: Path, *, now: datetime) -> None:
     """Derive anew what a file of an earlier edition lacks; its rows stay as HQ published them. Nothing where there is no file.
 
-    Raises: DatabaseError, DiskFull; the file then stays as it was.
+    A file that does not remember prices yet begins to (`pos.price_past`). Raises: DatabaseError, DiskFull; the file then stays as
+    it was.
     """
     if not path.exists():
         return
     database = connect(path, durable=False, is_new=False)
     try:
-        if database.execute("pragma user_version").fetchone()[0] == EDITION:
+        is_current = database.execute("pragma user_version").fetchone()[0] == EDITION
+        if is_current and price_past.is_remembering(database):
             return
         with write(database):
+            price_past.begin(database, now=now)
+            if is_current:
+                return
             for statement in left_out.SCHEMA.split(";\n"):
                 database.execute(statement)
             refresh(database, None, now=now)
@@ -190,10 +195,10 @@ def refresh(database: Database, touched: Mapping[str, set[Any]] | None, *, now: 
     must_settle = touched is None or "price_start" in touched or (due is not None and due <= now)
     repriced = prices.settle(database, now) if must_settle else set()
     if touched is None or touched.keys() & {"grade", "seller"} or "category" in unfit:
-        offers.refresh(database, pairs=None)
+        offers.refresh(database, pairs=None, now=now)
     else:
         listing_ids = touched.get("listing", set()) | touched.get(TURNED_STOCK, set()) | repriced
         pairs = offers.pairs_of(database, listing_ids) | touched.get(FORMER_PAIRS, set())
-        offers.refresh(database, pairs=pairs, sku_ids=touched.get("sku", set()))
+        offers.refresh(database, pairs=pairs, sku_ids=touched.get("sku", set()), now=now)
     if touched is None or touched.keys() & {"sku", "category"}:
         spellings.index_words(database)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypedDict
 
 from sqlite_utils import Database
 
+from pos import price_past
 from pos.bodies import GradeBody, SellerBody, read_body
 from pos.db import Row, remembered
 from pos.errors import ListingGone
@@ -207,11 +209,14 @@ def pairs_of(database: Database, listing_ids: Collection[int]) -> set[tuple[int,
     return {(sku_id, grade_id) for sku_id, grade_id in rows}
 
 
-def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sku_ids: Collection[int] = ()) -> None:
+def refresh(
+    database: Database, *, pairs: Collection[tuple[int, int]] | None, sku_ids: Collection[int] = (), now: datetime | None = None
+) -> None:
     """Find the winner of these (SKU, grade) pairs again, and the shelf row of their SKUs and of `sku_ids`.
 
     None for `pairs` means all of everything. Only rows that come out different are written: most changes of price or stock
-    leave the winner and the lowest price alone, and each row written costs pages of four indexes.
+    leave the winner and the lowest price alone, and each row written costs pages of four indexes. A catalogue that remembers
+    prices notes what was proposed until `now` (`pos.price_past`).
     Runs inside the caller's transaction.
     """
     given: dict[str, str] = {}
@@ -237,7 +242,8 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
         {started}
     """
     held = f"select sku_id, grade_id, listing_id, all_in_cents from offer where (sku_id, grade_id) in ({SOME_PAIRS})"
-    _settle(database, "offer", winners, held if given else None, given, key_length=2)
+    past = now if now is not None and price_past.is_remembering(database) else None
+    _settle(database, "offer", winners, held if given else None, given, key_length=2, past=past)
     held = "select * from shelf where sku_id in (select value from json_each(:skus))"
     only = "where offer.sku_id in (select value from json_each(:skus))" if given else ""
     if _settle(database, "shelf", SHELF_ROWS.format(only=only), held if given else None, given, key_length=1):
@@ -250,18 +256,33 @@ def refresh(database: Database, *, pairs: Collection[tuple[int, int]] | None, sk
         )
 
 
-def _settle(database: Database, table: str, wanted: str, held: str | None, given: dict[str, str], *, key_length: int) -> bool:
+def _settle(
+    database: Database,
+    table: str,
+    wanted: str,
+    held: str | None,
+    given: dict[str, str],
+    *,
+    key_length: int,
+    past: datetime | None = None,
+) -> bool:
     """Make the rows that `held` selects equal those that `wanted` computes; tell whether rows came or went.
 
-    Without `held` the whole table is written anew.
+    Without `held` the whole table is written anew. What offers were is remembered as of `past`.
     """
     names = {name: text for name, text in given.items() if f":{name}" in wanted + (held or "")}
     if held is None:
+        if past is not None:
+            price_past.remember_all(database, now=past)
         database.execute(f"delete from {table}")
         database.execute(f"insert into {table} {wanted}", names)
+        if past is not None:
+            price_past.forget_unmoved(database, now=past)
         return True
     before = {tuple(row) for row in database.execute(held, names)}
     after = {tuple(row) for row in database.execute(wanted, names)}
+    if past is not None:
+        price_past.remember(database, before, after, now=past)
     keys_before, keys_after = ({row[:key_length] for row in rows} for rows in (before, after))
     keys = " and ".join(("sku_id = ?", "grade_id = ?")[:key_length])
     database.conn.executemany(f"delete from {table} where {keys}", sorted(keys_before - keys_after))

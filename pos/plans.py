@@ -57,12 +57,19 @@ def plan(database: Database, plan_id: int) -> Plan:
     raise NotFound(plan_id=plan_id)
 
 
-@remembered
 def options(database: Database, *, category_id: str | None, has_device: bool, has_plan: bool) -> list[Option]:
     """Return the options open to a line with these contents, in HQ's order."""
+    return [
+        option
+        for option in _every_option(database)
+        if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)
+    ]
+
+
+@remembered
+def _every_option(database: Database) -> list[Option]:
     rows = database.execute("select option_id, rank, body from shown_option order by rank, option_id")
-    every = [Option(option_id=option_id, rank=rank, body=read_body(body)) for option_id, rank, body in rows]
-    return [option for option in every if _is_open(option.body, category_id, has_device=has_device, has_plan=has_plan)]
+    return [Option(option_id=option_id, rank=rank, body=read_body(body)) for option_id, rank, body in rows]
 
 
 def _is_open(body: OptionBody, category_id: str | None, *, has_device: bool, has_plan: bool) -> bool:

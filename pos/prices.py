@@ -33,7 +33,7 @@ def activate(database: Database, now: datetime, *, is_verified: bool = False) ->
     """
     moved = settle(database, now, is_verified=is_verified)
     if moved:
-        offers.refresh(database, pairs=offers.pairs_of(database, moved))
+        offers.refresh(database, pairs=offers.pairs_of(database, moved), now=now)
     return len(moved)
 
 

@@ -16,6 +16,8 @@ from sqlite_utils import Database
 
 from pos import clock
 from pos.media import Medium
+from pos.offers import Offer
+from pos.price_past import PricePast
 from pos.throttle import Execute
 
 T = TypeVar("T")
@@ -71,7 +73,8 @@ class Door:
     `part` names its templates, `frame` what its pages stand in, `ending` what a selection ends with, `companion` what stands
     beside its lines where something does. `catalog` lends a reader of the visitor's catalogue and raises CatalogMissing,
     CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what is written may run again.
-    `market` begins a selection's id where several markets are served.
+    `market` begins a selection's id where several markets are served. `price_past` tells what an offer cost before, as far as
+    that is on record.
     `tariffs` remembers the plans of each market's publication; `table` are the SKUs on the table of demo devices, where one is.
     """
 
@@ -84,6 +87,7 @@ class Door:
     read: Callable[[], AbstractContextManager[Execute]]
     write: Write
     market: Callable[[], str]
+    price_past: Callable[[Offer], PricePast | None]
     companion: str | None = None
     table: Callable[[], frozenset[int]] = frozenset
     tariffs: dict[str, Any] = field(default_factory=dict)

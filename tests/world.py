@@ -281,14 +281,12 @@ def rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """Collect what this thread's pages ask of the kiosk's two files, asking whether they changed set aside."""
+    """Collect what this thread's pages ask of the kiosk's catalogue, but for whether it changed."""
     asked: list[str] = []
-    connections = [store.read().conn for store in (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops)]
-    for connection in connections:
-        connection.set_trace_callback(lambda text: asked.append(text) if not text.startswith("pragma data_version") else None)
+    connection = app.extensions["comptoir"].catalog.read().conn
+    connection.set_trace_callback(lambda text: asked.append(text) if not text.startswith("pragma data_version") else None)
     yield asked
-    for connection in connections:
-        connection.set_trace_callback(None)
+    connection.set_trace_callback(None)
 
 
 def make_kiosk(directory: Path) -> Kiosk:

@@ -40,6 +40,7 @@ PAGES = (
     "/plans",
     "/how-it-works",
     "/grades",
+    "/sku/IPHONE-13-128-BLUE/prices?grade=GOOD",
     "/selections/new?l=11.2.1.port.1",
 )
 

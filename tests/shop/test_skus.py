@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from pos import languages
@@ -62,6 +63,14 @@ def test_spare_parts_are_told_with_their_source(client: FlaskClient, kiosk: worl
         )
 
     assert "Pièces détachées disponibles jusqu’en 2029 (Apple)." in client.get(PHONE).text
+
+
+def test_a_device_takes_at_most_four_statements(app: Flask, client: FlaskClient) -> None:
+    client.get("/sku/GALAXY-S22-256-GREEN")
+    with world.statements(app) as asked:
+        client.get(f"{PHONE}?grade=GOOD&plan={world.SERIE_100}&option={world.REPAIR}")
+
+    assert 0 < len(asked) <= 4, asked
 
 
 def test_a_plan_brings_its_discount_and_its_cost(client: FlaskClient) -> None:

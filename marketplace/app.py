@@ -36,6 +36,7 @@ from marketplace.orders import (
     substitution_pages,
 )
 from marketplace.papers.pages import papers
+from marketplace.publishing.price_past import published_past
 from marketplace.running import status
 from marketplace.running.judging import Backlog, Judging
 from marketplace.running.working import Working
@@ -107,7 +108,7 @@ def create_app(
     )
     app.extensions[heartbeats.EXTENSION] = heartbeats.QuietHeartbeats(engine)
     app.before_request(partial(refuse_strange_host, trusted_hosts or []))
-    web.set_up(app, Markets(engine, directory))
+    web.set_up(app, Markets(engine, directory), past=published_past)
     tallies.watch(app, counts)
     for part in (*PARTS, uplink.sync, console.console, status.status):
         app.register_blueprint(part)

@@ -15,17 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from flask import g, request
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlite_utils import Database
 
 import templates
 from marketplace.db import execute_on, reading, row, run_tx
 from marketplace.installation import blobs_path, replica_path, replica_paths
-from marketplace.publishing.price_past import published_past
 from pos import clock
 from pos.catalog import currency
 from pos.db import DatabaseError, Store
@@ -132,8 +131,15 @@ class BlobPictures:
             return None
 
 
-def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> Door:
-    """Return the door of a marketplace; `engine` is asked for at each request."""
+class PublishedPast(Protocol):
+    """Tells what was published of an offer's price in a market until `now`."""
+
+    def __call__(self, connection: Connection, offer: Offer, *, market: str, now: datetime) -> PricePast | None:
+        """Return it; None where nothing was."""
+
+
+def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path, *, past: PublishedPast) -> Door:
+    """Return the door of a marketplace; `engine` is asked for at each request, `past` for what an offer cost before."""
 
     @contextmanager
     def read() -> Iterator[Execute]:
@@ -142,7 +148,7 @@ def door_of(engine: Callable[[], Engine], markets: Markets, directory: Path) -> 
 
     def price_past(offer: Offer) -> PricePast | None:
         with reading(engine()) as connection:
-            return published_past(connection, offer, market=_market(markets), now=clock.now())
+            return past(connection, offer, market=_market(markets), now=clock.now())
 
     def write(work: Callable[[Execute], T]) -> T:
         return run_tx(engine(), lambda connection: work(execute_on(connection)))

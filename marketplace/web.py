@@ -25,7 +25,7 @@ from werkzeug.utils import cached_property
 
 from marketplace import head
 from marketplace.bulkhead import Bulkhead, spread_s
-from marketplace.door import MARKET_COOKIE, PARTNER_COOKIE, Markets, door_of, entered_partner, visited_partner
+from marketplace.door import MARKET_COOKIE, PARTNER_COOKIE, Markets, PublishedPast, door_of, entered_partner, visited_partner
 from marketplace.front import largest_body
 from marketplace.sources import Network, source_of
 from marketplace.tallies import Tallies
@@ -91,11 +91,12 @@ def may_lead_to(origin: str | None, text: str) -> Response:
     return response
 
 
-def set_up(app: Flask, markets: Markets) -> None:
-    """Give `app` what all its pages share, the shop, and the answers to what goes wrong."""
+def set_up(app: Flask, markets: Markets, *, past: PublishedPast) -> None:
+    """Give `app` what all its pages share, the shop, which asks `past` for past prices, and the answers to what goes wrong."""
     app.before_request(_limit_body)
     here = marketplace_of(app)
-    shop.set_up(app, door_of(lambda: marketplace().engine, markets, here.directory), refused=("foreign",), headers=HEADERS)
+    entry = door_of(lambda: marketplace().engine, markets, here.directory, past=past)
+    shop.set_up(app, entry, refused=("foreign",), headers=HEADERS)
     app.request_class = TypedRequest
     app.before_request(refuse_nul)
     app.extensions["marketplace-markets"] = markets

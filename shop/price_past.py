@@ -97,5 +97,5 @@ def draw_steps(steps: Sequence[PriceStep], *, until_at: str) -> StepDrawing | No
 
 def _rows(steps: Sequence[PriceStep]) -> list[tuple[str, str | None, int | None]]:
     """Return (since, until, cents) of each step, the newest first; the last one has no end yet."""
-    ends = [*(step.since_at for step in steps[1:]), None]
+    ends = (steps[place + 1].since_at if place + 1 < len(steps) else None for place in range(len(steps)))
     return [(step.since_at, end, step.all_in_cents) for step, end in zip(steps, ends, strict=True)][::-1]

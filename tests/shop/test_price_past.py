@@ -55,6 +55,13 @@ def test_a_corner_that_just_began_knows_one_price(client: FlaskClient) -> None:
     assert "promotion" in page
 
 
+def test_a_catalogue_that_remembers_nothing_says_so(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.catalog.write() as database:
+        database.execute("delete from offer_past")
+
+    assert "Aucun prix passé n’est connu ici." in client.get(PRICES).text
+
+
 def test_the_page_of_a_device_leads_here_and_back(client: FlaskClient) -> None:
     assert f'href="{PRICES}?grade=GOOD"' in client.get("/sku/IPHONE-13-128-BLUE?grade=GOOD").text
     assert 'href="/sku/IPHONE-13-128-BLUE?grade=PREMIUM"' in client.get(f"{PRICES}?grade=premium").text

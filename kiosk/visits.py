@@ -13,11 +13,12 @@ from flask import g, request
 
 import templates
 from kiosk import calls, files, selections, speech
-from pos import clock, languages
+from pos import clock, demo_devices, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
 from pos.offers import Offer
 from pos.price_past import PricePast, remembered_past
+from pos.scans import Scan, place_value
 from pos.throttle import Execute
 from shop import door, web
 from shop.door import Door, Visitor
@@ -43,6 +44,7 @@ def door_of(kiosk: files.Kiosk) -> Door:
         price_past=_price_past,
         companion="kiosk/companion.html",
         table=_table,
+        lying=_lying,
     )
 
 
@@ -50,6 +52,17 @@ def _table() -> frozenset[int]:
     """Return the SKUs of this corner's demo devices; none before enrolment."""
     corner = files.corner_or_none()
     return frozenset(spot["sku_id"] for spot in corner.planogram) if corner else frozenset()
+
+
+def _lying(scan: Scan) -> int | None:
+    """Return the SKU of the demo device with a scanned tag, or of the one that belongs to a scanned place of this table."""
+    corner = files.corner_or_none()
+    if corner is None:
+        return None
+    for device in demo_devices.devices(files.ops(), corner):
+        if scan.value == (device.demo_id if scan.kind == "device" else place_value(corner.corner_id, device.position)):
+            return device.sku_id
+    return None
 
 
 def visitor() -> Visitor:

@@ -15,7 +15,7 @@ from pos.bodies import CategoryBody, ColorBody, Names, read_body
 from pos.db import remembered
 from pos.errors import Invalid, NotFound
 from pos.facets import narrowed
-from pos.shelf_index import ORDERS
+from pos.shelf_index import ORDERS, shelf_index
 
 SORTS = ORDERS
 MAX_COMPARED = 4
@@ -165,6 +165,18 @@ def sku(database: Database, code: str) -> Sku:
 def sku_by_id(database: Database, sku_id: int) -> Sku:
     """Return what `sku` returns, by id. Raises: NotFound."""
     return _first(_whole(database, "sku.sku_id = ?", sku_id), sku_id)
+
+
+def code_of_id(database: Database, sku_id: int) -> str | None:
+    """Return the code of a SKU, None where it cannot be shown."""
+    row = database.execute("select sku from shown_sku where sku_id = ?", [sku_id]).fetchone()
+    return str(row[0]) if row else None
+
+
+def code_of_ean(database: Database, ean: str) -> str | None:
+    """Return the code of the SKU on offer that has this EAN; a UPC is an EAN that begins with zero."""
+    sku_id = shelf_index(database).codes.get(int(ean))
+    return code_of_id(database, sku_id) if sku_id is not None else None
 
 
 @remembered

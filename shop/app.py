@@ -10,7 +10,21 @@ from flask_htmx import HTMX
 
 import templates
 from pos.origins import Cause
-from shop import assets, browse, compare, finder, how_it_works, media, plans, price_past, selections, skus, tariffs, web
+from shop import (
+    assets,
+    browse,
+    compare,
+    finder,
+    how_it_works,
+    media,
+    plans,
+    price_past,
+    scans,
+    selections,
+    skus,
+    tariffs,
+    web,
+)
 from shop.door import Door
 from shop.filters import filters_of
 from shop.languages import Pages, page_environments
@@ -19,6 +33,7 @@ from sync.incoming import PlainRequest, Whole, refuse_many_fields
 
 ROUTES = (
     browse.routes,
+    scans.routes,
     skus.routes,
     price_past.routes,
     media.routes,

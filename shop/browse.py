@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from pos import clock, facets, offers, skus
 from pos.amounts import read_amount
 from pos.errors import Invalid
-from shop import door, forms, web
+from shop import door, forms, scans, web
 from shop.facets import Narrowing, narrowing
 
 routes = Blueprint("browse", __name__)
@@ -40,7 +40,12 @@ class Results:
 
 @routes.get("/browse")
 def browse() -> Response:
-    """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field."""
+    """Show the list with everything that narrows it; a price nobody can read narrows nothing and is said beside its field.
+
+    A code typed or scanned into the search field leads to its device.
+    """
+    if address := scans.page_of(request.args.get("q", "")):
+        return web.see_other(address)
     shown = _results(is_whole=True)
     return web.page("shop/browse.html", status=400 if shown.misread else 200, results=shown)
 
@@ -48,6 +53,8 @@ def browse() -> Response:
 @routes.get("/browse/results")
 def results() -> Response:
     """Show the list alone, while somebody types or chooses, and what it can be narrowed to from there."""
+    if address := scans.page_of(request.args.get("q", "")):
+        return Response(headers={"HX-Redirect": address})
     shown = _results(is_whole=True)
     response = web.fragment("shop/browse.html", "results", results=shown, beside=True)
     response.headers["HX-Replace-Url"] = forms.with_query("/browse", **shown.parameters)

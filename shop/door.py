@@ -18,6 +18,7 @@ from pos import clock
 from pos.media import Medium
 from pos.offers import Offer
 from pos.price_past import PricePast
+from pos.scans import Scan
 from pos.throttle import Execute
 
 T = TypeVar("T")
@@ -74,8 +75,8 @@ class Door:
     beside its lines where something does. `catalog` lends a reader of the visitor's catalogue and raises CatalogMissing,
     CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what is written may run again.
     `market` begins a selection's id where several markets are served. `price_past` tells what an offer cost before, as far as
-    that is on record.
-    `tariffs` remembers the plans of each market's publication; `table` are the SKUs on the table of demo devices, where one is.
+    that is on record. `tariffs` remembers the plans of each market's publication. Where a table of demo devices is, `table` are
+    the SKUs on it, and `lying` the SKU under a scanned tag or place of it.
     """
 
     part: str
@@ -90,6 +91,7 @@ class Door:
     price_past: Callable[[Offer], PricePast | None]
     companion: str | None = None
     table: Callable[[], frozenset[int]] = frozenset
+    lying: Callable[[Scan], int | None] = lambda _: None
     tariffs: dict[str, Any] = field(default_factory=dict)
 
 

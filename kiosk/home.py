@@ -16,6 +16,7 @@ from pos import claims, clock, demo_devices, offers, skus
 from pos.errors import Invalid
 from pos.helps import wipe_visit
 from pos.ops import setting
+from pos.planogram import drawn_rows
 from shop import forms, web
 from shop.door import visitor
 
@@ -85,7 +86,10 @@ def leave() -> Response:
 
 
 def demo_spots(catalog: Database) -> list[dict[str, Any]]:
-    """Return the demo devices of this corner's table where they lie, with today's cheapest offer if there is one."""
+    """Return the demo devices of this corner's table where they lie, with today's cheapest offer if there is one.
+
+    `row` and `column`, from 1, are for the drawing of the table, which has no more columns than there are.
+    """
     corner = files.corner_or_none()
     if corner is None:
         return []
@@ -121,7 +125,23 @@ def demo_spots(catalog: Database) -> list[dict[str, Any]]:
             "grade": names.get(grade_id),
             "other_grades": 0,
         }
-    return [{"position": each.position, "sku_id": each.sku_id, **items[each.sku_id]} for each in devices if each.sku_id in items]
+    drawn = {
+        spot["position"]: (row, column)
+        for row, spots in enumerate(drawn_rows(corner.planogram), start=1)
+        for column, spot in enumerate(spots, start=1)
+        if spot is not None
+    }
+    return [
+        {
+            "position": each.position,
+            "row": drawn[each.position][0],
+            "column": drawn[each.position][1],
+            "sku_id": each.sku_id,
+            **items[each.sku_id],
+        }
+        for each in devices
+        if each.sku_id in items
+    ]
 
 
 def _varied(spots: list[dict[str, Any]]) -> list[dict[str, Any]]:

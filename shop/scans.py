@@ -1,7 +1,7 @@
 """`/scans`: what a scanner typed on a customer's page, or a person into the search field: a device's tag, its place, an EAN.
 
-Invariant: what is for the counter (badges, selections, slips, prints of shelf labels) leads nowhere from a customer's page, and an
-answer never says whose or what it is.
+Invariant: what is for the counter (badges, selections, slips, prints of shelf labels) leads nowhere from a customer's page, and
+an answer never says whose or what it is.
 """
 
 from __future__ import annotations

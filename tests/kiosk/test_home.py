@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.app import create_app
+from pos import ops
 from tests import world
 
 
@@ -51,6 +52,18 @@ def test_who_chose_nothing_yet_is_expected_to_have_gone_sooner(client: FlaskClie
     assert 'data-idle="110"' in client.get("/browse?q=iphone").text
     client.post("/view", data={"flip": "contrast"})
     assert 'data-idle="110"' in client.get("/home").text
+
+
+def test_home_draws_the_table_before_the_search_each_device_at_its_place(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.ops_write() as database:
+        spots = [("A1", 1), ("A3", 2), ("B2", 3), ("fond", 4)]
+        document = {**world.corner_document(), "planogram": [{"position": name, "sku_id": sku_id} for name, sku_id in spots]}
+        ops.store_setting(database, "corner", document)
+    page = client.get("/home").text
+
+    assert re.findall(r'class="spot (row-\d col-\d)"', page) == ["row-1 col-1", "row-1 col-3", "row-2 col-2", "row-3 col-1"]
+    assert 'class="spots wide-3"' in page
+    assert page.index('class="spots') < page.index('role="search"') < page.index('class="kinds"')
 
 
 def test_home_shows_the_demo_devices_of_this_corner_with_today_s_offer(client: FlaskClient) -> None:

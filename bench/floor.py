@@ -1,4 +1,4 @@
-"""The floor under the shop's pages: a bare Flask page with the same cards and facets, by the plainest SQL and a loop in Jinja.
+"""The floor under the shop's pages: a bare Flask page with the same cards, facets and counts, by the plainest SQL and Jinja.
 
 `python -m bench.floor CATALOG PORT` serves it on the kiosk's own server and threads. It knows one language, one currency and
 no refusal, asks the tables that the kiosk's pages read, and leaves it to SQLite how.
@@ -20,6 +20,25 @@ from pos.db import connect
 
 CARDS = 18
 """As many as the list of the shop shows (`shop.browse.PAGE`)."""
+BARS = 24
+"""As many as draw how prices are spread (`pos.facets.BARS`)."""
+FACETS = {
+    "category": "shelf.category_id",
+    "brand": "shelf.brand",
+    "storage": "shelf.storage_gb",
+    "color": "sku.body ->> '$.color.name.fr'",
+    "network": "sku.body ->> '$.specs.network'",
+    "screen": "sku.body ->> '$.specs.screen_tenths_in'",
+    "ram": "sku.body ->> '$.specs.ram_gb'",
+}
+CONDITIONS = {
+    "category": "shelf.category_id = :category",
+    "brand": "shelf.brand = :brand",
+    "storage": "shelf.storage_gb = :storage",
+    "max": "shelf.from_cents <= 100 * :max",
+    "grade": """exists (select 1 from offer where offer.sku_id = shelf.sku_id
+      and grade_id = (select grade_id from grade where body ->> 'code' = :grade))""",
+}
 ORDERS = {"popular": "shelf.rank", "price": "shelf.from_cents", "-price": "shelf.from_cents desc", "new": "shelf.year desc"}
 PAGE = """<!doctype html>
 <html lang="fr"><head><meta charset="utf-8"><title>Parcourir</title></head><body>
@@ -29,16 +48,17 @@ PAGE = """<!doctype html>
 {% endfor %}
 </nav>
 <form>
-  <select name="brand">
-  {% for each in brands %}
-    <option value="{{ each.brand }}">{{ each.brand }} ({{ each.skus }})</option>
+  <svg viewBox="0 0 240 100">
+  {% for bar in bars %}<rect x="{{ bar.place * 10 }}" y="0" width="8" height="{{ bar.skus }}"/>{% endfor %}
+  </svg>
+  {% for name, values in facets.items() %}
+  <details><summary>{{ name }}</summary>
+  {% for each in values %}
+    <label><input type="checkbox" name="{{ name }}" value="{{ each.value }}">{{ each.value }}
+      <small>{{ each.skus }}</small></label>
   {% endfor %}
-  </select>
-  <select name="storage">
-  {% for each in storages %}
-    <option value="{{ each.storage_gb }}">{{ each.storage_gb }} Go ({{ each.skus }})</option>
+  </details>
   {% endfor %}
-  </select>
 </form>
 {% for card in cards %}
 <article class="device">
@@ -66,29 +86,20 @@ def make_app(path: Path) -> Flask:
         if not hasattr(local, "catalog"):
             local.catalog = connect(path, durable=False)
         asked = {name: value for name, value in request.args.items() if value}
-        return template.render(cards=_cards(local.catalog, asked), **_facets(local.catalog, asked.get("category")))
+        return template.render(cards=_cards(local.catalog, asked), **_facets(local.catalog, asked))
 
     return app
 
 
 def _cards(catalog: Database, asked: dict[str, str]) -> list[dict[str, Any]]:
-    conditions = {
-        "category": "shelf.category_id = :category",
-        "brand": "shelf.brand = :brand",
-        "storage": "shelf.storage_gb = :storage",
-        "max": "shelf.from_cents <= 100 * :max",
-        "grade": """exists (select 1 from offer where offer.sku_id = shelf.sku_id
-          and grade_id = (select grade_id from grade where body ->> 'code' = :grade))""",
-    }
-    wanted = " and ".join(text for name, text in conditions.items() if name in asked)
     rows = catalog.execute(
         f"""
         select sku.sku, sku.brand, sku.model, sku.storage_gb, sku.year, sku.body, shelf.from_cents, shelf.grades,
           category.body ->> 'form'
         from shelf join sku using (sku_id) join category on category.category_id = shelf.category_id
-        where {wanted or "true"} order by {ORDERS[asked.get("sort", "popular")]}, shelf.sku_id limit {CARDS}
+        where {_where(asked)} order by {ORDERS[asked.get("sort", "popular")]}, shelf.sku_id limit {CARDS}
         """,
-        {name: value for name, value in asked.items() if name in conditions},
+        _given(asked),
     )
     return [_card(*row) for row in rows]
 
@@ -113,14 +124,51 @@ def _card(
     }
 
 
-def _facets(catalog: Database, category: str | None) -> dict[str, list[dict[str, Any]]]:
-    within, given = ("where category_id = ?", [category]) if category else ("", [])
+def _where(asked: dict[str, str], own: str = "") -> str:
+    return " and ".join(text for name, text in CONDITIONS.items() if name in asked and name != own) or "true"
+
+
+def _given(asked: dict[str, str], own: str = "") -> dict[str, str]:
+    return {name: value for name, value in asked.items() if name in CONDITIONS and name != own}
+
+
+def _facets(catalog: Database, asked: dict[str, str]) -> dict[str, Any]:
+    """Count the values of each facet, every condition applied but its own; screens and memory within a category, as the shop."""
+    names = [name for name in FACETS if name not in ("screen", "ram") or "category" in asked]
+    counted = {
+        name: list(
+            catalog.query(
+                f"""
+                select {FACETS[name]} as value, count(*) as skus from shelf join sku using (sku_id)
+                where {_where(asked, name)} group by 1 order by 2 desc limit 24
+                """,
+                _given(asked, name),
+            )
+        )
+        for name in names
+    }
+    counted["grade"] = list(
+        catalog.query(
+            f"""
+            select grade.body ->> 'code' as value, count(*) as skus
+            from shelf join offer on offer.sku_id = shelf.sku_id join grade on grade.grade_id = offer.grade_id
+            where {_where(asked, "grade")} group by 1
+            """,
+            _given(asked, "grade"),
+        )
+    )
+    bars = catalog.query(
+        f"""
+        with listed as (select from_cents from shelf where {_where(asked, "max")}),
+          ends as (select min(from_cents) as least, max(from_cents) - min(from_cents) + 1 as width from listed)
+        select (from_cents - least) * {BARS} / width as place, count(*) as skus from listed, ends group by 1
+        """,
+        _given(asked, "max"),
+    )
     return {
         "categories": list(catalog.query("select category_id, body ->> '$.name.fr' as name from category order by rank")),
-        "brands": list(
-            catalog.query(f"select brand, count(*) as skus from shelf {within} group by brand order by skus desc limit 12", given)
-        ),
-        "storages": list(catalog.query(f"select storage_gb, count(*) as skus from shelf {within} group by storage_gb", given)),
+        "facets": counted,
+        "bars": list(bars),
     }
 
 

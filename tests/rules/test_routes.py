@@ -34,7 +34,7 @@ FOREIGN = (
 UNTOLD = {"Origin": "null"}
 # What needs no cookie does for a stranger what it does for anybody: the order of whoever holds the slip or knows its address, the
 # log-in of whoever knows the password, the protocol of whoever holds the key, the selection of whoever knows its address, a
-# company's application, the password of whoever holds its link.
+# company's application, the password of whoever holds its link, the code of whoever scanned it: that writes nothing.
 OPEN_TO_UNTOLD = {
     "/k/<digits>/claim",
     "/console/login",
@@ -53,6 +53,7 @@ OPEN_TO_UNTOLD = {
     "/orders/<order_id>/withdrawal",
     "/orders/<order_id>/payment",
     "/payments/events",
+    "/scans",
     "/sell",
     "/seller/login",
     "/sign-in",

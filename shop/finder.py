@@ -255,7 +255,7 @@ def _address_without(key: str, value: Any, parameters: dict[str, Any], criteria:
 
 def _marks(sentence: str, understanding: Understanding, criteria: dict[str, Any]) -> Iterator[Mark]:
     """Yield the sentence in stretches, each with what it was read as."""
-    stretches = [(start, end, _kind(key, criteria) or "must") for key, _, start, end in understanding.said]
+    stretches = [(start, end, _kind(key, criteria) or "must") for key, _, start, end in understanding.said if key != "prefer"]
     stretches += [(start, end, "left") for start, end in understanding.not_understood]
     place = 0
     for start, end, kind in sorted(stretches):

@@ -111,9 +111,10 @@ class _Reading:
         for index, item in enumerate(self.items):
             if index not in measured:
                 told += self._read(index, item, intent[0].value if intent else "find")
-        told = self._settled(told)
-        for criterion in (*intent, *told):
+        settled = self._settled(told)
+        for criterion in (*intent, *told, *settled):
             self._use(criterion)
+        told = settled
         return sorted([*intent, *told], key=lambda criterion: criterion.first)
 
     def _use(self, criterion: Criterion) -> None:
@@ -256,7 +257,11 @@ class _Reading:
     def _settled(self, told: list[Criterion]) -> list[Criterion]:
         """Return the criteria once each has seen the others: ambiguous words, wishes, and what a plan goes with."""
         has_device = any(criterion.key in ("category", "family", "model", "brand") for criterion in told)
+        if any(criterion.key == "deal" and criterion.value != "plan" for criterion in told):
+            told = [criterion for criterion in told if (criterion.key, criterion.value) != ("deal", "plan")]
         told = [self._resolved(criterion, told, has_device=has_device) for criterion in told]
+        if any(criterion.key == "connectivity" and "Cellular" in str(criterion.value) for criterion in told):
+            told = [criterion for criterion in told if (criterion.key, criterion.value) != ("connectivity", "Wi-Fi")]
         return list(self._softened(told))
 
     def _resolved(self, criterion: Criterion, told: Sequence[Criterion], *, has_device: bool) -> Criterion:
@@ -265,6 +270,8 @@ class _Reading:
                 return self._with(criterion, "laptops" if self._is_laptop(told) else "phones")
             case "deal", "plan":
                 return self._with(criterion, "bundle" if has_device else "sim_only")
+            case "network", _ if self._line(told):
+                return Criterion("connectivity", CELLULAR[self._line(told)], criterion.first, criterion.last)
             case "connectivity", "Cellular":
                 return self._with(criterion, CELLULAR.get(self._line(told), "Cellular"))
         return criterion

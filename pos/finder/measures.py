@@ -197,10 +197,15 @@ def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str,
     kind = _gigabytes_of(items, measured)
     if kind == "data":
         yield "data_min_gb", gigabytes
-    elif kind == "ram" or (not kind and gigabytes <= MOST_RAM and gigabytes not in (16,)):
+    elif kind == "ram" or (not kind and gigabytes <= MOST_RAM and not _is_watch(items)):
         yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), gigabytes
     else:
         yield _storage_key(measured), gigabytes
+
+
+def _is_watch(items: Sequence[Item]) -> bool:
+    """Tell whether the sentence is of watches, whose storage is as small as the memory of others."""
+    return any(item.means.get("categories") == "watches" or "watch" in "".join(item.pieces) for item in items)
 
 
 def _storage_key(measured: Measured) -> str:

@@ -139,7 +139,8 @@ def _models(pairs: Iterable[tuple[str, str]], facts: dict[str, Any]) -> dict[str
                     for key in (joined(written), joined(f"{brand} {written}")):
                         loose.setdefault(key, {})[model] = short
     told = {key: ModelName(tuple(models), next(iter(models.values()))) for key, models in loose.items()}
-    return told | {key: ModelName((model,), next(iter(_shortest(model, facts["dropped"])))) for key, model in exact.items()}
+    told |= {key: ModelName((model,), next(iter(_shortest(model, facts["dropped"])))) for key, model in exact.items()}
+    return {**{f"{key}s": name for key, name in told.items() if key[-1].isalpha()}, **told}
 
 
 def _spellings(model: str) -> Iterator[str]:

@@ -125,3 +125,11 @@ def test_nothing_of_a_sentence_is_trusted(client: FlaskClient) -> None:
 
     assert "<b onclick" not in page
     assert "<em>" not in page
+
+
+def test_a_wish_for_a_colour_is_said_in_words_and_marked_as_a_wish(client: FlaskClient) -> None:
+    page = client.get("/finder?q=telephone+vert+ou+bleu+de+preference").text
+
+    assert '<span class="wish">bleu</span>' in page
+    assert "['" not in unescape(page)
+    assert "Bleu" in page

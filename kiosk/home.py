@@ -45,7 +45,7 @@ def home() -> Response:
     return web.page(
         "kiosk/home.html",
         spots=demo_spots(catalog),
-        categories=skus.categories(catalog),
+        categories=skus.offered_categories(catalog),
         published_at=published[0] if published else None,
     )
 

@@ -42,7 +42,7 @@ def home() -> Response:
     among = door.visitor().categories
     published = catalog.execute("select value from catalog_fact where name = 'published_at'").fetchone()
     shown = FrontPage(
-        categories=skus.categories(catalog, among),
+        categories=skus.offered_categories(catalog, among),
         prices=skus.lowest_prices(catalog),
         offers=_offers(catalog),
         promises=guarantees(laws_on(catalog, door.today())),

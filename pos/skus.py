@@ -152,6 +152,13 @@ def categories(database: Database, among: tuple[str, ...] = ()) -> list[Category
 
 
 @remembered
+def offered_categories(database: Database, among: tuple[str, ...] = ()) -> list[CategoryChoice]:
+    """Return the kinds of device of which something is on offer in this market, those `among` the named where any is."""
+    offered = lowest_prices(database)
+    return [kind for kind in categories(database, among) if kind["category_id"] in offered]
+
+
+@remembered
 def lowest_prices(database: Database) -> dict[str, int]:
     """Return the lowest all-in price of each category in which something is on offer."""
     return dict(database.execute("select category_id, min(from_cents) from shelf group by category_id"))

@@ -135,6 +135,10 @@ def test_in_the_united_states_no_page_speaks_of_french_law(shop: FlaskClient) ->
     assert "Local tax is not included" in device, "the device's"
     assert "transfer PIN" in device
     assert "no commitment" in device.lower()
+    assert "No device discount" not in device, "no plan here has one"
+    kinds = re.findall(r"/browse\?category=(\w+)", words(shop.get("/home")))
+    assert "phones" in kinds
+    assert "vacuums" not in kinds, "nothing of that kind is on offer here"
 
 
 @pytest.mark.parametrize(("market", "guarantee", "carrier"), [("de", "2 years", "Allnet"), ("es", "3 years", "Brisa")])

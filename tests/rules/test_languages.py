@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from babel.messages.catalog import Catalog
 
@@ -11,6 +13,7 @@ from tests.catalogues import (
     FRAMES,
     PAGES,
     PARTS,
+    ROOT,
     STAFF_FRAMES,
     catalogue,
     claim_of,
@@ -34,6 +37,23 @@ def test_customers_pages_are_told_from_those_of_staff() -> None:
 
     assert {*FRAMES, "shop/browse.html", "shop/search.html", "kiosk/call.html", "marketplace/orders/pieces.html"} <= theirs
     assert not theirs & {*STAFF_FRAMES, "kiosk/enrolment.html", "marketplace/fleet/fleet.html", "marketplace/sellers/apply.html"}
+
+
+BRANCH = re.compile(r"""[!=]=\s*["'](fr|en|es|de|ar|us)["']|["'](fr|en|es|de|ar|us)["']\s*[!=]=""")
+KNOWN_BRANCHES = {
+    "kiosk/printing/slip_text.py": "slips of the first version do not say whether their prices hold the tax",
+    "templates/marketplace/papers/confirmation.html": "D211-2 wants its boxed text word for word: it stands in the templates",
+    "marketplace/running/metrics.py": "microseconds",
+}
+
+
+def test_no_program_asks_which_market_or_language_it_is_in() -> None:
+    """What differs is data: a locale, a market's header, a law row, a catalogue."""
+    parts = ("pos", "sync", "shop", "kiosk", "marketplace", "templates")
+    sources = [path for part in parts for kind in ("py", "html") for path in (ROOT / part).rglob(f"*.{kind}")]
+    asking = {path.relative_to(ROOT).as_posix() for path in sources if BRANCH.search(path.read_text(encoding="utf-8"))}
+
+    assert asking == set(KNOWN_BRANCHES)
 
 
 def test_french_and_english_are_everybody_s() -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -78,19 +78,27 @@ def bare_machine(directory: Path) -> Iterator[BareMachine]:
     boot = ["systemd-nspawn", "--directory", str(root), "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--boot"]
     booted = subprocess.Popen([*AS_ROOT, *boot], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        children = Path(f"/proc/{booted.pid}/task/{booted.pid}/children")
         deadline = time.monotonic() + SOON_S
-        while not (started := children.read_text().split()):
+        while not (leader := leader_of(booted.pid)):
             if booted.poll() is not None or time.monotonic() > deadline:
                 # A bare Debian does not boot: that is for want of a right to, and nothing of ours has run in it.
                 pytest.skip("no service manager can be booted in a container here")
             time.sleep(0.1)
-        machine = BareMachine(root, int(started[0]))
+        machine = BareMachine(root, leader)
         machine.wait("systemctl is-system-running || true", "running|degraded")
         yield machine
     finally:
         booted.terminate()
         booted.wait(60)
+
+
+def leader_of(container: int) -> int:
+    """Return the process that is the container's first, 0 while there is none: what makes it ready is a child before, and goes."""
+    for child in Path(f"/proc/{container}/task/{container}/children").read_text().split():
+        with suppress(OSError):
+            if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                return int(child)
+    return 0
 
 
 def make_real_release(directory: Path) -> Path:

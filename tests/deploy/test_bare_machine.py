@@ -93,7 +93,7 @@ def bare_machine(directory: Path) -> Iterator[BareMachine]:
 
 
 def leader_of(container: int) -> int:
-    """Return the process that is the container's first, 0 while there is none: what makes it ready is a child before, and goes."""
+    """Return the container's first process, 0 while there is none: what makes it ready is a child before, and goes."""
     for child in Path(f"/proc/{container}/task/{container}/children").read_text().split():
         with suppress(OSError):
             if Path(f"/proc/{child}/comm").read_text() == "systemd\n":

@@ -19,6 +19,7 @@ from sync.corner.rescan import MARK, is_due, mark_wrong, marked, may_rebuild, wr
 from sync.errors import Busy
 from sync.locks import hold
 from tests.faults.test_kiosk_files import scribble
+from tests.processes import PATIENCE_S
 from tests.sync.conftest import Hq, Kiosk, listing, rows_of
 
 NIGHT = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
@@ -182,6 +183,6 @@ def test_fault_25_the_thread_of_a_serving_kiosk_reads_when_it_is_due(
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
     call = threading.Event()
     module.start_rescans(corner, call=call)
-    assert call.wait(10)
+    assert call.wait(PATIENCE_S)
     assert marked(Store(Path(corner.catalog.path), durable=False).read()) == ["stock"]
     corner.ops = None

@@ -169,7 +169,7 @@ def test_a_marketplace_that_was_killed_can_be_started_again(tmp_path: Path) -> N
     with serving(*arguments, url=f"http://127.0.0.1:{port}/readyz") as process:
         process.kill()
         process.wait()
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + PATIENCE_S
         while not is_free(port):
             assert time.monotonic() < deadline, "its workers go with it"
             time.sleep(0.05)
@@ -190,7 +190,7 @@ def job_states(ops: Store) -> list[tuple[str, str]]:
 
 def wait_sent(ops: Store) -> None:
     """Wait until a paper has left for a printer that says nothing."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while job_states(ops) != [("sent", "")]:
         assert time.monotonic() < until, job_states(ops)
         time.sleep(0.05)

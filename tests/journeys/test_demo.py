@@ -63,8 +63,8 @@ def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_
             time.sleep(0.002)
         process.send_signal(number)
 
-        assert process.wait(15) in (0, 130, -number)
-        ends = time.monotonic() + 10
+        assert process.wait(PATIENCE_S) in (0, 130, -number)
+        ends = time.monotonic() + PATIENCE_S
         while not all(is_free(port + more) for more in range(5)) and time.monotonic() < ends:
             time.sleep(0.05)
         assert [more for more in range(5) if not is_free(port + more)] == [], (log, number)
@@ -89,12 +89,12 @@ def demo(directory: Path, port: int, *more: str) -> Iterator[list[str]]:
         # Impatience, or a shell and a supervisor both at it, must not get in the way of stopping.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             process.send_signal(number)
-        assert process.wait(20) in (0, 130)
+        assert process.wait(PATIENCE_S) in (0, 130)
         assert output.read_text() == text
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_S)
 
 
 def make_slip(kiosk: str) -> str:
@@ -125,7 +125,7 @@ def read(url: str) -> str:
 
 def wait_for_paper(url: str) -> None:
     """Return once the paper viewer shows the picture of a paper."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             with urlopen(url, timeout=PATIENCE_S) as answer:

@@ -27,6 +27,7 @@ from pos.trusted_time import learn_time
 from shop.filters import told_fault
 from sync.locks import hold_directory
 from tests import world
+from tests.processes import PATIENCE_S
 
 
 def doctor(directory: Path) -> tuple[int, dict[str, list[dict[str, Any]]]]:
@@ -155,7 +156,7 @@ def test_a_printer_that_the_app_holds_is_not_disturbed(lonely: world.Kiosk, prin
     with hold_directory(lonely.directory, doing=f"serving on http://127.0.0.1:{server.server_port}/"):
         _, parts = doctor(lonely.directory)
     server.shutdown()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     server.server_close()
 
     assert [(row["code"], row["what"]) for row in parts["printer"]] == [

@@ -31,6 +31,7 @@ from sync.errors import Offline
 from sync.hq.repository import announced
 from sync.signatures import HQ_TARGET
 from tests.marketplace.hq import URL, Hq
+from tests.processes import PATIENCE_S
 
 
 class IntoHq(BaseAdapter):
@@ -161,12 +162,12 @@ def test_one_thread_judges_and_another_takes_over(hq: Hq) -> None:
     _until_judged(hq)
     second.end()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
 
 def _until_judged(hq: Hq) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         with reading(hq.engine) as connection:
             if row(connection, "select 1 as one from inbox where state = 'new'") is None:

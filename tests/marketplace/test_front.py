@@ -15,7 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from marketplace.front import MOST_FORM_BYTES, Front, Limits
-from tests.processes import free_port, is_free
+from tests.processes import PATIENCE_S, free_port, is_free
 
 T = TypeVar("T")
 QUICK = Limits(body_s=0.1, body_bytes_a_s=2**30)
@@ -98,7 +98,7 @@ def test_bodies_that_stall_use_no_thread() -> None:
         front = Front(echo)
         stalled = [asyncio.create_task(ask(front, Protocol(b"abc", None), headers=length(6))) for _ in range(500)]
         await asyncio.sleep(0)
-        answer = await asyncio.wait_for(ask(front, Protocol(), method="GET", headers={}), timeout=1)
+        answer = await asyncio.wait_for(ask(front, Protocol(), method="GET", headers={}), timeout=10)
         for task in stalled:
             task.cancel()
         await asyncio.gather(*stalled)
@@ -142,7 +142,7 @@ def test_no_more_requests_wait_for_threads_than_there_is_room_for() -> None:
     held = threading.Event()
 
     def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        held.wait(5)
+        held.wait(PATIENCE_S)
         return echo(environ, start_response)
 
     async def crowd() -> list[tuple[Any, ...]]:
@@ -162,7 +162,7 @@ def test_bodies_count_until_they_are_answered() -> None:
     held = threading.Event()
 
     def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        held.wait(5)
+        held.wait(PATIENCE_S)
         return echo(environ, start_response)
 
     async def crowd() -> list[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from kiosk.printing.printers import Deadlines, Outcome, PrinterState
 from kiosk.printing.profiles import usual_paper
 from tests.kiosk.printing import sending
 from tests.kiosk.slip_facts import bundle_facts, slip_url
+from tests.processes import PATIENCE_S
 
 QUICK = Deadlines(connect_s=2.0, status_s=3.0, write_s=3.0, confirm_s=0.8, grace_s=0.2)
 """For what ends by itself, and for what never comes although the printer answers questions."""
@@ -252,7 +253,7 @@ def send_to_a_wall(data: bytes) -> Outcome:
 
 
 def wait_for_papers(virtual: VirtualPrinter, count: int) -> bool:
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while len(virtual.papers()) < count and time.monotonic() < until:
         time.sleep(0.02)
     return len(virtual.papers()) == count

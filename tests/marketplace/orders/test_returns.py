@@ -26,6 +26,7 @@ from tests.marketplace.money.books import assert_adds_up, balances
 from tests.marketplace.money.paying import money_arrives
 from tests.marketplace.orders.test_orders import PLAN_ALONE
 from tests.marketplace.sellers.desks import desk, names_of, paid_part, units_of
+from tests.processes import PATIENCE_S
 
 MONDAY = datetime(2026, 11, 9, 9, tzinfo=UTC)
 IMEI = "490154203237518"
@@ -253,7 +254,7 @@ def test_two_withdrawals_at_once_are_two_records(hq: Hq) -> None:
     def declare(name: str) -> int:
         browser = hq.app.test_client()
         browser.get(path)
-        both.wait(10)
+        both.wait(PATIENCE_S)
         return browser.post(path, data={"unit": name}).status_code
 
     with ThreadPoolExecutor(2) as fingers:

@@ -21,8 +21,11 @@ from marketplace.running import jobs, working
 from marketplace.running.jobs import KEPT, LEASE, MOST_TRIES, Hopeless, Postponed, Work
 from marketplace.running.working import Working
 from pos import clock
+from sync.errors import Busy
+from sync.locks import hold
 from tests.marketplace import killed_jobs
 from tests.marketplace.hq import URL, Hq
+from tests.processes import PATIENCE_S
 
 Act = Callable[[Work, dict[str, Any]], str | None]
 
@@ -205,9 +208,9 @@ def test_a_kind_that_was_put_off_is_left_alone_for_a_moment_and_the_others_are_n
     for _ in range(3):
         enqueue(hq)
     enqueue(hq, "wave", body={"name": "other"})
-    assert others.wait(10)
+    assert others.wait(PATIENCE_S)
     worker.end()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert tries == ["Camille"]
 
 
@@ -253,15 +256,15 @@ def test_a_timer_whose_job_still_waits_adds_no_second_one(hq: Hq) -> None:
 
 
 def test_the_thread_hears_of_its_own_process_s_jobs_at_once(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "IDLE_S", 60.0)
+    monkeypatch.setattr(working, "IDLE_S", 10.0 * PATIENCE_S)
     done = threading.Event()
     worker = working_with(hq, lambda *_: done.set())
     thread = worker.start()
     time.sleep(0.2)
     enqueue(hq)
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     worker.end()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert states(hq) == ["done"]
 
 
@@ -270,7 +273,7 @@ def test_jobs_of_one_kind_that_take_long_do_not_hold_up_another(hq: Hq) -> None:
 
     def act(_work: Work, body: dict[str, Any]) -> None:
         if body["name"] == "slow":
-            slow.wait(10)
+            slow.wait(PATIENCE_S)
         else:
             others.set()
 
@@ -279,10 +282,10 @@ def test_jobs_of_one_kind_that_take_long_do_not_hold_up_another(hq: Hq) -> None:
     enqueue(hq, "wave")
     worker = working_with(hq, act)
     thread = worker.start()
-    assert others.wait(10)
+    assert others.wait(PATIENCE_S)
     slow.set()
     worker.end()
-    thread.join(10)
+    thread.join(PATIENCE_S)
 
 
 def test_two_workers_of_a_directory_take_turns_by_its_lock(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,16 +293,16 @@ def test_two_workers_of_a_directory_take_turns_by_its_lock(hq: Hq, monkeypatch: 
     done: list[str] = []
     first, second = (working_with(hq, lambda *_, name=name: done.append(name)) for name in ("first", "second"))
     first_thread = first.start()
-    time.sleep(0.3)
+    wait_for(lambda: is_held(hq))
     second_thread = second.start()
     enqueue(hq)
     wait_for(lambda: done == ["first"])
     first.end()
-    first_thread.join(10)
+    first_thread.join(PATIENCE_S)
     enqueue(hq)
     wait_for(lambda: done == ["first", "second"])
     second.end()
-    second_thread.join(10)
+    second_thread.join(PATIENCE_S)
 
 
 def test_jobs_done_long_ago_are_deleted_little_by_little(hq: Hq) -> None:
@@ -386,8 +389,17 @@ def post(hq: Hq, address: str, **form: str) -> int:
     return hq.client.post(address, data=form, headers={"Origin": "http://localhost"}).status_code
 
 
+def is_held(hq: Hq) -> bool:
+    """Tell whether somebody works on the directory's jobs."""
+    try:
+        with hold(hq.directory / working.LOCK_FILE):
+            return False
+    except Busy:
+        return True
+
+
 def wait_for(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < ends
         time.sleep(0.02)

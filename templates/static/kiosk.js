@@ -14,17 +14,21 @@
     // A scanner's keys follow each other faster than a hand's.
     const isHand = event.timeStamp - keyedAt > 60;
     keyedAt = event.timeStamp;
-    if (!button || !isHand || (event.key !== "*" && isField(event.target))) return;
+    if (!button || !isHand || event.repeat || (event.key !== "*" && isField(event.target))) return;
     event.preventDefault();
     button.form.requestSubmit(button);
+  });
+  const add = (name) => new Promise((done) => {
+    const script = document.createElement("script");
+    script.onload = done;
+    script.src = home + name;
+    document.head.append(script);
   });
   let isLoaded = false;
   const load = () => {
     if (root.dataset.speech !== "on" || isLoaded) return;
     isLoaded = true;
-    const script = document.createElement("script");
-    script.src = `${home}speech.js`;
-    document.head.append(script);
+    add("speech.js");
   };
   new MutationObserver(load).observe(root, { attributes: true, attributeFilter: ["data-speech"] });
   load();
@@ -83,8 +87,9 @@
   const refuseHeld = (event) => { if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) refuse(event); };
   for (const kind of ["click", "wheel"]) addEventListener(kind, refuseHeld, { capture: true, passive: false });
 
-  // Keys on the glass: shown on large touch screens only; a real keyboard always works.
-  const glass = matchMedia("(pointer: coarse) and (min-width: 800px)");
+  // Digits for a PIN stand on their page; for any other field, keys come when a finger touches it (keyboard.js).
+  const WRITTEN = "main :is(input:is([type=search], [type=text], [type=tel], :not([type])), textarea):not([data-keys])";
+  const wide = matchMedia("(min-width: 800px)");
   let focused = null;
   const type = (button) => {
     const keys = button.closest("[id]").id;
@@ -92,36 +97,19 @@
     field.value = button.dataset.key === "back" ? field.value.slice(0, -1) : (field.value + button.dataset.key).slice(0, field.maxLength > 0 ? field.maxLength : 99);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const key = (row, value, text) => {
-    const button = row.appendChild(document.createElement("button"));
-    button.type = "button";
-    button.dataset.key = value;
-    button.textContent = text;
-    return button;
-  };
-  const lay = (keys) => {
-    if (!keys.dataset.rows || keys.childElementCount) return;
-    let row;
-    for (const letters of keys.dataset.rows.split(" ")) {
-      row = keys.appendChild(document.createElement("div"));
-      for (const letter of letters) key(row, letter, letter);
-    }
-    key(row, " ", keys.dataset.space).className = "wide";
-    const back = key(row, "back", "⌫");
-    back.className = "wide";
-    back.setAttribute("aria-label", keys.dataset.back);
-  };
-  const open = (field) => {
-    focused = field;
-    const keys = document.getElementById(field.dataset.keys);
-    if (keys && glass.matches) { lay(keys); field.inputMode = "none"; keys.hidden = false; }
+  let keyboard = null;
+  const write = async (field) => {
+    keyboard ||= add("keyboard.js");
+    await keyboard;
+    window.keyboard.open(field);
   };
 
-  addEventListener("focusin", (event) => { if (event.target.dataset && event.target.dataset.keys) open(event.target); });
+  addEventListener("focusin", (event) => { if (event.target.dataset?.keys) focused = event.target; });
   addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     if (on("#idle-stay")) isExtended = true;
     if (on("#idle:modal")) document.getElementById("idle").close();
     else if (on("[data-key]")) type(on("[data-key]"));
+    else if (event.pointerType === "touch" && wide.matches && on(WRITTEN)) write(event.target);
   });
 })();

@@ -104,15 +104,23 @@
     say(box ? read(box).join(" ") : "", nameOf(element), kindOf(element), stateOf(element));
   };
 
+  // A page is read when it is another one, and again when the voice is turned on again; of the same page what is news on it.
   let told = null;
+  let wasOn = false;
+  let known = [];
+  const newsHere = () => [...document.querySelectorAll(NEWS)].filter(isShown).map((each) => tidy(each.innerText)).filter(Boolean);
   const page = () => {
     if (told === document.body) return;
-    const isFirst = !told;
     const title = document.querySelector("h1")?.innerText + root.lang;
-    const isNew = isFirst || title !== window.voice.title;
+    const isNew = !wasOn || title !== window.voice.title;
     told = document.body;
+    wasOn = isOn();
     window.voice.title = title;
-    if (isNew) say(...read(document.getElementById("main"))); else loudness();
+    if (!wasOn) { hush(); return; }
+    const [before, here] = [known, newsHere()];
+    known = here;
+    const fresh = here.filter((each) => !before.includes(each));
+    if (isNew) say(...read(document.getElementById("main"))); else if (fresh.length) say(...fresh); else loudness();
   };
 
   addEventListener("focusin", (event) => { if (event.target.id !== "main") atFocus(event.target); });

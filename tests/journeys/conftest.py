@@ -30,7 +30,8 @@ def browser_type_launch_args() -> dict[str, Any]:
         message = "no Chromium: install the package `chromium`"
         pytest.fail(message) if os.environ.get("COMPTOIR_REQUIRE_ALL") else pytest.skip(message)
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    return {"executable_path": CHROMIUM, "args": [*quiet, *(["--no-sandbox"] if os.geteuid() == 0 else [])]}
+    as_the_box_s = "--autoplay-policy=no-user-gesture-required"
+    return {"executable_path": CHROMIUM, "args": [*quiet, as_the_box_s, *(["--no-sandbox"] if os.geteuid() == 0 else [])]}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 AXE = Axe().axe_script
 SIZES = ((1080, 1920), (820, 1180), (390, 844))
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CONTRAST = ["color-contrast"]
 Theme = Literal["light", "dark"]
 POST = """([path, fields]) => {

@@ -39,10 +39,10 @@ class Ear:
         if request.url.endswith("/speech") and request.post_data:
             self.said.append(parse_qs(request.post_data)["text"][0])
 
-    def expect(self, words: str) -> None:
-        """Wait until these words were said."""
+    def expect(self, words: str, *, times: int = 1) -> None:
+        """Wait until these words were said so many times."""
         for _ in range(120):
-            if any(words in each for each in self.said):
+            if sum(words in each for each in self.said) >= times:
                 return
             self.page.wait_for_timeout(250)
         raise AssertionError(f"never said {words!r}, but {self.said}")
@@ -75,6 +75,10 @@ def test_refusals_and_news_are_said_and_leaving_ends_the_voice(page: Page, share
     page.goto(f"{shared_system.kiosk_url}/sku/NONE")
     page.keyboard.press("*")
     ear.expect("Rien à cette adresse.")
+    for state in (0, 1):
+        page.keyboard.press("*")
+        expect(page.locator("[data-speech=on]")).to_have_count(state)
+    ear.expect("Rien à cette adresse.", times=2)
     page.keyboard.press("+")
     expect(page.locator("[data-volume='4']")).to_have_count(1)
     page.goto(f"{shared_system.kiosk_url}/home")

@@ -74,10 +74,11 @@ def test_refusals_of_the_kiosk(context: BrowserContext, shared_system: System, l
     assert problems(visitor(context, language), kiosk_refusals(context, shared_system), themes) == []
 
 
-@pytest.mark.parametrize("view", ["contrast", "reach.text"])
+@pytest.mark.parametrize("view", ["contrast.speech", "reach.text"])
 def test_customers_screens_as_they_wish_to_see_them(context: BrowserContext, shared_system: System, view: str) -> None:
     screens = customer_screens(context, shared_system)
-    chosen = {name: screens[name] for name in ("home", "device with everything", "selection", "slip")}
+    chosen = {name: screens[name] for name in ("attract", "home", "device with everything", "selection", "slip")}
+    chosen["asked whether they are there"] = asked_at(shared_system)
 
     assert problems(visitor(context, "fr", view=view), chosen) == []
 
@@ -120,6 +121,17 @@ def test_console_screens(context: BrowserContext, shared_system: System, languag
     page.locator("form.login button").click()
     page.wait_for_url("**/console/")
     assert problems(page, {**places, **code}, themes) == []
+
+
+def asked_at(system: System) -> Way:
+    """Return the way to the question that an idle page asks."""
+
+    def go(page: Page) -> int:
+        page.goto(f"{system.kiosk_url}/home")
+        page.evaluate("document.getElementById('idle').showModal()")
+        return 200
+
+    return go
 
 
 def customer_screens(context: BrowserContext, system: System) -> dict[str, Way]:

@@ -213,7 +213,7 @@ def _answers() -> dict[str, Any]:
 
 
 def _without(criteria: dict[str, Any], dropped: Sequence[str]) -> dict[str, Any]:
-    """Return criteria without those taken away: `key`, or `key.value` of a list."""
+    """Return criteria without those taken away: `key`, or `key.value` of a list. What is gone is preferred no more."""
     kept: dict[str, Any] = {}
     for key, value in criteria.items():
         if key in dropped:
@@ -221,7 +221,8 @@ def _without(criteria: dict[str, Any], dropped: Sequence[str]) -> dict[str, Any]
         values = [each for each in value if f"{key}.{each}" not in dropped] if key in LISTS else value
         if values not in ([], None):
             kept[key] = values
-    return kept
+    preferred = [key for key in kept.pop("prefer", ()) if key in kept or key not in criteria]
+    return kept | ({"prefer": preferred} if preferred else {})
 
 
 def _kind(key: str, criteria: dict[str, Any]) -> str:

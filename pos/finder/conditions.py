@@ -192,7 +192,7 @@ def _price_condition(key: str, value: Any, criteria: Mapping[str, Any], names: N
     if key == "price_min_cents":
         return _made(key, value, "price >= :price_min_cents")
     if key == "grade_min":
-        return _made(key, value, "price is not null")
+        return _made(key, value, "asked_cents is not null")
     if key == "new_battery":
         battery = "listing.new_battery = 1 and offer.sku_id = shelf.sku_id"
         return _made(key, value, f"exists (select 1 from offer join listing using (listing_id) where {battery})")

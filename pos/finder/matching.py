@@ -141,31 +141,46 @@ def _tables(criteria: Mapping[str, Any], filters: list[Condition], among: tuple[
     if among:
         where.append("shelf.category_id in (select value from json_each(:among))")
         values["among"] = json.dumps(among)
-    price = "shelf.from_cents as price"
-    if "grade_min" in criteria or criteria.get("new_battery"):
-        price = f"({_offer_price(criteria)}) as price"
-        values["grade_min"] = criteria.get("grade_min")
+    is_preferred = "grade_min" in criteria.get("prefer", ())
+    if is_preferred:
+        values |= {name: criteria.get(name) for name in ("price_min_cents", "price_max_cents")}
+    if "grade_min" in criteria:
+        values["grade_min"] = criteria["grade_min"]
+    prices = f"{_offer_price(criteria, in_grade=True)} as asked_cents, {_offer_price(criteria, in_grade=False)} as other_cents"
+    # A grade that is only preferred takes nothing off the list: where it is not to be had at such a price, another is shown.
+    price = "coalesce(asked_cents, other_cents)" if is_preferred else "asked_cents"
     return (
-        f"from (select *, {price} from shelf) as shelf cross join shown_sku as sku on sku.sku_id = shelf.sku_id "
+        f"from (select *, {price} as price from (select *, {prices} from shelf)) as shelf "
+        "cross join shown_sku as sku on sku.sku_id = shelf.sku_id "
         "cross join shown_category as category on category.category_id = shelf.category_id "
         f"where {' and '.join(where) or 'true'}",
         values,
     )
 
 
-def _offer_price(criteria: Mapping[str, Any]) -> str:
-    """Return the lowest price of the offers whose grade and battery are as asked for."""
+def _offer_price(criteria: Mapping[str, Any], *, in_grade: bool) -> str:
+    """Return the SQL of the lowest price of the offers whose battery is as asked for and, where it counts, whose grade is.
+
+    A preferred grade is had only at a price asked for.
+    """
     wanted = ["offer.sku_id = shelf.sku_id"]
-    if "grade_min" in criteria:
+    join = ""
+    if in_grade and "grade_min" in criteria:
         wanted.append(
             "offer.grade_id in (select grade_id from shown_grade where rank >= "
             "(select rank from shown_grade where body ->> '$.code' = :grade_min))"
         )
-    join = ""
+        if "grade_min" in criteria.get("prefer", ()):
+            wanted += [
+                "(:price_min_cents is null or offer.all_in_cents >= :price_min_cents)",
+                "(:price_max_cents is null or offer.all_in_cents <= :price_max_cents)",
+            ]
     if criteria.get("new_battery"):
         join = "join listing on listing.listing_id = offer.listing_id"
         wanted.append("listing.new_battery = 1")
-    return f"select min(offer.all_in_cents) from offer {join} where {' and '.join(wanted)}"
+    if len(wanted) == 1:
+        return "from_cents"
+    return f"(select min(offer.all_in_cents) from offer {join} where {' and '.join(wanted)})"
 
 
 def _loosened(

@@ -133,3 +133,31 @@ def test_a_wish_for_a_colour_is_said_in_words_and_marked_as_a_wish(client: Flask
     assert '<span class="wish">bleu</span>' in page
     assert "['" not in unescape(page)
     assert "Bleu" in page
+
+
+@pytest.mark.parametrize(
+    ("bound", "cents"), [("", [45900, 31900, 25900]), ("moins de 400 €", [32900, 31900, 25900]), ("moins de 300 €", [25900])]
+)
+def test_a_grade_that_is_preferred_takes_nothing_off_the_list(client: FlaskClient, bound: str, cents: list[int]) -> None:
+    sentence = {"q": f"un téléphone {bound} premium si possible"}
+    results = client.get("/finder.json", query_string=sentence).json["results"]
+
+    assert [each["offer_cents"] for each in results] == cents
+    assert client.get("/finder", query_string=sentence).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sentence", "dropped"), [("téléphone bleu de préférence", "color.blue"), ("téléphone premium si possible", "grade_min")]
+)
+def test_a_preference_that_is_taken_away_is_none_any_more(client: FlaskClient, sentence: str, dropped: str) -> None:
+    page = client.get("/finder", query_string={"q": sentence, "drop": dropped})
+
+    assert page.status_code == 200
+    assert "chip wish" not in page.text
+
+
+def test_a_wish_that_no_specification_tells_is_neither_held_nor_missed(client: FlaskClient) -> None:
+    page = client.get("/finder", query_string={"q": "un téléphone avec une bonne batterie"}).text
+
+    assert "bonne batterie : –" in page
+    assert "non :" not in page.partition('class="pad advice"')[2]

@@ -107,7 +107,7 @@ class Loosening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinderPage:
-    """What the finder's page shows: what was asked, what was found, and what the one criterion to loosen would give."""
+    """What the finder's page shows: what was asked, what was suggested, and what the one criterion to loosen would give."""
 
     asked: Sought
     advice: list[Advice]
@@ -131,16 +131,16 @@ def finder() -> Response:
 
 @routes.get("/finder.json")
 def finder_json() -> Response:
-    """Return a sentence's criteria, what was not understood of it, and the SKUs found, the best first."""
+    """Return a sentence's criteria, what was not understood of it, and the SKUs suggested, the best first."""
     sentence = _sentence()
     understanding = _understood(sentence)
-    found = _found(understanding.criteria, MOST_ANSWERS)
+    suggested = _suggestions(understanding.criteria, MOST_ANSWERS)
     return web.as_json(
         {
             "criteria": understanding.criteria,
             "not_understood": _left(sentence, understanding),
-            "results": [{"sku": each.card["sku"], "offer_cents": each.offer_cents} for each in found.suggestions]
-            if found
+            "results": [{"sku": each.card["sku"], "offer_cents": each.offer_cents} for each in suggested.suggestions]
+            if suggested
             else [],
         }
     )
@@ -162,7 +162,7 @@ def _left(sentence: str, understanding: Understanding) -> list[str]:
     return [sentence[start:end] for start, end in understanding.not_understood]
 
 
-def _found(criteria: dict[str, Any], limit: int) -> Suggestions | None:
+def _suggestions(criteria: dict[str, Any], limit: int) -> Suggestions | None:
     """Return what criteria find, None where no device answers them."""
     if not criteria or criteria.get("intent") in ELSEWHERE or criteria.get("deal") == "sim_only":
         return None
@@ -270,17 +270,17 @@ def _marks(sentence: str, understanding: Understanding, criteria: dict[str, Any]
 
 
 def _finding(asked: Sought) -> FinderPage:
-    found = _found(asked.criteria, MOST_SHOWN)
-    advice = [_advice(each, found) for each in found.suggestions] if found else []
+    suggested = _suggestions(asked.criteria, MOST_SHOWN)
+    advice = [_advice(each, suggested) for each in suggested.suggestions] if suggested else []
     codes = [each.card["sku"] for each in advice[:MOST_COMPARED]]
     compared = forms.with_query("/compare", sku=codes, s=asked.parameters["s"]) if len(codes) > 1 else ""
     return FinderPage(
         asked=asked,
         advice=advice,
-        skus=found.skus if found else 0,
-        loosened=_loosening(asked, found.loosened) if found and found.loosened else None,
+        skus=suggested.skus if suggested else 0,
+        loosened=_loosening(asked, suggested.loosened) if suggested and suggested.loosened else None,
         compared=compared,
-        unmeasured=[each for each in found.conditions.unmeasured if _is_said(each, asked.criteria)] if found else [],
+        unmeasured=[each for each in suggested.conditions.unmeasured if _is_said(each, asked.criteria)] if suggested else [],
     )
 
 
@@ -289,9 +289,9 @@ def _is_said(criterion: tuple[str, Any], criteria: dict[str, Any]) -> bool:
     return key in criteria and (key not in LISTS or value in criteria[key])
 
 
-def _advice(suggestion: Suggestion, found: Suggestions) -> Advice:
+def _advice(suggestion: Suggestion, suggested: Suggestions) -> Advice:
     reasons, facts = [], facts_of(suggestion.card)
-    for condition, holds in zip(found.conditions.wishes, suggestion.wishes, strict=True):
+    for condition, holds in zip(suggested.conditions.wishes, suggestion.wishes, strict=True):
         fact, value = condition.fact, facts.get(condition.fact)
         told = {}
         if fact in LABELS and condition.least is not None:

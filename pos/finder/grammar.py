@@ -1,4 +1,4 @@
-"""The grammar: the items of a sentence become criteria in the schema of docs/protocol.md.
+"""The grammar: the items of a sentence become criteria, as docs/protocol.md §14 lists them.
 
 Invariants: a criterion is said, never implied: a model brings no category. What negation covers is excluded or not understood,
 never wished for. Nothing is guessed: what no rule reads is given back as it was written.

@@ -22,6 +22,8 @@ PATHS = (
     "/sku/IPHONE-13-128-BLUE?grade=GOOD&plan=2&option=1",
     "/compare?sku=IPHONE-13-128-BLUE&sku=GALAXY-S22-256-GREEN&sku=PLAYSTATION-5-825-WHITE",
     "/plans",
+    "/finder",
+    "/finder?category=phones&want=big_battery&max=90000",
 )
 WIDTHS = ((390, 844), (1080, 1920))
 

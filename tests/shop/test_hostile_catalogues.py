@@ -92,6 +92,7 @@ def test_every_page_within_reach_is_whole_and_says_nothing_of_what_is_not_known(
         waiting += [selection, visitor.post(f"{selection}/slip").headers.get("Location", "/home")]
     waiting += ["/sku/IPHONE-13-128-BLUE?grade=GOOD&plan=2&option=1"]
     waiting += ["/compare?sku=IPHONE-13-128-BLUE&sku=GALAXY-S22-256-GREEN&sku=PLAYSTATION-5-825-WHITE"]
+    waiting += ["/finder?q=iphone+13+leger+grand+ecran", "/finder?category=phones&max=90000&want=big_battery&whom=elderly"]
     wrong = []
     while waiting and len(seen) < MOST_PAGES:
         path = waiting.pop(0)

@@ -33,7 +33,7 @@ from sync.releases import LOCK, MOST_BYTES, PATH, VERSION, Release, ReleaseFile,
 RECORD = "releases"
 AROUND = {"version", "install"}
 """What a release holds for a person who installs it by hand."""
-PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)([^\n]*(?:\\\n[^\n]*)*)", re.MULTILINE)
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)((?:\\\n|[^\n])*)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 

@@ -120,7 +120,8 @@ def make_release(directory: Path, version: str = "9.9.0", *, main: str = STAND_I
     release = directory / f"comptoir-{version}"
     wheel = make_wheel(release / "wheels", version, main)
     (release / "version").write_text(f"{version}\n")
-    (release / "lock.txt").write_text(f"comptoir=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (release / "lock.txt").write_text(f"comptoir=={version} \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{digest}\n")
     shutil.copytree(REPOSITORY / "deploy" / "root", release / "root")
     shutil.copy(REPOSITORY / "deploy" / "install", release)
     tar = directory / f"comptoir-{version}.tar"

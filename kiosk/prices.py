@@ -12,6 +12,7 @@ from datetime import datetime
 from kiosk import files
 from pos import clock, trusted_time
 from pos.db import Store
+from pos.shelf_index import shelf_index
 from shop.prices import catch_up
 
 LOG = logging.getLogger("kiosk.prices")
@@ -35,6 +36,9 @@ def _watch(kiosk: files.Kiosk, call: threading.Event) -> None:
         try:
             now = trusted_now(kiosk.ops)
             wait_s = sleep_s(catch_up(kiosk.catalog, now), now)
+            if kiosk.catalog.path.exists():
+                # Read before a customer asks: on a page it would cost a quarter of a second.
+                shelf_index(kiosk.catalog.read())
         except Exception:
             # A bug here must not end the watch: it is logged whole, and a minute later we try again.
             LOG.exception("announced prices could not be brought up to date")

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlite_utils import Database
 
 from kiosk import prices
 from kiosk.app import create_app
 from pos import clock
 from pos.ops import store_setting
+from pos.shelf_index import ShelfIndex, read_shelf
 from shop.prices import catch_up
 from tests import world
 from tests.shop.test_selections import GOOD_13, seen, start
@@ -97,3 +101,22 @@ def test_prices_start_by_hq_s_time_where_it_is_known_and_never_before_it(kiosk: 
             with kiosk.ops_write() as ops:
                 store_setting(ops, name, value)
             assert prices.trusted_now(kiosk.ops) == expected
+
+
+def test_the_shelf_is_read_before_anybody_asks(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Called(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise StopIteration(timeout)
+
+    def noted(database: Database) -> ShelfIndex:
+        read.append(database)
+        return read_shelf(database)
+
+    read: list[Database] = []
+    monkeypatch.setattr("pos.shelf_index.read_shelf", noted)
+    with pytest.raises(StopIteration):
+        prices._watch(app.extensions["comptoir"], Called())
+    before = len(read)
+
+    assert client.get("/browse").status_code == 200
+    assert (before, len(read)) == (1, 1)

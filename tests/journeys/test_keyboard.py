@@ -72,6 +72,14 @@ def test_keys_go_when_they_are_closed_or_a_keyboard_is_there(page: Page, shared_
     expect(page.locator(DOCK)).to_have_count(0)
 
 
+def test_a_sentence_is_written_with_the_same_keys(page: Page, shared_system: System) -> None:
+    page.goto(f"{shared_system.kiosk_url}/finder")
+    page.locator("#said").tap()
+    press(page, "l", "é", "g", "e", "r")
+
+    expect(page.locator("#said")).to_have_value("léger")
+
+
 def test_a_phone_shows_its_own_keys(page: Page, shared_system: System) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{shared_system.kiosk_url}/home")

@@ -19,7 +19,7 @@ AMOUNTS = {
     "rounds of 250 odd requests to each app": (1, 12),
     "odd requests to each server's socket": (60, 400),
     "kiosks killed in mid-print": (15, 1_000),
-    "steps at which an update is killed": (10, 120),
+    "steps at which an update is killed": (10, 40),
     "bare machines followed by the page": (0, 1),
 }
 """The share and the full amount of each."""

@@ -10,7 +10,7 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -47,6 +47,7 @@ UNDATED = 10**13
 """Added to the price of what has no known end of updates: it comes behind all that has one, by price."""
 MOST_GATHERED = 2000
 """So many SKUs are gathered and sorted in a millisecond; more are met soon enough on a walk along all of an order."""
+MOST_ORDERS = 8
 STEP = 128
 """Bits of so many prices in a row are gathered at a time; a bound in between costs half as many steps."""
 ORDERS = ("popular", "price", "-price", "value", "new", "light")
@@ -63,9 +64,9 @@ class PriceOrder:
     `steps` are the bits of the first 0, `STEP`, 2 × `STEP` … of them.
     """
 
-    cents: list[int]
-    places: list[int]
-    sorted_cents: list[int]
+    cents: Sequence[int]
+    places: Sequence[int]
+    sorted_cents: Sequence[int]
     steps: list[int]
 
     def between(self, least: int | None, most: int | None) -> int:
@@ -102,7 +103,7 @@ class ShelfIndex:
     updates: list[int] = field(default_factory=list)
     codes: dict[int, int] = field(default_factory=dict)
     _prices: dict[Grades, PriceOrder] = field(default_factory=dict)
-    _orders: dict[tuple[object, ...], tuple[list[int], list[int]]] = field(default_factory=dict)
+    _orders: dict[tuple[object, ...], tuple[Sequence[int], Sequence[int]]] = field(default_factory=dict)
 
     @property
     def everything(self) -> int:
@@ -126,6 +127,7 @@ class ShelfIndex:
         known = self._prices.get(grades)
         if known is None:
             known = self._prices[grades] = self._priced(grades)
+            _keep_latest(self._prices)
         return known
 
     def ordered(
@@ -151,7 +153,7 @@ class ShelfIndex:
         held = bits.to_bytes(len(self.ids) // 8 + 1, "little")
         return [at * 8 + bit for at, byte in enumerate(held) if byte for bit in range(8) if byte >> bit & 1]
 
-    def _order(self, sort: str, grades: Grades, year: int) -> tuple[list[int], list[int]]:
+    def _order(self, sort: str, grades: Grades, year: int) -> tuple[Sequence[int], Sequence[int]]:
         """Return every place in an order, and the key of each by place. Equals follow their ids."""
         asked = (sort, grades if "price" in sort or sort == "value" else None, year if sort == "value" else None)
         known = self._orders.get(asked)
@@ -161,10 +163,11 @@ class ShelfIndex:
             if sort in DOWN:
                 # Turned round and not sorted downwards: of equals the last comes first, as the key of a page says.
                 places.reverse()
-            known = self._orders[asked] = (places, keys)
+            known = self._orders[asked] = (array("i", places), array("q", keys))
+            _keep_latest(self._orders)
         return known
 
-    def _keys(self, sort: str, grades: Grades, year: int) -> list[int]:
+    def _keys(self, sort: str, grades: Grades, year: int) -> Sequence[int]:
         if sort == "value":
             return [
                 cents // (until - year + 1) if until >= year and cents < UNKNOWN else UNDATED + cents
@@ -181,7 +184,14 @@ class ShelfIndex:
             for place in places[start : start + STEP]:
                 held[place >> 3] |= 1 << (place & 7)
             steps.append(int.from_bytes(held, "little"))
-        return PriceOrder(cents=cents, places=places, sorted_cents=[cents[place] for place in places], steps=steps)
+        in_order = array("q", [cents[place] for place in places])
+        return PriceOrder(cents=array("q", cents), places=array("i", places), sorted_cents=in_order, steps=steps)
+
+
+def _keep_latest(made: dict[Any, Any]) -> None:
+    """Forget the order made first: there are as many as sets of grades, and each takes a megabyte."""
+    for first in list(made)[:-MOST_ORDERS]:
+        made.pop(first, None)
 
 
 def shelf_index(database: Database) -> ShelfIndex:

@@ -89,7 +89,7 @@ def has_begun() -> bool:
     """
     kept = (web.LANGUAGE_COOKIE, web.VIEW_COOKIE, calls.COOKIE)
     is_choosing = "selection_id" in g or "selection_id" in (request.view_args or {})
-    return is_choosing or bool(request.args or request.form) or any(name in request.cookies for name in kept)
+    return is_choosing or request.method == "POST" or bool(request.args) or any(name in request.cookies for name in kept)
 
 
 def frame_context() -> dict[str, Any]:

@@ -94,7 +94,7 @@ def demo_spots(catalog: Database) -> list[dict[str, Any]]:
     if corner is None:
         return []
     order = [spot["position"] for spot in corner.planogram]
-    devices = sorted(demo_devices.devices(files.ops(), corner), key=lambda each: order.index(each.position))
+    devices = sorted(demo_devices.devices(files.ops(), corner), key=lambda device: order.index(device.position))
     names = {grade["grade_id"]: grade["name"] for grade in offers.grades(catalog)}
     rows = catalog.execute(
         """

@@ -133,14 +133,14 @@ def demo_spots(catalog: Database) -> list[dict[str, Any]]:
     }
     return [
         {
-            "position": each.position,
-            "row": drawn[each.position][0],
-            "column": drawn[each.position][1],
-            "sku_id": each.sku_id,
-            **items[each.sku_id],
+            "position": device.position,
+            "row": drawn[device.position][0],
+            "column": drawn[device.position][1],
+            "sku_id": device.sku_id,
+            **items[device.sku_id],
         }
-        for each in devices
-        if each.sku_id in items
+        for device in devices
+        if device.sku_id in items
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +21,7 @@ SCREENS = {"kiosk": (1080, 1920, 0.5), "tablet": (800, 1280, 0.675), "phone": (3
 """Width and height in CSS pixels, and how many pixels of a picture stand for one of them."""
 COLOURS = 128
 SEEN_IN_THE_ROUND = 5
+SENTENCE = "un téléphone pour ma mère, grand écran, moins de 250 €, bonne batterie, pas d’Apple"
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
 
 
 def take_customers(browser: Browser, access: dict[str, Any]) -> None:
-    """The kiosk as customers use it: home, list, device, comparison, slip."""
+    """The kiosk as customers use it: home, list, device, comparison, sentence, slip."""
     with screen(browser, "kiosk") as page:
         page.goto(f"{access['kiosk']}/home")
         keep(page, "home")
@@ -47,6 +49,8 @@ def take_customers(browser: Browser, access: dict[str, Any]) -> None:
         keep(page, "sku")
         page.goto(f"{access['kiosk']}/compare?" + "&".join(f"sku={code(path)}" for path in devices[:3]))
         keep(page, "compare")
+        page.goto(f"{access['kiosk']}/finder?{urlencode({'q': SENTENCE})}")
+        keep(page, "finder")
         choose(page, access["kiosk"] + devices[0])
         page.locator("form[action$='/slip'] button").last.click()
         page.wait_for_url("**/slips/**")
@@ -77,11 +81,15 @@ def take_counter(browser: Browser, access: dict[str, Any]) -> None:
 
 
 def take_home(browser: Browser, access: dict[str, Any]) -> None:
-    """The shop at home, on a desktop and a phone, and a seller's desk."""
+    """The shop at home, on a desktop and a phone, an offer's past prices, and a seller's desk."""
     for name in ("desktop", "phone"):
         with screen(browser, name) as page:
             page.goto(f"{access['marketplace']}/home")
             keep(page, f"shop-{name}")
+    with screen(browser, "phone") as page:
+        page.goto(f"{access['marketplace']}/browse?category=phones")
+        page.goto(f"{access['marketplace']}/sku/{code(hrefs(page, '/sku/')[0])}/prices")
+        keep(page, "prices")
     with screen(browser, "desktop") as page:
         seller = access["sellers"][0]
         page.goto(f"{access['marketplace']}/seller/login")

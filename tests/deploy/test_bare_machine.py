@@ -154,7 +154,7 @@ def give(machine: BareMachine, served: Served, release: Path) -> str:
     added = add_release(served.hq.engine, served.hq.directory, release, now=clock.now())
     give_release(served.hq.engine, served.hq.directory, added.version, "stable", now=clock.now())
     # A round of the app's own may be under way: then it is asked again.
-    machine.wait("comptoir kiosk sync --dir /var/lib/comptoir/kiosk && echo fetched", "^fetched")
+    machine.wait("comptoir kiosk sync --dir /var/lib/comptoir/kiosk && echo fetched", r"fetched\s*$")
     machine.wait("ls /var/lib/comptoir/kiosk/update/wanted", "^/")
     machine.run("systemctl start comptoir-update.service")
     return machine.run("journalctl --unit comptoir-update --output cat")

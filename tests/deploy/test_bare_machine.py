@@ -212,7 +212,7 @@ if amount("bare machines followed by the page"):
 
             # HQ signs the next release: the machine takes it. It signs one that never starts: the machine comes back from it.
             assert f"comptoir {NEXT} is healthy" in give(machine, served, make_next_release(release, tmp_path))
-            served_by = "curl -sS http://127.0.0.1:8001/status.json; readlink /opt/comptoir/current"
+            served_by = "curl -sS http://127.0.0.1:8001/status.json; echo; readlink /opt/comptoir/current"
             machine.run("apt-get install --yes --no-install-recommends curl")
             assert machine.run(served_by).split()[-1] == NEXT
             assert f'"version":"{NEXT}"' in machine.run(served_by).replace(" ", "")

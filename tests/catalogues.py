@@ -87,10 +87,11 @@ def customers_pages() -> frozenset[str]:
 def wanted_of(part: str, whose: str = "everything", *, is_printed: bool = True) -> Wanted:
     """Return the sentences of a part, all or the `customers`'; those of paper where it `is_printed`.
 
-    What stands in no call but in the English, as labels of a table do, may be shown to anybody.
+    What stands in no call but in the English, as labels of a table do, may be shown to anybody; so may a text of the shop.
     """
     everywhere = {sentence for each in PARTS for sentence in _called(each, "everything", is_printed=True)}
-    labels = {one: _many(message) for one, message in messages_of(part, "en").items() if one not in everywhere}
+    told = {one: _many(message) for one, message in messages_of(part, "en").items()}
+    labels = {one: many for one, many in told.items() if one not in everywhere or (part == "shop" and one in _texts(part))}
     return labels | _called(part, whose, is_printed=is_printed)
 
 
@@ -117,6 +118,14 @@ def _called(part: str, whose: str, *, is_printed: bool) -> Wanted:
     if part == "shop" and whose == "everything":
         wanted |= {getattr(each, name): None for each in faults().values() for name in SENTENCES}
     return wanted
+
+
+@cache
+def _texts(part: str) -> frozenset[str]:
+    """Return every text in the programs of a part that are not for staff: one of them may be a label."""
+    paths = [path for path in programs(part) if not STAFF_PROGRAMS.match(path.relative_to(ROOT).as_posix())]
+    parsed = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    return frozenset(node.value for node in parsed if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _many(message: Message) -> str | None:

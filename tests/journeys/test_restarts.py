@@ -122,7 +122,7 @@ def test_who_leaves_while_the_process_is_away_is_out_of_sight_at_once_and_wiped_
     page.clock.install()
     address = choose(page, desk)
     desk.stop()
-    page.clock.run_for(95_000)
+    page.clock.run_for(115_000)
 
     expect(page.locator("main")).to_contain_text(AWAY)
     expect(page.locator("li.line")).to_have_count(0)

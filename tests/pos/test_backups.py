@@ -161,6 +161,7 @@ def test_a_copy_that_cannot_be_used_changes_nothing(kiosk: Kiosk, problem: type[
     else:
         newer = connect(copy, durable=True, wal=False)
         newer.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('comptoir-ops', 'm999', '')")
+        newer.execute("insert or replace into setting (name, value) values ('oldest_reader', '\"m999\"')")
         newer.close()
     before = {path.name: path.read_bytes() for path in kiosk.directory.iterdir() if path.is_file()}
     kiosk.ops.close()

@@ -71,7 +71,7 @@ def test_everything_is_large_enough_to_touch_and_the_large_text_to_read(context:
             wrong += [f"{name} on {panel}: {each}" for each in (*small, *low)]
             wrong += [f"{name} on {panel}: too wide"] if wide or page.evaluate(WIDE) else []
 
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_low_reach_brings_everything_into_the_lower_forty_percent(context: BrowserContext, shared_system: System) -> None:
@@ -85,4 +85,4 @@ def test_low_reach_brings_everything_into_the_lower_forty_percent(context: Brows
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         wrong += [f"{name}, at its end: {each}" for each in page.evaluate(OUT_OF_REACH, TOUCHED)]
 
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)

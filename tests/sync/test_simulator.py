@@ -31,7 +31,7 @@ STEPS = 5
 def first_failure(mutation: mutations.Mutation) -> History | None:
     """Return the first history that shows a planted bug."""
     with mutation():
-        return mutations.first_failure()
+        return mutations.first_failure(begin=mutations.BEGINS.get(mutation, 0))
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))

@@ -128,8 +128,10 @@ def test_a_badge_that_waits_for_its_printer_is_named_and_printed_later(
 ) -> None:
     clerk.post("/counter/team/idriss/badges")
     wait_confirmed(kiosk, 1)
+    # A printer that answers late would settle it.
+    printer.stop()
     with kiosk.ops_write() as ops:
-        ops.execute("update print_job set state = 'uncertain', reason = 'silent', ended_at = null")
+        ops.execute("update print_job set state = 'uncertain', reason = 'silent', ended_at = null, process_id = null")
         [(job_id,)] = ops.execute("select job_id from print_job").fetchall()
 
     assert "Badge de idriss" in clerk.get("/counter/paper").text

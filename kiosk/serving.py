@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +27,8 @@ from sync.locks import hold_directory
 LAST_S = 3.0
 """How long requests and prints under way may take to end once the process is told to stop."""
 STOP_S = 4
+ARENA_MAX = -8
+"""What glibc calls the number of its heaps (mallopt(3), M_ARENA_MAX)."""
 
 
 @click.command("serve")
@@ -41,6 +45,7 @@ def serve_command(directory: Path, port: int, host: str) -> None:
     # Until it serves, a signal ends it where it is: what is on disk then is what any start finds.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    _use_one_heap()
     address = f"http://{bracketed(host)}:{port}/"
     with hold_directory(directory, doing=f"serving on {address}"):
         server = KioskServer((host, port))
@@ -102,3 +107,9 @@ def _describe(directory: Path) -> dict[str, Any]:
     open_records(directory)
     with create_app(directory, sync=False).app_context():
         return describe()
+
+
+def _use_one_heap() -> None:
+    """Give all threads one heap: they compute in turns anyway, and a heap each cost 9 MB of 147 at 500,000 listings."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)

@@ -1,4 +1,4 @@
-"""Languages whose catalogues are still to come: the product's own pages with small files of a test beside them."""
+"""Languages that are not offered yet: the product's own pages with small files of a test in place of theirs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def speak(
             file.metadata = {"Language": language, "X-Complete": claim, "Content-Type": "text/plain; charset=utf-8"}
             file.metadata["Plural-Forms"] = FORMS.get(language, SIMPLE)
             file.extend(polib.POEntry(msgid=french, msgstr=text) for french, text in said.items())
-            file.save(str(own / f"{language}.po"))
+            path = own / f"{language}.po"
+            # What stands there leads to the product's own file.
+            path.unlink(missing_ok=True)
+            file.save(str(path))
     monkeypatch.setattr(templates, "PATH", folder)
     forget()
 

@@ -132,7 +132,7 @@ def choose(page: Page, address: str) -> None:
 def keep(page: Page, name: str) -> None:
     """Write what the screen shows as `docs/images/<name>.png`, in few colours."""
     page.wait_for_load_state("networkidle")
-    page.evaluate("document.fonts.ready.then(() => null)")
+    page.evaluate("scrollTo(0, 0), document.fonts.ready.then(() => null)")
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").quantize(COLOURS).save(IMAGES / f"{name}.png", optimize=True)
 

@@ -39,9 +39,9 @@ def _slips_can_name(currency: str) -> str:
 
 def _known_language(language: str) -> str:
     if language not in LANGUAGES:
-        raise PydanticCustomError(
-            "language", "{language} is none of {known}", {"language": language, "known": ", ".join(LANGUAGES)}
-        )
+        # Half a character, or a book, is no name to repeat.
+        named = language[:16].encode("ascii", "backslashreplace").decode()
+        raise PydanticCustomError("language", "{language} is none of {known}", {"language": named, "known": ", ".join(LANGUAGES)})
     return language
 
 

@@ -45,6 +45,7 @@ REFUSED = "refused together"
 KNOWN_DEVICES = 6
 REFERRED = frozenset(
     {"words", "code", "battery_min_pct", "category_id", "sku_id", "seller_id", "partner_id", "markets", "fr", "us", "currency"}
+    | {"most_months", "sibling_months"}
 )
 """What other files lean on: where such a field is right by itself, the lines that no longer go with it are named."""
 

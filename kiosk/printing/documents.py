@@ -17,8 +17,8 @@ def made_apart(place: str, *arguments: Any, **named: Any) -> bytes:
     asked = pickle.dumps((place, arguments, named))
     try:
         made = subprocess.run([sys.executable, "-m", __name__], input=asked, capture_output=True, timeout=LONGEST_S, check=True)  # noqa: S603
-    except subprocess.CalledProcessError as problem:
-        raise DocumentUnmade(problem.stderr.decode(errors="replace")) from problem
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as problem:
+        raise DocumentUnmade((problem.stderr or str(problem).encode()).decode(errors="replace")) from problem
     return made.stdout
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pos.finder.intents import QUIET, intent_of
 from pos.finder.items import Item, items_of
 from pos.finder.lexicon import LANGUAGES
-from pos.finder.measures import Criterion, criteria_of_numbers
+from pos.finder.measures import NEARBY, Criterion, criteria_of_numbers
 from pos.finder.names import Names
 
 LONGEST_SENTENCE = 240
@@ -111,6 +111,7 @@ class _Reading:
         for index, item in enumerate(self.items):
             if index not in measured:
                 told += self._read(index, item, intent[0].value if intent else "find")
+        told = told if intent else self._newer(told)
         settled = self._settled(told)
         for criterion in (*intent, *told, *settled):
             self._use(criterion)
@@ -254,8 +255,44 @@ class _Reading:
         elif "features" in item and "=" not in item.means["features"]:
             yield Criterion(item.means["features"], False, start, index)
 
+    def _newer(self, told: list[Criterion]) -> list[Criterion]:
+        """Return the criteria, a model "or newer" read as its line from its year on; left as said where no line is known."""
+        models = [criterion for criterion in told if criterion.key == "model"]
+        bounds = [index for index, item in enumerate(self.items) if index not in self.denied and self._bounds_model(index, item)]
+        line = self.names.line_from([str(criterion.value) for criterion in models]) if models else None
+        if not bounds or line is None:
+            return told
+        named, bound = models[0], bounds[0]
+        year = line.year + ("comparators.newer_than" in self.items[bound])
+        told = [criterion for criterion in told if criterion not in models]
+        told += [Criterion(line.key, line.name, named.first, models[-1].last), Criterion("year_min", year, bound, bound)]
+        return told + ([Criterion("model_contains", line.tier, named.first, named.last)] if line.tier else [])
+
+    def _bounds_model(self, index: int, item: Item) -> bool:
+        """Tell whether an item says "or newer" after a model, or "from" before one."""
+        if index in self.used:
+            return False
+        before, after = self._beside(index, -1), self._beside(index, 1)
+        if "comparators.newer_than" in item or "comparators.since" in item:
+            if after is not None and "model" in after:
+                return True
+        if "comparators.newer" in item:
+            return any("model" in each for each in self.items[max(index - NEARBY, 0) : index])
+        is_bound = "comparators.or_more" in item and item.pieces != ("+",)
+        return is_bound and before is not None and "model" in before and not (after and "grades" in after)
+
+    def _beside(self, index: int, step: int) -> Item | None:
+        """Return the next item on one side that says something; a comma does."""
+        place = index + step
+        while 0 <= place < len(self.items) and self.items[place].is_filler:
+            place += step
+        return self.items[place] if 0 <= place < len(self.items) else None
+
     def _settled(self, told: list[Criterion]) -> list[Criterion]:
         """Return the criteria once each has seen the others: ambiguous words, wishes, and what a plan goes with."""
+        if any(criterion.key == "for_whom" for criterion in self.measured):
+            # An age says more than "daughter" does.
+            told = [criterion for criterion in told if criterion.key != "for_whom" or criterion in self.measured]
         has_device = any(criterion.key in ("category", "family", "model", "brand") for criterion in told)
         if any(criterion.key == "deal" and criterion.value != "plan" for criterion in told):
             told = [criterion for criterion in told if (criterion.key, criterion.value) != ("deal", "plan")]

@@ -11,7 +11,7 @@ from itertools import takewhile
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pos.finder.lexicon import LANGUAGES, Meanings, known_words, lexicon, stem
+from pos.finder.lexicon import LANGUAGES, Meanings, known_words, lexicon, stem, words_of_language
 from pos.finder.names import Names
 from pos.finder.numbers import number_at
 from pos.finder.pieces import Piece, pieces_of
@@ -19,6 +19,7 @@ from pos.finder.pieces import Piece, pieces_of
 FORGIVEN_FROM = 5
 """So many letters a word has at least whose typo is forgiven: digits never are."""
 TWO_FORGIVEN_FROM = 9
+FOREIGN_FROM = 8
 JOINED_FROM = 7
 LEAST_PART = 3
 AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "EUR", "USD", "GBP", "CHF", "JPY"})
@@ -95,7 +96,7 @@ def _may_be_tier(before: Sequence[Item]) -> bool:
     """Tell whether a word such as `Pro` may go with a family: right after it, or denied after it was named."""
     if before and ("family" in before[-1] or "tier" in before[-1]):
         return True
-    if not any("family" in item or "brand" in item for item in before):
+    if not any(kind in item for item in before for kind in ("family", "brand", "model")):
         return False
     last = next((item for item in reversed(before) if not item.is_filler or "words.not" in item), None)
     return last is not None and ("words.not" in last or "words.except" in last)
@@ -156,7 +157,8 @@ def _mended(pieces: Sequence[Piece], languages: Sequence[str], names: Names) -> 
         elif parts := _parts(piece, names):
             mended += parts
         else:
-            mended.append(replace(piece, text=near, raw=near) if (near := _nearest(piece.text, names)) else piece)
+            near = _nearest(piece.text, names, languages[0])
+            mended.append(replace(piece, text=near, raw=near) if near else piece)
     return mended
 
 
@@ -190,9 +192,14 @@ def _parts(piece: Piece, names: Names) -> list[Piece]:
     return []
 
 
-def _nearest(word: str, names: Names) -> str | None:
-    """Return the word of ours that a typo away from `word` is, if one is; both begin alike."""
-    return _near(word, names.words)
+def _nearest(word: str, names: Names, language: str) -> str | None:
+    """Return the word of ours that a typo away from `word` is, if one is; both begin alike.
+
+    A short word of another language than the page's is more likely a word we do not know than one mistyped: `matter`, `Mutter`.
+    """
+    near = _near(word, names.words)
+    is_ours = near is not None and (len(word) >= FOREIGN_FROM or near in words_of_language(language) or near in names.words)
+    return near if is_ours else None
 
 
 @lru_cache(maxsize=4096)

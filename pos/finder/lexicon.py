@@ -57,10 +57,10 @@ class Lexicon:
 
 @lru_cache(maxsize=16384)
 def stem(word: str, language: str) -> str:
-    """Return the stem of a word; short ones, and those of no language, are their own."""
+    """Return the stem of a word, marked as one: no word is a stem. Short ones, and those of no language, are their own."""
     if language not in STEMMERS or len(word) < STEMMED_FROM or not word.isalpha():
         return word
-    return plain(_stemmer(language).stemWord(word))
+    return f"{plain(_stemmer(language).stemWord(word))}~"
 
 
 @lru_cache
@@ -93,6 +93,13 @@ def known_words() -> frozenset[str]:
     """Return every word of every lexicon."""
     words = {word for language in ("any", *LANGUAGES) for phrase in lexicon(language).phrases for word in phrase}
     return frozenset(words | {word for language in LANGUAGES for kind in number_words(language).values() for word in kind})
+
+
+@lru_cache
+def words_of_language(language: str) -> frozenset[str]:
+    """Return the words that one language's lexicon has, with those of none."""
+    phrases = (*lexicon(language).phrases, *lexicon("any").phrases)
+    return frozenset(word for phrase in phrases for word in phrase)
 
 
 @lru_cache

@@ -19,10 +19,13 @@ CAPACITIES = frozenset({16, 32, 64, 128, 256, 512, 1000, 1024, 2000, 2048})
 ODD_CAPACITIES = range(20, 1000, 10)
 """What only plans hold: no device has 100 GB."""
 MOST_RAM = 24
+OF = frozenset({("de",), ("en",), ("in",), ("con",), ("with",), ("mit",), ("avec",)})
 LEAST_PRICE, LEAST_PRICE_OVER = 20, 100
 """From where on a bounded number without a unit is a price: "at least 30" is hours, or pieces."""
 YEARS = range(2010, 2046)
 NAMED = ("categories", "family", "model", "brand")
+BOUNDS_AFTER = (("comparators.or_less", "max"), ("comparators.or_more", "min"), ("comparators.about", "about"))
+"""The words that bound the number before them; of a bare number, a year, "or newer" does, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def _with_words_after(items: Sequence[Item], measured: Measured) -> int:
     while after < len(items) and skipped < 2 and (_is_gigabyte_word(items[after]) or "categories" in items[after]):
         after, skipped = after + 1, skipped + 1
     if after < len(items) and not measured.bound:
-        for kind, bound in (("comparators.or_less", "max"), ("comparators.or_more", "min"), ("comparators.about", "about")):
+        for kind, bound in BOUNDS_AFTER if measured.unit else (*BOUNDS_AFTER, ("comparators.newer", "min")):
             follows = items[after + 1] if after + 1 < len(items) else None
             if kind in items[after] and not (follows and "number" in follows):
                 measured.bound = bound
@@ -103,11 +106,22 @@ def _bound_before(items: Sequence[Item], place: int) -> tuple[int, str]:
         item = items[index]
         for bound in ("between", "max", "min", "about"):
             if f"comparators.{bound}" in item and not _belongs_before(items, index):
-                return index, bound
+                denied = _denied_at(items, index) if bound == "min" else None
+                return (index, bound) if denied is None else (denied, "max")
         if not (item.is_filler or _is_gigabyte_word(item) or "categories" in item or item.means.get("units") in CURRENCIES):
             break
     is_before = place > 0 and items[place - 1].means.get("units") in CURRENCIES
     return (place - 1 if is_before else place), ""
+
+
+def _denied_at(items: Sequence[Item], place: int) -> int | None:
+    """Return where a bound is denied: `que no cueste más de 200 €` is at most; None where it is not."""
+    for index in range(place - 1, max(place - NEARBY, -1), -1):
+        if "words.not" in items[index]:
+            return index
+        if items[index].means and not items[index].is_filler:
+            return None
+    return None
 
 
 def _belongs_before(items: Sequence[Item], index: int) -> bool:
@@ -120,7 +134,8 @@ def _belongs_before(items: Sequence[Item], index: int) -> bool:
 def _unit(items: Sequence[Item], place: int) -> tuple[str, int]:
     """Return the unit of the number at `place` and the last item of both."""
     after = items[place + 1] if place + 1 < len(items) else None
-    if after and "units" in after and after.means["units"] != "month":
+    is_range = bool(after and "comparators.range" in after and place + 2 < len(items) and "number" in items[place + 2])
+    if after and "units" in after and after.means["units"] != "month" and not is_range:
         return after.means["units"], place + 1
     before = items[place - 1] if place else None
     if before and before.means.get("units") in CURRENCIES:
@@ -219,6 +234,8 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
         items[measured.first : measured.last + 1]
     )
     for index in range(measured.first - 1, max(measured.first - 1 - NEARBY, -1), -1):
+        if _is_of_number(items, index):
+            break
         around.append(items[index])
         if not (items[index].is_filler or _is_gigabyte_word(items[index]) or "words.with" in items[index]):
             break
@@ -230,6 +247,14 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
             return "data"
     is_of_plan = any(map(_is_plan, items)) and not any(kind in item for item in items for kind in NAMED)
     return "data" if is_of_plan or (any(map(_is_plan, items)) and measured.hundredths // 100 in ODD_CAPACITIES) else ""
+
+
+def _is_of_number(items: Sequence[Item], index: int) -> bool:
+    """Tell whether a word such as `RAM` says what the gigabytes before it are of, and so nothing of those after it."""
+    if not any(kind in items[index] for kind in ("words.ram", "words.storage", "words.data")):
+        return False
+    before = next((item for item in reversed(items[:index]) if not item.is_filler), None)
+    return before is not None and before.means.get("units") == "gb"
 
 
 def _is_plan(item: Item) -> bool:
@@ -267,12 +292,43 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
             measured.first = measured.first if updates is None else updates
             yield ("updates_min_year" if is_update else "year_min"), number
         return
-    after = next((item for item in items[measured.last + 1 :] if not item.is_filler), None)
-    before = items[measured.first - 1] if measured.first else None
-    if before and "model" in before and number in CAPACITIES:
+    after = next((item for item in items[measured.last + 1 :] if not item.is_filler or "words.and" in item), None)
+    before = _before_capacity(items, measured.first)
+    if memory := _memory_and_storage(items, measured):
+        yield from memory
+    elif before and "model" in before and number in CAPACITIES:
         yield "storage_gb", number
+    elif after and "words.ram" in after and number <= MOST_RAM:
+        yield "ram_gb", number
     elif after and any(kind in after for kind in NAMED) and number > 1:
         yield "quantity", number
+    elif _is_age(items, measured.first):
+        yield from _age(items, measured)
+
+
+def _is_age(items: Sequence[Item], place: int) -> bool:
+    """Tell whether a number is how old a child is: `my daughter is 15`."""
+    before = next((item for item in reversed(items[:place]) if not item.is_filler), None)
+    return before is not None and before.means.get("for_whom") in ("child", "teen")
+
+
+def _before_capacity(items: Sequence[Item], place: int) -> Item | None:
+    """Return what a capacity may go with: `S21 de 128`."""
+    while place and items[place - 1].pieces in OF:
+        place -= 1
+    return items[place - 1] if place else None
+
+
+def _memory_and_storage(items: Sequence[Item], measured: Measured) -> list[tuple[str, object]]:
+    """Return both where a number is one of a pair as sellers write them, `8/256`, and take the second with it."""
+    pair = items[measured.last + 1 : measured.last + 3]
+    if len(pair) < 2 or pair[0].pieces != ("slash",) or pair[1].hundredths is None:
+        return []
+    memory, storage = measured.hundredths // 100, pair[1].hundredths // 100
+    if memory > MOST_RAM or storage not in CAPACITIES:
+        return []
+    _, measured.last = _unit(items, measured.last + 2)
+    return [("ram_gb", memory), ("storage_gb", storage)]
 
 
 def _updates_before(items: Sequence[Item], place: int) -> int | None:

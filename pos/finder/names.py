@@ -43,6 +43,16 @@ class ModelName:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A line of models, by its `family` or `brand`, from a year on; `tier` is what their names hold where the one named did."""
+
+    key: str
+    name: str
+    year: int
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Every name, by its words written as one."""
 
@@ -52,6 +62,8 @@ class Names:
     tiers: dict[str, str]
     brand_of: dict[str, str]
     """The brand of each model and family."""
+    year_of: dict[str, int]
+    """The year each model came out, where it is known."""
     words: frozenset[str]
     joined: frozenset[str]
     family_names: frozenset[str]
@@ -60,6 +72,21 @@ class Names:
         """Return the narrowest family a model is of, "" where it is of none."""
         fitting = [family for family in self.family_names if re.match(rf"{re.escape(family)}(?![a-z])", model)]
         return max(fitting, key=len, default="")
+
+    def line_from(self, models: Sequence[str]) -> ModelLine | None:
+        """Return the one line that these models are of, from the year the first came out; None where either is not known."""
+        lines = {("family", family) if (family := self.family_of(model)) else ("brand", self.brand_of[model]) for model in models}
+        years = [self.year_of[model] for model in models if model in self.year_of]
+        if len(lines) != 1 or not years:
+            return None
+        [(key, name)] = lines
+        tiers = {self._tier_of(model) for model in models}
+        return ModelLine(key, name, min(years), tiers.pop() if len(tiers) == 1 else "")
+
+    def _tier_of(self, model: str) -> str:
+        """Return the word such as `Pro Max` that a model's name ends with, "" where it ends with none."""
+        ends = [tier for tier in self.tiers.values() if model.endswith(f" {tier}")]
+        return max(ends, key=len, default="")
 
     def match(self, pieces: Sequence[Piece], place: int) -> tuple[int, str, str] | None:
         """Return how many pieces the longest name at `place` takes, whether it is a `model`, `family` or `brand`, and its key."""
@@ -86,14 +113,19 @@ class Names:
 @remembered
 def names_of(database: Database) -> Names:
     """Return the names of a catalogue."""
-    return names_from(tuple(database.execute("select distinct brand, model from shown_sku order by sku_id")))
+    return names_from(tuple(database.execute("select distinct brand, model, year from shown_sku order by sku_id")))
 
 
 @lru_cache(maxsize=8)
-def names_from(rows: tuple[tuple[str, str], ...]) -> Names:
-    """Return the names of (brand, model), in the order of the catalogue."""
+def names_from(rows: tuple[tuple[str, str, int | None], ...]) -> Names:
+    """Return the names of (brand, model, year), in the order of the catalogue."""
     facts = json.loads(NAMES.read_text(encoding="utf-8"))
-    pairs = dict.fromkeys((brand, model.split(VARIANT)[0]) for brand, model in rows)
+    pairs = dict.fromkeys((brand, model.split(VARIANT)[0]) for brand, model, _ in rows)
+    years: dict[str, int] = {}
+    for _, model, year in rows:
+        base = model.split(VARIANT)[0]
+        if year:
+            years[base] = min(year, years.get(base, year))
     brands = {joined(brand): brand for brand, _ in pairs}
     brands |= {joined(word): brand for brand, words in facts["brands"].items() if brand in brands.values() for word in words}
     families: dict[str, str] = {}
@@ -114,9 +146,10 @@ def names_from(rows: tuple[tuple[str, str], ...]) -> Names:
         brands,
         tiers,
         brand_of,
+        years,
         frozenset(words),
         frozenset({*models, *families, *brands}),
-        frozenset(families.values()),
+        frozenset(family for family in facts["families"] if family in brand_of),
     )
 
 

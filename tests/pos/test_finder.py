@@ -28,7 +28,7 @@ def sample_names() -> Names:
     models = (
         model for category in categories for model in json.loads((sample / "models" / f"{category}.json").read_text("utf-8"))
     )
-    return names_from(tuple((model["brand"], model["model"]) for model in models))
+    return names_from(tuple((model["brand"], model["model"], model["year"]) for model in models))
 
 
 def read(sentence: str, language: str = "fr", currency: str = "EUR") -> Understanding:
@@ -95,6 +95,64 @@ def test_a_sentence_is_understood_in_a_moment() -> None:
 )
 def test_the_traps_catch_nobody(sentence: str, expected: dict[str, Any]) -> None:
     assert unordered(criteria(sentence)) == unordered(expected)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "expected"),
+    [
+        ("iPhone 12 ou plus récent", "fr", {"family": "iPhone", "year_min": 2020}),
+        ("iPhone 12 128 Go ou plus récent", "fr", {"family": "iPhone", "year_min": 2020, "storage_gb": 128}),
+        ("iPhone 13 ou 14 ou plus récent", "fr", {"family": "iPhone", "year_min": 2021}),
+        ("iPhone 12 minimum, 300 €", "fr", {"family": "iPhone", "year_min": 2020, "price_max_cents": 30000}),
+        ("plus récent que l'iPhone 12", "fr", {"family": "iPhone", "year_min": 2021}),
+        ("un iPhone 12 Pro ou plus récent", "fr", {"family": "iPhone", "year_min": 2020, "model_contains": "Pro"}),
+        ("S22 or later", "en", {"family": "Galaxy S", "year_min": 2022}),
+        ("at least a Pixel 7, 128GB", "en", {"family": "Pixel", "year_min": 2022, "storage_gb": 128}),
+        ("iPad Air 4 or newer", "en", {"family": "iPad Air", "year_min": 2020}),
+        ("desde el iPhone 13", "es", {"family": "iPhone", "year_min": 2021}),
+        ("Dyson V8 o más nuevo", "es", {"brand": ["Dyson"], "year_min": 2016}),
+        ("iPhone 12 oder neuer", "de", {"family": "iPhone", "year_min": 2020}),
+        ("iPhone 12", "fr", {"model": ["iPhone 12"]}),
+        ("iPhone 13 minimum 128 Go", "fr", {"model": ["iPhone 13"], "storage_min_gb": 128}),
+        ("iPhone 13, au moins en très bon état", "fr", {"model": ["iPhone 13"], "grade_min": "GOOD"}),
+        ("iPhone 12 + forfait 50 Go", "fr", {"model": ["iPhone 12"], "deal": "bundle", "data_min_gb": 50}),
+        ("iPhone de 2021 ou plus récent", "fr", {"family": "iPhone", "year_min": 2021}),
+    ],
+)
+def test_or_newer_is_the_line_of_a_model_from_its_year_on(sentence: str, language: str, expected: dict[str, Any]) -> None:
+    assert criteria(sentence, language) == expected
+
+
+def test_or_newer_says_where_it_stands_and_is_left_where_no_one_line_is_meant() -> None:
+    sentence = "un iPhone 12 noir ou plus récent"
+
+    assert [(key, sentence[start:end]) for key, _, start, end in read(sentence).said] == [
+        ("family", "iPhone 12"),
+        ("color", "noir"),
+        ("year_min", "ou plus récent"),
+    ]
+    assert criteria("iPhone 12, Pixel 6 ou plus récent") == {"model": ["iPhone 12", "Pixel 6"]}
+    assert left("iPhone 12, Pixel 6 ou plus récent") == ["ou plus récent"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "expected"),
+    [
+        ("un móvil que no cueste más de 200 €", "es", {"category": "phones", "price_max_cents": 20000}),
+        ("it should not cost more than 200 euros", "en", {"price_max_cents": 20000}),
+        ("pas d'Apple, au moins 200 €", "fr", {"exclude_brand": ["Apple"], "price_min_cents": 20000}),
+        ("150 to 200 euros", "en", {"price_min_cents": 15000, "price_max_cents": 20000}),
+        ("8 Go de RAM 128 Go", "fr", {"ram_gb": 8, "storage_gb": 128}),
+        ("8/256", "fr", {"ram_gb": 8, "storage_gb": 256}),
+        ("S21 de 128", "es", {"model": ["Galaxy S21"], "storage_gb": 128}),
+        ("my daughter is 15 and wants an iPhone", "en", {"for_whom": "teen", "family": "iPhone"}),
+        ("S22 mais pas le Ultra", "fr", {"model": ["Galaxy S22"], "exclude_model_contains": "Ultra"}),
+        ("neues Handy", "de", {"category": "phones"}),
+        ("a phone for my pet, it does not matter", "en", {"category": "phones"}),
+    ],
+)
+def test_what_unseen_customers_taught(sentence: str, language: str, expected: dict[str, Any]) -> None:
+    assert criteria(sentence, language) == expected
 
 
 def test_a_digit_is_never_forgiven() -> None:

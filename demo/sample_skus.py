@@ -83,8 +83,9 @@ def expand_model(model: Row, category: Row, colors: Row, *, first_id: int) -> It
 def describe_color(name: str, colors: Row) -> Row:
     """Return the feed's colour from an English name, which may carry the maker's own shade: `Blue#276787`."""
     english, _, own_hex = name.partition("#")
-    usual_hex, french = colors[english]
-    return {"code": slug(english), "hex": f"#{own_hex}" if own_hex else usual_hex, "name": {"fr": french, "en": english}}
+    told = colors[english]
+    names = {"fr": told["fr"], "en": english, "es": told["es"], "de": told["de"], "ar": told["ar"]}
+    return {"code": slug(english), "hex": f"#{own_hex}" if own_hex else told["hex"], "name": names}
 
 
 def combine_variants(model: Row, axes: Sequence[Sequence[Row]]) -> Iterator[Row]:

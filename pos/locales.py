@@ -33,6 +33,8 @@ class Locale:
     gigabytes: str = "GB"
     terabytes: str = "TB"
     is_right_to_left: bool = False
+    has_noun_capitals: bool = False
+    """Whether nouns keep their capital within a sentence."""
     is_printed: bool = True
     """Whether the paper of a corner has its letters; if not, the slip is in another language of the corner."""
 
@@ -42,6 +44,10 @@ class Locale:
         grouped = f"{whole:,}".replace(",", self.group)
         fraction = f"{self.decimal}{part:0{places}}" if places else ""
         return f"{'-' if value < 0 else ''}{grouped}{fraction}"
+
+    def inside(self, text: str) -> str:
+        """Return a label or name as it is written within a line: without capitals but of `GPS` and of nouns that have them."""
+        return text if self.has_noun_capitals else " ".join(word if word.isupper() else word.lower() for word in text.split(" "))
 
     def isolated(self, text: str) -> str:
         """Return figures with their unit as they are read anywhere, among words of a language read from right to left."""
@@ -126,6 +132,7 @@ LOCALES = {
             "September", "Oktober", "November", "Dezember",
         ),
         day="{day}. {month} {year}",
+        has_noun_capitals=True,
     ),
     "ar": Locale(
         decimal=".",

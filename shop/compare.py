@@ -18,6 +18,7 @@ from pos.acquisitions import ACQUISITIONS, read_acquisition
 from pos.bodies import Acquisition
 from pos.differences import Advantage
 from pos.eligibility import Reason
+from pos.locales import LOCALES
 from pos.offers import Grade, Offer, Rung
 from pos.plans import Plan
 from pos.skus import MAX_COMPARED, Card, Sku
@@ -226,7 +227,7 @@ def _names(items: Sequence[Sku]) -> list[str]:
     language = door.visitor().language
     parts: tuple[Callable[[Sku], str], ...] = (
         lambda item: languages.storage(item["storage_gb"], language),
-        lambda item: languages.text_of(item["color"]["name"], language).lower() if item["color"] else "",
+        lambda item: LOCALES[language].inside(languages.text_of(item["color"]["name"], language)) if item["color"] else "",
         lambda item: item["sku"],
     )
     names = [item["model"] for item in items]

@@ -40,6 +40,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "moment": pass_context(lambda _, text, zone=None: languages.moment(text, language, zone or visitor().time_zone)),
         "hour": pass_context(lambda _, text: _hour(text, language, visitor().time_zone)),
         "text": lambda texts: languages.text_of(texts, language),
+        "inside": LOCALES[language].inside,
         "storage": lambda gigabytes: languages.storage(gigabytes, language),
         "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
         "battery": said.battery,

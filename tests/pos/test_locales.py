@@ -66,3 +66,17 @@ def said(moment: time, cldr: str) -> str:
 def test_a_clock_of_twelve_hours_begins_at_twelve() -> None:
     hours = [LOCALES["en"].time(time(hour)) for hour in (0, 1, 12, 13)]
     assert hours == ["12:00\u202fAM", "1:00\u202fAM", "12:00\u202fPM", "1:00\u202fPM"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "within"),
+    [
+        ("fr", "Bleu Pacifique", "bleu pacifique"),
+        ("fr", "Ports HDMI", "ports HDMI"),
+        ("en", "Midnight", "midnight"),
+        ("de", "Mitternacht", "Mitternacht"),
+        ("ar", "سماء الليل", "سماء الليل"),
+    ],
+)
+def test_a_name_within_a_line_keeps_the_capitals_its_language_wants(language: str, text: str, within: str) -> None:
+    assert LOCALES[language].inside(text) == within

@@ -243,7 +243,7 @@ def describe_listing(
         decimal(price_cents, currency),
         currency,
         quantity,
-        decimal(shipping_cents(draw(), sku.row["weight_g"]) * trade.price_per_mille // 1000, currency),
+        decimal(shipping_cents(draw(), sku.row["weight_g"] or 0) * trade.price_per_mille // 1000, currency),
         1 + int(draw() * 3) + int(draw() * 3),
         pick_warranty(draw()),
         "MARGINAL" if draw() < 0.6 else "REGULAR",

@@ -10,6 +10,7 @@ from typing import Any
 Row = dict[str, Any]
 
 SAMPLE = Path(__file__).with_name("sample")
+ORIGIN = frozenset({"source", "checked_on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,19 @@ def combine_variants(model: Row, axes: Sequence[Sequence[Row]]) -> Iterator[Row]
 
 
 def vary_sku(sku: SampleSku, change: Row, *, sku_id: int) -> SampleSku:
-    """Return a market-facing variant of a genuine SKU: another keyboard, memory, connection or bundle."""
+    """Return a market-facing variant of a genuine SKU: another keyboard, memory, connection or bundle.
+
+    The model's source says nothing of one that differs in what it describes.
+    """
+    specs = sku.row["specs"]
+    if specs.keys() & change["specs"].keys():
+        specs = {key: value for key, value in specs.items() if key not in ORIGIN}
     row = sku.row | {
         "sku_id": sku_id,
         "sku": f"{sku.row['sku']}-{change['code']}",
         "model": f"{sku.row['model']} · {change['name']}",
         "ean": internal_ean(sku_id),
-        "specs": sku.row["specs"] | change["specs"],
+        "specs": specs | change["specs"],
         "new_price": None,
         "words": f"{sku.row['words']} {change['words']}".strip(),
     }

@@ -65,7 +65,10 @@ class Color(Shape):
 
 
 class Specs(Shape):
-    """Specifications: those in numbers that pages reckon with; any other is a number, a yes or no, or a short text."""
+    """Specifications: those in numbers that pages reckon with; any other is a number, a yes or no, or a short text.
+
+    `source` names who publishes them, and `checked_on` the day they were compared with it.
+    """
 
     __pydantic_extra__: dict[Name, Spec] = Field(init=False)
 
@@ -97,6 +100,8 @@ class Specs(Shape):
     weight_g: Amount | None = None
     year: Year | None = None
     updates_until: Year | None = None
+    source: Name | None = None
+    checked_on: Day | None = None
 
 
 def _few(specs: Specs) -> Specs:

@@ -25,7 +25,7 @@ from pos.skus import MAX_COMPARED, Card, Sku
 from pos.totals import Line, Totals, line_totals
 from shop import door, forms, web
 from shop.skus import plans_here, refuse_elsewhere
-from shop.specs import LABELS, facts_of, label, sourced_specs, spec_value
+from shop.specs import LABELS, SpecsOrigin, facts_of, label, sourced_specs, spec_value, specs_origin
 from shop.tariffs import Tariffs, tariffs
 
 routes = Blueprint("compare", __name__)
@@ -51,6 +51,11 @@ class ComparedDevice:
     def offer(self) -> Offer | None:
         """What is proposed, None where nobody offers it in the grade asked for."""
         return self.rung.offer if self.rung else None
+
+    @property
+    def origin(self) -> SpecsOrigin | None:
+        """Where its specifications come from, None where that is not said."""
+        return specs_origin(self.item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

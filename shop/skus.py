@@ -30,7 +30,7 @@ from pos.plans import Option, Plan
 from pos.skus import Sibling, Sku
 from pos.totals import Line, PlanTerms, Totals
 from shop import door, forms, media, web
-from shop.specs import Sourced, sourced_specs, spec_rows
+from shop.specs import Sourced, SpecsOrigin, sourced_specs, spec_rows, specs_origin
 from shop.tariffs import Tariffs, tariffs
 
 routes = Blueprint("skus", __name__)
@@ -105,11 +105,17 @@ class About:
     """What a device's page says of it besides its name, whoever sells it."""
 
     medium: Medium | None
-    specs: list[tuple[str, str]]
+    specs: list[tuple[str, str | None]]
+    origin: SpecsOrigin | None
     siblings: list[Sibling]
     co2: claims.Co2 | None
     new_price: claims.NewPrice | None
     repair: dict[str, Sourced]
+
+    @property
+    def known(self) -> list[tuple[str, str]]:
+        """Those specifications that are known."""
+        return [(label, value) for label, value in self.specs if value is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +158,7 @@ def sku(code: str) -> Response:
     about = About(
         medium=media.shown(item),
         specs=spec_rows(item),
+        origin=specs_origin(item),
         siblings=_near(item, family),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=door.today()),

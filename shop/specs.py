@@ -82,24 +82,53 @@ UNITS = {
     "megapixels": "Mpx",
     "weight_g": "g",
 }
-SOURCED = {"repair_tenths": "repair_source", "spare_parts_until": "spare_parts_source"}
+SOURCED = {
+    "repair_tenths": "repair_source",
+    "spare_parts_until": "spare_parts_source",
+    "spare_parts_years": "spare_parts_source",
+}
 """Facts about repair that are said only with their source, and under which name that stands among the specifications."""
 PLAIN_NUMBERS = frozenset({"year", "updates_until", "lenses", "speeds", "hdmi_ports"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
-    """A figure with who says it: tenths of a point for `repair_tenths`, a year for `spare_parts_until`."""
+    """A figure with who says it: tenths of a point for `repair_tenths`, a year for `spare_parts_until`, years after the maker's
+    last sale for `spare_parts_years`.
+    """
 
     value: int
     source: str
 
 
-def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (label, value) of what is known of a SKU in the visitor's language, in its category's order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecsOrigin:
+    """Who publishes a model's specifications, and the day (YYYY-MM-DD) they were compared with that."""
+
+    source: str
+    checked_on: str
+
+
+def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Return (label, value) of a SKU in the visitor's language, in its category's order; None for what is not known.
+
+    A category that does not say what it compares has the rows that are known.
+    """
     facts = facts_of(item)
-    wanted = item["category"].get("compare") or list(LABELS)
-    return [(label(key), spec_value(key, facts[key])) for key in wanted if key in LABELS and facts.get(key) is not None]
+    compared = item["category"].get("compare")
+    wanted = compared or [key for key in LABELS if facts.get(key) is not None]
+    return [
+        (label(key), spec_value(key, facts[key]) if facts.get(key) is not None else None) for key in wanted if key in LABELS
+    ]
+
+
+def specs_origin(item: Mapping[str, Any]) -> SpecsOrigin | None:
+    """Return where a SKU's specifications come from; None where its row does not say so with a day."""
+    specs = item.get("specs") or {}
+    source, checked_on = specs.get("source"), specs.get("checked_on")
+    if isinstance(source, str) and isinstance(checked_on, str):
+        return SpecsOrigin(source=source, checked_on=checked_on)
+    return None
 
 
 def sourced_specs(item: Mapping[str, Any]) -> dict[str, Sourced]:

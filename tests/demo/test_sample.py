@@ -9,6 +9,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -154,7 +155,7 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
         "color": dict,
         "year": int,
         "ean": str,
-        "weight_g": int,
+        "weight_g": int | None,
         "specs": dict,
         "updates_until": int | None,
         "new_price": dict | None,
@@ -162,6 +163,7 @@ SHAPES: dict[str, dict[str, type | UnionType]] = {
     },
 }
 FORBIDDEN = re.compile(r"\b(comme neu\w*|état neuf|à neuf|like new|as new|good as new)\b", re.IGNORECASE)
+PUBLISHER = re.compile(r"[A-Za-z][\w.+]*( [\w.+]+){0,2}")
 MONEY = re.compile(r"\d+\.\d\d")
 SHELF_PRICE = re.compile(r"\d*9\.00|\d*4\.99")
 
@@ -317,13 +319,42 @@ def test_skus_obey_the_contract(feed: Feed) -> None:
         assert re.fullmatch(r"#[0-9a-fA-F]{6}", sku["color"]["hex"])
         assert sku["sku"].endswith(sku["color"]["code"])
         assert 2000 <= sku["year"] <= 2026
-        assert 1 < sku["weight_g"] < 40_000
+        assert sku["weight_g"] is None or 1 < sku["weight_g"] < 40_000
         assert sku["updates_until"] is None or sku["year"] < sku["updates_until"] < 2040
         assert sku["specs"]
         assert all(isinstance(value, str | int) for value in sku["specs"].values())
         if sku["new_price"] is not None:
             assert set(sku["new_price"]) == {"cents", "currency", "source", "observed_on"}
             assert sku["new_price"]["observed_on"].startswith(("20",))
+
+
+def test_the_sixty_best_sellers_name_who_publishes_their_specifications_and_when_that_was_checked() -> None:
+    models = [model for path in (SAMPLE / "models").glob("*.json") for model in json.loads(path.read_text("utf-8"))]
+    sourced = [model for model in models if "source" in model["specs"]]
+
+    assert len(sourced) >= 60
+    assert [model["model"] for model in models if model["popularity"] > 6 and model not in sourced] == []
+    assert min(model["popularity"] for model in sourced) == 6
+    for model in models:
+        assert ("source" in model["specs"]) == ("checked_on" in model["specs"]), model["model"]
+    for model in sourced:
+        assert all(PUBLISHER.fullmatch(name) for name in model["specs"]["source"].split(", ")), model["model"]
+        assert date(2026, 11, 29) <= date.fromisoformat(model["specs"]["checked_on"]) <= date(2027, 12, 31)
+
+
+def test_what_is_known_of_repair_has_its_source(feed: Feed) -> None:
+    for sku in feed.tables["skus"]:
+        specs = sku["specs"]
+        assert ("repair_tenths" in specs) == ("repair_source" in specs)
+        assert ("spare_parts_years" in specs) == ("spare_parts_source" in specs)
+
+
+def test_a_variant_that_differs_from_its_model_has_no_source() -> None:
+    skus = {sku.row["sku"]: sku.row["specs"] for sku in grow_skus(20_000)}
+
+    assert skus["IPHONE-13-128-BLUE-CASE"]["source"] == skus["IPHONE-13-128-BLUE"]["source"]
+    assert "source" in skus["MACBOOK-AIR-13-M1-256-GOLD"]
+    assert not {"source", "checked_on"} & skus["MACBOOK-AIR-13-M1-256-GOLD-RAM16"].keys()
 
 
 def test_eans_carry_their_check_digit(feed: Feed) -> None:

@@ -50,6 +50,8 @@ def test_every_row_of_the_world_fits() -> None:
         ("sku", "specs.screen_tenths_in", "6.1", "not a whole number"),
         ("sku", "specs.lenses", True, "not a whole number"),
         ("sku", "specs.battery_mah", HUGE, "more than 10000000"),
+        ("sku", "specs.checked_on", "yesterday", "not a day"),
+        ("sku", "specs.source", "", "empty"),
         ("sku", "specs.hinge", HUGE, "not"),
         ("sku", "specs.hinge", ["a"], "not"),
         ("sku", "specs.hinge", "x" * 161, "longer"),

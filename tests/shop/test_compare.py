@@ -176,6 +176,22 @@ def test_repair_facts_are_shown_only_with_their_source(client: FlaskClient, kios
     assert row(page, "Pièces détachées jusqu’en") == ["–", "2029 Samsung"]
 
 
+def test_spare_parts_are_compared_by_years_with_their_source(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    change_body(kiosk, world.IPHONE_13, "specs.spare_parts_years", 5)
+    change_body(kiosk, world.IPHONE_13, "specs.spare_parts_source", "Apple")
+
+    assert row(client.get(TWO).text, "Pièces détachées") == ["au moins 5 ans après l’arrêt de la vente Apple", "–"]
+
+
+def test_each_device_names_the_source_of_its_own_specifications(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    change_body(kiosk, world.IPHONE_13, "specs.source", "Apple")
+    change_body(kiosk, world.IPHONE_13, "specs.checked_on", "2026-11-29")
+
+    page = words(client.get(TWO).text)
+    assert page.count("Caractéristiques d’après") == 1
+    assert "iPhone 13 · Caractéristiques d’après Apple, vérifiées le 29 novembre 2026." in page
+
+
 def test_no_device_is_said_to_resist_water(client: FlaskClient, kiosk: world.Kiosk) -> None:
     for key, value in (("ip", "IP68"), ("water_m", 50), ("waterproof", 1)):
         change_body(kiosk, world.IPHONE_13, f"specs.{key}", value)

@@ -65,6 +65,46 @@ def test_spare_parts_are_told_with_their_source(client: FlaskClient, kiosk: worl
     assert "Pièces détachées disponibles jusqu’en 2029 (Apple)." in client.get(PHONE).text
 
 
+def test_spare_parts_by_years_are_told_with_their_source(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute(
+            "update sku set body = json_set(body, '$.specs.spare_parts_years', 5, '$.specs.spare_parts_source', 'Apple')"
+        )
+
+    assert "Pièces détachées : au moins 5 ans après l’arrêt de la vente du modèle (Apple)." in client.get(PHONE).text
+
+
+def test_specifications_are_said_with_who_publishes_them_and_when_that_was_checked(
+    client: FlaskClient, kiosk: world.Kiosk
+) -> None:
+    assert "Caractéristiques d’après" not in client.get(PHONE).text
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update sku set body = json_set(body, '$.specs.source', 'Apple', '$.specs.checked_on', '2026-11-29')")
+
+    assert "Caractéristiques d’après Apple, vérifiées le 29 novembre 2026." in client.get(PHONE).text
+
+
+def test_a_source_without_a_day_is_not_named(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update sku set body = json_set(body, '$.specs.source', 'Apple')")
+
+    assert "Caractéristiques d’après" not in client.get(PHONE).text
+
+
+def test_a_specification_that_is_not_known_is_a_dash_and_heads_no_page(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    def specs() -> list[str]:
+        page = client.get(PHONE).text
+        return re.findall(r"<div><dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<]*)", page[page.index('class="all-specs"') :])
+
+    known = dict(specs())
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update sku set body = json_remove(body, '$.specs.network')")
+
+    assert known["Réseau"] == "5G"
+    assert dict(specs()) == {**known, "Réseau": "–"}
+    assert "–" not in re.search(r'<ul class="facts">.*?</ul>', client.get(PHONE).text, re.DOTALL)[0]
+
+
 def test_a_device_takes_at_most_four_statements(app: Flask, client: FlaskClient) -> None:
     client.get("/sku/GALAXY-S22-256-GREEN")
     with world.statements(app) as asked:

@@ -93,8 +93,8 @@ PLAIN_NUMBERS = frozenset({"year", "updates_until", "lenses", "speeds", "hdmi_po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
-    """A figure with who says it: tenths of a point for `repair_tenths`, a year for `spare_parts_until`, years after the maker's
-    last sale for `spare_parts_years`.
+    """A figure with who says it: tenths of a point for `repair_tenths`, a year for `spare_parts_until`, years from the
+    day the maker gave up the model for `spare_parts_years`.
     """
 
     value: int
@@ -117,9 +117,7 @@ def spec_rows(item: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     facts = facts_of(item)
     compared = item["category"].get("compare")
     wanted = compared or [key for key in LABELS if facts.get(key) is not None]
-    return [
-        (label(key), spec_value(key, facts[key]) if facts.get(key) is not None else None) for key in wanted if key in LABELS
-    ]
+    return [(label(key), spec_value(key, facts[key]) if facts.get(key) is not None else None) for key in wanted if key in LABELS]
 
 
 def specs_origin(item: Mapping[str, Any]) -> SpecsOrigin | None:

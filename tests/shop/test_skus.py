@@ -92,17 +92,16 @@ def test_a_source_without_a_day_is_not_named(client: FlaskClient, kiosk: world.K
 
 
 def test_a_specification_that_is_not_known_is_a_dash_and_heads_no_page(client: FlaskClient, kiosk: world.Kiosk) -> None:
-    def specs() -> list[str]:
-        page = client.get(PHONE).text
-        return re.findall(r"<div><dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<]*)", page[page.index('class="all-specs"') :])
-
-    known = dict(specs())
     with kiosk.catalog.write() as catalog:
-        catalog.execute("update sku set body = json_remove(body, '$.specs.network')")
+        catalog.execute(
+            """update category set body = json_set(body, '$.compare', json('["network", "chip", "lenses", "year"]'))"""
+        )
 
-    assert known["Réseau"] == "5G"
-    assert dict(specs()) == {**known, "Réseau": "–"}
-    assert "–" not in re.search(r'<ul class="facts">.*?</ul>', client.get(PHONE).text, re.DOTALL)[0]
+    page = client.get(PHONE).text
+    whole = re.findall(r"<div><dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<]*)", page[page.index('class="all-specs"') :])
+    assert whole[:4] == [("Réseau", "5G"), ("Puce", "–"), ("Objectifs", "2"), ("Année", "2021")]
+    facts = page[page.index('<ul class="facts">') :]
+    assert "puce" not in facts[: facts.index("</ul>")]
 
 
 def test_a_device_takes_at_most_four_statements(app: Flask, client: FlaskClient) -> None:

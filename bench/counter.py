@@ -16,7 +16,6 @@ from pos import clerks, clock
 from pos.corners import corner
 from pos.db import connect, write
 
-REQUESTS = 200
 PAGES = {
     "today": "/counter/",
     "table": "/counter/table",
@@ -30,10 +29,10 @@ HOLD = 1.2
 STATE_HOLD_MS = 10
 
 
-def measure(directory: Path) -> list[Row]:
-    """Return the rows of the counter of the kiosk that serves `directory`."""
+def measure(directory: Path, floor_paths: list[str]) -> list[Row]:
+    """Return the rows of the counter of the kiosk that serves `directory`, beside the floor's lists at `floor_paths`."""
     _furnish(directory)
-    rows = [_page_row(name, path, _log_in(directory)) for name, path in PAGES.items()]
+    rows = [_page_row(name, path, _log_in(directory), floor_paths) for name, path in PAGES.items()]
     browser = Browser(KIOSK_PORT, cookie=_log_in(directory))
     begun = time.perf_counter()
     status, headers, _ = browser.post("/counter/labels/prints", urlencode({"format": "l7160"}))
@@ -60,9 +59,9 @@ def _log_in(directory: Path) -> str:
         return f"clerk={clerks.start_session(ops, corner(ops).clerks[0]['clerk_id'], now=clock.now())}"
 
 
-def _page_row(name: str, path: str, cookie: str) -> Row:
-    page = Served(KIOSK_PORT, [path] * REQUESTS, cookie=cookie)
-    seen, said = times_in_turn(page, Served(FLOOR_PORT, ["/browse"] * REQUESTS))
+def _page_row(name: str, path: str, cookie: str, floor_paths: list[str]) -> Row:
+    page = Served(KIOSK_PORT, [path] * len(floor_paths), cookie=cookie)
+    seen, said = times_in_turn(page, Served(FLOOR_PORT, floor_paths))
     p50, p99 = percentile(said, 0.5), percentile(said, 0.99)
     figure = f"{seen.own:.1f} ms = {seen.ratio:.2f} × (server time p50 / p99: {p50:.1f} / {p99:.1f} ms)"
     beside = f"the floor's list: {seen.other:.1f} ms"

@@ -40,7 +40,7 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
         rows = _page_rows(directory)
         rows += _second_door_rows(scratch, directory)
         rows += _tap_rows(Browser(KIOSK_PORT), directory, scratch, arrivals)
-        rows += counter.measure(directory)
+        rows += counter.measure(directory, shop_paths(directory, "")["list"])
         memory = memory_mb(kiosk.pid)
         weight = _page_weight(Browser(KIOSK_PORT))
     return [

@@ -30,8 +30,16 @@ WATCH = """() => {
   const taps = (entry) => { if (entry.interactionId) seen.tap = Math.max(seen.tap, entry.duration); };
   watch("event", taps, { durationThreshold: 16 });
 }"""
+
+
+def _narrow(page: Page) -> None:
+    """Open the grades and tick the first of them."""
+    page.locator("#facet-grade > summary").click()
+    page.locator("#facet-grade label.choice").first.click()
+
+
 TAPS: dict[str, Callable[[Page], Any]] = {
-    "list": lambda page: page.locator("select[name=grade]").select_option(index=1),
+    "list": _narrow,
     "device": lambda page: page.locator("label.plan, a.plan, .plan").nth(1).click(),
 }
 
@@ -42,6 +50,7 @@ def measure(scratch: Path) -> list[Row]:
     serving = ["-m", "comptoir", "kiosk", "serve", "--dir", str(directory), "--port", str(KIOSK_PORT)]
     url = f"http://127.0.0.1:{KIOSK_PORT}"
     paths = {"home": "/home", **{name: pages[0] for name, pages in shop_paths(directory, "").items() if name != "selection"}}
+    paths["list"] = "/browse?category=phones"
     rows = []
     with process(*serving, url=f"{url}/healthz"), sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 MOST_REMEMBERED = 48
 """Answers that each thread's reader keeps, the latest asked for: a page of cards takes sixty kilobytes."""
+READER_CACHE_KB = 512
+"""Pages a reader keeps itself, a quarter of SQLite's own: eight threads with two files each held 20 MB of what the system holds, too."""
 SCHEMA_ACTIONS = frozenset(
     {
         sqlite3.SQLITE_CREATE_TABLE,
@@ -239,7 +241,8 @@ class Store:
             if held is not None:
                 held[1].close()
             reader = Reader(self._open().conn, self._common)
-            reader.conn.execute("pragma query_only=on").fetchall()
+            for pragma in ("query_only=on", f"cache_size=-{READER_CACHE_KB}"):
+                reader.conn.execute(f"pragma {pragma}").fetchall()
             held = kept.reader = (inode, reader)
         return held[1]
 

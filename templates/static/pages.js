@@ -9,7 +9,6 @@
     const [old, root] = [document.documentElement, page.documentElement];
     for (const { name } of [...old.attributes]) if (!root.hasAttribute(name)) old.removeAttribute(name);
     for (const { name, value } of root.attributes) old.setAttribute(name, value);
-    old.classList.add("scripted");
     document.title = page.title;
     document.body.replaceWith(document.adoptNode(page.body));
     if (window.htmx) htmx.process(document.body);

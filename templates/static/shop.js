@@ -1,7 +1,6 @@
 // The little that the shop's pages cannot do alone: keep the keyboard's place when a fragment comes, say a failed request.
 (() => {
   "use strict";
-  document.documentElement.classList.add("scripted");
 
   const trouble = (text) => {
     const box = document.getElementById("trouble");

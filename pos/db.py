@@ -27,7 +27,7 @@ T = TypeVar("T")
 MOST_REMEMBERED = 48
 """Answers that each thread's reader keeps, the latest asked for: a page of cards takes sixty kilobytes."""
 READER_CACHE_KB = 512
-"""Pages a reader keeps itself, a quarter of SQLite's own: eight threads with two files each held 20 MB of what the system holds, too."""
+"""Pages a reader keeps itself, a quarter of SQLite's own: eight threads and two files held 20 MB of what the system has."""
 SCHEMA_ACTIONS = frozenset(
     {
         sqlite3.SQLITE_CREATE_TABLE,

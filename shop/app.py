@@ -56,7 +56,7 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
     app.jinja_env.globals.update(frame=door.frame, ending=door.ending, companion=door.companion, porting=tariffs.porting)
-    app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings, spec=spec_value)
+    app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings, drawn=media.drawn, spec=spec_value)
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")
     app.extensions["shop"] = door

@@ -3,6 +3,7 @@
 A drawing shows the kind of thing and its colour and nothing more, so that no picture implies the unit that will be shipped.
 Each form is a file of `templates/shop/drawings`: 240 × 240, without script or style, in the blue `SPECIMEN` and the tones mixed
 from it; where the number of lenses shows, each number is a group `lenses-<n>`. The same facts give the same bytes.
+It has no other id: a page shows many, and an id names one thing of a page.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pos.errors import NotFound
 FOLDER = templates.PATH / "shop" / "drawings"
 SPECIMEN = "#38506b"
 NEUTRAL = "4f5d63"
+HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 240">'
 
 NAME = re.compile(r"([a-z]{2,12})-([0-9a-f]{6})-([0-9])", re.ASCII)
 _LENSES = re.compile(r'<g id="lenses-(\d)"(?: display="none")?>(.*?)</g>')
@@ -30,6 +32,16 @@ def draw(name: str) -> str:
     if match is None:
         raise NotFound(f"no drawing is called {name!r}")
     return _drawing(match[1], match[2], int(match[3]))
+
+
+def inline(name: str, size: int) -> str:
+    """Return the drawing as an element of a page, `size` CSS pixels wide and high, silent to readers of the screen.
+
+    Raises: NotFound as `draw` does.
+    """
+    return draw(name).replace(
+        HEAD, f'<svg class="drawing" viewBox="0 0 240 240" width="{size}" height="{size}" aria-hidden="true">'
+    )
 
 
 def drawing_name(form: str, color_hex: str | None, lenses: int | None) -> str:

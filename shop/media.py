@@ -11,16 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
+from markupsafe import Markup
 
 from pos import clock, media, skus
 from pos.errors import NotFound
 from pos.media import Medium
 from shop import assets, door, web
-from shop.drawings import draw, drawing_name
+from shop.drawings import NAME, draw, drawing_name, inline
 
 routes = Blueprint("media", __name__)
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+OWN_DRAWING = re.compile(rf"/drawings/({NAME.pattern})\.svg", re.ASCII)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -63,6 +65,18 @@ def with_drawings(items: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str,
     """Return each SKU or category with the address of its drawing, all looked up together: a list shows twenty."""
     here = _drawings_here(items)
     return [(item, here.get(_owner(item)) or own_drawing_url(item)) for item in items]
+
+
+def drawn(url: str, size: int) -> Markup:
+    """Return the picture at the address of a drawing, `size` CSS pixels wide and high: our own as a part of the page.
+
+    Sixteen images are sixteen documents to a browser: 48 ms of its time, and 17 ms as parts of the page. HQ's stay images, since
+    an image can reach nothing.
+    """
+    own = OWN_DRAWING.fullmatch(url)
+    if own:
+        return Markup(inline(own[1], size))  # noqa: S704 - made of our files and figures
+    return Markup('<img class="drawing" src="{}" alt="" width="{}" height="{}">').format(url, size, size)
 
 
 def _drawings_here(items: Iterable[Mapping[str, Any]]) -> dict[int | str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from demo.sample_skus import read_rows
 from pos.errors import NotFound
-from shop.drawings import FOLDER, draw, drawing_name, specimens
+from shop.drawings import FOLDER, draw, drawing_name, inline, specimens
 
 FILES = sorted(FOLDER.glob("*.svg"))
 
@@ -47,6 +47,13 @@ def test_a_drawing_follows_the_facts() -> None:
     assert draw("phone-38506b-2") == draw("phone-38506b-2")
     assert len({draw(name) for name in ("phone-38506b-1", "phone-38506b-2", "phone-38506b-3", "phone-38506b-4")}) == 4
     assert "#6d5a7e" in draw("headphones-6d5a7e-0")
+
+
+@pytest.mark.parametrize("form", [path.stem for path in FILES])
+def test_a_page_may_hold_any_number_of_drawings(form: str) -> None:
+    text = inline(f"{form}-6d5a7e-2", 180)
+    assert text.startswith('<svg class="drawing" viewBox="0 0 240 240" width="180" height="180" aria-hidden="true"><')
+    assert "id=" not in text
 
 
 def test_a_name_is_made_of_facts() -> None:

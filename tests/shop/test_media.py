@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from comptoir import comptoir
 from kiosk import background
 from kiosk.background import Rounds
+from shop import drawings
 from sync.blobs import BlobRef, ref_of
 from sync.corner.media import BUDGET_BYTES, Fetched
 from sync.errors import Offline
@@ -95,7 +96,7 @@ def test_lists_never_show_a_picture(client: FlaskClient, put: Put) -> None:
     for path in ("/", "/home", "/browse"):
         text = client.get(path).text
         assert sha256 not in text
-        assert OWN in text
+        assert drawings.inline("phone-38506b-2", 240) in text
 
 
 def test_each_card_shows_its_own_drawing_and_the_first_that_is_here(client: FlaskClient, put: Put) -> None:
@@ -105,7 +106,7 @@ def test_each_card_shows_its_own_drawing_and_the_first_that_is_here(client: Flas
     put(DRAWING + b"3", kind="drawing", sku_id=world.IPHONE_12, rank=3)
     page = client.get("/browse?brand=Apple").text
 
-    shown = dict(re.findall(r'<a href="/sku/([^"]+)">\s*<img src="([^"]+)"', page))
+    shown = dict(re.findall(r'<a href="/sku/([^"]+)">\s*<img class="drawing" src="([^"]+)"', page))
     assert shown == {"IPHONE-13-128-BLUE": f"/media/{blue}", "IPHONE-12-128-BLUE": f"/media/{second}"}
 
 
@@ -122,7 +123,7 @@ def test_what_is_not_here_leaves_our_own_drawing_and_is_asked_for_first(app: Fla
     hq = Hq(DRAWING, PHOTO)
     fetch(app, hq)
 
-    assert "/drawings/vacuum-6d5a7e-0.svg" in page
+    assert drawings.inline("vacuum-6d5a7e-0", 240) in page
     assert "/media/" not in page
     assert hq.asked == [photo, ref_of(DRAWING).sha256]
     assert f'src="/media/{photo}"' in client.get("/sku/DYSON-V11-PURPLE").text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -10,11 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from marketplace.installation import replica_path
 from tests.journeys.conftest import System
+from tests.journeys.customers import Customer, Stand
 from tests.journeys.steps import new_slip, order_url, slip_url
 from tests.processes import Cable
-
-PATIENCE_MS = 20_000
 
 
 @pytest.fixture
@@ -24,14 +23,17 @@ def home_cable(shared_system: System) -> Iterator[Cable]:
         yield cable
 
 
-def test_the_last_slip_and_orders_open_without_a_network(page: Page, shared_system: System, home_cable: Cable) -> None:
-    page.set_default_timeout(PATIENCE_MS)
-    page.set_viewport_size({"width": 390, "height": 844})
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_last_slip_and_orders_open_without_a_network(
+    page: Page, shared_system: System, home_cable: Cable, language: str
+) -> None:
     home = f"http://127.0.0.1:{home_cable.port}"
+    customer = Customer(page, Stand("shop", language), base=home, catalog=replica_path(shared_system.marketplace, "fr"))
+    says = customer.says
     slips = [slip_url(shared_system, new_slip(page.context, shared_system)) for _ in range(2)]
     older, last = (urlsplit(url).path for url in slips)
     order = urlsplit(order_url(page.context, shared_system)).path
-    page.goto(f"{home}/home")
+    customer.opens("/home")
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     page.wait_for_function("navigator.serviceWorker.controller !== null")
     for path in (older, order, last):
@@ -40,17 +42,18 @@ def test_the_last_slip_and_orders_open_without_a_network(page: Page, shared_syst
 
     home_cable.cut()
     page.goto(home + order)
-    expect(page.get_by_text("Sans réseau : voici cette page telle qu’elle était")).to_be_visible()
+    customer.reads(says("Sans réseau : voici cette page telle qu’elle était, rien n’y peut être fait."))
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator("main form :enabled")).to_have_count(0)
     page.goto(f"{home}/browse?q=iphone")
-    expect(page.get_by_role("heading", name="Vos pages gardées ici")).to_be_visible()
-    expect(page.locator("#kept-pages a")).to_have_count(2)
-    page.get_by_role("link", name=re.compile("^Bon ")).click()
+    customer.heads(says("Vos pages gardées ici"))
+    kept = page.get_by_role("list", name=says("Vos pages gardées ici")).get_by_role("link")
+    expect(kept).to_have_count(2)
+    kept.filter(has_text=says("Bon %(number)s", number="")).click()
     assert page.url.endswith(last), "an older slip is not kept"
     page.goto(f"{home}/away")
-    page.get_by_role("button", name="Tout oublier sur cet appareil").click()
-    expect(page.get_by_text("Rien n’est gardé sur cet appareil.")).to_be_visible()
+    page.get_by_role("button", name=says("Tout oublier sur cet appareil")).click()
+    customer.reads(says("Rien n’est gardé sur cet appareil. Le reste de la boutique demande du réseau."))
 
     home_cable.mend()
     page.goto(home + order)

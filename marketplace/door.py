@@ -1,8 +1,9 @@
 """The shop's door at home: the published catalogue of the visitor's market, and selections in the central database.
 
-A market is chosen by what the visitor has open (a selection's id begins with its market), else by `?market=`, the partner whose
-entry this is, a cookie or the browser's languages; else it is the first. A visit that entered by `/p/<partner>` is known by a
-cookie until the browser is closed, or until `?partner=` leaves it.
+A market is chosen by what the visitor has open (a selection's id begins with its market; a slip's is its corner's, an order has
+its own), else by `?market=`, the partner whose entry this is, a cookie or the browser's languages; else it is the first. A
+language is the one that was chosen, else the browser's, else that of the slip or order that is open, else the market's first.
+A visit that entered by `/p/<partner>` is known by a cookie until the browser is closed, or until `?partner=` leaves it.
 Invariant: pages read the replica and never the database's own rows of the catalogue.
 """
 
@@ -10,12 +11,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from flask import g, request
 from sqlalchemy import Connection, Engine
@@ -25,7 +26,7 @@ from sqlite_utils import Database
 import templates
 from marketplace.db import execute_on, reading, row, run_tx
 from marketplace.installation import blobs_path, replica_path, replica_paths
-from pos import clock
+from pos import clock, tokens
 from pos.catalog import currency
 from pos.db import DatabaseError, Store
 from pos.errors import CatalogMissing, Unavailable
@@ -35,8 +36,9 @@ from pos.media import Medium
 from pos.offers import Offer
 from pos.partners import PartnerShop, partner_shop
 from pos.price_past import PricePast
-from pos.selections import market_of
+from pos.selections import check_token, market_of
 from pos.throttle import Execute
+from pos.tokens import MangledToken
 from shop import door
 from shop.door import Door, Visitor
 from shop.web import LANGUAGE_COOKIE
@@ -48,6 +50,14 @@ UNBRANDED = ("/console", "/seller")
 KNOWN_FOR_S = 60.0
 """How long the facts of a market are taken as known: HQ changes them by importing a feed."""
 CURRENCY = "EUR"
+SLIP_READER = """
+    select corner.market, corner.body as corner, slip.facts
+    from device
+    join corner on corner.corner_id = device.corner_id
+    left join slip on slip.corner_id = device.corner_id and slip.key_id = device.key_id and slip.counter = :counter
+    where device.key_id = :key_id
+"""
+ORDER_READER = "select market, language from customer_order where order_id = :order_id"
 
 T = TypeVar("T")
 
@@ -68,6 +78,14 @@ class MarketFacts:
         """The languages customers of this market are offered, in its order."""
         known = offered("marketplace", templates.PATH)
         return spoken_among(self.languages, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an open slip or order says of whoever reads it: its market, and the languages they may read, the likeliest first."""
+
+    market: str
+    languages: tuple[str, ...]
 
 
 class Markets:
@@ -100,6 +118,37 @@ class Markets:
             return known
         self._facts[market] = (time.monotonic(), known)
         return known
+
+    def opened(self, address: Mapping[str, Any]) -> Opened | None:
+        """Return what the slip or order says that an address names by the parts of its route; None without one we know."""
+        if not {"digits", "order_id"} & address.keys():
+            return None
+        try:
+            with reading(self._engine) as connection:
+                if "digits" in address:
+                    return _of_slip(connection, address["digits"])
+                return _of_order(connection, address["order_id"])
+        except SQLAlchemyError:
+            return None
+
+
+def _of_slip(connection: Connection, digits: str) -> Opened | None:
+    """Return the languages of a slip, its own before its corner's, which are all there is until its kiosk was heard."""
+    try:
+        token = tokens.decode(tokens.from_digits(digits))
+        check_token(token)
+    except MangledToken:
+        return None
+    slip = row(connection, SLIP_READER, key_id=token.key_id.hex(), counter=token.counter)
+    if slip is None:
+        return None
+    facts, corner = json.loads(slip["facts"] or "{}"), json.loads(slip["corner"])
+    return Opened(slip["market"], (facts.get("language", ""), *corner["languages"]))
+
+
+def _of_order(connection: Connection, order_id: str) -> Opened | None:
+    order = row(connection, ORDER_READER, order_id=order_id)
+    return Opened(order["market"], (order["language"],)) if order else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +223,20 @@ def _market(markets: Markets) -> str:
     return str(g.market)
 
 
+def _opened(markets: Markets) -> Opened | None:
+    """Return what the customer's slip or order of this request says of them."""
+    if "opened" not in g:
+        g.opened = None if request.path.startswith(UNBRANDED) else markets.opened(request.view_args or {})
+    known: Opened | None = g.opened
+    return known
+
+
 def _chosen(markets: Markets) -> str:
     names = markets.names()
-    opened = (request.view_args or {}).get("selection_id") or request.args.get("s", "")
-    for wished in (market_of(opened), request.args.get("market"), _market_of_entry(markets), request.cookies.get(MARKET_COOKIE)):
+    selection_id = (request.view_args or {}).get("selection_id") or request.args.get("s", "")
+    opened = _opened(markets)
+    open_market = opened.market if opened else market_of(selection_id)
+    for wished in (open_market, request.args.get("market"), _market_of_entry(markets), request.cookies.get(MARKET_COOKIE)):
         if wished in names:
             return str(wished)
     for tag, _ in request.accept_languages:
@@ -229,14 +288,19 @@ def _catalog(markets: Markets) -> Database:
 
 
 def _visitor(markets: Markets) -> Visitor:
-    """Return who asks: the language asked for in the address, chosen before, or the browser's, and what holds in their market."""
+    """Return who asks, in the language they chose, their browser's, or that of what they have open; and what holds in the market.
+
+    Whoever scans a slip printed in German with an English telephone reads English.
+    """
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     market = _market(markets)
     facts, partner = markets.facts(market), visited_partner()
     is_staff = request.path.startswith(UNBRANDED)
     spoken = offered("marketplace", templates.PATH, to_staff=True) if is_staff else facts.spoken
+    opened = _opened(markets)
+    likely = next((code for code in (opened.languages if opened else ()) if code in spoken), spoken[0])
     return Visitor(
-        language=asked if asked in spoken else request.accept_languages.best_match(spoken, default=spoken[0]),
+        language=asked if asked in spoken else request.accept_languages.best_match((likely, *spoken), default=likely),
         spoken=spoken,
         currency=_currency(),
         time_zone=facts.time_zone,

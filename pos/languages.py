@@ -152,10 +152,11 @@ def storage(gigabytes: int | None, language: str) -> str:
     """Return a capacity as it is said: `128 Go`, `1 TB` for 1,000 or 1,024; nothing where there is none."""
     if not gigabytes:
         return ""
+    locale = LOCALES[language]
     for terabyte in (1024, 1000):
         if gigabytes % terabyte == 0:
-            return f"{gigabytes // terabyte}\u00a0{LOCALES[language].terabytes}"
-    return f"{gigabytes}\u00a0{LOCALES[language].gigabytes}"
+            return locale.isolated(f"{gigabytes // terabyte}\u00a0{locale.terabytes}")
+    return locale.isolated(f"{gigabytes}\u00a0{locale.gigabytes}")
 
 
 def text_of(texts: Mapping[str, str] | None, language: str) -> str:

@@ -27,7 +27,7 @@ from shop import (
 )
 from shop.door import Door
 from shop.filters import filters_of
-from shop.languages import Pages, page_environments
+from shop.languages import Pages, page_environment
 from shop.specs import spec_value
 from sync.incoming import PlainRequest, Whole, refuse_many_fields
 
@@ -60,8 +60,8 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")
     app.extensions["shop"] = door
-    # Made at the first page: until then the app's parts bring filters of their own.
-    app.extensions["comptoir-languages"] = cache(lambda: page_environments(app.jinja_env, door.part, filters_of))
+    # Made at the first page in each: until then the app's parts bring filters of their own.
+    app.extensions["comptoir-languages"] = cache(lambda code: page_environment(app.jinja_env, door.part, code, filters_of))
     app.context_processor(web.shared_context)
     app.before_request(web.start_clock)
     app.before_request(refuse_many_fields)

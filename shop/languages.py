@@ -19,9 +19,12 @@ from markupsafe import Markup
 
 import templates
 from pos import languages
+from pos.locales import ISOLATED, LOCALES
 from shop.door import visitor
 
 MOST_PAGES = 100
+APART = Markup("\u2068{}\u2069")
+"""A first strong isolate (UAX #9): what stands in it is read its own way and turns nothing beside it round."""
 TEXT = r'"(?:[^"\\]|\\.)*"'
 SENTENCE = re.compile(rf"\b_\(((?:\s*{TEXT})+)\s*([),])")
 """A sentence of a template: one text, or pieces of it one below the other, which Jinja joins."""
@@ -37,17 +40,16 @@ class Pages(templating.Environment):
         return super().getattr(obj, attribute)
 
 
-def page_environments(
-    base: Environment, part: str, filters_of: Callable[[str], Mapping[str, Callable[..., Any]]]
-) -> dict[str, Environment]:
-    """Return an environment for each language, with the filters of `base` and those of the language, for the shop and `part`."""
-    made = {}
-    for language in languages.offered(part, templates.PATH):
-        sentences = sentences_of(part, language)
-        page = made[language] = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
-        page.filters = {**base.filters, **filters_of(language)}
-        page.globals = {**base.globals, "_": _filled, "ngettext": _counted(sentences)}
-    return made
+def page_environment(
+    base: Environment, part: str, language: str, filters_of: Callable[[str], Mapping[str, Callable[..., Any]]]
+) -> Environment:
+    """Return the environment of a language, with the filters of `base` and those of the language, for the shop and `part`."""
+    sentences = sentences_of(part, language)
+    page = base.overlay(extensions=[_translated(sentences)], cache_size=MOST_PAGES)
+    page.filters = {**base.filters, **filters_of(language)}
+    fill = _filled_apart if LOCALES[language].is_right_to_left else _filled
+    page.globals = {**base.globals, "_": fill, "ngettext": _counted(sentences, fill)}
+    return page
 
 
 @lru_cache
@@ -92,10 +94,19 @@ def _filled(sentence: str, **values: Any) -> Markup:
     return Markup(sentence) % values  # noqa: S704 - a sentence of the templates, never what somebody typed
 
 
-def _counted(translations: NullTranslations) -> Callable[..., Markup]:
+def _filled_apart(sentence: str, **values: Any) -> Markup:
+    """Return a sentence read from right to left: a slip's number, a telephone's or a model's name in it stays as it is."""
+    return _filled(sentence, **{name: APART.format(value) if _is_bare(value) else value for name, value in values.items()})
+
+
+def _is_bare(value: object) -> bool:
+    return isinstance(value, str) and not value.startswith(ISOLATED)
+
+
+def _counted(translations: NullTranslations, fill: Callable[..., Markup]) -> Callable[..., Markup]:
     """Return what says `num` things."""
 
     def counted(one: str, many: str, count: int, **values: Any) -> Markup:
-        return _filled(translations.ngettext(one, many, count), **{"num": count, **values})
+        return fill(translations.ngettext(one, many, count), **{"num": count, **values})
 
     return counted

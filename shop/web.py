@@ -169,7 +169,7 @@ def _compress(response: Response) -> None:
 
 def template(name: str) -> Template:
     """Return a template as it is compiled for the visitor's language."""
-    environment: Environment = current_app.extensions["comptoir-languages"]()[visitor().language]
+    environment: Environment = current_app.extensions["comptoir-languages"](visitor().language)
     return environment.get_template(name)
 
 

@@ -6,9 +6,16 @@ import html
 import re
 
 AMOUNT = r"([\d.,  ]*\d[\d.,  ]*)"
-FRENCH = re.compile(rf"{AMOUNT}€(?: par mois|/mois| chaque mois,)? pendant (\d+) mois((?:, puis {AMOUNT}€ pendant \d+ mois)*)")
-ENGLISH = re.compile(rf"€{AMOUNT}(?: per month| a month| every month,)? for (\d+) months?((?:, then €{AMOUNT} for \d+ months?)*)")
-LATER = {"fr": re.compile(rf"{AMOUNT}€ pendant (\d+) mois"), "en": re.compile(rf"€{AMOUNT} for (\d+) month")}
+COUNTED = {"شهر واحد": 1, "شهرين": 2}
+"""Arabic counts one and two without a figure."""
+FORMS = {
+    "fr": (f"{AMOUNT}€", r"(?: par mois|/mois| chaque mois,)?", r"pendant (\d+) mois", ", puis"),
+    "en": (f"€{AMOUNT}", r"(?: per month| a month| every month,)?", r"for (\d+) months?", ", then"),
+    "es": (f"{AMOUNT}€", r"(?: al mes|/mes| cada mes,)?", r"durante (\d+) mes(?:es)?", ", después"),
+    "de": (f"{AMOUNT}€", r"(?: im Monat| pro Monat|/Monat| jeden Monat,)?", r"(?:für )?(\d+) Monate?n?", ", dann"),
+    "ar": (f"\u2066{AMOUNT}€\u2069", r"(?: شهريًا،?)?", rf"لمدة (\d+ أ?شه[^\s،.]+|{'|'.join(COUNTED)})", "، ثم"),
+}
+"""By language: an amount, what may say that it is due each month, how many months on end, and what begins the next of them."""
 
 
 def plain(page: str) -> str:
@@ -19,12 +26,12 @@ def plain(page: str) -> str:
 
 def months_in(text: str, language: str) -> list[list[int]]:
     """Return what each sentence promises, month by month in cents."""
+    amount, each, months, then = FORMS[language]
+    later = f"{then} {amount} {months}"
     found = []
-    for match in (FRENCH if language == "fr" else ENGLISH).finditer(text):
-        months = [cents(match[1])] * int(match[2])
-        for later in LATER[language].finditer(match[3]):
-            months += [cents(later[1])] * int(later[2])
-        found.append(months)
+    for match in re.finditer(f"{amount}{each} {months}((?:{later})*)", text):
+        runs = [(match[1], match[2]), *re.findall(later, match[3])]
+        found.append([cents(amount) for amount, many in runs for _ in range(COUNTED.get(many) or cents(many))])
     return found
 
 

@@ -15,7 +15,7 @@ from marketplace.bodies import compact
 from marketplace.db import changed, row
 from marketplace.orders.order_lines import OrderedListing, OrderLine, agreed_listing
 from marketplace.orders.orders import order
-from marketplace.papers.parties import Customer, Party, customer_of, seller_party
+from marketplace.papers.parties import Customer, Party, customer_of, language_of, seller_party
 from pos import clock
 from pos.bodies import Names
 from pos.errors import NotFound
@@ -95,10 +95,10 @@ def issue_confirmation(connection: Connection, customer_id: str, order_id: str, 
         connection,
         """
         insert into confirmation (customer_id, order_id, issued_at, language, body)
-        select customer_id, order_id, :at, language, :body from customer_order
-        where customer_id = :customer_id and order_id = :order_id
+        values (:customer_id, :order_id, :at, :language, :body)
         on conflict (customer_id, order_id) do nothing
         """,
+        language=language_of(connection, customer_id, order_id),
         customer_id=customer_id,
         order_id=order_id,
         at=at,

@@ -8,6 +8,7 @@ from typing import TypedDict
 from sqlalchemy import Connection
 
 from marketplace.db import row
+from pos.languages import SOURCES, paper_language
 
 FIELDS = ("siret", "vat_number", "register_number", "country", "email", "phone")
 
@@ -69,7 +70,16 @@ def customer_of(connection: Connection, customer_id: str, order_id: str) -> Cust
 
 
 def language_of(connection: Connection, customer_id: str, order_id: str) -> str:
-    """Return the language an order was placed in."""
-    query = "select language from customer_order where customer_id = :customer_id and order_id = :order_id"
-    found = row(connection, query, customer_id=customer_id, order_id=order_id)
-    return str(found["language"]) if found else "fr"
+    """Return the language of an order's documents: its own, or one of its market where paper lacks its letters."""
+    found = row(
+        connection,
+        """
+        select customer_order.language, market.body from customer_order
+        left join market on market.market = customer_order.market
+        where customer_order.customer_id = :customer_id and customer_order.order_id = :order_id
+        """,
+        customer_id=customer_id,
+        order_id=order_id,
+    )
+    spoken = json.loads(found["body"] or "{}").get("languages", ()) if found else ()
+    return paper_language(found["language"] if found else SOURCES, spoken)

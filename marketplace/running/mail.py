@@ -37,8 +37,9 @@ from marketplace.running.plain_text import plain_text
 from marketplace.settings import setting, store_setting
 from pos import clock
 from pos.errors import Invalid
+from pos.languages import offered
 from shop.filters import filters_of
-from shop.languages import page_environments
+from shop.languages import page_environment
 
 MAIL = "mail"
 EMAIL = re.compile(r"[!-?A-~]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -160,8 +161,8 @@ def write_mail(template: str, language: str, facts: Mapping[str, Any]) -> Writte
 
 def page_without_request(path: str, language: str) -> Template:
     """Return a template in a language, English where we do not speak it, for what is written outside any request."""
-    pages = _pages()
-    return (pages.get(language) or pages["en"]).get_template(path)
+    spoken = offered("marketplace", templates.PATH)
+    return _pages(language if language in spoken else "en").get_template(path)
 
 
 def smtp_server(connection: Connection) -> SmtpServer | None:
@@ -318,11 +319,11 @@ def _answer(problem: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> t
     return code, said.decode(errors="replace") if isinstance(said, bytes) else said
 
 
-@lru_cache(maxsize=1)
-def _pages() -> dict[str, Environment]:
-    """Return the templates of mails, compiled for each language like pages; no request stands behind them."""
+@lru_cache
+def _pages(language: str) -> Environment:
+    """Return the templates of mails, compiled for a language like pages; no request stands behind them."""
     base = Environment(loader=FileSystemLoader(templates.PATH), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return page_environments(base, "marketplace", filters_of)
+    return page_environment(base, "marketplace", language, filters_of)
 
 
 @lru_cache(maxsize=1)

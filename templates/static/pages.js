@@ -25,6 +25,15 @@
     }
   };
 
+  // The menu of languages folds when something else is touched or come to, and by Escape.
+  const fold = (event) => {
+    const [menu, isKey] = [document.querySelector(".lang[open]:not(.laid-out)"), event.type === "keydown"];
+    if (!menu || (isKey ? event.key !== "Escape" : menu.contains(event.target))) return;
+    menu.open = false;
+    if (isKey) menu.firstElementChild.focus();
+  };
+  for (const kind of ["click", "focusin", "keydown"]) addEventListener(kind, fold);
+
   // Links to other languages, where a page has them; forms that change the language are sent by taps.js.
   addEventListener("click", async (event) => {
     const link = event.target.closest(".langs a[href]");

@@ -44,7 +44,7 @@
     if (page.status !== 200) { location.reload(); return; }
     pages.keep(page.html);
     const spot = document.getElementById(place) || document.querySelector(`[data-stay] [value="${said}"]`) || document.getElementById("main");
-    spot.focus({ preventScroll: true });
+    (spot.closest("details:not([open])")?.firstElementChild || spot).focus({ preventScroll: true });
   };
 
   // A refusal takes the page's place; its address stays that of the page, which can be read again.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+from pos.languages import LANGUAGES
 
 AXE = Axe().axe_script
 SIZES = ((1080, 1920), (820, 1180), (390, 844))
@@ -46,6 +49,20 @@ def visitor(context: BrowserContext, language: str, **cookies: str) -> Page:
     page = context.new_page()
     page.emulate_media(reduced_motion="reduce")
     return page
+
+
+def in_turn(context: BrowserContext, ways: Mapping[str, Way], *, start: int = 0) -> dict[str, Way]:
+    """Return these ways, each in one of the languages we speak: over a handful of them all are seen, on each page one."""
+
+    def speaking(way: Way, language: str) -> Way:
+        def go(page: Page) -> int:
+            context.add_cookies([{"name": "language", "value": language, "domain": "127.0.0.1", "path": "/"}])
+            return way(page)
+
+        return go
+
+    turns = zip(ways.items(), islice(cycle(LANGUAGES), start, None), strict=False)
+    return {f"{name} ({language})": speaking(way, language) for (name, way), language in turns}
 
 
 def goto(url: str, status: int = 200) -> Way:

@@ -29,6 +29,12 @@ def enter_counter(page: Page, system: System) -> None:
     page.wait_for_url("**/counter/")
 
 
+def ask_for(page: Page, language: str) -> None:
+    """Choose a language, by its own name, from the menu of all that are spoken."""
+    page.locator(".lang summary").click()
+    page.locator(".lang[open]").get_by_text(language, exact=True).click()
+
+
 def get(context: BrowserContext, url: str) -> str:
     answer = context.request.get(url)
     assert answer.ok, (url, answer.status)

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page
 from pos.panels import CAPITAL_MM, MAIN_TARGET_MM, PANELS, TARGET_MM, PanelName
 from tests.amounts import amount
 from tests.journeys.conftest import System
-from tests.journeys.screens import Way, settle, visitor
+from tests.journeys.screens import Way, in_turn, settle, visitor
 from tests.journeys.test_screens import customer_screens, kiosk_refusals
 
 TOUCHED = "a[href], button, summary, select, input:not([type=hidden]), textarea"
@@ -58,7 +58,8 @@ def opened(page: Page, ways: dict[str, Way]) -> Iterator[str]:
 
 def test_everything_is_large_enough_to_touch_and_the_large_text_to_read(context: BrowserContext, shared_system: System) -> None:
     page, wrong = visitor(context, "fr"), []
-    for name in opened(page, {**customer_screens(context, shared_system), **kiosk_refusals(context, shared_system)}):
+    screens = {**customer_screens(context, shared_system), **kiosk_refusals(context, shared_system)}
+    for name in opened(page, in_turn(context, screens)):
         assert page.evaluate("document.documentElement.dataset.panel") == "27"
         for panel in MEASURED:
             size = PANELS[panel]

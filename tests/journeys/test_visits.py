@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from pos.db import connect
 from tests.journeys.conftest import System
-from tests.journeys.steps import enter_counter, first_sku, reprice, slip_url, sync
+from tests.journeys.steps import ask_for, enter_counter, first_sku, reprice, slip_url, sync
 from tests.processes import PATIENCE_S
 
 ATTRACT = "Touchez pour commencer"
@@ -106,7 +106,7 @@ def test_who_goes_away_without_a_word_leaves_nothing(page: Page, shared_system: 
 
 def test_who_says_they_are_done_leaves_only_a_slip_that_holds(page: Page, shared_system: System) -> None:
     address = choose(page, shared_system)
-    page.get_by_role("button", name="English").click()
+    ask_for(page, "English")
     slip = issue_by_touch(page)
     page.get_by_role("button", name="Finish and wipe").click()
 

@@ -98,6 +98,11 @@ class Hq:
         self.import_world(**listings)
         self.publish()
 
+    def speak(self, *languages: str) -> None:
+        """Offer the French market in these languages."""
+        body = json.dumps({"market": "fr", **world.MARKETS["fr"], "languages": languages})
+        self.write("update market set body = :body where market = 'fr'", body=body)
+
     def digits(self, *lines: TokenLine, counter: int = 1, publication: int = 1, hours: int = 336, **changes: Any) -> str:
         """Issue a slip as the Nantes kiosk would, and return its address's number."""
         key: Ed25519PrivateKey = changes.pop("key", self.key)

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import templates
+from pos.languages import LANGUAGES
 from pos.months import plan_spans, runs, spans
 from pos.totals import Line, OptionTerms, PlanTerms, line_totals, schedule
 from pos.words import words
-from tests.sentences import LATER, months_in, plain
+from tests.sentences import months_in, plain
 
 cents = st.integers(0, 200_000)
 plans = st.builds(
@@ -39,7 +40,7 @@ any_lines = st.lists(
 ).map(tuple)
 
 
-@given(lines=any_lines, language=st.sampled_from(sorted(LATER)))
+@given(lines=any_lines, language=st.sampled_from(sorted(LANGUAGES)))
 def test_what_is_said_of_the_months_is_the_schedule(lines: tuple[Line, ...], language: str) -> None:
     due = schedule(lines, max(line_totals(line).horizon_months for line in lines))[1:]
     said = words(language, templates.PATH)
@@ -57,6 +58,8 @@ def test_what_is_said_of_the_months_is_the_schedule(lines: tuple[Line, ...], lan
     [
         ("fr", "261,04 € pendant 12 mois, puis 271,04 € pendant 12 mois"),
         ("en", "€261.04 for 12 months, then €271.04 for 12 months"),
+        ("es", "261,04 € durante 12 meses, después 271,04 € durante 12 meses"),
+        ("de", "261,04 € für 12 Monate, dann 271,04 € für 12 Monate"),
     ],
 )
 def test_months_that_differ_are_told_apart(language: str, said: str) -> None:

@@ -11,6 +11,8 @@ from demo.paper import pictures
 from kiosk.printing import paper
 from kiosk.printing.profiles import usual_paper
 from pos import selections
+from pos.corners import store_corner
+from pos.languages import LANGUAGES
 from pos.totals import Line, schedule
 from tests import world
 from tests.kiosk.slip_facts import slip_url
@@ -37,10 +39,12 @@ def trimmed(months: list[int]) -> list[int]:
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(wishes=st.lists(any_wish, min_size=1, max_size=4), language=st.sampled_from(["en", "fr"]))
+@given(wishes=st.lists(any_wish, min_size=1, max_size=4), language=st.sampled_from(sorted(LANGUAGES)))
 def test_selection_slip_and_paper_say_what_the_schedule_says(
     kiosk: world.Kiosk, client: FlaskClient, wishes: list[dict[str, int | None]], language: str
 ) -> None:
+    with kiosk.ops_write() as ops:
+        store_corner(ops, {**world.corner_document(), "languages": list(LANGUAGES)})
     client.set_cookie("language", language)
     address = client.post("/selections").headers["Location"]
     for wish in wishes:

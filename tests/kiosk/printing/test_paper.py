@@ -60,8 +60,7 @@ def test_the_same_facts_give_the_same_bytes(facts: dict[str, Any], paper_mm: int
     assert hashlib.sha256(data).hexdigest()[:16] == sha256
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("paper_mm", [80, 58])
+@pytest.mark.parametrize(("language", "paper_mm"), [("fr", 80), ("en", 58), ("es", 80), ("de", 58)])
 @pytest.mark.parametrize(("facts", "token_bytes"), [(bundle_facts(), 136), (five_lines_facts(), 178)])
 def test_the_code_is_read_back_from_the_paper(facts: dict[str, Any], token_bytes: int, paper_mm: int, language: str) -> None:
     url = slip_url(token_bytes)
@@ -153,6 +152,21 @@ def test_english_customers_get_english() -> None:
     assert "24 months" in text
     assert not re.search(r"\b(mois|Garantie|Vendeur|Livraison|Total sur|facture|jours)\b", text)
     assert not re.search(r"\b(sale|sold|payment|paid|receipt|invoice|checkout|cart)\b", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("es", ("RESUMEN DE LA SELECCIÓN", "Al hacer el pedido 50,00 €", "24 meses")),
+        ("de", ("ZUSAMMENFASSUNG DER AUSWAHL", "Bei der Bestellung 50,00 €", "24 Monate")),
+    ],
+)
+def test_paper_speaks_every_language_it_has_letters_for(language: str, said: tuple[str, ...]) -> None:
+    text = words(printed(bundle_facts(), language=language))
+
+    assert [each for each in said if each not in text] == []
+    assert "?" not in text, "a letter that printers lack"
+    assert not re.search(r"\b(mois|Garantie légale|Vendeur|Livraison|Total sur|facture|jours)\b", text)
 
 
 def test_what_does_not_apply_is_not_said() -> None:

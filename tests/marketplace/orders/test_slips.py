@@ -16,8 +16,10 @@ from marketplace.installation import sync_path
 from marketplace.publishing import publications, terms
 from marketplace.tables import metadata
 from pos import clock, tokens
+from pos.languages import LANGUAGES
 from pos.tokens import TokenLine
 from tests.marketplace import world
+from tests.marketplace.events.test_inbox import slip_body
 from tests.marketplace.hq import CONTACT, IPHONE_13, IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq, quiet, words
 from tests.pos.test_origins import FOREIGN_FORMS, HOSTS, OWN_FORMS, origin
 from tests.sentences import months_in, plain
@@ -35,22 +37,23 @@ def test_the_page_shows_the_selection_its_sellers_and_both_guarantees(hq: Hq) ->
     assert "Le prix n’a pas changé" in page
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_every_month_of_the_slip_and_its_order_is_said(hq: Hq, language: str) -> None:
+def test_every_month_of_the_slip_and_its_order_is_said(hq: Hq) -> None:
     """A promotion of a year on one line, a plan without one on two: the months differ though no line's do in the same way."""
+    hq.speak(*LANGUAGES)
     libre = TokenLine(listing_id=12, plan_id=1, quantity=2, one_off_cents=74600, monthly_cents=1998)
     digits = hq.digits(IPHONE_13_WITH_PLAN, libre)
     first, then = 1499 + 699 + 1998, 2499 + 699 + 1998
     whole = [first] * 12 + [then] * 12
     of_lines = [[2198] * 12 + [3198] * 12]
 
-    said = months_in(plain(hq.client.get(f"/k/{digits}?lang={language}").text), language)
-    assert whole in said
-    assert all(months in (whole, *of_lines) for months in said)
-    address = hq.claim(digits).location
-    said = months_in(plain(hq.client.get(f"{address}?lang={language}").text), language)
-    assert whole in said
-    assert all(months in (whole, *of_lines) for months in said)
+    slip = f"/k/{digits}"
+    pages = {(slip, language): hq.client.get(f"{slip}?lang={language}").text for language in LANGUAGES}
+    order = hq.claim(digits).location
+    pages |= {(order, language): hq.client.get(f"{order}?lang={language}").text for language in LANGUAGES}
+    for page, text in pages.items():
+        said = months_in(plain(text), page[1])
+        assert whole in said, page
+        assert all(months in (whole, *of_lines) for months in said), page
 
 
 @pytest.mark.parametrize(("gigabytes", "said"), [(1024, "1 To"), (1000, "1 To"), (128, "128 Go")])
@@ -230,6 +233,38 @@ def test_english_by_browser_by_address_and_remembered(hq: Hq) -> None:
     assert "prête à commander" in hq.client.get(path).text
     assert "ready to order" in hq.client.get(f"{path}?lang=en").text
     assert "ready to order" in hq.client.get(path).text, "the choice is remembered"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "browser", "read"),
+    [("", "", "de"), ("", "ja, *;q=0.5", "de"), ("", "en-GB,en;q=0.9,de;q=0.5", "en"), ("fr", "en", "fr")],
+)
+def test_a_slip_is_read_in_the_language_chosen_else_the_browser_s_else_its_own(
+    hq: Hq, chosen: str, browser: str, read: str
+) -> None:
+    """A slip printed in German, scanned with an English telephone, is read in English."""
+    hq.speak("fr", "ar", "en", "de")
+    body = slip_body(hq)
+    hq.up(hq.event("slip_issued", body | {"facts": {**body["facts"], "language": "de"}}))
+    told = {"Accept-Language": browser} if browser else {}
+    if chosen:
+        hq.client.set_cookie("language", chosen)
+
+    page = hq.client.get(f"/k/{body['digits']}", headers=told)
+    order = hq.client.post(f"/k/{body['digits']}/claim", data=CONTACT, headers=told).location
+
+    assert page.headers["Content-Language"] == read
+    assert hq.rows("select language from customer_order") == [{"language": read}]
+    assert hq.client.get(order).headers["Content-Language"] == read, "of whoever opens it again without a word"
+
+
+def test_a_slip_whose_kiosk_was_not_heard_yet_is_read_in_its_corner_s_first_language(hq: Hq) -> None:
+    hq.speak("fr", "en")
+    [corner] = hq.rows("select body from corner where corner_id = 'nantes-crebillon'")
+    body = json.dumps({**json.loads(corner["body"]), "languages": ["en", "fr"]})
+    hq.write("update corner set body = :body where corner_id = 'nantes-crebillon'", body=body)
+
+    assert hq.client.get(f"/k/{hq.digits()}").headers["Content-Language"] == "en"
 
 
 def test_the_history_prices_every_publication(hq: Hq) -> None:

@@ -62,3 +62,12 @@ def test_the_confirmation_is_in_the_language_of_the_order(hq: Hq) -> None:
     text = printed(hq.client.get(f"{order}/confirmation.pdf?lang=fr").data)
     assert "Order confirmation" in text
     assert "The consumer has two years from the delivery" in text
+
+
+def test_documents_of_an_arabic_order_are_in_another_language_of_its_market(hq: Hq) -> None:
+    hq.speak("de", "ar")
+    form = {"name": "Camille Roux", "email": "camille@example.org", "address": "12 rue Crébillon\n44000 Nantes"}
+    order = hq.client.post(f"/k/{hq.digits(LAST_IPHONE_12)}/claim?lang=ar", data=form).location
+    assert money_arrives(hq, order.rpartition("/")[2]) == "paid"
+    assert 'lang="ar" dir="rtl"' in hq.client.get(order).text
+    assert "Bestellbestätigung" in printed(hq.client.get(f"{order}/confirmation.pdf").data)

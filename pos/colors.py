@@ -10,9 +10,11 @@ from pos.spellings import words_of
 
 COLORS = {
     "black": "black noir noire obsidian",
-    "grey": "grey gray gris grise silver argent graphite charcoal anthracite titanium titane platinum",
+    "grey": "grey gray gris grise graphite charcoal anthracite titanium titane",
+    "silver": "silver argent platinum",
     "white": "white blanc blanche snow porcelain",
-    "blue": "blue bleu bleue navy turquoise teal",
+    "blue": "blue bleu bleue navy",
+    "turquoise": "turquoise teal",
     "green": "green vert verte mint menthe sage olive",
     "red": "red rouge burgundy bordeaux",
     "pink": "pink rose coral corail fuchsia",

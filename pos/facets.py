@@ -12,13 +12,16 @@ from sqlite_utils import Database
 
 from pos import spellings
 from pos.db import remembered
-from pos.shelf_index import SPECS, Grades, ShelfIndex, shelf_index
+from pos.finder.conditions import held
+from pos.shelf_index import SPECS, Grades, ShelfIndex, know_new_batteries, shelf_index
 
 if TYPE_CHECKING:
     from pos.skus import Query
 
 NAMES = ("category", "brand", "storage", "color", "grade", *SPECS, "table")
 """The facets, in the order they are shown. `table` has one value: what lies on the table of demo devices."""
+NEW_BATTERY = "new_battery"
+"""The condition that changes which prices count."""
 ON_TABLE = "1"
 BARS = 24
 """So many bars draw how prices are spread."""
@@ -60,7 +63,7 @@ class FacetCounts:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """The bits of a query: of each facet chosen, and of everything else (words, the categories there are)."""
+    """The bits of a query: of each facet chosen, and of everything else (words, conditions, the categories there are)."""
 
     index: ShelfIndex
     grades: Grades
@@ -93,6 +96,10 @@ def _narrowed(database: Database, query: Query) -> Narrowed:
     if expression is not None:
         found = database.execute("select rowid from sku_search where sku_search match ?", [expression]) if expression else []
         others &= index.of_skus(sku_id for (sku_id,) in found)
+    for key, texts in query.hold:
+        others &= held(database, index, key, texts)
+        if key == NEW_BATTERY:
+            know_new_batteries(database, index)
     chosen = {name: index.any_of(name, wanted) for name, wanted in query.chosen if name != "table"}
     if any(name == "table" for name, _ in query.chosen):
         chosen["table"] = index.of_skus(query.table)
@@ -102,9 +109,9 @@ def _narrowed(database: Database, query: Query) -> Narrowed:
 
 
 def grades_of(index: ShelfIndex, query: Query) -> Grades:
-    """Return the grades whose prices count: those asked for, all where none is."""
-    codes = dict(query.chosen).get("grade", ())
-    return frozenset(index.values["grade"].get(code, 0) for code in codes)
+    """Return the grades whose prices count: those asked for, all where none is; of a new battery, its offers alone."""
+    ids = frozenset(index.values["grade"].get(code, 0) for code in dict(query.chosen).get("grade", ()))
+    return frozenset(-grade_id for grade_id in ids or index.offered) if NEW_BATTERY in dict(query.hold) else ids
 
 
 @remembered
@@ -140,7 +147,8 @@ def _grades(asked: Narrowed, query: Query) -> list[Choice]:
     base = reduce(and_, (bits for name, bits in asked.chosen.items() if name not in ("grade", "price")), asked.others)
     choices = []
     for code, grade_id in index.values["grade"].items():
-        priced = index.prices(frozenset({grade_id})).between(query.min_cents, query.max_cents)
+        own = grades_of(index, replace(query, chosen=(("grade", (code,)),)))
+        priced = index.prices(own).between(query.min_cents, query.max_cents)
         bits = base & index.any_of("grade", [code]) & priced
         choices.append(_choice("grade", code, grade_id, bits, wanted))
     return choices

@@ -19,6 +19,7 @@ from sqlite_utils import Database
 
 from pos.colors import color_family
 from pos.db import shared
+from pos.finder.names import VARIANT
 
 SPECS = (
     "network",
@@ -41,6 +42,8 @@ SPECS = (
     "heats",
 )
 """The specifications lists are narrowed by; which of them stand beside a list is its category's word."""
+UNFACETED = ("connector", "sim", "gps", "jack")
+"""The specifications that only conditions of the finder ask for."""
 UNKNOWN = 10**14
 """What stands for a price that is not asked and for a weight nobody knows: it comes last."""
 UNDATED = 10**13
@@ -54,7 +57,7 @@ ORDERS = ("popular", "price", "-price", "value", "new", "light")
 DOWN = frozenset({"-price", "new"})
 
 Grades = frozenset[int]
-"""The grades whose lowest price counts; none means all of them."""
+"""The grades whose lowest price counts; none means all of them. Below zero, a grade's offers with a new battery alone count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,17 @@ class PriceOrder:
 class ShelfIndex:
     """What is on offer, SKU by SKU in the order of their ids: a SKU's place is its bit.
 
-    `traits` are the bits of each value by facet, `values` what each value stands for; `offered` the cents of each grade by place.
+    `traits` are the bits of each value by facet, `values` what each value stands for; `models` are brand and model without what a
+    variant brings, `offered` the cents of each grade by place, `renewed` those of offers with a new battery, once asked for.
     """
 
     ids: list[int] = field(default_factory=list)
     place_of: dict[int, int] = field(default_factory=dict)
     traits: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     values: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    models: list[tuple[str, str]] = field(default_factory=list)
     offered: dict[int, array[int]] = field(default_factory=dict)
+    renewed: dict[int, array[int]] = field(default_factory=dict)
     ranks: list[int] = field(default_factory=list)
     years: list[int] = field(default_factory=list)
     weights: list[int] = field(default_factory=list)
@@ -176,7 +182,8 @@ class ShelfIndex:
         return {"popular": self.ranks, "new": self.years, "light": self.weights}.get(sort) or self.prices(grades).cents
 
     def _priced(self, grades: Grades) -> PriceOrder:
-        asked = [offered for grade_id, offered in self.offered.items() if not grades or grade_id in grades]
+        known = self.renewed if any(grade_id < 0 for grade_id in grades) else self.offered
+        asked = [offered for grade_id, offered in known.items() if not grades or grade_id in grades]
         cents = list(map(min, zip(*asked, strict=True))) if asked else [UNKNOWN] * len(self.ids)
         places = sorted((place for place, price in enumerate(cents) if price < UNKNOWN), key=cents.__getitem__)
         steps, held = [0], bytearray(len(self.ids) // 8 + 1)
@@ -205,9 +212,12 @@ def read_shelf(database: Database) -> ShelfIndex:
     gathered: dict[tuple[str, str], list[int]] = defaultdict(list)
     # Thousands of SKUs share their specifications or their colour: each text is read once.
     told: dict[tuple[str, Any], list[tuple[str, str]]] = {}
+    named: dict[tuple[str, str], tuple[str, str]] = {}
     for place, row in enumerate(database.execute(SHELF)):
-        sku_id, rank, year, weight_g, updates_until, ean, *facts = row
+        sku_id, rank, year, weight_g, updates_until, ean, model, *facts = row
         index.place_of[sku_id] = place
+        line = (str(facts[1]), str(model).partition(VARIANT)[0])
+        index.models.append(named.setdefault(line, line))
         index.ranks.append(rank)
         index.years.append(year)
         index.weights.append(weight_g if isinstance(weight_g, int) and weight_g > 0 else UNKNOWN)
@@ -238,9 +248,27 @@ def _read_offers(database: Database, index: ShelfIndex, gathered: dict[tuple[str
         gathered["grade", code] = [place for place, cents in enumerate(index.offered[grade_id]) if cents < UNKNOWN]
 
 
+def know_new_batteries(database: Database, index: ShelfIndex) -> None:
+    """Read which offers have a new battery: one statement over all of them, and seldom asked for."""
+    if index.renewed:
+        return
+    renewed = {-grade_id: array("q", [UNKNOWN]) * len(index.ids) for grade_id in index.offered}
+    rows = database.execute(
+        """
+        select -offer.grade_id, offer.sku_id, offer.all_in_cents
+        from offer cross join shown_listing as listing on listing.listing_id = offer.listing_id
+        where listing.new_battery
+        """
+    )
+    for grade_id, sku_id, cents in rows:
+        if grade_id in renewed and (place := index.place_of.get(sku_id)) is not None:
+            renewed[grade_id][place] = cents
+    index.renewed.update(renewed)
+
+
 SHELF = """
   select shelf.sku_id, shelf.rank, shelf.year, sku.body ->> '$.weight_g', sku.body ->> '$.updates_until', sku.body ->> '$.ean',
-    shelf.category_id, shelf.brand, shelf.storage_gb, sku.body -> '$.color', sku.body -> '$.specs'
+    sku.model, shelf.category_id, shelf.brand, shelf.storage_gb, sku.body -> '$.color', sku.body -> '$.specs'
   from shelf cross join shown_sku as sku using (sku_id)
   order by shelf.sku_id
 """
@@ -275,7 +303,7 @@ def _color(facet: str, text: str | None) -> Iterator[tuple[str, Any]]:
 def _specs(_: str, text: str | None) -> Iterator[tuple[str, Any]]:
     told = json.loads(text) if text else None
     specs: dict[str, Any] = told if isinstance(told, dict) else {}
-    for name in SPECS:
+    for name in (*SPECS, *UNFACETED):
         if isinstance(value := specs.get(name), (str, int)) and value != "":
             yield name, value
 

@@ -35,13 +35,15 @@ class BadQuery(Invalid):
 class Query:
     """What a customer asked for; empty means no wish. Prices are all-in cents.
 
-    `chosen` are the values of each facet (`pos.facets.NAMES`), any of them, as addresses name them. `among` are the categories
-    there are where they are, every one where it names none; `table` the SKUs on the table of demo devices. `year` is the one that
-    years of updates are counted from, itself included.
+    `chosen` are the values of each facet (`pos.facets.NAMES`), any of them, as addresses name them, and `hold` what no
+    facet tells (`pos.finder.conditions.HOLDS`). `among` are the categories there are where they are, every one where it names
+    none; `table` the SKUs on the table of demo devices. `year` is the one that years of
+    updates are counted from, itself included.
     """
 
     q: str = ""
     chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    hold: tuple[tuple[str, tuple[str, ...]], ...] = ()
     min_cents: int | None = None
     max_cents: int | None = None
     sort: str = "popular"
@@ -135,9 +137,9 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     places = index.ordered(asked.without(""), query.sort, grades=asked.grades, year=query.year, after=after)
     listed = list(islice(places, limit + 1))
     cents = index.prices(asked.grades).cents
-    cards = _cards(database, {index.ids[place]: cents[place] for place, _ in listed[:limit]})
+    listed_cards = cards(database, {index.ids[place]: cents[place] for place, _ in listed[:limit]})
     last = f"{listed[limit - 1][1]}.{index.ids[listed[limit - 1][0]]}" if len(listed) > limit else None
-    return Page(cards=cards, after=last, corrected=asked.corrected)
+    return Page(cards=listed_cards, after=last, corrected=asked.corrected)
 
 
 @remembered
@@ -218,8 +220,8 @@ def title(item: Mapping[str, Any]) -> str:
     return str(model) if model.casefold().startswith(brand.casefold()) else f"{brand} {model}"
 
 
-def _cards(database: Database, prices: dict[int, int]) -> list[Card]:
-    """Return the cards of these SKUs in their order, each with its price."""
+def cards(database: Database, prices: dict[int, int]) -> list[Card]:
+    """Return the cards of these SKUs in their order, each with the price in cents that is told."""
     rows = database.execute(
         f"""
         select {CARD}

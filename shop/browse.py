@@ -10,8 +10,10 @@ from flask import Blueprint, Response, request
 from pos import clock, facets, offers, skus
 from pos.amounts import read_amount
 from pos.errors import Invalid
+from pos.finder.conditions import HOLDS, SWITCHES
+from pos.finder.conditions import NUMBERS as NUMBERS_HELD
 from shop import door, forms, scans, web
-from shop.facets import Narrowing, narrowing
+from shop.facets import Narrowing, holds_of, narrowing
 
 routes = Blueprint("browse", __name__)
 
@@ -21,6 +23,7 @@ MOST_PRICE = 20
 MOST_VALUES = 24
 """So many values of a facet are asked for at once."""
 LONGEST_VALUE = 60
+MOST_HELD, LONGEST_HELD = 60, 120
 NUMBERS = frozenset({"storage", "ram_gb", "screen_tenths_in", "case_mm", "capacity_l"})
 
 
@@ -85,10 +88,12 @@ def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
     if sort not in skus.SORTS:
         raise Invalid("not an order", field="sort")
     chosen = {name: values for name in facets.NAMES if (values := _values(name))}
+    held = _held()
     typed, prices, misread = _prices()
     query = skus.Query(
         q=asked.get("q", "").strip()[:MOST_WORDS],
         chosen=tuple(chosen.items()),
+        hold=tuple(held.items()),
         min_cents=prices["min"],
         max_cents=prices["max"],
         sort=sort,
@@ -100,6 +105,7 @@ def _query() -> tuple[skus.Query, dict[str, Any], list[str]]:
     parameters = {
         "q": query.q,
         **chosen,
+        "hold": holds_of(held.items()),
         "min": typed["min"],
         "max": typed["max"],
         "sort": sort if sort != "popular" else None,
@@ -119,6 +125,17 @@ def _values(name: str) -> tuple[str, ...]:
         if not {*values} <= {grade["code"] for grade in offers.grades(door.catalog())}:
             raise Invalid("not a grade", field="grade")
     return values
+
+
+def _held() -> dict[str, tuple[str, ...]]:
+    """Return the conditions that no facet tells, `key:value` each. Raises: Invalid."""
+    held: dict[str, tuple[str, ...]] = {}
+    for said in dict.fromkeys(request.args.getlist("hold")[:MOST_HELD]):
+        key, _, text = said[:LONGEST_HELD].partition(":")
+        if key not in HOLDS or not text or (key in SWITCHES and text not in ("true", "false")):
+            raise Invalid("not a condition", field="hold")
+        held[key] = (*held.get(key, ()), str(forms.whole(text, "hold")) if key in NUMBERS_HELD else text)
+    return held
 
 
 def _bound(name: str) -> str | None:

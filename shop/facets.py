@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from pos import facets, languages, offers, skus
 from pos.bodies import Names
 from pos.currencies import places
 from pos.facets import Choice, FacetCounts, PriceSpread
+from pos.finder.conditions import value_of
+from pos.locales import LOCALES
 from pos.shelf_index import SPECS
 from shop import door, specs
 from shop.forms import with_query
@@ -21,8 +23,10 @@ LABELS = {"brand": "Marque", "color": "Couleur", "grade": "Grade", "table": "Sur
 COLORS = {
     "black": ("Noir", "#1d1d1f"),
     "grey": ("Gris", "#8a8d8f"),
+    "silver": ("Argent", "#c9ccd1"),
     "white": ("Blanc", "#f5f5f2"),
     "blue": ("Bleu", "#276787"),
+    "turquoise": ("Turquoise", "#4fb0ae"),
     "green": ("Vert", "#4c8060"),
     "red": ("Rouge", "#b3202c"),
     "pink": ("Rose", "#e99aa8"),
@@ -82,10 +86,11 @@ class Slider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
-    """Something chosen, and the address of the list without it."""
+    """Something chosen, and the address of the list without it; `held` is a condition that no facet tells, instead of a label."""
 
     label: str
     without: str
+    held: tuple[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,25 @@ class Narrowing:
     facets: list[FacetShown]
     slider: Slider | None
     chips: list[Chip]
+
+
+def holds_of(held: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """Return conditions as an address names them, one by one."""
+    return [f"{key}:{text}" for key, texts in held for text in texts]
+
+
+def list_address(query: skus.Query, **parameters: Any) -> str:
+    """Return the address of the list of a query."""
+    ends = {"min": query.min_cents, "max": query.max_cents}
+    typed = {name: None if cents is None else _typed(cents) for name, cents in ends.items()}
+    return with_query("/browse", **{**dict(query.chosen), "hold": holds_of(query.hold), **typed, **parameters})
+
+
+def _typed(cents: int) -> str:
+    """Return an amount as a person here types it."""
+    width = places(door.visitor().currency)
+    whole, part = divmod(cents, 10**width)
+    return f"{whole}{LOCALES[door.visitor().language].decimal}{part:0{width}}" if part else str(whole)
 
 
 def narrowing(query: skus.Query, parameters: Mapping[str, Any]) -> Narrowing:
@@ -233,6 +257,11 @@ def _chips(query: skus.Query, parameters: Mapping[str, Any]) -> list[Chip]:
             known = index.get(name, {}).get(value)
             label = facet_label(name) if name == "table" else value_label(name, known) if known is not None else value
             chips.append(Chip(label=label, without=with_query("/browse", **{**parameters, name: rest})))
+    held = [(key, text) for key, texts in query.hold for text in texts]
+    for key, text in held:
+        rest = holds_of((other, (value,)) for other, value in held if (other, value) != (key, text))
+        without = with_query("/browse", **{**parameters, "hold": rest})
+        chips.append(Chip(label="", without=without, held=(key, value_of(key, text))))
     bounds = (("min", query.min_cents, "à partir de %(price)s"), ("max", query.max_cents, "jusqu’à %(price)s"))
     for name, cents, words in bounds:
         if cents is not None:

@@ -19,6 +19,7 @@ from pos.finder.lexicon import LANGUAGES
 from pos.finder.matching import Loosened, Suggestion, Suggestions, find
 from pos.finder.names import names_of
 from shop import door, forms, web
+from shop.facets import list_address
 from shop.specs import LABELS, facts_of, label, spec_value
 
 routes = Blueprint("finder", __name__)
@@ -38,6 +39,8 @@ ELSEWHERE = frozenset({"trade_in", "repair"})
 OF_PLANS = frozenset({"deal", "data_min_gb", "monthly_max_cents"})
 UNSAID = frozenset({"intent", "quantity", "currency", "unsupported_currency", "prefer", "fault"})
 """What is no criterion of the list; the page says some of it in sentences."""
+ORDERS = {"price": "price", "newest": "new", "lightest": "light"}
+"""The orders of the finder that lists have, too."""
 SOFT = frozenset({"wants", "for_whom", "sort", "price_target_cents"})
 
 
@@ -106,14 +109,22 @@ class Loosening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaysOn:
+    """Where the answers lead: to the list of all that hold what is required, `skus` of them, and to comparing the first ones."""
+
+    skus: int
+    listed: str
+    compared: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinderPage:
     """What the finder's page shows: what was asked, what was suggested, and what the one criterion to loosen would give."""
 
     asked: Sought
     advice: list[Advice]
-    skus: int
+    ways: WaysOn | None
     loosened: Loosening | None
-    compared: str
     unmeasured: list[tuple[str, Any]]
 
 
@@ -271,16 +282,25 @@ def _marks(sentence: str, understanding: Understanding, criteria: dict[str, Any]
 
 def _finding(asked: Sought) -> FinderPage:
     suggested = _suggestions(asked.criteria, MOST_SHOWN)
-    advice = [_advice(each, suggested) for each in suggested.suggestions] if suggested else []
-    codes = [each.card["sku"] for each in advice[:MOST_COMPARED]]
-    compared = forms.with_query("/compare", sku=codes, s=asked.parameters["s"]) if len(codes) > 1 else ""
+    if suggested is None:
+        return FinderPage(asked=asked, advice=[], ways=None, loosened=None, unmeasured=[])
+    advice = [_advice(each, suggested) for each in suggested.suggestions]
     return FinderPage(
         asked=asked,
         advice=advice,
-        skus=suggested.skus if suggested else 0,
-        loosened=_loosening(asked, suggested.loosened) if suggested and suggested.loosened else None,
-        compared=compared,
-        unmeasured=[each for each in suggested.conditions.unmeasured if _is_said(each, asked.criteria)] if suggested else [],
+        ways=_ways(asked, suggested, advice),
+        loosened=_loosening(asked, suggested.loosened) if suggested.loosened else None,
+        unmeasured=[each for each in suggested.unmeasured if _is_said(each, asked.criteria)],
+    )
+
+
+def _ways(asked: Sought, suggested: Suggestions, advice: Sequence[Advice]) -> WaysOn:
+    codes = [each.card["sku"] for each in advice[:MOST_COMPARED]]
+    sort, selection_id = ORDERS.get(asked.criteria.get("sort", "")), asked.parameters["s"]
+    return WaysOn(
+        skus=suggested.skus,
+        listed=list_address(suggested.query, sort=sort, s=selection_id),
+        compared=forms.with_query("/compare", sku=codes, s=selection_id) if len(codes) > 1 else "",
     )
 
 
@@ -291,13 +311,13 @@ def _is_said(criterion: tuple[str, Any], criteria: dict[str, Any]) -> bool:
 
 def _advice(suggestion: Suggestion, suggested: Suggestions) -> Advice:
     reasons, facts = [], facts_of(suggestion.card)
-    for condition, holds in zip(suggested.conditions.wishes, suggestion.wishes, strict=True):
-        fact, value = condition.fact, facts.get(condition.fact)
+    for wish, holds in zip(suggested.wishes, suggestion.wishes, strict=True):
+        fact, value = wish.fact, facts.get(wish.fact)
         told = {}
-        if fact in LABELS and condition.least is not None:
-            told = {"label": label(fact), "wanted": spec_value(fact, condition.least)}
+        if fact in LABELS and wish.least is not None:
+            told = {"label": label(fact), "wanted": spec_value(fact, wish.least)}
             told["value"] = spec_value(fact, value) if value is not None else ""
-        reasons.append(WishShown(chip=(condition.key, condition.value), holds=holds, **told))
+        reasons.append(WishShown(chip=(wish.key, wish.value), holds=holds, **told))
     return Advice(card=suggestion.card, offer_cents=suggestion.offer_cents, reasons=reasons)
 
 

@@ -1,98 +1,123 @@
-"""What a criterion asks of a SKU, as SQL over `shelf`, `sku` and the price asked for: a filter, or a wish that only ranks.
+"""What a criterion asks of the shelf in the words of its lists: a facet where one tells it, else a condition (`hold`).
 
-Invariant: every condition reads a field of the catalogue; a field that is not known holds nothing. What no field tells (whether a
-device is simple, loud, waterproof after a repair) is no condition: `unmeasured` names it.
+Invariants: a list and the finder read the same bits for the same criterion, so that their counts agree; every condition reads a
+field of the catalogue, and a field that is not known holds nothing. What no field tells is no condition (`UNMEASURED`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pos.finder.names import VARIANT, Names, joined
-from pos.finder.pieces import words_in
+from sqlite_utils import Database
 
-DATA = Path(__file__).with_name("lexicons")
-TEXT_FACTS = {"network", "connector", "panel"}
-AT_LEAST = {"storage_min_gb": "storage_gb", "ram_min_gb": "ram_gb", "screen_min_tenths_in": "screen_tenths_in"}
-YES_NO = ("disc_drive", "grinder", "noise_cancelling", "gps", "jack")
-WHOLE_INCH = 10
-TARGET_PCT = 15
-"""So far from the price aimed at a price may be and still be "about" it."""
+from pos.db import remembered
+from pos.finder.names import Names, joined, names_of
+from pos.finder.pieces import words_in
+from pos.shelf_index import SPECS, ShelfIndex, bits_of
+
+FACETS = {
+    "category": "category",
+    "brand": "brand",
+    "color": "color",
+    "storage_gb": "storage",
+    "ram_gb": "ram_gb",
+    "network": "network",
+    "panel": "panel",
+    "grade_min": "grade",
+}
+"""The criteria that a facet of lists tells, and which one."""
+PLAIN = {"gray": "grey"}
+"""Colours of the finder that lists spell in another way."""
+NAMED = ("model", "family", "model_contains", "exclude_family", "exclude_model_contains")
+LISTED = ("model", "exclude_family")
+EXCLUDED = {"exclude_brand": "brand", "exclude_color": "color"}
+SWITCHES = ("disc_drive", "grinder", "noise_cancelling", "gps", "jack", "dual_sim", "new_battery")
+BOUNDED = ("storage_min_gb", "ram_min_gb", "screen_tenths_in", "screen_min_tenths_in", "screen_max_tenths_in")
+DATED = ("year_min", "updates_min_year")
+NUMBERS = frozenset({*BOUNDED, *DATED})
+WORDED = ("os", "type")
+LIKE = ("connector", "chip", "keyboard", "connectivity")
+HOLDS = frozenset({*NAMED, *EXCLUDED, *SWITCHES, *BOUNDED, *DATED, *WORDED, *LIKE})
+"""The criteria that no facet of lists tells: each narrows a list as a condition of its address."""
+UNMEASURED = frozenset({"unlocked"})
 SPELT = {"stand": "stand mixer"}
 """How the words of a SKU name a type, where they do not by its own name."""
-LINES = ("Core i5", "Core i7", "Snapdragon", "Exynos", "Tensor")
-LONG_YEARS = 3
-UNMEASURED = frozenset({"unlocked"})
-STORAGE = "sku.storage_gb"
-BASE = f"substr(sku.model, 1, instr(sku.model || '{VARIANT}', '{VARIANT}') - 1)"
-"""A SKU's model without what its variant brings."""
+LINES = ("core i5", "core i7", "snapdragon", "exynos", "tensor")
+WHOLE_INCH = 10
+TERABYTE_GB, SLACK_GB = 1000, 24
+"""A terabyte is 1,000 or 1,024 GB, half of it 500 or 512."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What one criterion asks, as SQL with values of its own.
-
-    `fact` is the specification it reads, where it reads one, and `least` what that must at least or at most be.
-    """
-
-    key: str
-    value: Any
-    sql: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    fact: str = ""
-    least: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What filters, what only ranks, and the criteria no field tells."""
-
-    filters: list[Condition]
-    wishes: list[Condition]
-    unmeasured: list[tuple[str, Any]]
-
-
-def conditions_of(criteria: Mapping[str, Any], names: Names, *, year: int) -> Conditions:
-    """Return what criteria ask. `year` is this year, from which long updates count."""
-    soft = set(criteria.get("prefer", ()))
-    told = Conditions([], [], [])
-    asked = {**{key: True for key in criteria.get("prefer", ()) if key not in criteria}, **criteria}
-    for key, value in asked.items():
-        if key in UNMEASURED:
-            told.unmeasured.append((key, value))
-        elif key not in ("wants", "for_whom") and (condition := _condition(key, value, criteria, names)):
-            (told.wishes if key in soft or key == "price_target_cents" else told.filters).append(condition)
-    for want in wants_of(criteria):
-        wish = _wish(want, criteria.get("category"), year)
-        if wish:
-            told.wishes.append(wish)
-        elif want != "cheap":
-            told.unmeasured.append(("wants", want))
-    return told
-
-
-def wants_of(criteria: Mapping[str, Any]) -> list[str]:
-    """Return the wishes said, and after them those looked at for whom the device is."""
-    whom = _file("whom").get(criteria.get("for_whom", ""), [])
-    return list(dict.fromkeys([*criteria.get("wants", ()), *whom]))
-
-
-def spec(name: str) -> str:
-    """Return the SQL of a specification."""
-    return f"sku.body ->> '$.{name}'" if name in ("weight_g", "updates_until", "words") else f"sku.body ->> '$.specs.{name}'"
-
-
-def models_of(criteria: Mapping[str, Any], names: Names) -> list[str] | None:
-    """Return the models that the names said leave, None where no name was said. Words are whole: `S22` is in no `S22+`."""
-    keys = ("model", "family", "model_contains", "exclude_family", "exclude_model_contains")
-    if not any(key in criteria for key in keys):
+def facet_of(index: ShelfIndex, key: str, value: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Return the facet of lists that tells a criterion, with the values it leaves; None where none does."""
+    if key in SPECS and value is True:
+        return key, ("true",)
+    facet = FACETS.get(key)
+    if facet is None:
         return None
+    known = index.values[facet]
+    values: Sequence[str] = [PLAIN.get(str(each), str(each)) for each in value] if isinstance(value, list) else [str(value)]
+    if key == "grade_min":
+        codes = [*known]
+        values = codes[codes.index(value) :] if value in codes else values
+    elif key == "storage_gb":
+        values = _between(index, facet, *_same_storage(value)) or values
+    elif key in ("network", "panel"):
+        values = [name for name in known if name.casefold() == value.casefold()] or values
+    return facet, tuple(values)
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """Return how an address writes the value of a condition."""
+    return tuple(
+        str(each).lower() if isinstance(each, bool) else str(each) for each in (value if isinstance(value, list) else [value])
+    )
+
+
+def value_of(key: str, text: str) -> Any:
+    """Return what a text of an address stands for."""
+    if key in NUMBERS:
+        return int(text)
+    return text == "true" if key in SWITCHES else text
+
+
+def held(database: Database, index: ShelfIndex, key: str, texts: Sequence[str]) -> int:
+    """Return the SKUs that hold a condition of `HOLDS` by one of its texts; by none of them where it excludes."""
+    if key == "new_battery":
+        return index.everything  # Its offers have prices of their own, and those say who has one: `pos.facets.grades_of`.
+    if key in NAMED:
+        return _of_models(index, _named(key, texts, names_of(database)))
+    if key in EXCLUDED:
+        return index.everything & ~index.any_of(EXCLUDED[key], [PLAIN.get(text, text) for text in texts])
+    if key in SWITCHES:
+        has = _dual_sim(index) if key == "dual_sim" else index.any_of(key, ["true", "1"])
+        return has if value_of(key, texts[0]) else index.everything & ~has
+    if key in DATED:
+        years, least = index.years if key == "year_min" else index.updates, int(texts[0])
+        return bits_of((place for place, year in enumerate(years) if year >= least), len(years))
+    if key in BOUNDED:
+        facet, low, high = _bounds(key, int(texts[0]))
+        return index.any_of(facet, _between(index, facet, low, high))
+    if key in WORDED:
+        return index.of_skus(sku_id for text in texts for sku_id in _skus_with(database, SPELT.get(text, text)))
+    known = index.values[key]
+    return index.any_of(key, [name for name in known if any(_is_like(key, name.casefold(), text.casefold()) for text in texts)])
+
+
+def models_of(criteria: Mapping[str, Any], names: Names) -> list[str]:
+    """Return the models that the names said leave. Words are whole: `S22` is in no `S22+`."""
     return [model for model in names.brand_of if model not in names.family_names and _is_named(model, criteria, names)]
+
+
+def _named(key: str, texts: Sequence[str], names: Names) -> set[str]:
+    each = [set(models_of({key: [text] if key in LISTED else text}, names)) for text in texts]
+    return set.intersection(*each) if key.startswith("exclude") else set.union(*each)
+
+
+def _of_models(index: ShelfIndex, models: set[str]) -> int:
+    return bits_of((place for place, (_, model) in enumerate(index.models) if model in models), len(index.ids))
 
 
 def _is_named(model: str, criteria: Mapping[str, Any], names: Names) -> bool:
@@ -123,145 +148,56 @@ def holds_words(model: str, words: str) -> bool:
     return joined(model) == joined(words)
 
 
-def _condition(key: str, value: Any, criteria: Mapping[str, Any], names: Names) -> Condition | None:
-    """Return the condition of a criterion that is no wish; None where it is none of a device."""
-    if key in TEXT_FACTS:
-        return _made(key, value, f"{spec(key)} = :{key} collate nocase", key)
-    if key in YES_NO:
-        return _made(key, value, f"coalesce({spec(key)}, 0) = :{key}" if not value else f"{spec(key)} = :{key}", key)
-    makers = (_names_condition, _column_condition, _price_condition, _spec_condition)
-    return next((made for maker in makers if (made := maker(key, value, criteria, names))), None)
+def _between(index: ShelfIndex, facet: str, low: float, high: float) -> list[str]:
+    """Return the values of a facet within bounds, both included."""
+    return [name for name, value in index.values[facet].items() if isinstance(value, int) and low <= value <= high]
 
 
-def _made(key: str, value: Any, sql: str, fact: str = "", **values: Any) -> Condition:
-    bound = values or {key: json.dumps(value) if isinstance(value, list) else int(value) if isinstance(value, bool) else value}
-    return Condition(key=key, value=value, sql=sql, values=bound, fact=fact)
+def _same_storage(gigabytes: int) -> tuple[int, int]:
+    """Return between which bounds a capacity is the same, however a terabyte and its half are counted."""
+    return next(
+        (
+            (low, high)
+            for low, high in ((TERABYTE_GB, TERABYTE_GB + SLACK_GB), (TERABYTE_GB // 2, (TERABYTE_GB + SLACK_GB) // 2))
+            if gigabytes in (low, high)
+        ),
+        (gigabytes, gigabytes),
+    )
 
 
-def _names_condition(key: str, value: Any, criteria: Mapping[str, Any], names: Names) -> Condition | None:
-    """Return the condition of a name: several names are one condition, on the first of them."""
-    if key in ("model", "family", "model_contains", "exclude_family", "exclude_model_contains"):
-        models = models_of({key: value}, names) or []
-        return _made(key, value, f"{BASE} in (select value from json_each(:{key}))", **{key: json.dumps(models)})
-    del criteria
-    if key == "brand":
-        return _made(key, value, "+shelf.brand in (select value from json_each(:brand))")
-    if key == "exclude_brand":
-        return _made(key, value, "+shelf.brand not in (select value from json_each(:exclude_brand))")
-    return None
+def _bounds(key: str, number: int) -> tuple[str, float, float]:
+    """Return the facet that a bound is of, and its two ends: whole inches stand for all up to the next."""
+    match key:
+        case "storage_min_gb":
+            return "storage", number - SLACK_GB * (number >= TERABYTE_GB), math.inf
+        case "ram_min_gb":
+            return "ram_gb", number, math.inf
+        case "screen_min_tenths_in":
+            return "screen_tenths_in", number, math.inf
+        case "screen_max_tenths_in":
+            return "screen_tenths_in", 0, number
+    return "screen_tenths_in", number, number if number % WHOLE_INCH else number + WHOLE_INCH - 1
 
 
-def _column_condition(key: str, value: Any, criteria: Mapping[str, Any], names: Names) -> Condition | None:
-    del criteria, names
-    if key == "category":
-        return _made(key, value, "shelf.category_id = :category")
-    if key == "storage_gb":
-        same = (1000, 1024) if value in (1000, 1024) else (500, 512) if value in (500, 512) else (value, value)
-        return _made(
-            key,
-            value,
-            f"{STORAGE} between :storage_low and :storage_high",
-            "storage_gb",
-            storage_low=same[0],
-            storage_high=same[1],
-        )
-    if key == "storage_min_gb":
-        return _made(key, value, f"{STORAGE} >= :storage_min_gb - (:storage_min_gb >= 1000) * 24", "storage_gb")
-    if key == "year_min":
-        return _made(key, value, "sku.year >= :year_min", "year")
-    if key == "updates_min_year":
-        return _made(key, value, f"{spec('updates_until')} >= :updates_min_year", "updates_until")
-    if key in ("color", "exclude_color"):
-        codes = _color_sql(value)
-        return _made(key, value, codes if key == "color" else f"not coalesce({codes}, 0)", "color", **{f"{key}_none": 0})
-    return None
+def _dual_sim(index: ShelfIndex) -> int:
+    return index.any_of("sim", [name for name in index.values["sim"] if "+" in name or name.startswith("2 ")])
 
 
-def _color_sql(colors: Sequence[str]) -> str:
-    """Return whether the code of a SKU's colour is a shade of one of these: a word of it is, or the whole of it."""
-    code = "('-' || (sku.body ->> '$.color.code') || '-')"
-    shades = _file("shades")
-    words = [word for color in colors for word in shades.get(color, ()) if word.replace("-", "").isalpha()]
-    return "(" + (" or ".join(f"{code} like '%-{word}-%'" for word in words) or "false") + ")"
-
-
-def _price_condition(key: str, value: Any, criteria: Mapping[str, Any], names: Names) -> Condition | None:
-    del criteria, names
-    if key == "price_max_cents":
-        return _made(key, value, "price <= :price_max_cents")
-    if key == "price_min_cents":
-        return _made(key, value, "price >= :price_min_cents")
-    if key == "grade_min":
-        return _made(key, value, "asked_cents is not null")
-    if key == "new_battery":
-        battery = "listing.new_battery = 1 and offer.sku_id = shelf.sku_id"
-        return _made(key, value, f"exists (select 1 from offer join listing using (listing_id) where {battery})")
-    if key == "price_target_cents":
-        return _made(key, value, f"abs(price - :price_target_cents) * 100 <= :price_target_cents * {TARGET_PCT}")
-    return None
-
-
-def _spec_condition(key: str, value: Any, criteria: Mapping[str, Any], names: Names) -> Condition | None:
-    del criteria, names
-    if key in AT_LEAST:
-        return _made(key, value, f"{spec(AT_LEAST[key])} >= :{key}", AT_LEAST[key])
-    if key == "ram_gb":
-        return _made(key, value, f"{spec(key)} = :ram_gb", key)
-    if key == "screen_max_tenths_in":
-        return _made(key, value, f"{spec('screen_tenths_in')} <= :{key}", "screen_tenths_in")
-    if key == "screen_tenths_in":
-        most = value + WHOLE_INCH - 1 if value % WHOLE_INCH == 0 else value
-        return _made(key, value, f"{spec(key)} between :screen_low and :screen_high", key, screen_low=value, screen_high=most)
-    if key == "dual_sim":
-        return _made(key, value, f"({spec('sim')} like '%+%' or {spec('sim')} like '2 %')", "sim", dual_sim=1)
-    if key == "chip":
-        line = f" or {spec('chip')} like :chip || '%'" if value in LINES else ""
-        return _made(key, value, f"({spec('chip')} = :chip collate nocase{line})", "chip")
-    if key == "connectivity":
-        return _made(
-            key, value, f"{spec(key)} = :connectivity" if value != "Cellular" else f"{spec(key)} like '%' || :connectivity", key
-        )
+def _is_like(key: str, name: str, asked: str) -> bool:
+    """Tell whether a specification is what was asked for: a line of chips is each of its own, `Cellular` any with it."""
+    if key == "chip" and asked in LINES:
+        return name.startswith(asked)
     if key == "keyboard":
-        return _made(key, value, f"({spec(key)} = :keyboard or {spec(key)} like :keyboard || ' %')", key)
-    if key in ("os", "type"):
-        word = SPELT.get(value, value) if key == "type" else value
-        return _made(
-            key,
-            value,
-            f"(' ' || coalesce({spec('words')}, '') || ' ' || coalesce({spec('system')}, '') || ' ') like :{key}",
-            **{key: f"% {word} %"},
-        )
-    return None
+        return f"{name} ".startswith(f"{asked} ")
+    return name.endswith(asked) if asked == "cellular" else name == asked
 
 
-def _wish(want: str, category: str | None, year: int) -> Condition | None:
-    """Return what a wish asks, by the thresholds of each category in `wishes.json`; None where no field tells."""
-    if want in ("stylus", "sport"):
-        word = {"stylus": "stylus", "sport": "sport"}[want]
-        return Condition(key="wants", value=want, sql=f"{spec('words')} like '%{word}%'")
-    thresholds = _file("wishes").get(want, {})
-    if category is not None and category not in thresholds:
-        return None
-    arms = []
-    fact: str = ""
-    least: int | None = None
-    for kind, tests in thresholds.items():
-        if category in (None, kind):
-            bounds = [(name, sign, year + LONG_YEARS if bound == "years+3" else int(bound)) for name, sign, bound in tests]
-            told = " or ".join(f"{spec(name)} {sign} {bound}" for name, sign, bound in bounds)
-            if category is not None:
-                fact, _, least = bounds[0]
-            arms.append(f"(shelf.category_id = '{kind}' and ({told}))")
-    return Condition(key="wants", value=want, sql=f"({' or '.join(arms)})", fact=fact, least=least) if arms else None
-
-
-@lru_cache
-def _file(name: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    return told
-
-
-def each_without(criteria: Mapping[str, Any], conditions: Conditions) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each criterion that filters, with the criteria that are left without it."""
-    for key in dict.fromkeys(condition.key for condition in conditions.filters):
-        yield key, {name: value for name, value in criteria.items() if name != key}
+@remembered
+def _skus_with(database: Database, word: str) -> list[int]:
+    """Return the SKUs whose words, or whose system, hold a word."""
+    said = "' ' || coalesce(sku.body ->> '$.words', '') || ' ' || coalesce(sku.body ->> '$.specs.system', '') || ' '"
+    rows = database.execute(
+        f"select shelf.sku_id from shelf cross join shown_sku as sku using (sku_id) where instr(lower({said}), ?)",
+        [f" {word.lower()} "],
+    )
+    return [sku_id for (sku_id,) in rows]

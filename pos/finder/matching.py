@@ -1,34 +1,37 @@
-"""Criteria against the catalogue: what filters is held by every SKU found, what is wished ranks them, and nothing else does.
+"""Criteria against the shelf: what filters is the query of a list, what is wished ranks what it leaves, and nothing else does.
 
-The score is the number of wishes that hold; among equals the nearest price aimed at, the order asked for, else the shelf's order
-come first. Prices are all-in, of the grades asked for.
+Invariant: how many SKUs are told, here and of a criterion loosened, is what the list of the same query tells. The score is the
+number of wishes that hold; among equals the nearest price aimed at, the order asked for, else the shelf's order come first.
+Prices are all-in, of the grades asked for.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from sqlite_utils import Database
 
+from pos import skus
 from pos.db import remembered
-from pos.finder.conditions import BASE, Condition, Conditions, conditions_of, each_without, spec, wants_of
-from pos.finder.names import names_of
-from pos.skus import CARD, CARD_COLUMNS, Card, card_of
+from pos.facets import Narrowed, narrowed
+from pos.finder.conditions import HOLDS, facet_of, texts_of
+from pos.finder.wishes import FinderWish, keys_of, preferred_prices, soft_keys, spec, unmeasured_of, wants_of, wishes_of
+from pos.shelf_index import shelf_index
+from pos.skus import Card, Query
 
-ORDERS = {
-    "price": ("price", ""),
-    "newest": ("sku.year", "desc"),
-    "camera": (spec("main_mp"), "desc"),
-    "battery": (f"coalesce({spec('battery_mah')}, {spec('runtime_h')})", "desc"),
-    "lightest": (f"coalesce({spec('weight_g')}, 1e9)", ""),
-    "screen": (spec("screen_tenths_in"), "desc"),
-    "smallest": (f"coalesce({spec('screen_tenths_in')}, 1e9)", ""),
-    "storage": ("sku.storage_gb", "desc"),
+LARGEST_FIRST = {
+    "camera": spec("main_mp"),
+    "battery": f"coalesce({spec('battery_mah')}, {spec('runtime_h')})",
+    "screen": spec("screen_tenths_in"),
+    "storage": "sku.storage_gb",
 }
+SMALLEST_FIRST = {"smallest": spec("screen_tenths_in")}
+"""The orders of a specification that no list has; what is not known comes last."""
+LAST = 10**14
 MOST_LOOSENED = 8
 """So many criteria are tried out where nothing is found."""
 
@@ -53,11 +56,13 @@ class Loosened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestions:
-    """What criteria find: the best first, how many there are in all, and what to loosen where there is none."""
+    """What criteria find: the best first, the query of the list that holds them all, how many there are, and what to loosen."""
 
     suggestions: list[Suggestion]
+    query: Query
     skus: int
-    conditions: Conditions
+    wishes: list[FinderWish]
+    unmeasured: list[tuple[str, Any]]
     loosened: Loosened | None
 
 
@@ -71,127 +76,125 @@ def find(
 @remembered
 def _find(database: Database, criteria_text: str, year: int, among: tuple[str, ...], limit: int) -> Suggestions:
     criteria = json.loads(criteria_text)
-    conditions = conditions_of(criteria, names_of(database), year=year)
-    rows = _rows(database, criteria, conditions, among, limit)
-    suggestions = [_suggestion(row) for row in rows]
-    loosened = None if rows else _loosened(database, criteria, conditions, among, year)
-    skus = rows[0][CARD_COLUMNS + 1] if rows else 0
-    return Suggestions(suggestions=suggestions, skus=skus, conditions=conditions, loosened=loosened)
-
-
-def _suggestion(row: tuple[Any, ...]) -> Suggestion:
-    cents, _, *wishes = row[CARD_COLUMNS:]
-    card = card_of(row[:CARD_COLUMNS], cents)
-    return Suggestion(card=card, offer_cents=cents, wishes=[None if held is None else bool(held) for held in wishes])
-
-
-def _rows(
-    database: Database, criteria: Mapping[str, Any], conditions: Conditions, among: tuple[str, ...], limit: int
-) -> list[tuple[Any, ...]]:
-    """Return the best SKU of each model: the columns of its card, what else is known, how many SKUs there are, and its wishes."""
-    wishes = [f"wish{index}" for index in range(len(conditions.wishes))]
-    wished = "".join(f", {wish.sql} as {name}" for name, wish in zip(wishes, conditions.wishes, strict=True))
-    score = " + ".join(f"coalesce({name}, 0)" for name in wishes) or "0"
-    orders = _orders(criteria)
-    keys = "".join(f", {sql} as order{index}" for index, (sql, _) in enumerate(orders))
-    order = f"{score} desc, {''.join(f'order{index} {down}, ' for index, (_, down) in enumerate(orders))} shelf_rank, sku_id"
-    tables, values = _tables(criteria, conditions.filters, among)
-    wish_values = {name: value for wish in conditions.wishes for name, value in wish.values.items()}
-    return list(
-        database.execute(
-            f"""
-            select {CARD}, ranked.price, ranked.skus {"".join(f", ranked.{name}" for name in wishes)}
-            from (
-              select *, row_number() over (order by {order}) as place,
-                row_number() over (partition by brand, base order by {order}) as nth, count(*) over () as skus
-              from (
-                select shelf.sku_id as sku_id, price, shelf.rank as shelf_rank, shelf.brand as brand, {BASE} as base
-                  {wished} {keys}
-                {tables}
-              )
-            ) as ranked
-            cross join shelf on shelf.sku_id = ranked.sku_id
-            cross join shown_sku as sku on sku.sku_id = ranked.sku_id
-            cross join shown_category as category on category.category_id = shelf.category_id
-            where nth = 1
-            order by place
-            limit {limit}
-            """,
-            {**values, **wish_values, "price_target_cents": criteria.get("price_target_cents")},
-        )
+    query = query_of(database, criteria, among=among)
+    asked = narrowed(database, query)
+    left = asked.without("")
+    wishes = wishes_of(database, criteria, asked, year=year)
+    cents = _cents(criteria, asked)
+    best = {asked.index.ids[place]: place for place in islice(_ranked(database, criteria, asked, left, wishes, cents), limit)}
+    return Suggestions(
+        suggestions=[
+            Suggestion(card=card, offer_cents=card["from_cents"], wishes=[_holds(wish, best[card["sku_id"]]) for wish in wishes])
+            for card in skus.cards(database, {sku_id: cents(place) for sku_id, place in best.items()})
+        ],
+        query=query,
+        skus=left.bit_count(),
+        wishes=wishes,
+        unmeasured=unmeasured_of(criteria, year=year),
+        loosened=None if left else _loosened(database, criteria, among),
     )
 
 
-def _orders(criteria: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what SKUs of the same score are ordered by, and which way."""
-    orders = []
-    if criteria.get("sort") in ORDERS:
-        orders.append(ORDERS[criteria["sort"]])
-    if "price_target_cents" in criteria:
-        orders.append(("abs(price - :price_target_cents)", ""))
+def query_of(database: Database, criteria: Mapping[str, Any], *, among: tuple[str, ...]) -> Query:
+    """Return the query of the list that holds what filters."""
+    index, soft = shelf_index(database), soft_keys(criteria)
+    chosen, hold = {}, {}
+    for key, value in criteria.items():
+        if key in soft:
+            continue
+        if facet := facet_of(index, key, value):
+            chosen[facet[0]] = facet[1]
+        elif key in HOLDS:
+            hold[key] = texts_of(value)
+    return Query(
+        chosen=tuple(chosen.items()),
+        hold=tuple(hold.items()),
+        min_cents=criteria.get("price_min_cents"),
+        max_cents=criteria.get("price_max_cents"),
+        among=among,
+    )
+
+
+def _cents(criteria: Mapping[str, Any], asked: Narrowed) -> Callable[[int], int]:
+    """Return what tells the price of a place: of a preferred grade where it is had at a price asked for, else the list's."""
+    listed, preferred = asked.index.prices(asked.grades).cents, preferred_prices(criteria, asked)
+
+    def cents(place: int) -> int:
+        return min((prices[place] for prices, bits in preferred if bits >> place & 1), default=listed[place])
+
+    return cents
+
+
+def _holds(wish: FinderWish, place: int) -> bool | None:
+    return bool(wish.held >> place & 1) if wish.known >> place & 1 else None
+
+
+def _ranked(
+    database: Database,
+    criteria: Mapping[str, Any],
+    asked: Narrowed,
+    left: int,
+    wishes: list[FinderWish],
+    cents: Callable[[int], int],
+) -> Iterator[int]:
+    """Yield the best SKU of each model, as places, those first of which most wishes hold."""
+    index, seen = asked.index, set()
+    levels = [left]
+    for wish in wishes:
+        held = [level & wish.held for level in levels]
+        missed = [level & ~wish.held for level in levels]
+        levels = [less | more for less, more in zip([*missed, 0], [0, *held], strict=True)]
+    key = _key(database, criteria, asked, cents)
+    for level in reversed(levels):
+        for place in sorted(index.places_of(level), key=key):
+            if index.models[place] not in seen:
+                seen.add(index.models[place])
+                yield place
+
+
+def _key(
+    database: Database, criteria: Mapping[str, Any], asked: Narrowed, cents: Callable[[int], int]
+) -> Callable[[int], tuple[int, ...]]:
+    """Return what SKUs of the same score are ordered by."""
+    index, target = asked.index, criteria.get("price_target_cents")
+    parts: list[Callable[[int], int]] = []
+    match criteria.get("sort"):
+        case "price":
+            parts.append(cents)
+        case "newest":
+            parts.append(lambda place: -index.years[place])
+        case "lightest":
+            parts.append(index.weights.__getitem__)
+        case str() as sort if sort in LARGEST_FIRST:
+            largest = keys_of(database, LARGEST_FIRST[sort])
+            parts.append(lambda place: -largest.get(index.ids[place], -LAST))
+        case str() as sort if sort in SMALLEST_FIRST:
+            smallest = keys_of(database, SMALLEST_FIRST[sort])
+            parts.append(lambda place: smallest.get(index.ids[place], LAST))
+    if target is not None:
+        parts.append(lambda place: abs(cents(place) - target))
     if "cheap" in wants_of(criteria):
-        orders.append(("price", ""))
-    return orders
+        parts.append(cents)
+    parts += [index.ranks.__getitem__, index.ids.__getitem__]
+    return lambda place: tuple(part(place) for part in parts)
 
 
-def _tables(criteria: Mapping[str, Any], filters: list[Condition], among: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    """Return the tables, joined and narrowed, and the values bound."""
-    values = {name: value for condition in filters for name, value in condition.values.items()}
-    where = [condition.sql for condition in filters]
-    if among:
-        where.append("shelf.category_id in (select value from json_each(:among))")
-        values["among"] = json.dumps(among)
-    is_preferred = "grade_min" in criteria.get("prefer", ())
-    if is_preferred:
-        values |= {name: criteria.get(name) for name in ("price_min_cents", "price_max_cents")}
-    if "grade_min" in criteria:
-        values["grade_min"] = criteria["grade_min"]
-    prices = f"{_offer_price(criteria, in_grade=True)} as asked_cents, {_offer_price(criteria, in_grade=False)} as other_cents"
-    # A grade that is only preferred takes nothing off the list: where it is not to be had at such a price, another is shown.
-    price = "coalesce(asked_cents, other_cents)" if is_preferred else "asked_cents"
-    return (
-        f"from (select *, {price} as price from (select *, {prices} from shelf)) as shelf "
-        "cross join shown_sku as sku on sku.sku_id = shelf.sku_id "
-        "cross join shown_category as category on category.category_id = shelf.category_id "
-        f"where {' and '.join(where) or 'true'}",
-        values,
-    )
-
-
-def _offer_price(criteria: Mapping[str, Any], *, in_grade: bool) -> str:
-    """Return the SQL of the lowest price of the offers whose battery is as asked for and, where it counts, whose grade is.
-
-    A preferred grade is had only at a price asked for.
-    """
-    wanted = ["offer.sku_id = shelf.sku_id"]
-    join = ""
-    if in_grade and "grade_min" in criteria:
-        wanted.append(
-            "offer.grade_id in (select grade_id from shown_grade where rank >= "
-            "(select rank from shown_grade where body ->> '$.code' = :grade_min))"
-        )
-        if "grade_min" in criteria.get("prefer", ()):
-            wanted += [
-                "(:price_min_cents is null or offer.all_in_cents >= :price_min_cents)",
-                "(:price_max_cents is null or offer.all_in_cents <= :price_max_cents)",
-            ]
-    if criteria.get("new_battery"):
-        join = "join listing on listing.listing_id = offer.listing_id"
-        wanted.append("listing.new_battery = 1")
-    if len(wanted) == 1:
-        return "from_cents"
-    return f"(select min(offer.all_in_cents) from offer {join} where {' and '.join(wanted)})"
-
-
-def _loosened(
-    database: Database, criteria: dict[str, Any], conditions: Conditions, among: tuple[str, ...], year: int
-) -> Loosened | None:
+def _loosened(database: Database, criteria: dict[str, Any], among: tuple[str, ...]) -> Loosened | None:
     """Return the criterion without which most SKUs are found, None where no single one stands in the way."""
     best: Loosened | None = None
-    names = names_of(database)
-    for key, rest in islice(each_without(criteria, conditions), MOST_LOOSENED):
-        tables, values = _tables(rest, conditions_of(rest, names, year=year).filters, among)
-        skus, cents = database.execute(f"select count(*), min(price) {tables}", values).fetchone()
-        if skus and (best is None or skus > best.skus):
-            best = Loosened(key=key, skus=skus, from_cents=cents)
+    soft = soft_keys(criteria)
+    for key in islice((key for key in criteria if key not in soft and _filters(database, key, criteria[key])), MOST_LOOSENED):
+        rest = {name: value for name, value in criteria.items() if name != key}
+        asked = narrowed(database, query_of(database, rest, among=among))
+        left = asked.without("")
+        count = left.bit_count()
+        if count and (best is None or count > best.skus):
+            _, cents = next(asked.index.ordered(left, "price", grades=asked.grades, year=0, after=None))
+            best = Loosened(key=key, skus=count, from_cents=cents)
     return best
+
+
+def _filters(database: Database, key: str, value: Any) -> bool:
+    return (
+        key in HOLDS or key in ("price_min_cents", "price_max_cents") or facet_of(shelf_index(database), key, value) is not None
+    )

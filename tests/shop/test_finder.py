@@ -161,3 +161,44 @@ def test_a_wish_that_no_specification_tells_is_neither_held_nor_missed(client: F
 
     assert "bonne batterie : –" in page
     assert "non :" not in page.partition('class="pad advice"')[2]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "un téléphone pas d'Apple, moins de 350 €",
+        "iPhone 12 ou plus récent",
+        "un téléphone bleu, 128 Go minimum, très bon état",
+        "pas de Samsung, 300 € maximum",
+        "téléphone vert de préférence",
+        "iPhone pas un Pro à moins de 330,50 €",
+        "le moins cher des téléphones",
+    ],
+)
+def test_the_list_a_finder_leads_to_counts_what_the_finder_counts(client: FlaskClient, sentence: str) -> None:
+    page = client.get("/finder", query_string={"q": sentence, "s": "abc"}).text
+    [count] = re.findall(r"(\d+) références? tien", page)
+    [address] = re.findall(r'href="(/browse\?[^"]*)">Voir la liste', page)
+    listed = client.get(unescape(address)).text
+
+    assert int(count) > 0
+    assert re.search(rf"<b>{count} appareils?</b>", listed)
+    assert "s=abc" in address
+
+
+def test_a_condition_no_facet_tells_is_seen_on_the_list_and_taken_away(client: FlaskClient) -> None:
+    page = client.get("/browse?hold=exclude_brand:Apple&hold=exclude_brand:Sony&hold=year_min:2020&max=400").text
+    without = [unescape(address) for address in re.findall(r'<a class="chip" href="(/browse[^"]*)" aria-label="Enlever', page)]
+
+    assert "<b>1 appareil</b>" in page
+    assert "sans Apple" in page
+    assert "modèle de 2020 ou après" in page
+    assert page.count('type="hidden" form="search" name="hold"') == 3
+    assert "<b>3 appareils</b>" in client.get(without[0]).text
+    assert "Apple" not in without[0]
+    assert [client.get(address).status_code for address in without] == [200] * 4
+
+
+@pytest.mark.parametrize("hold", ["x", "year_min:", "year_min:soon", "jack:maybe", "price:3", ":", "brand:Apple"])
+def test_a_condition_that_is_none_is_refused(client: FlaskClient, hold: str) -> None:
+    assert client.get("/browse", query_string={"hold": hold}).status_code == 400

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -26,6 +28,7 @@ settings.register_profile("busy", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("busy")
 
+ROOT = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30
 
@@ -39,6 +42,41 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Run one test more than there are processors: many wait for other processes, for a browser, or for a while to pass."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker of a whole run begin to read the tests elsewhere: where none is compiled yet, they compile each once."""
+    workers, number = worker_of(session.config)
+    if workers == 1 or session.config.args != session.config.getini("testpaths"):
+        return
+    modules = sorted(path.relative_to(ROOT.parent).with_suffix("") for path in ROOT.rglob("test_*.py"))
+    begin = len(modules) * number // workers
+    for path in modules[begin:] + modules[:begin]:
+        importlib.import_module(".".join(path.parts))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each worker begin with its part of the longest tests: one that began last would leave the other processors idle.
+
+    Workers get shares of equal length as the tests lie, and take the end of another's share when theirs is done (worksteal).
+    """
+    workers, _ = worker_of(config)
+    longest = [item for item in items if item.get_closest_marker("long")]
+    others = iter([item for item in items if not item.get_closest_marker("long")])
+    left, shares = len(items), list[pytest.Item]()
+    for number in range(workers):
+        begins = longest[number::workers]
+        length = left // (workers - number)
+        shares += [*begins, *islice(others, max(0, length - len(begins)))]
+        left -= length
+    items[:] = [*shares, *others]
+
+
+def worker_of(config: pytest.Config) -> tuple[int, int]:
+    """Return how many workers run the tests, and the number of this one."""
+    told = getattr(config, "workerinput", {"workercount": 1, "workerid": "gw0"})
+    return told["workercount"], int(told["workerid"].removeprefix("gw"))
 
 
 def pytest_collection_finish() -> None:

@@ -83,6 +83,7 @@ def test_the_campaign_is_as_large_as_it_says(feed: Feed) -> None:
     assert len(set(map(str, every))) == len(every)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", FILES)
 def test_a_changed_field_is_refused_by_name_or_every_page_answers(file: str, feed: Feed, sample_hq: Hq, tmp_path: Path) -> None:
     directory = feed.write(tmp_path / "feed")

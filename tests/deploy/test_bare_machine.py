@@ -179,6 +179,7 @@ def follow_the_page(machine: BareMachine, served: Served) -> dict[str, str]:
 
 if amount("bare machines followed by the page"):
 
+    @pytest.mark.long
     def test_a_bare_debian_becomes_a_corner_whose_services_come_back(tmp_path: Path, served: Served) -> None:
         release = make_real_release(tmp_path)
         with bare_machine(tmp_path) as machine:

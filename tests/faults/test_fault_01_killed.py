@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import Served, versions
 from tests.faults.deaths import Workshop
 
 CATALOGUE = ("catalog.db", "catalog.db-wal", "blobs/*")
 
 
+@pytest.mark.long
 def test_fault_01_a_kill_at_each_write_of_an_apply_leaves_the_old_catalogue_or_the_new(
     served: Served, workshop: Workshop, tmp_path: Path
 ) -> None:

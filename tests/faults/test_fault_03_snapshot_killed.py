@@ -15,6 +15,7 @@ CATALOGUE = ("catalog.db", "catalog.db-wal", "catalog.db.new*")
 SPARSE = 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("has_catalogue", [True, False])
 def test_fault_03_a_kill_while_a_snapshot_is_built_leaves_the_old_file_or_the_new(
     served: Served, workshop: Workshop, tmp_path: Path, has_catalogue: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from marketplace.db import open_engine
@@ -18,6 +19,7 @@ HQ_FILES = ("marketplace.db*", "replica/*", "sync/*")
 SPARSE = 15
 
 
+@pytest.mark.long
 def test_fault_14_a_publisher_killed_at_any_step_leaves_no_gap(copied: CopiedHq, workshop: Workshop, tmp_path: Path) -> None:
     copied.import_world(l11={"price": "349.00"}, l21=None)
     copied.close()

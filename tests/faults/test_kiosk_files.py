@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import pytest
 from flask import Flask
 
 from kiosk.app import create_app
@@ -23,6 +24,7 @@ PAGE = 4096
 REBUILD_S = 20
 
 
+@pytest.mark.long
 def test_a_catalogue_damaged_while_people_browse_or_missing_at_the_start_is_fetched_again(tmp_path: Path) -> None:
     market, kiosk, feed = tmp_path / "market", tmp_path / "kiosk", tmp_path / "feed"
     market_port = free_port()

@@ -16,6 +16,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPRedirectHandler, build_opener, urlopen
 
+import pytest
+
 from pos.privacy import open_to_others
 from tests.processes import PATIENCE_S, START_S, five_ports, is_free
 
@@ -27,6 +29,7 @@ class Stay(HTTPRedirectHandler):
         return None
 
 
+@pytest.mark.long
 def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
     port = five_ports()
     directory = tmp_path / "demo"
@@ -47,6 +50,7 @@ def test_the_demo_runs_stops_and_resumes(tmp_path: Path) -> None:
     assert all(is_free(port + more) for more in range(5))
 
 
+@pytest.mark.long
 def test_a_demo_told_to_stop_or_killed_at_any_moment_leaves_nothing_running(tmp_path: Path) -> None:
     port, directory = five_ports(), tmp_path / "demo"
     with demo(directory, port, "--listings", "20"):

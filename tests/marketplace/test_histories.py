@@ -374,6 +374,7 @@ def name(row: Any) -> tuple[str, int, int]:
     return row["part_id"], row["line_no"], row["unit_no"]
 
 
+@pytest.mark.long
 def test_any_history_of_the_trade_adds_up_after_each_step(founded_trade: TradingHq) -> None:
     Histories.founded = founded_trade
     run_state_machine_as_test(

@@ -11,6 +11,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ FEED = st.fixed_dictionaries(
 Key = tuple[int, int]
 
 
+@pytest.mark.long
 @settings(
     max_examples=amount("histories of offers"),
     deadline=None,

@@ -55,6 +55,7 @@ def test_other_steps_make_another_history() -> None:
     assert run_seed(5, steps=3).hash != run_seed(5, steps=4).hash
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutation", mutations.MUTATIONS)
 def test_a_planted_bug_is_found(mutation: mutations.Mutation) -> None:
     outcome = first_failure(mutation)

@@ -389,6 +389,7 @@ def test_ten_thousand_waiting_papers_are_there_again_at_once_and_only_the_interr
     assert states == {"queued": 9_999, "uncertain": 1}
 
 
+@pytest.mark.long
 def test_a_kiosk_killed_at_any_statement_or_byte_loses_no_paper_and_repeats_none(
     kiosk: world.Kiosk, virtual: VirtualPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,13 +293,23 @@ class _Reading:
         if any(criterion.key == "for_whom" for criterion in self.measured):
             # An age says more than "daughter" does.
             told = [criterion for criterion in told if criterion.key != "for_whom" or criterion in self.measured]
+        if any((criterion.key, criterion.value) == ("for_whom", "teen") for criterion in told):
+            told = [criterion for criterion in told if (criterion.key, criterion.value) != ("for_whom", "child")]
         has_device = any(criterion.key in ("category", "family", "model", "brand") for criterion in told)
-        if any(criterion.key == "deal" and criterion.value != "plan" for criterion in told):
-            told = [criterion for criterion in told if (criterion.key, criterion.value) != ("deal", "plan")]
+        told = self._dealt(told)
         told = [self._resolved(criterion, told, has_device=has_device) for criterion in told]
         if any(criterion.key == "connectivity" and "Cellular" in str(criterion.value) for criterion in told):
             told = [criterion for criterion in told if (criterion.key, criterion.value) != ("connectivity", "Wi-Fi")]
         return list(self._softened(told))
+
+    def _dealt(self, told: list[Criterion]) -> list[Criterion]:
+        """Return the criteria with one deal: a plan "without contract" is one without commitment, and the surest word counts."""
+        deals = [criterion for criterion in told if criterion.key == "deal"]
+        values = {criterion.value for criterion in deals}
+        if "device_only" in values and values & {"plan", "bundle"}:
+            deals = [self._with(deal, "no_commitment") if deal.value == "device_only" else deal for deal in deals]
+        surest = sorted(deals, key=lambda deal: (deal.value == "plan", deal.value != "no_commitment"))[:1]
+        return [criterion for criterion in told if criterion.key != "deal"] + surest
 
     def _resolved(self, criterion: Criterion, told: Sequence[Criterion], *, has_device: bool) -> Criterion:
         match criterion.key, criterion.value:
@@ -307,6 +317,10 @@ class _Reading:
                 return self._with(criterion, "laptops" if self._is_laptop(told) else "phones")
             case "deal", "plan":
                 return self._with(criterion, "bundle" if has_device else "sim_only")
+            case "price_max_cents", _ if not has_device and any(
+                each.key == "deal" and each.value != "device_only" for each in told
+            ):
+                return Criterion("monthly_max_cents", criterion.value, criterion.first, criterion.last)
             case "network", _ if self._line(told):
                 return Criterion("connectivity", CELLULAR[self._line(told)], criterion.first, criterion.last)
             case "connectivity", "Cellular":

@@ -21,6 +21,7 @@ QUIET = (
     "words.screen",
     "words.generation",
     "words.storage",
+    "words.memory",
     "words.ram",
     "words.data",
     "for_words.for",

@@ -22,7 +22,7 @@ TWO_FORGIVEN_FROM = 9
 FOREIGN_FROM = 8
 JOINED_FROM = 7
 LEAST_PART = 3
-AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "EUR", "USD", "GBP", "CHF", "JPY"})
+AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "old", "EUR", "USD", "GBP", "CHF", "JPY"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from pos import clock
 from pos.currencies import places
 from pos.finder.items import Item
 
@@ -97,7 +98,7 @@ def _with_words_after(items: Sequence[Item], measured: Measured) -> int:
 
 
 def _is_gigabyte_word(item: Item) -> bool:
-    return any(kind in item for kind in ("words.ram", "words.data", "words.storage", "words.screen", "deals"))
+    return any(kind in item for kind in ("words.ram", "words.data", "words.storage", "words.memory", "words.screen", "deals"))
 
 
 def _bound_before(items: Sequence[Item], place: int) -> tuple[int, str]:
@@ -162,7 +163,8 @@ def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[
         "gb": _gigabytes,
         "tb": _terabytes,
         "inch": _inches,
-        "years": _age,
+        "years": _years,
+        "old": _age,
         "": _bare,
     }
     if measured.unit in CURRENCIES or _is_price(items, measured):
@@ -178,12 +180,20 @@ def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[
 def _is_price(items: Sequence[Item], measured: Measured) -> bool:
     """Tell whether a number without a unit is a price: something bounds it, and it is no year."""
     least = LEAST_PRICE_OVER if measured.bound == "min" else LEAST_PRICE
-    if measured.unit or not measured.bound or measured.hundredths < least * 100:
+    if measured.unit or not measured.bound or measured.hundredths < least * 100 or _is_capacity(items, measured):
         return False
     after = items[measured.last + 1] if measured.last + 1 < len(items) else None
     if after and not after.means:
         return False  # What is counted is a word nobody knows.
     return measured.hundredths // 100 not in YEARS and _updates_before(items, measured.first) is None
+
+
+def _is_capacity(items: Sequence[Item], measured: Measured) -> bool:
+    """Tell whether a least number after a device is one of the capacities devices have: `iPhone 11, at least 128`."""
+    is_capacity = measured.hundredths // 100 in CAPACITIES and measured.upper is None
+    return (
+        is_capacity and measured.bound == "min" and any("model" in item or "family" in item for item in items[: measured.first])
+    )
 
 
 def _money(measured: Measured, currency: str) -> Iterator[tuple[str, object]]:
@@ -212,7 +222,7 @@ def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str,
     kind = _gigabytes_of(items, measured)
     if kind == "data":
         yield "data_min_gb", gigabytes
-    elif kind == "ram" or (not kind and gigabytes <= MOST_RAM and not _is_watch(items)):
+    elif kind == "ram" or (kind in ("", "memory") and gigabytes <= MOST_RAM and not _is_watch(items)):
         yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), gigabytes
     else:
         yield _storage_key(measured), gigabytes
@@ -240,7 +250,7 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
         if not (items[index].is_filler or _is_gigabyte_word(items[index]) or "words.with" in items[index]):
             break
     for item in around:
-        for kind in ("ram", "data", "storage"):
+        for kind in ("ram", "data", "storage", "memory"):
             if f"words.{kind}" in item:
                 return kind
         if _is_plan(item):
@@ -251,7 +261,7 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
 
 def _is_of_number(items: Sequence[Item], index: int) -> bool:
     """Tell whether a word such as `RAM` says what the gigabytes before it are of, and so nothing of those after it."""
-    if not any(kind in items[index] for kind in ("words.ram", "words.storage", "words.data")):
+    if not any(kind in items[index] for kind in ("words.ram", "words.storage", "words.memory", "words.data")):
         return False
     before = next((item for item in reversed(items[:index]) if not item.is_filler), None)
     return before is not None and before.means.get("units") == "gb"
@@ -272,10 +282,21 @@ def _inches(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, ob
         yield keys.get(measured.bound, "screen_tenths_in"), tenths
 
 
+def _years(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
+    """Yield until when updates come, where the years are of updates, else for whom a device is, by the age said."""
+    after = measured.last + 1
+    while after < len(items) and items[after].is_filler:
+        after += 1
+    if after < len(items) and "words.updates" in items[after]:
+        measured.last = after
+        yield "updates_min_year", clock.now().year + measured.hundredths // 100
+    else:
+        yield from _age(items, measured)
+
+
 def _age(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
-    """Yield for whom a device is, by the age said."""
     years = measured.hundredths // 100
-    is_child = any(item.means.get("for_whom") in ("child", "teen") for item in items)
+    is_child = measured.unit == "old" or any(item.means.get("for_whom") in ("child", "teen") for item in items)
     if is_child and years < 18:
         yield "for_whom", "teen" if years >= 13 else "child"
     elif years >= 65:
@@ -296,14 +317,27 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
     before = _before_capacity(items, measured.first)
     if memory := _memory_and_storage(items, measured):
         yield from memory
-    elif before and "model" in before and number in CAPACITIES:
+    elif (
+        before and number in CAPACITIES and ("model" in before or "words.storage" in before or _is_last_of_model(items, measured))
+    ):
         yield "storage_gb", number
+    elif _is_capacity(items, measured):
+        yield "storage_min_gb", number
     elif after and "words.ram" in after and number <= MOST_RAM:
         yield "ram_gb", number
     elif after and any(kind in after for kind in NAMED) and number > 1:
         yield "quantity", number
     elif _is_age(items, measured.first):
         yield from _age(items, measured)
+
+
+def _is_last_of_model(items: Sequence[Item], measured: Measured) -> bool:
+    """Tell whether a number ends what is said of a model, with its colour between: `iPhone 13 pink 128`."""
+    told = [item for item in items[: measured.first] if not item.is_filler]
+    described = list(takewhile(lambda item: "colors" in item or "words.or" in item, reversed(told)))
+    follows = items[measured.last + 1 : measured.last + 2]
+    is_last = not follows or "break" in follows[0]
+    return is_last and len(described) < len(told) and "model" in told[-1 - len(described)]
 
 
 def _is_age(items: Sequence[Item], place: int) -> bool:
@@ -332,10 +366,13 @@ def _memory_and_storage(items: Sequence[Item], measured: Measured) -> list[tuple
 
 
 def _updates_before(items: Sequence[Item], place: int) -> int | None:
-    """Return where the sentence speaks of updates, in the clause before `place`."""
+    """Return where the sentence speaks of updates, in the clause before `place`, or right after it."""
     for index in range(place, max(place - NEARBY, -1), -1):
         if "words.updates" in items[index]:
             return index
         if "break" in items[index]:
-            return None
-    return None
+            break
+    is_after = any(
+        "words.updates" in item for item in takewhile(lambda item: not item.means.get("break"), items[place + 1 : place + 3])
+    )
+    return place if is_after else None

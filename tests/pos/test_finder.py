@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pos import clock
 from pos.finder.grammar import LONGEST_SENTENCE, Understanding, understand
 from pos.finder.lexicon import LANGUAGES, LEXICONS, lexicon
 from pos.finder.names import Names, names_from
@@ -201,3 +202,16 @@ def test_every_file_of_the_lexicons_is_read_by_the_grammar() -> None:
         assert f'"{path.stem}' in code, path
     for language in LANGUAGES:
         assert len(lexicon(language).phrases) > 500
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "phone with at least 3 years of updates"),
+        ("fr", "un téléphone avec 3 ans de mises à jour"),
+        ("es", "un móvil con 3 años de actualizaciones"),
+        ("de", "Handy mit 3 Jahren Updates"),
+    ],
+)
+def test_years_of_updates_are_counted_from_today(language: str, sentence: str) -> None:
+    assert criteria(sentence, language) == {"category": "phones", "updates_min_year": clock.now().year + 3}

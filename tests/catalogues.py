@@ -39,7 +39,14 @@ STAFF_PAGES = re.compile(
 STAFF_PROGRAMS = re.compile(r"kiosk/(counter|printing)/|pos/day_words\.py")
 PAPER_PROGRAMS = re.compile(r"kiosk/printing/(slip_text|labels)\.py")
 PAPER_PAGES = "marketplace/papers/"
-FRAMES = ("kiosk/base.html", "marketplace/base.html", "marketplace/shop.html", "kiosk/ending.html", "marketplace/ending.html")
+FRAMES = (
+    "kiosk/base.html",
+    "marketplace/base.html",
+    "marketplace/shop.html",
+    "kiosk/ending.html",
+    "marketplace/ending.html",
+    "kiosk/companion.html",
+)
 Wanted = dict[str, str | None]
 """A sentence in French, and what it is for two and more where it counts."""
 

@@ -36,6 +36,21 @@ def test_every_page_carries_a_policy_without_inline(client: FlaskClient) -> None
         assert {"HX-Request", "Cookie"} <= {each.strip() for each in headers["Vary"].split(",")}
 
 
+def test_a_page_asks_the_catalogue_four_times_at_most(app: Flask, client: FlaskClient) -> None:
+    selection = client.post("/selections").headers["Location"]
+    phone, other = "/sku/IPHONE-13-128-BLUE", "GALAXY-S22-256-GREEN"
+    pages = ["/", "/home", "/browse", phone, f"{phone}/prices", f"/compare?sku={phone[5:]}&sku={other}", selection, "/plans"]
+    pages += ["/finder", "/finder?q=iphone+13+bleu,+moins+de+400", "/how-it-works", "/grades", "/sku/NOTHING"]
+    asked: dict[str, list[str]] = {}
+    for path in pages:
+        client.get(path)
+        with world.statements(app) as asked[path]:
+            client.get(path)
+
+    assert {path: each for path, each in asked.items() if len(each) > 4} == {}
+    assert any(asked.values())
+
+
 @pytest.mark.parametrize("headers", [*FOREIGN_FORMS.values(), {"Origin": "null"}], ids=str)
 def test_a_form_of_another_site_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     answer = client.post("/selections", headers=headers)

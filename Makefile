@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Our commands start hundreds of times in the tests, and are read once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench pictures setup system format lock release clean
+.PHONY: demo test check sweep bench pictures setup system format lock release clean
 
 demo: $(VENV)/.product
 	$(BIN)/comptoir demo --dir .comptoir/demo $(DEMO)
@@ -24,6 +24,10 @@ check: $(VENV)/.tests system
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	COMPTOIR_FULL=1 $(BIN)/python -m pytest
+
+# Every screen in every look: themes, contrast, large text, low reach, languages and sizes, over all processors.
+sweep: $(VENV)/.tests system
+	COMPTOIR_SWEEP=1 $(BIN)/python -m pytest tests/journeys/test_screens.py
 
 bench: $(VENV)/.tests
 	$(BIN)/python -m bench

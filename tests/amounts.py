@@ -1,6 +1,6 @@
 """How much a run tries of what could be tried without end: `make check` the full amounts, `make test` a share, and it says which.
 
-`COMPTOIR_FULL=1` asks for the full amounts.
+`COMPTOIR_FULL=1` asks for the full amounts, `COMPTOIR_SWEEP=1` (`make sweep`) for every look of every screen.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 
 IS_FULL = os.environ.get("COMPTOIR_FULL") == "1"
+IS_SWEEP = os.environ.get("COMPTOIR_SWEEP") == "1"
 AMOUNTS = {
     "histories of the simulator": (300, 2_000),
     "histories of offers": (6, 80),
     "histories of the trade": (12, 300),
     "planted bugs": (2, 42),
-    "themes a screen is looked at in": (1, 2),
+    "looks at each screen": (1, 3),
     "panels a page is measured on": (2, 5),
     "parts of the changes to a feed's fields": (1, 19),
     "rounds of 250 odd requests to each app": (1, 12),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import cycle, islice
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page
 
-from pos.languages import LANGUAGES
+from pos.panels import CAPITAL_MM, MAIN_TARGET_MM, PANELS, TARGET_MM
+from tests.journeys.looks import SIZES, Look
 
-AXE = Axe().axe_script
-SIZES = ((1080, 1920), (820, 1180), (390, 844))
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-CONTRAST = ["color-contrast"]
-Theme = Literal["light", "dark"]
+MEASURES = (Path(__file__).parent / "measures.js").read_text(encoding="utf-8")
+EYE = f"{Axe().axe_script};{MEASURES}"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "amounts"]
+COLOURS = ["color-contrast", "color-contrast-enhanced"]
 POST = """([path, fields]) => {
   const form = document.createElement("form");
   form.method = "post";
@@ -31,76 +32,106 @@ POST = """([path, fields]) => {
   document.body.append(form);
   form.submit();
 }"""
-TOO_WIDE = """() => {
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return "";
-  const wide = [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > width + 1);
-  return wide.slice(0, 3).map((each) => each.outerHTML.slice(0, 90)).join(" ") || "the page";
-}"""
 
 Way = Callable[[Page], int]
 """Brings a page to a screen and returns the status its document must have had."""
 
 
-def visitor(context: BrowserContext, language: str, **cookies: str) -> Page:
-    """Return a page of somebody who chose a language, of the kiosk and of the marketplace alike."""
-    said = {"language": language, **cookies}
-    context.add_cookies([{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in said.items()])
-    page = context.new_page()
-    page.emulate_media(reduced_motion="reduce")
-    return page
+@dataclass(frozen=True)
+class Screen:
+    """The way to an address that is opened, or that is sent `fields` from the page at `at`, as that page itself could."""
+
+    url: str
+    status: int = 200
+    at: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, page: Page) -> int:
+        page.goto(self.at or self.url)
+        if self.at:
+            with page.expect_navigation():
+                page.evaluate(POST, [self.url, [[name, str(value)] for name, value in self.fields.items()]])
+        return self.status
 
 
-def in_turn(context: BrowserContext, ways: Mapping[str, Way], *, start: int = 0) -> dict[str, Way]:
-    """Return these ways, each in one of the languages we speak: over a handful of them all are seen, on each page one."""
-
-    def speaking(way: Way, language: str) -> Way:
-        def go(page: Page) -> int:
-            context.add_cookies([{"name": "language", "value": language, "domain": "127.0.0.1", "path": "/"}])
-            return way(page)
-
-        return go
-
-    turns = zip(ways.items(), islice(cycle(LANGUAGES), start, None), strict=False)
-    return {f"{name} ({language})": speaking(way, language) for (name, way), language in turns}
+def post(url: str, status: int, *, at: str, **fields: Any) -> Screen:
+    """Return the way that sends a form."""
+    return Screen(url, status, at, fields)
 
 
-def goto(url: str, status: int = 200) -> Way:
-    """Return the way that opens an address."""
+def problems(
+    page: Page,
+    screens: Mapping[str, Way],
+    chosen: Iterable[tuple[str, Sequence[Look]]],
+    *,
+    sizes: Sequence[str],
+    is_touched: bool,
+) -> list[str]:
+    """Go to each screen chosen and return everything wrong with it in its looks; nothing is the only good answer.
 
-    def go(page: Page) -> int:
-        page.goto(url)
-        return status
-
-    return go
-
-
-def post(url: str, status: int, *, at: str, **fields: Any) -> Way:
-    """Return the way that sends a form from the page at `at`, as that page itself could."""
-
-    def go(page: Page) -> int:
-        page.goto(at)
-        with page.expect_navigation():
-            page.evaluate(POST, [url, [[name, str(value)] for name, value in fields.items()]])
-        return status
-
-    return go
-
-
-def problems(page: Page, ways: dict[str, Way], themes: Sequence[Theme] = ("light", "dark")) -> list[str]:
-    """Go every way and return everything wrong with the screens it leads to; nothing is the only good answer.
-
-    A second theme changes colours only, so that it is looked at for contrast alone.
+    The first time a screen comes it is measured in all `sizes`; what `is_touched` by customers on a panel, in millimetres.
     """
-    found: list[str] = []
-    for name, way in ways.items():
+    page.context.add_init_script(EYE)
+    texts = ("normal", "large") if is_touched else ("normal",)
+    wrong: list[str] = []
+    waiting = set(screens)
+    for name, looks in chosen:
         with watching(page) as said:
-            expected = way(page)
+            prepare(page, looks[0])
+            expected = screens[name](page)
             settle(page)
-        found += [f"{name}: {message}" for message in said.complaints(expected)]
-        found += [f"{name} at {size}: wider than the glass: {what}" for size, what in _too_wide(page)]
-        found += [f"{name}, {theme}: {what}" for theme, what in _violations(page, themes)]
-    return found
+        beside = [replace(looks[0], size=size, text=text) for size in sizes for text in texts if name in waiting]
+        waiting.discard(name)
+        wrong += [f"{name} ({looks[0]}): {message}" for message in said.complaints(expected)]
+        wrong += [f"{name} ({look}): {what}" for look in (*beside, *looks) for what in _sizes_wrong(page, look, is_touched)]
+        wrong += [f"{name} ({look}): {what}" for look, what in _violations(page, looks)]
+    return wrong
+
+
+def prepare(page: Page, look: Look) -> None:
+    """Have the next pages come as to somebody who wishes this look."""
+    cookies = {"language": look.language, "view": look.view}
+    page.context.add_cookies(
+        [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
+    )
+    _set_device(page, look)
+
+
+def _set_device(page: Page, look: Look) -> None:
+    size = SIZES[look.size]
+    page.set_viewport_size({"width": size.width, "height": size.height})
+    contrast: Literal["more", "no-preference"] = "more" if look.contrast == "more" else "no-preference"
+    theme: Literal["dark", "light"] = "dark" if look.theme == "dark" else "light"
+    page.emulate_media(color_scheme=theme, contrast=contrast, reduced_motion="reduce")
+
+
+def wear(page: Page, look: Look) -> None:
+    """Turn the page that is shown to another look of its language and reach."""
+    _set_device(page, look)
+    page.evaluate("(look) => eye.wear(look)", [look.contrast == "high", look.text == "large", SIZES[look.size].panel])
+
+
+def _sizes_wrong(page: Page, look: Look, is_touched: bool) -> list[str]:
+    wear(page, look)
+    panel = SIZES[look.size].panel if is_touched else None
+    mm = PANELS[panel].px_per_mm if panel else 0
+    wrong: list[str] = page.evaluate(
+        "(asked) => eye.measured(asked)", [mm, TARGET_MM, MAIN_TARGET_MM, CAPITAL_MM if look.text == "large" else 0]
+    )
+    return wrong
+
+
+def _violations(page: Page, looks: Sequence[Look]) -> Iterator[tuple[Look, str]]:
+    """Look after look; one drawn like one before is not judged again, and one in other colours for these alone."""
+    judged: set[int | tuple[int, int]] = set()
+    for look in looks:
+        wear(page, look)
+        places, colours = page.evaluate("eye.drawn()")
+        if (places, colours) in judged:
+            continue
+        rules = COLOURS if places in judged else WCAG
+        yield from ((look, what) for what in page.evaluate("(rules) => eye.violations(rules)", rules))
+        judged |= {places, (places, colours)}
 
 
 def settle(page: Page) -> None:
@@ -150,20 +181,3 @@ def watching(page: Page) -> Iterator[Said]:
         page.remove_listener("console", on_console)
         page.remove_listener("pageerror", on_error)
         page.remove_listener("response", on_response)
-
-
-def _too_wide(page: Page) -> Iterator[tuple[str, str]]:
-    for width, height in reversed(SIZES):
-        page.set_viewport_size({"width": width, "height": height})
-        if what := page.evaluate(TOO_WIDE):
-            yield f"{width}x{height}", what
-
-
-def _violations(page: Page, themes: Sequence[Theme]) -> Iterator[tuple[str, str]]:
-    page.evaluate(AXE)
-    for theme in themes:
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        options = {"runOnly": WCAG if theme == themes[0] else CONTRAST, "resultTypes": ["violations"], "preload": False}
-        for violation in page.evaluate("(options) => axe.run(options)", options)["violations"]:
-            nodes = [f"{node['target'][0]} ({node['any'][0]['message'] if node['any'] else ''})" for node in violation["nodes"]]
-            yield theme, f"{violation['id']}: {'; '.join(nodes[:3])}"

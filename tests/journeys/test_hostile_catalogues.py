@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from pos import catalog
 from tests import world
-from tests.journeys.screens import TOO_WIDE
+from tests.journeys.screens import EYE
 from tests.processes import free_port, wait_for
 from tests.shop.test_hostile_catalogues import SPOILT
 
@@ -44,6 +44,7 @@ def url(request: pytest.FixtureRequest, kiosk: world.Kiosk) -> Iterator[str]:
 
 
 def test_no_page_is_wider_than_its_glass_whatever_things_are_called(page: Page, url: str) -> None:
+    page.add_init_script(EYE)
     page.goto(f"{url}/sku/IPHONE-13-128-BLUE?grade=GOOD&plan=2")
     page.locator("form[action$='/lines'] button, form[action='/selections'] button").last.click()
     page.wait_for_url("**/selections/**")
@@ -56,6 +57,6 @@ def test_no_page_is_wider_than_its_glass_whatever_things_are_called(page: Page, 
         page.set_viewport_size({"width": width, "height": height})
         for path in paths:
             page.goto(url + path)
-            wide += [(width, path, found)] if (found := page.evaluate(TOO_WIDE)) else []
+            wide += [(width, path, found)] if (found := page.evaluate("eye.tooWide()")) else []
 
     assert wide == []

@@ -1,0 +1,85 @@
+// What a page is asked as a browser shows it; axe.js stands before this. Each answer is a list of what is wrong.
+globalThis.eye = (() => {
+  const TOUCHED = "a[href], button, summary, select, input:not([type=hidden]), textarea";
+  const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
+  const touched = () => [...document.querySelectorAll(TOUCHED)].filter((each) => isSeen(each) && !each.matches(".skip"));
+  const brief = (element) => element.outerHTML.slice(0, 90);
+
+  const tooWide = () => {
+    const { clientWidth, scrollWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    const wide = [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > clientWidth + 1);
+    return [`wider than the glass: ${wide.slice(0, 3).map(brief).join(" ") || "the page"}`];
+  };
+
+  // `mm` is how many pixels make a millimetre; `main` is what a main action needs.
+  const tooSmall = (mm, least, main) => touched().filter((each) => !each.matches(".unseen")).flatMap((each) => {
+    const box = each.matches("[type=checkbox], [type=radio]") && each.closest("label") || each;
+    const { width, height } = box.getBoundingClientRect();
+    const wanted = each.matches(".btn, .poster") ? main : least;
+    return Math.min(width, height) / mm < wanted - 0.05 ? [`too small: ${brief(each)} ${width / mm} x ${height / mm} mm`] : [];
+  });
+
+  const words = function* () {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) yield [walker.currentNode.data.trim(), walker.currentNode.parentElement];
+  };
+
+  const tooLow = (mm, least) => {
+    const pen = document.createElement("canvas").getContext("2d");
+    return [...words()].flatMap(([said, box]) => {
+      if (!said || box.closest("[aria-hidden], .skip, .unseen, script, option") || !isSeen(box)) return [];
+      const { fontWeight, fontSize, fontFamily } = getComputedStyle(box);
+      pen.font = `${fontWeight} 1000px ${fontFamily}`;
+      const capital = pen.measureText("H").actualBoundingBoxAscent / 1000 * parseFloat(fontSize) / mm;
+      return capital < least ? [`too low to read: ${said.slice(0, 40)} ${capital} mm`] : [];
+    });
+  };
+
+  const measured = ([mm, least, main, capital]) => [
+    ...tooWide(), ...(mm ? tooSmall(mm, least, main) : []), ...(mm && capital ? tooLow(mm, capital) : []),
+  ];
+
+  const outOfReach = () => touched().filter((each) => each.getBoundingClientRect().top + scrollY < 0.6 * innerHeight).map(brief);
+
+  // Another contrast, text or panel, as the page would come with it; a kiosk takes it for a sign of life.
+  const wear = ([isHigh, isLarge, panel]) => {
+    const { dataset } = document.documentElement;
+    const put = (name, value) => { if (value) dataset[name] = value; else delete dataset[name]; };
+    put("contrast", isHigh && "high");
+    put("text", isLarge && "large");
+    dataset.told ??= dataset.panel ?? "";
+    if (dataset.told) put("panel", panel);
+    dispatchEvent(new Event("wheel"));
+  };
+
+  // Where everything stands and in which colours, each as a number: two looks with the same two are the same picture.
+  const drawn = () => {
+    const sum = (parts) => parts.reduce((all, part) => [...part].reduce((code, each) => (code * 31 + each.charCodeAt(0)) | 0, all), 7);
+    const every = [...document.querySelectorAll("body, body *")].map((each) => [getComputedStyle(each), each.getBoundingClientRect()]);
+    return [
+      sum(every.map(([style, { x, y, width, height }]) => `${style.visibility}${x},${y},${width},${height}`)),
+      sum(every.map(([style]) => style.color + style.backgroundColor + style.backgroundImage + style.opacity + style.fontWeight)),
+    ];
+  };
+
+  // axe's stricter rule of contrast is asked for wherever an amount of money stands, however large it is written.
+  const AMOUNT = /\p{Nd}[\p{Nd}\s.,’\u2066-\u2069]*\p{Sc}|\p{Sc}\s*\p{Nd}/u;
+  const STRICT = "color-contrast-enhanced";
+  const ratio = { normal: { expected: 7 }, large: { expected: 7 } };
+  const sizes = { boldValue: 700, boldTextPt: 14, largeTextPt: 18, pseudoSizeThreshold: 0.25 };
+  axe.configure({
+    checks: [{ id: STRICT, options: { ignoreUnicode: true, ignoreLength: true, ignorePseudo: false, ...sizes, contrastRatio: ratio } }],
+    rules: [{ id: STRICT, selector: "[data-amount]", enabled: true, tags: ["amounts"] }],
+  });
+  const violations = async (rules) => {
+    for (const [said, box] of words()) if (AMOUNT.test(said)) box.dataset.amount = "";
+    const options = { runOnly: rules, resultTypes: ["violations", "incomplete"], preload: false };
+    const found = await axe.run(document, options);
+    const unsure = found.incomplete.filter(({ id }) => id === STRICT);
+    const place = ({ target, any }) => `${target[0]} (${any.length ? any[0].message : ""})`;
+    return [...found.violations, ...unsure].map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(place).join("; ")}`);
+  };
+
+  return { tooWide, measured, outOfReach, wear, drawn, violations };
+})();

@@ -33,6 +33,8 @@ def ask_for(page: Page, language: str) -> None:
     """Choose a language, by its own name, from the menu of all that are spoken."""
     page.locator(".lang summary").click()
     page.locator(".lang[open]").get_by_text(language, exact=True).click()
+
+
 def enter_console(page: Page, system: System) -> None:
     """Open HQ's console."""
     page.goto(f"{system.marketplace_url}/console/login")

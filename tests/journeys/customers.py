@@ -21,6 +21,7 @@ import templates
 from marketplace.installation import replica_path
 from pos import languages
 from pos.db import connect
+from pos.locales import ISOLATED, LOCALES
 from tests.journeys.conftest import System
 
 PATIENCE_MS = 20_000
@@ -59,11 +60,17 @@ class Customer:
 
     def says(self, french: str, **values: Any) -> str:
         """Return a sentence of the product as this customer reads it."""
-        return self._sentences.gettext(french) % values
+        return self._filled(self._sentences.gettext(french), values)
 
     def counted(self, one: str, many: str, count: int, **values: Any) -> str:
         """Return a sentence that counts."""
-        return self._sentences.ngettext(one, many, count) % {"num": count, **values}
+        return self._filled(self._sentences.ngettext(one, many, count), {"num": count, **values})
+
+    def _filled(self, sentence: str, values: dict[str, Any]) -> str:
+        """Fill values in; among words from right to left, a text stands apart (UAX #9) unless it does already."""
+        if LOCALES[self.stand.language].is_right_to_left:
+            values = {name: apart(value) if isinstance(value, str) else value for name, value in values.items()}
+        return sentence % values
 
     def money(self, cents: int) -> str:
         return languages.money(cents, self._currency, self.stand.language)
@@ -129,6 +136,11 @@ class Customer:
     def asked(self, name: str) -> str:
         """Return what the address asks by a parameter."""
         return parse_qs(urlsplit(self.page.url).query)[name][0]
+
+
+def apart(text: str) -> str:
+    """Return a text between the signs that keep what stands beside it as it is."""
+    return text if text.startswith(ISOLATED) else f"\u2068{text}\u2069"
 
 
 def beginning(words: str) -> re.Pattern[str]:

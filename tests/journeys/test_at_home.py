@@ -23,7 +23,7 @@ def home_cable(shared_system: System) -> Iterator[Cable]:
         yield cable
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("language", ["fr", "es"])
 def test_the_last_slip_and_orders_open_without_a_network(
     page: Page, shared_system: System, home_cable: Cable, language: str
 ) -> None:

@@ -43,8 +43,9 @@ def test_a_corner_in_brooklyn_reckons_in_dollars_without_tax_and_promises_no_fre
 ) -> None:
     directory = tmp_path / "brooklyn"
     with corner_of(shared_system, directory, "brooklyn-atlantic") as address:
-        stand = Stand("kiosk", "en")
-        reckons_in_dollars(Customer(page, stand, base=address, catalog=directory / "catalog.db", currency="USD"))
+        for language in ("en", "es"):
+            stand = Stand("kiosk", language)
+            reckons_in_dollars(Customer(page, stand, base=address, catalog=directory / "catalog.db", currency="USD"))
 
 
 def reckons_in_dollars(customer: Customer) -> None:
@@ -80,7 +81,8 @@ def test_a_brand_s_shop_shows_its_kinds_alone_and_another_market_is_one_touch_aw
     page.get_by_role("navigation", name=customer.says("Marché")).get_by_role("link", name="US").click()
 
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    stranger = Customer(page, Stand("shop", "en"), base=home, catalog=replicas["us"], currency="USD")
+    page.get_by_role("link", name="Español").click()
+    stranger = Customer(page, Stand("shop", "es"), base=home, catalog=replicas["us"], currency="USD")
     expect(page.get_by_role("heading", level=1)).to_have_text(stranger.says("Déjà aimé. Prêt à resservir."))
     stranger.opens("/browse?category=phones&sort=price")
     least = stranger.fact("select min(from_cents) from shelf where category_id = 'phones'")

@@ -12,7 +12,7 @@ WISHES = ("Tout plus bas", "Contraste fort", "Texte plus grand")
 
 
 def test_a_stranger_is_served_as_they_wish_and_forgotten_when_they_go(page: Page, shared_system: System) -> None:
-    customer, ear = customer_at(page, shared_system, Stand("kiosk", "en")), Ear(page)
+    customer, ear = customer_at(page, shared_system, Stand("kiosk", "de")), Ear(page)
     says = customer.says
     page.clock.install()
     customer.arrives()

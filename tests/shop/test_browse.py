@@ -13,7 +13,7 @@ from tests import world
 
 
 def models(text: str) -> list[str]:
-    return re.findall(r"<h2>([^<]*?)(?: <|<)", text)
+    return re.findall(r"<h2><bdi>([^<]*?)(?: <|<)", text)
 
 
 def test_browse_lists_everything_with_its_all_in_price(client: FlaskClient) -> None:

@@ -81,7 +81,7 @@ def test_a_move_is_accepted_with_one_tap_and_the_customers_table_follows(opening
 
     assert figures(opening.get(TABLE).text) == ["2", "0", "0"]
     home = opening.get("/home").text
-    assert home.index(">A1<") < home.index("<h3>Galaxy S22") < home.index(">A2<") < home.index("<h3>iPhone 13")
+    assert home.index(">A1<") < home.index("<h3><bdi>Galaxy S22") < home.index(">A2<") < home.index("<h3><bdi>iPhone 13")
 
 
 def test_thumbs_answer_for_the_next_device_and_the_last_answer_can_be_undone(opening: FlaskClient, tags: dict[str, str]) -> None:

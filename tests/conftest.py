@@ -8,9 +8,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
+from shop import assets
 from tests import world
 from tests.amounts import left_out
 
@@ -118,27 +121,38 @@ class CompiledOnce(BytecodeCache):
         self._codes[bucket.key] = bucket.code
 
 
-def built_once(compile_builder: Callable[[Rule, bool], Any]) -> Callable[[Rule, bool], Any]:
-    """Return Werkzeug's way to compile what builds a route's addresses, remembering it: nine tenths of making an app are that.
+def compiled_rules(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], None]:
+    """Return Werkzeug's way to compile a route, remembering what comes of it: most of making an app is that.
 
-    It is made of the route's text, defaults and converters alone, and is bound to its rule afterwards.
+    It is made of the route's text, defaults and the map's converters alone; what builds addresses is bound to its rule.
     """
-    known: dict[tuple[Any, ...], Any] = {}
+    known: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def remembered(rule: Rule, append_unknown: bool = True) -> Any:
-        converters = tuple((name, type(converter)) for name, converter in rule._converters.items())
-        key = (append_unknown, rule.rule, tuple(rule._trace), repr(rule.defaults), converters)
+    def remembered(rule: Rule) -> None:
+        assert rule.map is not None
+        where = (rule.subdomain, rule.host, rule.map.host_matching, rule.merge_slashes)
+        key = (rule.rule, repr(rule.defaults), *where, *rule.map.converters.items())
         if key not in known:
-            known[key] = compile_builder(rule, append_unknown)
-        return known[key]
+            compile_rule(rule)
+            known[key] = {name: getattr(rule, name) for name in ("_parts", "_trace", "_converters")} | {
+                name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")
+            }
+            return
+        for name, made in known[key].items():
+            setattr(rule, name, MethodType(made, rule) if isinstance(made, FunctionType) else made)
+        rule.arguments.update(rule._converters)
 
     return remembered
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
-    """Compile no page and no route twice in a worker."""
+    """Compile no page and no route twice in a worker, and read what an app begins with once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": CompiledOnce()})
-        patch.setattr(Rule, "_compile_builder", built_once(Rule._compile_builder))
+        patch.setattr(Rule, "compile", compiled_rules(Rule.compile))
+        patch.setattr(assets, "load_assets", cache(assets.load_assets))
+        # What `version` reads is a page of headers and the whole README.
+        patch.setattr(metadata, "distribution", cache(metadata.distribution))
+        patch.setattr(metadata.Distribution, "version", property(cache(lambda found: found.metadata["Version"])))
         yield

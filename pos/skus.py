@@ -183,9 +183,24 @@ def code_of_id(database: Database, sku_id: int) -> str | None:
 
 
 def code_of_ean(database: Database, ean: str) -> str | None:
-    """Return the code of the SKU on offer that has this EAN; a UPC is an EAN that begins with zero."""
+    """Return the code of the SKU that has this EAN, one on offer before any other; a UPC is an EAN that begins with zero."""
     sku_id = shelf_index(database).codes.get(int(ean))
-    return code_of_id(database, sku_id) if sku_id is not None else None
+    return code_of_id(database, sku_id) if sku_id is not None else _code_without_offer(database, int(ean))
+
+
+@remembered
+def _code_without_offer(database: Database, ean: int) -> str | None:
+    """Return the code of a SKU by its EAN, looked for in all of them: seldom asked, and searched before parsed."""
+    row = database.execute(
+        """
+        select sku from shown_sku
+        where instr(body, :digits) and cast(body ->> '$.ean' as integer) = :ean
+        order by sku_id
+        limit 1
+        """,
+        {"digits": str(ean), "ean": ean},
+    ).fetchone()
+    return str(row[0]) if row else None
 
 
 @remembered

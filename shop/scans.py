@@ -18,7 +18,7 @@ from shop.forms import with_query
 routes = Blueprint("scans", __name__)
 
 Unanswered = Literal["unknown", "elsewhere", "counter", "nothing"]
-"""Why a code opens no page: no such product is offered, it is of no table here, it is for clerks, or it is no code."""
+"""Why a code opens no page: no such product is known, it is of no table here, it is for clerks, or it is no code."""
 MARKED = ("D-", "P-", "B-", "S-", "E-", "HTTP")
 LEAST_EAN = 12
 """A number of fewer figures that is typed may be anything."""
@@ -56,7 +56,7 @@ def _address(scans: list[Scan]) -> str:
 
 
 def _device(scan: Scan) -> str | None:
-    """Return the code of the SKU that was scanned: that of the demo device or place, or one on offer by its EAN."""
+    """Return the code of the SKU that was scanned: that of the demo device or place, or one by its EAN."""
     if scan.kind in ("device", "place"):
         sku_id = door.current().lying(scan)
         return skus.code_of_id(door.catalog(), sku_id) if sku_id is not None else None

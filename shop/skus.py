@@ -186,12 +186,21 @@ def refuse_elsewhere(item: Sku) -> None:
 
 
 def _near(item: Sku, family: list[Sibling]) -> list[Sibling]:
-    """Return this SKU, the other colours of its capacity and the other capacities of its colour."""
-    color = _color_code(item["color"])
+    """Return this SKU, the other colours of its capacity and the other capacities of its colour.
+
+    Where nobody offers it, those of its model that are offered, the nearest first: by capacity, colour, price.
+    """
+    color, wanted = _color_code(item["color"]), item["storage_gb"] or 0
+
+    def distance(sibling: Sibling) -> tuple[int, bool, int]:
+        return abs((sibling["storage_gb"] or 0) - wanted), _color_code(sibling["color"]) != color, sibling["from_cents"]
+
+    if item["from_cents"] is None:
+        return sorted(family, key=distance)[:MOST_SIBLINGS]
     return [
-        each
-        for each in family
-        if each["storage_gb"] == item["storage_gb"] or _color_code(each["color"]) == color or each["sku"] == item["sku"]
+        sibling
+        for sibling in family
+        if sibling["storage_gb"] == item["storage_gb"] or _color_code(sibling["color"]) == color or sibling["sku"] == item["sku"]
     ][:MOST_SIBLINGS]
 
 

@@ -51,7 +51,7 @@ def test_what_is_typed_into_the_search_field_leads_there_too(client: FlaskClient
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("5901234123457", "Aucun appareil proposé n’a ce code-barres."),
+        ("5901234123457", "Aucun appareil connu ici n’a ce code-barres."),
         (code_of("device", "ZZZZZZZZ"), "Cette étiquette n’est pas de cette table."),
         (code_of("place", "ZZZZZZZZ"), "Cette étiquette n’est pas de cette table."),
         ("D-7K3M9", "Ce code ne se lit pas."),
@@ -90,3 +90,36 @@ def test_every_page_of_a_customer_takes_a_scan_and_the_counter_its_own(client: F
         assert page.count('id="scans"') == 1
         assert 'id="scans" method="post" action="/scans"' in page
     assert 'action="/scans"' not in client.get("/counter/session").text
+
+
+def test_a_barcode_of_what_nobody_offers_opens_its_page_with_the_nearest_of_its_model(
+    kiosk: world.Kiosk, client: FlaskClient
+) -> None:
+    code = "3701234567907"
+    with kiosk.catalog.write() as database:
+        database.execute(
+            """
+            insert into sku select 77, 'IPHONE-13-256-BLACK', category_id, brand, model, 256, year, json_set(body, '$.ean', ?)
+            from sku where sku_id = 2
+            """,
+            [code],
+        )
+        catalog.refresh(database, {"sku": {77}}, now=world.NOW)
+
+    assert scanned(client, code) == "/sku/IPHONE-13-256-BLACK"
+    assert client.get("/browse", query_string={"q": code}).headers["Location"] == "/sku/IPHONE-13-256-BLACK"
+    page = client.get("/sku/IPHONE-13-256-BLACK").text
+    assert "Pas d’offre aujourd’hui." in page
+    assert "Du même modèle, aujourd’hui" in page
+    assert 'href="/sku/IPHONE-13-128-BLUE"' in page
+    assert "IPHONE-12" not in page
+
+
+def test_what_nobody_offers_of_a_model_nobody_offers_promises_no_other(kiosk: world.Kiosk, client: FlaskClient) -> None:
+    with kiosk.catalog.write() as database:
+        database.execute("update stock set quantity = 0 where listing_id = 108")
+        catalog.refresh(database, {catalog.TURNED_STOCK: {108}}, now=world.NOW)
+
+    page = client.get(scanned(client, EAN)).text
+    assert "Pas d’offre aujourd’hui." in page
+    assert "Du même modèle" not in page

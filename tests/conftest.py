@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from itertools import islice
@@ -104,21 +106,32 @@ def kiosk(tmp_path: Path) -> Iterator[world.Kiosk]:
 
 
 class CompiledOnce(BytecodeCache):
-    """Templates as this process compiled them: every test makes an app of its own, and its pages are the same text again."""
+    """Templates as one of the run's processes compiled them: every test makes an app of its own, and its pages are the same text.
 
-    def __init__(self) -> None:
+    A page costs 50 ms in each language. What one worker compiled lies in `folder` for the others.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._codes: dict[str, CodeType | None] = {}
 
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
         """Look a template up by what is really compiled: each language puts its own sentences into the same source."""
-        key = f"{name} {filename} {environment.preprocess(source, name, filename)}"
-        bucket = Bucket(environment, key, "")
-        bucket.code = self._codes.get(key)
+        text = f"{name} {filename} {environment.preprocess(source, name, filename)}"
+        bucket = Bucket(environment, hashlib.sha256(text.encode()).hexdigest(), "")
+        if bucket.key not in self._codes:
+            with suppress(FileNotFoundError):
+                bucket.bytecode_from_string((self._folder / bucket.key).read_bytes())
+                self._codes[bucket.key] = bucket.code
+        bucket.code = self._codes.get(bucket.key)
         return bucket
 
     def set_bucket(self, bucket: Bucket) -> None:
         """Remember a template."""
         self._codes[bucket.key] = bucket.code
+        written = self._folder / f"{bucket.key}.{os.getpid()}"
+        written.write_bytes(bucket.bytecode_to_string())
+        written.replace(self._folder / bucket.key)
 
 
 def compiled_rules(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], None]:
@@ -146,10 +159,13 @@ def compiled_rules(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], Non
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compile no page and no route twice in a worker, and read what an app begins with once."""
+    own = tmp_path_factory.getbasetemp()
+    pages = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pages"
+    pages.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": CompiledOnce()})
+        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": CompiledOnce(pages)})
         patch.setattr(Rule, "compile", compiled_rules(Rule.compile))
         patch.setattr(assets, "load_assets", cache(assets.load_assets))
         # What `version` reads is a page of headers and the whole README.

@@ -167,7 +167,8 @@ class _Layout:
         self.price_height = min(0.27 * self.height, 0.24 * self.width)
         self.grade_height = min(0.13 * self.height, 0.095 * self.width)
         self.place_width = self.code_top = self.beside_code = 0.0
-        self.gettext = sentences_of("kiosk", self.facts["language"]).gettext
+        sentences = sentences_of("kiosk", self.facts["language"])
+        self.gettext, self.ngettext = sentences.gettext, sentences.ngettext
 
     def place(self) -> Iterator[Piece]:
         """Set the name of the place, white on dark, in the upper right corner."""
@@ -271,8 +272,14 @@ class _Layout:
         if facts["prior_cents"] is not None:
             yield _("Prix barré : le plus bas de ce vendeur sur les 30 jours d’avant la baisse.")
         if facts["legal_months"]:
-            yield _("Garantie légale de conformité : %(n)s mois.") % {"n": facts["legal_months"]}
-        yield _("Garantie commerciale du vendeur : %(n)s mois.") % {"n": facts["warranty_months"]}
+            months = facts["legal_months"]
+            yield self.ngettext(
+                "Garantie légale de conformité : %(n)s mois.", "Garantie légale de conformité : %(n)s mois.", months
+            ) % {"n": months}
+        months = facts["warranty_months"]
+        yield self.ngettext(
+            "Garantie commerciale du vendeur : %(n)s mois.", "Garantie commerciale du vendeur : %(n)s mois.", months
+        ) % {"n": months}
         if facts["copy_levy_cents"]:
             yield words(facts["language"], templates.PATH).levy(facts["copy_levy_cents"], facts["currency"])
         yield _("Vendeur : %(name)s") % {"name": _letters(facts["seller"])}

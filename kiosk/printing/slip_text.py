@@ -138,8 +138,9 @@ class _Writer:
             label = _("Par mois") if not place else _("puis")
             yield self._total(f"{label}, {self._months(count)}" if len(due) > 1 else label, cents)
         if totals["horizon_months"]:
-            months = self._months(totals["horizon_months"])
-            yield self._total(_("Total sur %(months)s") % {"months": months}, totals["total_cents"])
+            horizon = totals["horizon_months"]
+            label = self.words.ngettext("Total sur %(n)s mois", "Total sur %(n)s mois", horizon) % {"n": horizon}
+            yield self._total(label, totals["total_cents"])
         if totals["refund_cents"]:
             yield Text(_("Après remboursement sur demande"), self._money(totals["total_after_refund_cents"]))
         if totals["instalments"]:
@@ -171,12 +172,22 @@ class _Writer:
         _, guarantees = self.words.gettext, self.facts["guarantees"]
         yield Text(_("Vos droits"), is_bold=True)
         if guarantees["legal_months"] and self._has_device():
-            months = self._months(guarantees["legal_months"])
-            yield Text(_("Garantie légale de conformité : %(months)s dès la livraison, due par le vendeur.") % {"months": months})
+            months = guarantees["legal_months"]
+            sentence = self.words.ngettext(
+                "Garantie légale de conformité : %(n)s mois dès la livraison, due par le vendeur.",
+                "Garantie légale de conformité : %(n)s mois dès la livraison, due par le vendeur.",
+                months,
+            )
+            yield Text(sentence % {"n": months})
             yield Text(_("La garantie commerciale de chaque vendeur s’y ajoute, sans la remplacer."))
         if guarantees["withdrawal_days"]:
-            days = self._days(guarantees["withdrawal_days"])
-            yield Text(_("Rétractation : %(days)s pour changer d’avis après une commande en ligne.") % {"days": days})
+            days = guarantees["withdrawal_days"]
+            sentence = self.words.ngettext(
+                "Rétractation : %(n)s jour pour changer d’avis après une commande en ligne.",
+                "Rétractation : %(n)s jours pour changer d’avis après une commande en ligne.",
+                days,
+            )
+            yield Text(sentence % {"n": days})
         yield Space(12)
         yield Rule()
 
@@ -203,15 +214,19 @@ class _Writer:
         if battery := self._battery(listing):
             yield Text(battery, is_detail=True)
         yield Text(_("Vendeur : %(name)s") % {"name": listing["seller"]["legal_name"]}, is_detail=True)
-        days = self._days(listing["delivery_days"])
-        if listing["shipping_cents"]:
-            shipping = self._money(listing["shipping_cents"])
-            yield Text(_("Livraison comprise (%(amount)s), en %(days)s") % {"amount": shipping, "days": days}, is_detail=True)
-        else:
-            yield Text(_("Livraison comprise, en %(days)s") % {"days": days}, is_detail=True)
+        yield Text(self._delivery(listing), is_detail=True)
         yield Text(self._guarantees(listing), is_detail=True)
         yield Space(4)
         yield Text(" ".join(self._fine_print(listing)), size="small", is_detail=True)
+
+    def _delivery(self, listing: ListingFacts) -> str:
+        days = listing["delivery_days"]
+        sentence = self.words.ngettext("Livraison comprise, en %(n)s jour", "Livraison comprise, en %(n)s jours", days)
+        if listing["shipping_cents"]:
+            sentence = self.words.ngettext(
+                "Livraison comprise (%(amount)s), en %(n)s jour", "Livraison comprise (%(amount)s), en %(n)s jours", days
+            )
+        return sentence % {"amount": self._money(listing["shipping_cents"]), "n": days}
 
     def _guarantees(self, listing: ListingFacts) -> str:
         _, legal = self.words.gettext, self.facts["guarantees"]["legal_months"]
@@ -234,11 +249,13 @@ class _Writer:
         if listing["copy_levy_cents"]:
             yield self.said.levy(listing["copy_levy_cents"], self.facts["currency"])
         if co2 := listing["co2"]:
-            yield _("Environ %(kg)s kg de CO2e évités sur %(years)s ans par rapport au neuf (source : %(source)s).") % {
-                "kg": number(kilograms(co2["grams"]), self.language),
-                "years": co2["years"],
-                "source": co2["source"],
-            }
+            sentence = self.words.ngettext(
+                "Environ %(kg)s kg de CO2e évités sur %(n)s an par rapport au neuf (source : %(source)s).",
+                "Environ %(kg)s kg de CO2e évités sur %(n)s ans par rapport au neuf (source : %(source)s).",
+                co2["years"],
+            )
+            kilos = number(kilograms(co2["grams"]), self.language)
+            yield sentence % {"kg": kilos, "n": co2["years"], "source": co2["source"]}
 
     def _plan(self, line: LineFacts, plan: PlanFacts) -> Iterator[Block]:
         _, quantity = self.words.gettext, line["quantity"]
@@ -255,11 +272,11 @@ class _Writer:
         if terms.activation_cents:
             yield Text(_("Mise en service"), self._money(terms.activation_cents * quantity), is_detail=True)
         if line["totals"]["refund_cents"]:
-            yield Text(
-                _("Remboursé sur demande sous %(days)s") % {"days": self._days(plan["refund_deadline_days"])},
-                self._money(line["totals"]["refund_cents"]),
-                is_detail=True,
+            days = plan["refund_deadline_days"]
+            sentence = self.words.ngettext(
+                "Remboursé sur demande sous %(n)s jour", "Remboursé sur demande sous %(n)s jours", days
             )
+            yield Text(sentence % {"n": days}, self._money(line["totals"]["refund_cents"]), is_detail=True)
         if (leaving := frozen_exit_cents(line)) is not None:
             yield Text(_("Partir après 12 mois"), self._money(leaving), is_detail=True)
         summary = plan["summary"]
@@ -293,12 +310,12 @@ class _Writer:
             self._money(credit["credit_cents"]),
             is_detail=True,
         )
-        count, last = credit["months"], credit["last_instalment_cents"]
-        if last == credit["instalment_cents"]:
-            yield Text(_("%(n)s mensualités de") % {"n": count}, self._money(credit["instalment_cents"]), is_detail=True)
-        else:
-            yield Text(_("%(n)s mensualités de") % {"n": count - 1}, self._money(credit["instalment_cents"]), is_detail=True)
-            yield Text(_("et une dernière de"), self._money(credit["last_instalment_cents"]), is_detail=True)
+        part, last = credit["instalment_cents"], credit["last_instalment_cents"]
+        times = credit["months"] - (part != last)
+        monthly = self.words.ngettext("Mensualité, une seule fois", "Mensualité, %(n)s fois", times) % {"n": times}
+        yield Text(monthly, self._money(part), is_detail=True)
+        if part != last:
+            yield Text(_("Dernière mensualité"), self._money(last), is_detail=True)
         yield Text(_("Montant total dû"), self._money(credit["total_due_cents"]), is_detail=True)
         yield Text(text_of(credit["sentence"], self.language), is_bold=True)
 
@@ -321,8 +338,9 @@ class _Writer:
         }
 
     def _commitment(self, months: int) -> str:
-        _ = self.words.gettext
-        return _("Engagement %(months)s") % {"months": self._months(months)} if months else _("Sans engagement")
+        if not months:
+            return self.words.gettext("Sans engagement")
+        return self.words.ngettext("Engagement %(n)s mois", "Engagement %(n)s mois", months) % {"n": months}
 
     def _rate(self, rate_bp: int) -> str:
         return fraction(rate_bp, 2, self.language)
@@ -338,9 +356,6 @@ class _Writer:
 
     def _months(self, months: int) -> str:
         return self.words.ngettext("%(n)s mois", "%(n)s mois", months) % {"n": months}
-
-    def _days(self, days: int) -> str:
-        return self.words.ngettext("%(n)s jour", "%(n)s jours", days) % {"n": days}
 
     def _moment(self, text: str) -> str:
         return _together(moment(text, self.language, self.facts["corner"]["time_zone"]))

@@ -74,7 +74,7 @@
       box.showModal();
     }
     const left = (document.body.dataset.countdown ? limit : WARN_S) - Math.floor((now - warnedAt) / 1000);
-    document.getElementById("idle-left").textContent = String(left);
+    document.querySelector("#idle p b").textContent = String(left);
     if (left <= 0) leave.requestSubmit();
   }, 500);
 

@@ -201,7 +201,7 @@ def send_one_back(trade: Trade, order: str) -> None:
     expect(page.get_by_text("accusé de réception").first).to_be_visible()
     page.goto(order)
     page.locator("[name=tracking]").fill("6A99999999999")
-    page.get_by_role("button", name="C’est parti").click()
+    page.get_by_role("button", name="J’ai envoyé l’appareil").click()
 
     page.goto(f"{trade.url}/seller/returns")
     page.get_by_role("button", name="L’appareil est arrivé").click()

@@ -82,9 +82,9 @@ def test_a_quiet_minute_is_warned_of_and_a_touch_keeps_everything(page: Page, sh
 
     page.clock.run_for(8_000)
     expect(page.get_by_role("alertdialog")).to_be_visible()
-    assert 10 < int(page.locator("#idle-left").inner_text()) <= 18
+    assert 10 < int(page.locator("#idle p b").inner_text()) <= 18
     page.clock.run_for(4_000)
-    assert int(page.locator("#idle-left").inner_text()) <= 14
+    assert int(page.locator("#idle p b").inner_text()) <= 14
     page.get_by_role("button", name="Je continue").click()
 
     expect(page.get_by_role("alertdialog")).to_be_hidden()

@@ -90,6 +90,17 @@ def test_a_translation_says_the_same_facts(part: str, language: str) -> None:
                 assert placeholders(text) == facts, text
 
 
+COUNTED = re.compile(
+    r"%\(\w+\)[sd]\s(premiers\s)?(mois|jours?|ans?|années?|heures?|minutes?|secondes?|fois|appareils?|offres?|bons?|lignes?)\b"
+)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_customers_read_counted_has_a_form_for_one(part: str) -> None:
+    """One sentence for every number says "1 months", and Arabic has six forms."""
+    assert [one for one, many in wanted_of(part, "customers").items() if many is None and COUNTED.search(one)] == []
+
+
 @pytest.mark.parametrize(("part", "language"), files(), ids=str)
 def test_every_number_has_its_form(part: str, language: str) -> None:
     """As many as CLDR, which Babel holds, says the language has."""

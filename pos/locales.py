@@ -33,6 +33,8 @@ class Locale:
     gigabytes: str = "GB"
     terabytes: str = "TB"
     is_right_to_left: bool = False
+    comma: str = ", "
+    """What stands between things named one after the other."""
     has_noun_capitals: bool = False
     """Whether nouns keep their capital within a sentence."""
     is_printed: bool = True
@@ -150,6 +152,7 @@ LOCALES = {
         day="{day} {month} {year}",
         hour="{twelfth}:{minute:02} {half}",
         halves=("ص", "م"),
+        comma="، ",
         is_right_to_left=True,
         is_printed=False,
     ),

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import pass_context
+from markupsafe import escape
 
 import templates
 from pos import languages, skus
@@ -41,6 +42,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "hour": pass_context(lambda _, text: _hour(text, language, visitor().time_zone)),
         "text": lambda texts: languages.text_of(texts, language),
         "inside": LOCALES[language].inside,
+        "listed": lambda parts: escape(LOCALES[language].comma).join(part for part in parts if part),
         "storage": lambda gigabytes: languages.storage(gigabytes, language),
         "months": lambda lines: spans(tuple(Line.from_slip(line) for line in lines)),
         "battery": said.battery,

@@ -117,6 +117,7 @@ def test_a_capacity_is_said_as_people_say_it() -> None:
     said = {gigabytes: plain(languages.storage(gigabytes, "fr")) for gigabytes in (None, 128, 825, 1000, 1024, 2048)}
     assert said == {None: "", 128: "128 Go", 825: "825 Go", 1000: "1 To", 1024: "1 To", 2048: "2 To"}
     assert plain(languages.storage(512, "en")) == "512 GB"
+    assert languages.storage(512, "ar") == "\u2066512\u00a0GB\u2069", "figures first, as on the box"
 
 
 @pytest.mark.parametrize(

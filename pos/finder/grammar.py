@@ -111,7 +111,7 @@ class _Reading:
         for index, item in enumerate(self.items):
             if index not in measured:
                 told += self._read(index, item, intent[0].value if intent else "find")
-        told = told if intent else self._newer(told)
+        told = self._given(told) if intent else self._newer(told)
         settled = self._settled(told)
         for criterion in (*intent, *told, *settled):
             self._use(criterion)
@@ -255,6 +255,17 @@ class _Reading:
         elif "features" in item and "=" not in item.means["features"]:
             yield Criterion(item.means["features"], False, start, index)
 
+    def _given(self, told: list[Criterion]) -> list[Criterion]:
+        """Return the criteria of what is given where it is given for something: `reprendre mon S21 contre un iPhone`."""
+        names = [criterion for criterion in told if criterion.key in ("model", "family")]
+        price = next((index for index, item in enumerate(self.items) if "words.against" in item), None)
+        if price is None or not any(criterion.first < price for criterion in names):
+            return told
+        asked = [criterion for criterion in names if criterion.first > price]
+        for criterion in asked:
+            self._use(criterion)
+        return [criterion for criterion in told if criterion not in asked]
+
     def _newer(self, told: list[Criterion]) -> list[Criterion]:
         """Return the criteria, a model "or newer" read as its line from its year on; left as said where no line is known."""
         models = [criterion for criterion in told if criterion.key == "model"]
@@ -339,7 +350,7 @@ class _Reading:
     @staticmethod
     def _line(told: Sequence[Criterion]) -> str:
         said = {criterion.value for criterion in told if criterion.key in ("category", "family", "model")}
-        if said & TABLETS or "tablets" in said or any(str(each).startswith("iPad") for each in said):
+        if said & TABLETS or "tablets" in said or any(str(each).startswith(("iPad", "Galaxy Tab")) for each in said):
             return "tablets"
         return "watches" if said & WATCHES or "watches" in said or any("Watch" in str(each) for each in said) else ""
 

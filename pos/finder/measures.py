@@ -71,7 +71,10 @@ def _measured(items: Sequence[Item], place: int) -> Measured:
     first, bound = _bound_before(items, place)
     unit, last = _unit(items, place)
     measured = Measured(first, last, items[place].hundredths or 0, bound, unit)
-    if (second := _second(items, last, bound)) is not None:
+    second = _second(items, last, bound)
+    if second is not None and _unit(items, second)[0] not in ("", unit) and unit:
+        second = None  # `128 Go à 300 €` is no range.
+    if second is not None:
         unit, measured.last = _unit(items, second)
         measured.unit = unit or measured.unit
         measured.upper, measured.bound = items[second].hundredths or 0, "between"
@@ -336,7 +339,7 @@ def _is_last_of_model(items: Sequence[Item], measured: Measured) -> bool:
     told = [item for item in items[: measured.first] if not item.is_filler]
     described = list(takewhile(lambda item: "colors" in item or "words.or" in item, reversed(told)))
     follows = items[measured.last + 1 : measured.last + 2]
-    is_last = not follows or "break" in follows[0]
+    is_last = not follows or not any(kind in follows[0] for kind in ("units", *NAMED))
     return is_last and len(described) < len(told) and "model" in told[-1 - len(described)]
 
 

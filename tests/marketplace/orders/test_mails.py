@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from marketplace.running.mail import write_mail
+from pos.languages import LANGUAGES
 from tests.marketplace.hq import IPHONE_13_WITH_PLAN, LAST_IPHONE_12, URL, Hq
 
 
@@ -48,7 +49,7 @@ def test_neither_a_job_s_name_nor_the_console_gives_the_order_away(hq: Hq) -> No
     assert [job for job in hq.rows("select job_id, owner_id, error from job") if order_id in str(job)] == []
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_an_order_of_a_plan_alone_is_named_by_its_plan(language: str) -> None:
     plan = {"title": None, "storage_gb": None, "color": None, "grade": None, "plan": {"fr": "Libre", "en": "Free"}, "options": []}
     facts = {
@@ -57,5 +58,5 @@ def test_an_order_of_a_plan_alone_is_named_by_its_plan(language: str) -> None:
         "public_url": URL,
     }  # fmt: skip
     text = write_mail("order_placed", language, facts).text
-    assert f"{plan['plan'][language]}  × 1" in text  # type: ignore[index]
+    assert f"{plan['plan'].get(language, 'Free')}  × 1" in text  # type: ignore[attr-defined]
     assert "None" not in text

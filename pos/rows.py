@@ -67,7 +67,7 @@ class Color(Shape):
 class Specs(Shape):
     """Specifications: those in numbers that pages reckon with; any other is a number, a yes or no, or a short text.
 
-    `source` names who publishes them, and `checked_on` the day they were compared with it.
+    `source` names who publishes them, and `checked_on` the day they were taken from it.
     """
 
     __pydantic_extra__: dict[Name, Spec] = Field(init=False)

@@ -103,7 +103,7 @@ class Sourced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecsOrigin:
-    """Who publishes a model's specifications, and the day (YYYY-MM-DD) they were compared with that."""
+    """Who publishes a model's specifications, and the day (YYYY-MM-DD) they were taken from that."""
 
     source: str
     checked_on: str

@@ -328,7 +328,7 @@ def test_skus_obey_the_contract(feed: Feed) -> None:
             assert sku["new_price"]["observed_on"].startswith(("20",))
 
 
-def test_the_sixty_best_sellers_name_who_publishes_their_specifications_and_when_that_was_checked() -> None:
+def test_the_sixty_best_sellers_name_who_publishes_their_specifications_and_when_they_were_noted() -> None:
     models = [model for path in (SAMPLE / "models").glob("*.json") for model in json.loads(path.read_text("utf-8"))]
     sourced = [model for model in models if "source" in model["specs"]]
 

@@ -189,7 +189,7 @@ def test_each_device_names_the_source_of_its_own_specifications(client: FlaskCli
 
     page = words(client.get(TWO).text)
     assert page.count("Caractéristiques d’après") == 1
-    assert "iPhone 13 · Caractéristiques d’après Apple, vérifiées le 29 novembre 2026." in page
+    assert "iPhone 13 · Caractéristiques d’après Apple, relevées le 29 novembre 2026." in page
 
 
 def test_no_device_is_said_to_resist_water(client: FlaskClient, kiosk: world.Kiosk) -> None:

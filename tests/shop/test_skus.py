@@ -74,14 +74,14 @@ def test_spare_parts_by_years_are_told_with_their_source(client: FlaskClient, ki
     assert "Pièces détachées : au moins 5 ans après l’arrêt de la vente du modèle (Apple)." in client.get(PHONE).text
 
 
-def test_specifications_are_said_with_who_publishes_them_and_when_that_was_checked(
+def test_specifications_are_said_with_who_publishes_them_and_when_they_were_noted(
     client: FlaskClient, kiosk: world.Kiosk
 ) -> None:
     assert "Caractéristiques d’après" not in client.get(PHONE).text
     with kiosk.catalog.write() as catalog:
         catalog.execute("update sku set body = json_set(body, '$.specs.source', 'Apple', '$.specs.checked_on', '2026-11-29')")
 
-    assert "Caractéristiques d’après Apple, vérifiées le 29 novembre 2026." in client.get(PHONE).text
+    assert "Caractéristiques d’après Apple, relevées le 29 novembre 2026." in client.get(PHONE).text
 
 
 def test_a_source_without_a_day_is_not_named(client: FlaskClient, kiosk: world.Kiosk) -> None:

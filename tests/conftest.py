@@ -85,9 +85,13 @@ def worker_of(config: pytest.Config) -> tuple[int, int]:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of garbage leave alone what lives as long as the run: nine thousand tests, and every module of theirs."""
+    """Let the collector of garbage leave alone what lives as long as the run: nine thousand tests, and every module of theirs.
+
+    Beyond that it looks thirty times less often than by itself: a test's objects are few, and it took 7 % of the time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -162,11 +162,17 @@ def compiled_rules(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], Non
     return remembered
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compile no page and no route twice in a worker, and read what an app begins with once."""
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of a run share."""
     own = tmp_path_factory.getbasetemp()
-    pages = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pages"
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(run_folder: Path) -> Iterator[None]:
+    """Compile no page and no route twice in a worker, and read what an app begins with once."""
+    pages = run_folder / "pages"
     pages.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": CompiledOnce(pages)})

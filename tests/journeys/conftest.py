@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.processes import Cable, comptoir, free_port, serving
 
 PASSWORD = "password"
 """The file of a founded system with the console's password."""
+WHOLE = "whole"
+"""The file of a system that is founded to the end."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -70,9 +73,22 @@ def shared_system(founded_system: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def founded_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A feed, a marketplace that published it and a kiosk that took it, made once a worker for its systems to copy."""
-    directory, address = tmp_path_factory.mktemp("founded"), f"http://127.0.0.1:{free_port()}"
+def founded_system(run_folder: Path) -> Path:
+    """A feed, a marketplace that published it and a kiosk that took it, made once a run for its systems to copy."""
+    directory = run_folder / "founded"
+    with (run_folder / "founding").open("w") as turn:
+        flock(turn, LOCK_EX)
+        if not (directory / WHOLE).exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            found_system(directory)
+            (directory / WHOLE).touch()
+    return directory
+
+
+def found_system(directory: Path) -> None:
+    """Found a system in a new directory."""
+    directory.mkdir()
+    address = f"http://127.0.0.1:{free_port()}"
     marketplace, kiosk, feed = directory / "marketplace", directory / "kiosk", directory / "feed"
     comptoir("sample", "--listings", "1200", "--seed", "3", "--out", str(feed))
     ready = comptoir("marketplace", "init", "--dir", str(marketplace), "--public-url", address)
@@ -83,7 +99,6 @@ def founded_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serving_marketplace(marketplace, address):
         comptoir("kiosk", "enrol", "--dir", str(kiosk), "--marketplace", address, "--code", code)
         comptoir("kiosk", "sync", "--dir", str(kiosk))
-    return directory
 
 
 @contextmanager

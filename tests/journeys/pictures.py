@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -30,17 +31,24 @@ def main() -> None:
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        for take in (take_customers, take_counter, take_home, take_console):
+        for take in (take_customers, take_wishes, take_counter, take_home, take_console):
             take(browser, access)
         browser.close()
 
 
 def take_customers(browser: Browser, access: dict[str, Any]) -> None:
-    """The kiosk as customers use it: home, list, device, comparison, sentence, slip."""
+    """The kiosk as customers use it: home, list, device, grades, comparison, sentence, slip."""
     with screen(browser, "kiosk") as page:
         page.goto(f"{access['kiosk']}/home")
         keep(page, "home")
+        page.goto(f"{access['kiosk']}/grades")
+        keep(page, "grades")
         page.goto(f"{access['kiosk']}/browse?category=phones")
+        page.locator("#facet-brand summary").click()
+        page.locator("#brand-Apple").press("Space")
+        page.wait_for_url("**&brand=Apple")
+        page.locator("#max").press("PageDown")
+        page.wait_for_url("**&max=*")
         keep(page, "browse")
         devices = hrefs(page, "/sku/")
         page.goto(access["kiosk"] + devices[0])
@@ -55,6 +63,18 @@ def take_customers(browser: Browser, access: dict[str, Any]) -> None:
         page.locator("form[action$='/slip'] button").last.click()
         page.wait_for_url("**/slips/**")
         keep(page, "slip")
+        page.locator("#print").click()
+        page.get_by_text("L’imprimante confirme").wait_for()
+
+
+def take_wishes(browser: Browser, access: dict[str, Any]) -> None:
+    """The kiosk as somebody may wish to see it: low, large and in strong contrast, and from right to left."""
+    for name, cookies in (("public", {"view": "contrast.reach.text"}), ("arabic", {"language": "ar"})):
+        with screen(browser, "kiosk") as page:
+            wishes = [{"name": cookie, "value": value, "url": access["kiosk"]} for cookie, value in cookies.items()]
+            page.context.add_cookies(wishes)  # type: ignore[arg-type]
+            page.goto(f"{access['kiosk']}/home")
+            keep(page, name)
 
 
 def take_counter(browser: Browser, access: dict[str, Any]) -> None:
@@ -81,7 +101,7 @@ def take_counter(browser: Browser, access: dict[str, Any]) -> None:
 
 
 def take_home(browser: Browser, access: dict[str, Any]) -> None:
-    """The shop at home, on a desktop and a phone, an offer's past prices, and a seller's desk."""
+    """The shop at home, on a desktop and a phone, an offer's past prices, another market, what is kept, and a seller's desk."""
     for name in ("desktop", "phone"):
         with screen(browser, name) as page:
             page.goto(f"{access['marketplace']}/home")
@@ -90,6 +110,23 @@ def take_home(browser: Browser, access: dict[str, Any]) -> None:
         page.goto(f"{access['marketplace']}/browse?category=phones")
         page.goto(f"{access['marketplace']}/sku/{code(hrefs(page, '/sku/')[0])}/prices")
         keep(page, "prices")
+    with screen(browser, "phone") as page:
+        page.goto(f"{access['marketplace']}/browse?market=us&category=phones")
+        page.goto(f"{access['marketplace']}{hrefs(page, '/sku/')[0]}")
+        page.get_by_role("heading", level=3).first.scroll_into_view_if_needed()
+        keep(page, "market", is_at_top=False)
+    with screen(browser, "phone") as page:
+        [code_on_paper] = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.request.get(f"{access['paper']}/latest.png").body())))
+        slip = code_on_paper.text
+        page.goto(f"{access['marketplace']}/home")
+        page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+        page.goto(slip)
+        page.wait_for_function(
+            "path => caches.open('pages').then((pages) => pages.match(path)).then(Boolean)", arg=urlsplit(slip).path
+        )
+        page.context.set_offline(True)
+        page.goto(slip)
+        keep(page, "away")
     with screen(browser, "desktop") as page:
         seller = access["sellers"][0]
         page.goto(f"{access['marketplace']}/seller/login")
@@ -129,10 +166,10 @@ def choose(page: Page, address: str) -> None:
     page.wait_for_url("**/selections/**")
 
 
-def keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str, *, is_at_top: bool = True) -> None:
     """Write what the screen shows as `docs/images/<name>.png`, in few colours."""
     page.wait_for_load_state("networkidle")
-    page.evaluate("scrollTo(0, 0), document.fonts.ready.then(() => null)")
+    page.evaluate(f"scrollTo(0, {0 if is_at_top else 'scrollY'}), document.fonts.ready.then(() => null)")
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").quantize(COLOURS).save(IMAGES / f"{name}.png", optimize=True)
 

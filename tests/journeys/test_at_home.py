@@ -35,7 +35,7 @@ def test_the_last_slip_and_orders_open_without_a_network(
     order = urlsplit(order_url(page.context, shared_system)).path
     customer.opens("/home")
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     for path in (older, order, last):
         page.goto(home + path)
         page.wait_for_function("path => caches.open('pages').then((pages) => pages.match(path)).then(Boolean)", arg=path)

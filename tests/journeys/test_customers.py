@@ -18,6 +18,7 @@ from tests.journeys.test_table import codes
 STANDS = [Stand("kiosk", "fr"), Stand("kiosk", "de"), Stand("shop", "fr"), Stand("shop", "es")]
 FROM_RIGHT_TO_LEFT = [Stand("kiosk", "ar"), Stand("shop", "ar")]
 PHONES = "from shelf join sku using (sku_id) where shelf.category_id = 'phones'"
+REALLY = "Ce que cela coûte vraiment en %(num)s mois"
 DEVICE, OPEN_TO_ALL, MONTHS = "IPHONE-13-128-BLUE", 3, 24
 
 
@@ -249,13 +250,14 @@ def test_what_a_device_costs_why_and_what_it_is_are_read_down_to_the_slip_or_ord
     customer.follows(says("Comment ça marche"))
     customer.heads(says("Reconditionné, concrètement"))
     months = customer.fact("select body ->> '$.months' from law where kind = 'legal_guarantee'")
-    customer.reads(says("Garantie légale de conformité : %(years)s ans", years=months // 12), says("Qui gagne quoi"))
+    one, many = "Garantie légale de conformité : %(num)s an", "Garantie légale de conformité : %(num)s ans"
+    customer.reads(customer.counted(one, many, months // 12), says("Qui gagne quoi"))
 
     customer.opens(f"/sku/{DEVICE}?grade={code}")
     plan = customer.plan("body ->> '$.device_discount_cents' > 0 and body ->> '$.min_device_cents' <= ?", cents)
     total = customer.money(two_years(plan, cents))
     customer.follows(customer.text(plan["name"]))
-    customer.reads(says("Ce que cela coûte vraiment en %(months)s mois", months=MONTHS))
+    customer.reads(customer.counted(REALLY, REALLY, MONTHS))
     expect(page.get_by_role("definition").filter(has_text=total)).to_be_visible()
     page.get_by_role("button", name=says("Je choisis")).click()
     customer.heads(says("Ma sélection"))

@@ -75,8 +75,12 @@ def _tones(color: str) -> tuple[str, ...]:
         _mix(color, "#000000", 18),
         _mix(color, "#0b1512", 46),
         _mix(color, "#ffffff", 34) if brightness < 92 else _mix(color, "#26332d", 30),
-        _mix(color, "#f6f8f4", 86),
-        _mix(color, "#f6f8f4", 58),
+        # On a white device the picture on the screen is snow under a sky.
+        *(
+            (_mix(color, "#cfe3ea", 62), _mix(color, "#8aa6b0", 48))
+            if brightness > 214
+            else (_mix(color, "#f6f8f4", 86), _mix(color, "#f6f8f4", 58))
+        ),
     )
 
 

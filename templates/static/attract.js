@@ -14,7 +14,9 @@
     if (tiles.length < 2 || calm.matches || performance.now() - touched < STILL_MS) return;
     const next = () => tiles[0].parentElement.append(tiles[0]);
     tiles.forEach((tile, place) => { tile.style.viewTransitionName = `tile-${place}`; });
-    if (document.startViewTransition) document.startViewTransition(next); else next();
+    // Their names go again: another page would let them fade over itself.
+    const rest = () => tiles.forEach((tile) => { tile.style.viewTransitionName = ""; });
+    if (document.startViewTransition) document.startViewTransition(next).finished.then(rest); else next();
   };
   setInterval(turn, TURN_MS);
 

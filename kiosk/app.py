@@ -20,7 +20,7 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 import templates
-from kiosk import calls, files, home, prices, selections, slips, speech, status, visits
+from kiosk import calls, comparisons, files, home, prices, selections, slips, speech, status, visits
 from kiosk.background import start_rounds
 from kiosk.counter import calls as counter_calls
 from kiosk.counter import day, sessions, table, today
@@ -83,6 +83,7 @@ def create_app(directory: Path, *, sync: bool, hosts: Sequence[str] = ()) -> Fla
         selections,
         slips,
         calls,
+        comparisons,
         speech,
         status,
         sessions,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flask import g, request
 
 import templates
-from kiosk import calls, files, selections, speech
+from kiosk import calls, comparisons, files, selections, speech
 from pos import clock, demo_devices, languages
 from pos.catalog import currency
 from pos.errors import Unavailable
@@ -43,6 +43,7 @@ def door_of(kiosk: files.Kiosk) -> Door:
         market=lambda: "",
         price_past=_price_past,
         companion="kiosk/companion.html",
+        keeper="kiosk/comparison.html",
         table=_table,
         lying=_lying,
     )
@@ -100,6 +101,7 @@ def frame_context() -> dict[str, Any]:
         "has_voice": files.kiosk().voice.speaks(door.visitor().language),
         "is_begun": has_begun(),
         "standing_of": selections.standing_of,
+        "kept_of": comparisons.kept_of,
         "volume": speech.volume(),
     }
 

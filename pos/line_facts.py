@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from sqlite_utils import Database
 
@@ -92,8 +92,21 @@ class OptionFacts(TypedDict):
     terms: OptionTermsFacts
 
 
+class ComparedFacts(TypedDict):
+    """Another device that a line's was compared with. `figures` are this one's and the other's, by name, where both are known.
+
+    `price_cents` are all-in, the other's in its `grade` (a name by language), None where nobody offered it.
+    """
+
+    sku: str
+    title: str
+    storage_gb: int | None
+    grade: dict[str, str] | None
+    figures: dict[str, list[int]]
+
+
 class LineFacts(TypedDict):
-    """A line as its slip freezes it. `totals` are for all its units, `credit` is for one."""
+    """A line as its slip freezes it. `totals` are for all its units, `credit` is for one; `compared` is there on demand."""
 
     listing: ListingFacts | None
     plan: PlanFacts | None
@@ -101,6 +114,7 @@ class LineFacts(TypedDict):
     quantity: int
     totals: TotalsFacts
     credit: CreditFacts | None
+    compared: NotRequired[list[ComparedFacts]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,19 @@ def m012_find_who_helped(database: Database) -> None:
     _run(database, HELPED_INDEX)
 
 
+@migrations()
+def m013_compare_on_the_slip(database: Database) -> None:
+    """Keep what a customer compared, where their slip is to say so."""
+    database.execute(
+        """
+        create table selection_comparison (
+          selection_id text primary key references selection on delete cascade,
+          codes text not null
+        ) strict
+        """
+    )
+
+
 def _run(database: Database, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():

@@ -5,6 +5,7 @@ Invariant: the keys and their meaning never change, since slips printed and told
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NotRequired, TypedDict
 
@@ -12,6 +13,7 @@ from sqlite_utils import Database
 
 from pos import clock, tokens
 from pos.catalog import publication
+from pos.comparisons import compared_facts
 from pos.corners import Corner, Partner
 from pos.laws import Guarantees, guarantees, laws_on
 from pos.line_facts import LineFacts
@@ -54,8 +56,20 @@ class SlipFacts(TypedDict):
     guarantees: Guarantees
 
 
-def slip_facts(catalog: Database, corner: Corner, priced: Priced, *, counter: int, issued: datetime, language: str) -> SlipFacts:
-    """Return the facts of a slip issued in this corner at this minute, by the laws of its day."""
+def slip_facts(
+    catalog: Database,
+    corner: Corner,
+    priced: Priced,
+    *,
+    counter: int,
+    issued: datetime,
+    language: str,
+    compared: Sequence[str] = (),
+) -> SlipFacts:
+    """Return the facts of a slip issued in this corner at this minute, by the laws of its day.
+
+    `compared` are the codes of the SKUs that its lines are told apart from.
+    """
     laws = laws_on(catalog, clock.local_day(issued, corner.time_zone))
     return {
         "format": 1,
@@ -76,7 +90,12 @@ def slip_facts(catalog: Database, corner: Corner, priced: Priced, *, counter: in
             "time_zone": corner.time_zone,
         },
         "partner": corner.partner,
-        "lines": [line.facts for line in priced.lines if line.facts is not None],
+        "lines": [_with_comparison(catalog, line.facts, compared) for line in priced.lines if line.facts is not None],
         "totals": priced.totals.to_facts(),
         "guarantees": guarantees(laws),
     }
+
+
+def _with_comparison(catalog: Database, line: LineFacts, codes: Sequence[str]) -> LineFacts:
+    told = compared_facts(catalog, line["listing"], codes) if line["listing"] and codes else []
+    return {**line, "compared": told} if told else line

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlite_utils import Database
 
 from pos import clock, outbox, tokens
+from pos.comparisons import kept_comparison
 from pos.corners import corner as corner_of
 from pos.corners import zone_of
 from pos.db import snapshot
@@ -162,7 +163,8 @@ def _issue(
         _check_pace(ops, most_a_minute, now=now)
     corner = corner_of(ops)
     counter, issued = _next(ops, device.key_id, max(now, in_force_since(catalog) or now))
-    facts = slip_facts(catalog, corner, priced, counter=counter, issued=issued, language=language)
+    compared = kept_comparison(ops, selection_id)
+    facts = slip_facts(catalog, corner, priced, counter=counter, issued=issued, language=language, compared=compared)
     token = _token(facts, device, counter, issued, clock_quality=_clock_quality(ops, now), by_clerk=clerk_id is not None)
     signed = tokens.encode(token, device.private_key)
     row = {
@@ -292,11 +294,12 @@ def _check_pace(ops: Database, most: int, *, now: datetime) -> None:
 
 
 def _fingerprint(ops: Database, priced: Priced) -> str:
-    """A voided slip does not answer for its selection any more: the next one is new."""
+    """A voided slip does not answer for its selection any more, nor one that told another comparison: the next one is new."""
     voids = ops.execute(
         "select count(*) from slip join slip_void using (number) where selection_id = ?", [priced.selection_id]
     ).fetchone()[0]
-    return f"{priced.fingerprint}.{voids}" if voids else priced.fingerprint
+    compared = "".join(f"+{code}" for code in kept_comparison(ops, priced.selection_id))
+    return f"{priced.fingerprint}.{voids}{compared}" if voids or compared else priced.fingerprint
 
 
 def _next(ops: Database, key_id: str, now: datetime) -> tuple[int, datetime]:
@@ -314,8 +317,7 @@ def _last(ops: Database, key_id: str) -> tuple[int, str | None]:
     last = ops.execute("select counter, issued_at from slip where key_id = ? order by counter desc limit 1", [key_id]).fetchone()
     if last is None:
         last = ops.execute("select max(counter), max(issued_at) from slip").fetchone()
-    counter, issued_at = last
-    return counter or 0, issued_at
+    return last[0] or 0, last[1]
 
 
 def _helper(ops: Database, selection_id: str) -> str | None:

@@ -5,7 +5,7 @@ French stands here; other languages in `<pages>/words/<language>.po`. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import NullTranslations
@@ -13,9 +13,11 @@ from pathlib import Path
 
 from pos.credit import CreditFacts
 from pos.eligibility import Reason
-from pos.languages import money, short_money, text_of, translations
-from pos.line_facts import LineFacts
+from pos.languages import money, number, short_money, storage, text_of, translations
+from pos.line_facts import ComparedFacts, LineFacts
 from pos.months import Span
+
+MOST_COMPARED_SAID = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,42 @@ class Words:
         """Say how much of a price is the private copy levy (L311-1 CPI)."""
         amount = {"amount": self.money(cents, currency, self.language)}
         return self.sentences.gettext("Dont rémunération pour copie privée : %(amount)s.") % amount
+
+    def compared(self, line: LineFacts, currency: str) -> list[str]:
+        """Say what a line's device was compared with: in three sentences at most, prices before what else differs."""
+        others = line.get("compared", [])
+        told = [self._beside(other, currency) for other in others]
+        if len(others) == 1:
+            told += self._differing(others[0]["figures"])
+        return told[:MOST_COMPARED_SAID]
+
+    def _beside(self, other: ComparedFacts, currency: str) -> str:
+        _, price = self.sentences.gettext, other["figures"].get("price_cents")
+        name = f"{other['title']} {storage(other['storage_gb'], self.language)}".strip()
+        if price is None:
+            return _("Comparé à : %(name)s, que personne ne proposait alors.") % {"name": name}
+        gap = price[1] - price[0]
+        grade = text_of(other["grade"], self.language)
+        written = {"name": name, "grade": grade, "gap": self.money(abs(gap), currency, self.language)}
+        if gap == 0:
+            return _("Comparé à : %(name)s (%(grade)s), au même prix.") % written
+        dearer, cheaper = (
+            _("Comparé à : %(name)s (%(grade)s), %(gap)s de plus."),
+            _("Comparé à : %(name)s (%(grade)s), %(gap)s de moins."),
+        )
+        return (dearer if gap > 0 else cheaper) % written
+
+    def _differing(self, figures: Mapping[str, Sequence[int]]) -> Iterator[str]:
+        _ = self.sentences.gettext
+        sentences: dict[str, tuple[str, Callable[[int], str]]] = {
+            "updates_until": (_("Mises à jour jusqu’en %(own)s ici, %(other)s pour l’autre."), str),
+            "storage_gb": (_("Stockage : %(own)s ici, %(other)s pour l’autre."), lambda value: storage(value, self.language)),
+            "weight_g": (_("Poids : %(own)s g ici, %(other)s g pour l’autre."), lambda value: number(value, self.language)),
+        }
+        for name, (sentence, written) in sentences.items():
+            if name in figures:
+                own, other = figures[name]
+                yield sentence % {"own": written(own), "other": written(other)}
 
     def leaving(self, cents: int, currency: str) -> str:
         """Say what leaving a plan after a year would cost (L224-28)."""

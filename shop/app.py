@@ -55,7 +55,8 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     app.url_map.converters["int"] = Whole
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
-    app.jinja_env.globals.update(frame=door.frame, ending=door.ending, companion=door.companion, porting=tariffs.porting)
+    parts = {"frame": door.frame, "ending": door.ending, "companion": door.companion, "keeper": door.keeper}
+    app.jinja_env.globals.update(**parts, porting=tariffs.porting)
     app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings, drawn=media.drawn, spec=spec_value)
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")

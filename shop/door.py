@@ -72,11 +72,11 @@ class Door:
     """What an app gives the shop.
 
     `part` names its templates, `frame` what its pages stand in, `ending` what a selection ends with, `companion` what stands
-    beside its lines where something does. `catalog` lends a reader of the visitor's catalogue and raises CatalogMissing,
-    CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what is written may run again.
-    `market` begins a selection's id where several markets are served. `price_past` tells what an offer cost before, as far as
-    that is on record. `tariffs` remembers the plans of each market's publication. Where a table of demo devices is, `table` are
-    the SKUs on it, and `lying` the SKU under a scanned tag or place of it.
+    beside its lines where something does, `keeper` what keeps a comparison. `catalog` lends a reader of the visitor's catalogue
+    and raises CatalogMissing, CatalogUnreadable. Selections are kept where `read` and `write` lead, each in one transaction; what
+    is written may run again. `market` begins a selection's id where several markets are served. `price_past` tells what an offer
+    cost before, as far as that is on record. `tariffs` remembers the plans of each market's publication. Where a table of demo
+    devices is, `table` are the SKUs on it, and `lying` the SKU under a scanned tag or place of it.
     """
 
     part: str
@@ -90,6 +90,7 @@ class Door:
     market: Callable[[], str]
     price_past: Callable[[Offer], PricePast | None]
     companion: str | None = None
+    keeper: str | None = None
     table: Callable[[], frozenset[int]] = frozenset
     lying: Callable[[Scan], int | None] = lambda _: None
     tariffs: dict[str, Any] = field(default_factory=dict)

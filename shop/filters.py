@@ -55,6 +55,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "nearest": said.nearest,
         "fault": lambda code: told_fault(code, language),
         "credit": pass_context(lambda _, credit, currency=None: said.credit(credit, currency or visitor().currency)),
+        "compared": pass_context(lambda _, line, currency=None: said.compared(line, currency or visitor().currency)),
         "levy": pass_context(lambda _, cents: said.levy(cents, visitor().currency)),
         "leaving": pass_context(lambda _, cents, currency=None: said.leaving(cents, currency or visitor().currency)),
         "refunded": pass_context(lambda _, cents, currency=None: said.refunded(cents, currency or visitor().currency)),

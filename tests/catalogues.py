@@ -46,6 +46,7 @@ FRAMES = (
     "kiosk/ending.html",
     "marketplace/ending.html",
     "kiosk/companion.html",
+    "kiosk/comparison.html",
 )
 Wanted = dict[str, str | None]
 """A sentence in French, and what it is for two and more where it counts."""

@@ -120,6 +120,8 @@ class _Writer:
         """Say all of one line: device, plan, options, credit."""
         if line["listing"]:
             yield from self._device(line["listing"], line["quantity"])
+        for sentence in self.said.compared(line, self.facts["currency"]):
+            yield Text(sentence, size="small", is_detail=True)
         if line["plan"]:
             yield from self._plan(line, line["plan"])
         for option in line["options"]:

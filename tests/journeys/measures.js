@@ -53,14 +53,14 @@ globalThis.eye = (() => {
     dispatchEvent(new Event("wheel"));
   };
 
-  // Where everything stands and in which colours, each as a number: two looks with the same two are the same picture.
+  // Where everything stands, and in which colours each kind of thing is drawn, as a number each.
   const drawn = () => {
     const sum = (parts) => parts.reduce((all, part) => [...part].reduce((code, each) => (code * 31 + each.charCodeAt(0)) | 0, all), 7);
-    const every = [...document.querySelectorAll("body, body *")].map((each) => [getComputedStyle(each), each.getBoundingClientRect()]);
-    return [
-      sum(every.map(([style, { x, y, width, height }]) => `${style.visibility}${x},${y},${width},${height}`)),
-      sum(every.map(([style]) => style.color + style.backgroundColor + style.backgroundImage + style.opacity + style.fontWeight)),
-    ];
+    const every = [...document.querySelectorAll("body, body *")].filter(isSeen).map((each) => [each, getComputedStyle(each)]);
+    const colours = every.map(([each, { color, backgroundColor, backgroundImage, opacity, fontWeight }]) =>
+      `${each.localName} ${each.getAttribute("class")} ${color} ${backgroundColor} ${backgroundImage} ${opacity} ${fontWeight}`);
+    const places = every.map(([each]) => each.getBoundingClientRect()).map(({ x, y, width, height }) => `${x},${y},${width},${height}`);
+    return [sum(places), sum([...new Set(colours)].sort())];
   };
 
   // axe's stricter rule of contrast is asked for wherever an amount of money stands, however large it is written.
@@ -72,9 +72,12 @@ globalThis.eye = (() => {
     checks: [{ id: STRICT, options: { ignoreUnicode: true, ignoreLength: true, ignorePseudo: false, ...sizes, contrastRatio: ratio } }],
     rules: [{ id: STRICT, selector: "[data-amount]", enabled: true, tags: ["amounts"] }],
   });
-  const violations = async (rules) => {
+  const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "amounts"];
+  const COLOURS = ["color-contrast", STRICT, "link-in-text-block"];
+  const violations = async ([isShape, isColour]) => {
     for (const [said, box] of words()) if (AMOUNT.test(said)) box.dataset.amount = "";
-    const options = { runOnly: rules, resultTypes: ["violations", "incomplete"], preload: false };
+    const off = isColour ? [] : COLOURS.map((id) => [id, { enabled: false }]);
+    const options = { runOnly: isShape ? TAGS : COLOURS, rules: Object.fromEntries(off), resultTypes: ["violations", "incomplete"], preload: false };
     const found = await axe.run(document, options);
     const unsure = found.incomplete.filter(({ id }) => id === STRICT);
     const place = ({ target, any }) => `${target[0]} (${any.length ? any[0].message : ""})`;

@@ -30,6 +30,7 @@ from tests.journeys.steps import (
 from tests.world import PIN
 
 FREE_PLAN, PLAN_WITH_CREDIT = 1, 11
+PARTNER = "manette-bleue"
 
 
 def kiosk_screens(context: BrowserContext, system: System) -> dict[str, Way]:
@@ -190,10 +191,28 @@ def home_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "selection": Screen(f"{shop}{selection}"),
         "described selection": Screen(f"{shop}/selections/new?l={listing}.{PLAN_WITH_CREDIT}.1.new.1"),
         "empty selection": Screen(f"{shop}/selections/new"),
+        "how offers are ranked": Screen(f"{shop}/how-we-rank"),
+        "without a network": Screen(f"{shop}/away"),
+        "sign in": Screen(f"{shop}/sign-in"),
+        "a link is under way": Screen(f"{shop}/sign-in/sent"),
         "nothing here": Screen(f"{shop}/sku/NO-SUCH-DEVICE", 404),
         "not understood": Screen(f"{shop}/browse?min=much", 400),
         "price changed": post(f"{shop}/selections", 409, at=f"{shop}/home", listing=listing, seen=100),
     }
+
+
+def partner_screens(context: BrowserContext, system: System) -> dict[str, Way]:
+    """The shop in a partner's name and colours, once a visit has entered there."""
+    shop = system.marketplace_url
+    return {
+        "entry": Screen(f"{shop}/p/{PARTNER}"),
+        "list": Screen(f"{shop}/browse"),
+        "device": Screen(f"{shop}/sku/{first_sku(context, system, 'consoles')}"),
+    }
+
+
+def enter_partner(page: Page, system: System) -> None:
+    page.goto(f"{system.marketplace_url}/p/{PARTNER}")
 
 
 def staff_doors(context: BrowserContext, system: System) -> dict[str, Way]:

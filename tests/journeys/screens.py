@@ -16,8 +16,6 @@ from tests.journeys.looks import SIZES, Look
 
 MEASURES = (Path(__file__).parent / "measures.js").read_text(encoding="utf-8")
 EYE = f"{Axe().axe_script};{MEASURES}"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "amounts"]
-COLOURS = ["color-contrast", "color-contrast-enhanced"]
 POST = """([path, fields]) => {
   const form = document.createElement("form");
   form.method = "post";
@@ -33,6 +31,7 @@ POST = """([path, fields]) => {
   form.submit();
 }"""
 
+Mark = tuple[str, str, int]
 Way = Callable[[Page], int]
 """Brings a page to a screen and returns the status its document must have had."""
 
@@ -73,18 +72,20 @@ def problems(
     """
     page.context.add_init_script(EYE)
     texts = ("normal", "large") if is_touched else ("normal",)
+    judged: dict[str, set[Mark]] = {}
     wrong: list[str] = []
-    waiting = set(screens)
     for name, looks in chosen:
         with watching(page) as said:
             prepare(page, looks[0])
             expected = screens[name](page)
             settle(page)
-        beside = [replace(looks[0], size=size, text=text) for size in sizes for text in texts if name in waiting]
-        waiting.discard(name)
         wrong += [f"{name} ({looks[0]}): {message}" for message in said.complaints(expected)]
-        wrong += [f"{name} ({look}): {what}" for look in (*beside, *looks) for what in _sizes_wrong(page, look, is_touched)]
-        wrong += [f"{name} ({look}): {what}" for look, what in _violations(page, looks)]
+        beside = [replace(looks[0], size=size, text=text) for size in sizes for text in texts] if name not in judged else []
+        for look in (each for each in beside if each != looks[0]):
+            wear(page, look)
+            wrong += [f"{name} ({look}): {what}" for what in _measured(page, look, is_touched)]
+        marks = judged.setdefault(name, set())
+        wrong += [f"{name} ({look}): {what}" for look in looks for what in _judged(page, look, is_touched, marks)]
     return wrong
 
 
@@ -111,27 +112,28 @@ def wear(page: Page, look: Look) -> None:
     page.evaluate("(look) => eye.wear(look)", [look.contrast == "high", look.text == "large", SIZES[look.size].panel])
 
 
-def _sizes_wrong(page: Page, look: Look, is_touched: bool) -> list[str]:
-    wear(page, look)
+def _measured(page: Page, look: Look, is_touched: bool) -> list[str]:
     panel = SIZES[look.size].panel if is_touched else None
     mm = PANELS[panel].px_per_mm if panel else 0
-    wrong: list[str] = page.evaluate(
-        "(asked) => eye.measured(asked)", [mm, TARGET_MM, MAIN_TARGET_MM, CAPITAL_MM if look.text == "large" else 0]
-    )
+    limits = [mm, TARGET_MM, MAIN_TARGET_MM, CAPITAL_MM if look.text == "large" else 0]
+    wrong: list[str] = page.evaluate("(limits) => eye.measured(limits)", limits)
     return wrong
 
 
-def _violations(page: Page, looks: Sequence[Look]) -> Iterator[tuple[Look, str]]:
-    """Look after look; one drawn like one before is not judged again, and one in other colours for these alone."""
-    judged: set[int | tuple[int, int]] = set()
-    for look in looks:
-        wear(page, look)
-        places, colours = page.evaluate("eye.drawn()")
-        if (places, colours) in judged:
-            continue
-        rules = COLOURS if places in judged else WCAG
-        yield from ((look, what) for what in page.evaluate("(rules) => eye.violations(rules)", rules))
-        judged |= {places, (places, colours)}
+def _judged(page: Page, look: Look, is_touched: bool, judged: set[Mark]) -> list[str]:
+    """Return what is wrong with the page in a look; what stands or is coloured as it was `judged` to be well is not judged again.
+
+    A language moves what stands on a page, but colours nothing.
+    """
+    wear(page, look)
+    places, colours = page.evaluate("eye.drawn()")
+    marks: tuple[Mark, Mark] = (look.language, look.reach, places), (look.size, look.text, colours)
+    is_new_shape, is_new_colour = (mark not in judged for mark in marks)
+    judged.update(marks)
+    wrong = _measured(page, look, is_touched) if is_new_shape else []
+    if is_new_shape or is_new_colour:
+        wrong += page.evaluate("(asked) => eye.violations(asked)", [is_new_shape, is_new_colour])
+    return wrong
 
 
 def settle(page: Page) -> None:

@@ -37,6 +37,7 @@ DOORS = {
     "kiosk": Door(pages.kiosk_screens, AT_KIOSK, is_touched=True),
     "counter": Door(pages.counter_screens, AT_COUNTER, enter=enter_counter),
     "shop": Door(pages.shop_screens, IN_SHOP),
+    "a partner's shop": Door(pages.partner_screens, IN_SHOP, enter=pages.enter_partner),
     "staff's doors": Door(pages.staff_doors, IN_CONSOLE),
     "console": Door(pages.console_screens, IN_CONSOLE, enter=enter_console),
 }

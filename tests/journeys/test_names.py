@@ -85,8 +85,8 @@ SELECTION = """
 """
 SLIP = """
 - heading "Votre bon est prêt. Rien n’est encore commandé." [level=1]
-- region /35-\\d+-./:
-  - img /Code QR du bon 35-\\d+-./
+- region /35-[0-9A-Z]+-./:
+  - img /Code QR du bon 35-[0-9A-Z]+-./
   - term: Apple iPhone 13 128 Go, État correct
   - definition: /[\\d,]+ €/
   - term: Valable jusqu’au

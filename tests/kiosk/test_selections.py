@@ -37,7 +37,7 @@ def read_qr(drawing: str) -> str:
 def names(page: str) -> list[str]:
     return [
         " ".join(re.sub(r"<[^>]+>", " ", name).split())
-        for name in re.findall(r'class="line-words">\s*<h2>(.*?)</h2>', page, re.DOTALL)
+        for name in re.findall(r'class="line-words">\s*<h2[^>]*>(.*?)</h2>', page, re.DOTALL)
     ]
 
 

@@ -94,8 +94,12 @@ def voided_slip(context: BrowserContext, system: System) -> str:
 
 
 def order_url(context: BrowserContext, system: System) -> str:
-    """Return the address of an order placed with a new slip."""
-    url = f"{slip_url(system, new_slip(context, system))}/claim"
+    """Return the address of an order placed with a new slip, of what no number of tests sells out."""
+    catalog = connect(system.kiosk / "catalog.db", durable=False)
+    most = "select listing_id from stock join offer using (listing_id) order by quantity desc, listing_id limit 1"
+    [listing] = catalog.execute(most).fetchone()
+    catalog.close()
+    url = f"{slip_url(system, new_slip(context, system, listing=listing))}/claim"
     return f"{system.marketplace_url}{location(context, url, **CONTACT)}"
 
 

@@ -45,8 +45,9 @@ def measure(directory: Path, floor_paths: list[str]) -> list[Row]:
 
 
 def _furnish(directory: Path) -> None:
-    """Give the corner ten printers, half of them in need of somebody."""
+    """Give the corner ten printers, half of them in need of somebody, and let every label of the table be due."""
     with closing(connect(directory / "ops.db", durable=True)) as ops, write(ops):
+        ops.execute("delete from shelf_label")
         for number in range(2, MOST_PRINTERS + 1):
             state = PrinterState("fault", ("paper_out",)) if number % 2 else PrinterState("ok")
             install(ops, f"printer-{number}", f"127.0.0.1:{number}")

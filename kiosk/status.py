@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from kiosk import files
-from kiosk.faults import current_faults
+from kiosk.faults import Faults, current_faults
 from kiosk.printing import print_jobs
 from kiosk.releases import is_quiet
 from pos import clock, outbox
@@ -138,6 +138,13 @@ def _printers() -> list[print_jobs.KnownPrinter]:
         return []
 
 
+def faults_now() -> Faults:
+    """Return everything that is wrong, looked at once a request."""
+    if "faults" not in g:
+        g.faults = current_faults(files.kiosk(), now=clock.now())
+    seen: Faults = g.faults
+    return seen
+
+
 def _faults() -> list[dict[str, str | None]]:
-    faults = current_faults(files.kiosk(), now=clock.now())
-    return [{"code": code, "short": fault(code).short, "since": since} for code, since in faults.items()]
+    return [{"code": code, "short": fault(code).short, "since": since} for code, since in faults_now().items()]

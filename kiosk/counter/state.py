@@ -9,10 +9,11 @@ from flask import Blueprint, Response, g
 from kiosk import files
 from kiosk.counter.sessions import for_clerks
 from kiosk.diagnosis import diagnose
-from kiosk.faults import count_asking, current_faults
+from kiosk.faults import count_asking
 from kiosk.printing import print_jobs
 from kiosk.printing.installed import installed_printers
 from kiosk.printing.prints import diagnostic_wanted, print_paper
+from kiosk.status import faults_now
 from pos import clock
 from shop import web
 
@@ -25,7 +26,7 @@ LOOK_S = 1.5
 @routes.app_context_processor
 def _asking() -> dict[str, Callable[[], int]]:
     """Let every page of the counter say how many things ask for somebody, on the way to this one."""
-    return {"asking": lambda: count_asking(current_faults(files.kiosk(), now=clock.now()))}
+    return {"asking": lambda: count_asking(faults_now())}
 
 
 @routes.get("")

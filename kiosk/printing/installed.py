@@ -15,6 +15,7 @@ from kiosk.printing.printers import PrinterState
 from kiosk.printing.profiles import CODE_PAGES, LEAST_DOTS, MOST_DOTS, PaperSetup, profiles, usual_paper
 from pos import clock
 from pos.corners import corner
+from pos.db import remembered
 from pos.errors import Invalid, NotFound, PrinterOffline
 
 MOST_PRINTERS = 10
@@ -37,6 +38,7 @@ class InstalledPrinter:
     state_at: str | None
 
 
+@remembered
 def installed_printers(ops: Database) -> list[InstalledPrinter]:
     """Return the corner's printers, the one for slips first."""
     rows = ops.execute(

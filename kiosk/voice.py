@@ -43,10 +43,10 @@ class Voice:
             raise Unavailable("no voice here")
         call = [self._program, "-v", VOICES[language], "-s", WORDS_A_MINUTE, "--stdin", "--stdout"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(call, **pipes) as process:  # noqa: S603
-            with self._lock:
-                self._end()
-                self._running = process
+        with self._lock:  # Until it is known to run: who begins later ends who began before.
+            self._end()
+            process = self._running = subprocess.Popen(call, **pipes)  # noqa: S603
+        with process:
             limit = threading.Timer(PATIENCE_S, process.kill)
             limit.start()
             try:

@@ -78,7 +78,7 @@ globalThis.eye = (() => {
   const violations = async ([isShape, isColour]) => {
     for (const [said, box] of words()) if (AMOUNT.test(said)) box.dataset.amount = "";
     // A bar that stays in view covers what can be scrolled from beneath it.
-    for (const bar of document.querySelectorAll(".truth, .compare-bar")) bar.style.position = "static";
+    for (const bar of document.querySelectorAll(".truth, .compare-bar, .thumbs")) bar.style.position = "static";
     const off = isColour ? [] : COLOURS.map((id) => [id, { enabled: false }]);
     const options = { runOnly: isShape ? TAGS : COLOURS, rules: Object.fromEntries(off), resultTypes: ["violations", "incomplete"], preload: false };
     const found = await axe.run(document, options);

@@ -14,10 +14,11 @@ from flask import Blueprint, Response, request
 from pos import clock, skus
 from pos.currencies import places
 from pos.errors import Invalid
-from pos.finder.grammar import LISTS, LONGEST_SENTENCE, Understanding, understand
+from pos.finder.grammar import LONGEST_SENTENCE, Understanding, understand
 from pos.finder.lexicon import LANGUAGES
 from pos.finder.matching import Loosened, Suggestion, Suggestions, find
 from pos.finder.names import names_of
+from pos.finder.settling import LISTS
 from shop import door, forms, web
 from shop.facets import list_address
 from shop.specs import LABELS, facts_of, label, spec_value

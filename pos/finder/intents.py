@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 
+from pos.finder.bounds import CURRENCIES
 from pos.finder.items import Item
+from pos.finder.lexicon import LANGUAGES, lexicon
 from pos.finder.measures import Criterion
 
 BULK_FROM = 10
@@ -32,6 +36,13 @@ QUIET = (
     "words.except",
     "comparators.or_less",
     "comparators.or_more",
+    "words.how_much",
+    "words.aged",
+    "words.is_aged",
+    "words.which",
+    "words.needless",
+    "words.have",
+    "words.seek",
 )
 """What says nothing by itself: none of it is ever told as not understood."""
 
@@ -40,15 +51,85 @@ def intent_of(items: Sequence[Item], measured: Sequence[Criterion]) -> list[Crit
     """Return what the sentence wants done where that is not finding, as one criterion."""
     for index, item in enumerate(items):
         said = item.means.get("intents")
+        if said == "trade_in" and _is_amount(items, index + 1):
+            continue  # `what can I get for 200 euros`
         if said in ("trade_in", "repair", "business_quote") or (said == "compare" and _names_several(items)):
             return [Criterion("intent", said, index, index)]
         if said == "find":
             return []
+    if (which := _asks_which(items)) is not None:
+        return [Criterion("intent", "compare", which, which)]
+    if (asked := _asks_worth(items)) is None:
+        asked = _exchanges(items)
+    if asked is not None:
+        return [Criterion("intent", "trade_in", asked, asked)]
     if (broken := _broken(items)) is not None:
         return [Criterion("intent", "repair", broken, broken)]
     if _is_bulk(items, measured):
         return [_at(items, "business_quote", "number")]
     return [_at(items, "compare", "words.or")] if _is_choice(items) else []
+
+
+def _is_amount(items: Sequence[Item], place: int) -> bool:
+    """Tell whether an amount of money comes next."""
+    while place < len(items) and items[place].is_filler:
+        place += 1
+    return place + 1 < len(items) and "number" in items[place] and items[place + 1].means.get("units") in CURRENCIES
+
+
+def _asks_worth(items: Sequence[Item]) -> int | None:
+    """Return where the sentence asks how much a device of one's own is; None where it does not, or asks for a part of it."""
+    asked = next((index for index, item in enumerate(items) if "words.how_much" in item), None)
+    if asked is None:
+        return None
+    for index in range(asked + 1, len(items)):
+        if any(kind in items[index] for kind in ("break", "faults", "failures", "broken.change", "deals")):
+            return None
+        after = items[index + 1] if index + 1 < len(items) else None
+        if _is_mine(items[index]) and after and any(kind in after for kind in ("model", "family", "brand", "categories")):
+            return asked
+    return None
+
+
+def _exchanges(items: Sequence[Item]) -> int | None:
+    """Return where a device of one's own is given for another: `mein S20 gegen ein S22`; None where it is not."""
+    names = ("model", "family", "brand", "categories")
+    own = next((index for index, item in enumerate(items[:-1]) if _is_mine(item) and _is_any(items[index + 1], names)), None)
+    if own is None:
+        return None
+    for index in range(own + 2, len(items) - 1):
+        if "break" in items[index]:
+            return None
+        if "words.against" in items[index] and _is_any(items[index + 1], (*names, "number")):
+            return own
+    return None
+
+
+def _is_any(item: Item, kinds: Sequence[str]) -> bool:
+    return any(kind in item for kind in kinds)
+
+
+def _asks_which(items: Sequence[Item]) -> int | None:
+    """Return where the sentence asks which of two models is more of something: `welches ist leichter, A oder B?`"""
+    which = next((index for index, item in enumerate(items) if "words.which" in item), None)
+    is_choice = sum("model" in item for item in items) > 1 and _has(items, "words.or")
+    return which if is_choice and not _has(items, "comparators.max", "units") else None
+
+
+def _is_mine(item: Item) -> bool:
+    """Tell whether a word says that something is one's own: `for my` does."""
+    return "broken.mine" in item or ("for_words.for" in item and item.pieces[-1] in own_words())
+
+
+@lru_cache
+def own_words() -> frozenset[str]:
+    """Return the words that say that something is one's own: `my`, `notre`."""
+    return frozenset(
+        words[-1]
+        for language in LANGUAGES
+        for words, kinds in lexicon(language).phrases.items()
+        if kinds.keys() & {"broken.mine", "for_words.for_bare"}
+    )
 
 
 def _at(items: Sequence[Item], intent: str, kind: str) -> Criterion:
@@ -64,9 +145,13 @@ def _broken(items: Sequence[Item]) -> int | None:
     """Return where the sentence says that something of one's own is broken; None where it does not."""
     has_part, has_device = _has(items, "faults"), _has(items, "broken.mine", "family", "model", "categories", "brand")
     for index, item in enumerate(items):
-        says_so = "failures" in item or ("broken.broken" in item and (has_part or has_device))
+        is_denied = "words.not" in (items[index - 1] if index else item)  # `das nicht kaputt geht`
+        says_so = "failures" in item or ("broken.broken" in item and (has_part or has_device) and not is_denied)
         if says_so or ("broken.change" in item and has_part):
             return index
+    is_own = any(_is_mine(item) and _is_any(after, ("model", "family", "brand", "categories")) for item, after in pairwise(items))
+    if has_part and is_own and not _has(items, "number", "wants", "qualities", "deals", "comparators.max", "words.best"):
+        return next(index for index, item in enumerate(items) if "faults" in item)
     return None
 
 
@@ -84,5 +169,5 @@ def _names_several(items: Sequence[Item]) -> bool:
 def _is_choice(items: Sequence[Item]) -> bool:
     """Tell whether the sentence is two models and "or": with more criteria it looks for either."""
     says_more = any(not any(kind in item for kind in ("model", "break", *QUIET)) or "comparators.max" in item for item in items)
-    is_denied = _has(items, "words.not", "words.except")
+    is_denied = _has(items, "words.not", "words.except", "words.seek")
     return sum("model" in item for item in items) > 1 and _has(items, "words.or") and not says_more and not is_denied

@@ -11,6 +11,7 @@ from itertools import takewhile
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from pos.finder.generations import model_of_generation
 from pos.finder.lexicon import LANGUAGES, Meanings, known_words, lexicon, stem, words_of_language
 from pos.finder.names import Names
 from pos.finder.numbers import number_at
@@ -22,6 +23,8 @@ TWO_FORGIVEN_FROM = 9
 FOREIGN_FROM = 8
 JOINED_FROM = 7
 LEAST_PART = 3
+PRAISED_WITHIN = 5
+TIERS_WITHIN = 6
 AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "old", "EUR", "USD", "GBP", "CHF", "JPY"})
 
 
@@ -42,6 +45,27 @@ class Item:
     def is_filler(self) -> bool:
         """Tell whether a word between two others says nothing by itself."""
         return "words.stop" in self.means
+
+
+def beside(items: Sequence[Item], index: int, step: int) -> Item | None:
+    """Return the next item on one side that says something; a comma does."""
+    place = index + step
+    while 0 <= place < len(items) and items[place].is_filler:
+        place += step
+    return items[place] if 0 <= place < len(items) else None
+
+
+def praised(items: Sequence[Item], place: int, praises: frozenset[str]) -> int | None:
+    """Return where the nearest of some words of praise stands in the clause of an item, only words that say nothing between."""
+    for step in (-1, 1):
+        index = place + step
+        while 0 <= index < len(items) and abs(index - place) <= PRAISED_WITHIN and "break" not in items[index]:
+            if items[index].means.get("qualities") in praises:
+                return index
+            if not items[index].is_filler:
+                break
+            index += step
+    return None
 
 
 def items_of(sentence: str, languages: Sequence[str], names: Names) -> list[Item]:
@@ -66,6 +90,8 @@ def _item(
     number = _number(pieces, place, languages)
     if name and name_length >= length:
         return name_length, _made(pieces[place : place + name_length], name)
+    if amount := meanings.get("amounts"):
+        return length, replace(_made(pieces[place : place + length], {"number": ""}), hundredths=int(amount) * 100)
     if number and number[0] >= length:
         return number[0], replace(_made(pieces[place : place + number[0]], {"number": ""}), hundredths=number[1])
     return max(length, 1), _made(pieces[place : place + max(length, 1)], meanings)
@@ -77,46 +103,89 @@ def _made(pieces: Sequence[Piece], means: Meanings) -> Item:
 
 def _name(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings | None]:
     """Return the longest name at `place`: `iPad 10` is none before inches."""
-    if _may_be_tier(before) and (tier := names.tier(pieces, place)):
+    if _may_be_tier(before, pieces[place:], names) and (tier := names.tier(_before_unit(pieces, place), place)):
         return tier[0], {"tier": tier[1]}
     if pieces[place].hundredths is not None and (more := _next_model(pieces, place, names, before)):
         return more
+    if generation := model_of_generation(pieces, place, names):
+        return generation
     last = len(pieces)
     while matched := names.match(pieces[:last], place):
         length, kind, key = matched
         after = place + length
         if pieces[after - 1].hundredths is not None and length > 1 and after < len(pieces) and _is_unit(pieces, after):
+            longer = names.match([*pieces[:after], *pieces[after + 1 :]], place)
+            if longer and longer[0] > length and longer[1] == "model":
+                return longer[0] + 1, {"model": longer[2]}  # `MacBook Pro 14 pouces M1 Pro`
+            if kind == "model" and names.is_sized(key):
+                return length + 1, {"model": key}  # `MacBook Pro 16 pouces`
             last = after - 1
             continue
+        if kind == "family" and (spoken := _spoken(pieces, place, after, names)):
+            return spoken
         return length, {kind: key}
     return 0, None
 
 
-def _may_be_tier(before: Sequence[Item]) -> bool:
-    """Tell whether a word such as `Pro` may go with a family: right after it, or denied after it was named."""
+def _spoken(pieces: Sequence[Piece], place: int, after: int, names: Names) -> tuple[int, Meanings] | None:
+    """Return the model whose number is written in words: `iPhone zwölf mini`."""
+    for language in LANGUAGES if after < len(pieces) and pieces[after].text.isalpha() else ():
+        if number := number_at(pieces, after, language):
+            digits = replace(pieces[after], text=str(number[1]))
+            matched = names.match([*pieces[place:after], digits, *pieces[after + number[0] :]], 0)
+            if matched and matched[1] == "model":
+                return matched[0] + number[0] - 1, {"model": matched[2]}
+    return None
+
+
+def _may_be_tier(before: Sequence[Item], after: Sequence[Piece], names: Names) -> bool:
+    """Tell whether a word such as `Pro` may go with a family: right after it, or denied where one is named."""
     if before and ("family" in before[-1] or "tier" in before[-1]):
         return True
-    if not any(kind in item for item in before for kind in ("family", "brand", "model")):
+    if not before:
         return False
-    last = next((item for item in reversed(before) if not item.is_filler or "words.not" in item), None)
-    return last is not None and ("words.not" in last or "words.except" in last)
+    if not any(kind in item for item in before for kind in ("family", "brand", "model")):
+        is_denied = ("words.not" in before[-1] or "tier" in before[-1]) and len(after[0].text) > LEAST_PART - 1
+        return is_denied and any(piece.text in names.families for piece in after)
+    joins = ("words.not", "words.and", "words.or")
+    told = [item for item in before[-TIERS_WITHIN:] if not item.is_filler or any(kind in item for kind in joins)]
+    if len(told) > 1 and "tier" in told[-2] and ("words.and" in told[-1] or "words.or" in told[-1]):
+        return True
+    return bool(told) and ("words.not" in told[-1] or "words.except" in told[-1])
+
+
+def _before_unit(pieces: Sequence[Piece], place: int) -> Sequence[Piece]:
+    """Return the pieces up to a number near `place` that has a unit: `Pro 14 pouces` is a Pro."""
+    for index in range(place + 1, min(place + 3, len(pieces) - 1)):
+        if pieces[index].hundredths is not None and _is_unit(pieces, index + 1):
+            return pieces[:index]
+    return pieces
 
 
 def _next_model(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings] | None:
     """Return the model that a number alone is after another: `iPhone 13 ou 14`."""
-    if not before or not any(kind in before[-1] for kind in ("words.or", "words.and", "break")):
+    joins = ("words.or", "words.and", "break", "words.the", "intents", "words.not", "words.except")
+    if not before or not any(kind in before[-1] for kind in joins):
         return None
-    model = next((item for item in reversed(before[:-1]) if not item.is_filler), None)
-    if model is None or "model" not in model:
+    named = [item for item in before if "model" in item or "family" in item]
+    if not named or not _is_joined(before, before.index(named[-1])):
         return None
-    line = tuple(takewhile(str.isalpha, model.pieces))
-    head = [Piece(word, word, pieces[place].start, pieces[place].start) for word in line]
-    matched = names.match([*head, *pieces[place:]], 0)
-    if not matched or matched[1] != "model" or matched[0] <= len(line):
-        return None
-    length = matched[0] - len(line)
-    after = place + length
-    return None if after < len(pieces) and _is_unit(pieces, after) else (length, {"model": matched[2]})
+    line = next((line for item in reversed(named) if (line := tuple(takewhile(str.isalpha, item.pieces)))), ())
+    for words in (line[:length] for length in range(len(line), 0, -1)):
+        head = [Piece(word, word, pieces[place].start, pieces[place].start) for word in words]
+        matched = names.match([*head, *pieces[place:]], 0)
+        if matched and matched[1] == "model" and matched[0] > len(words):
+            length = matched[0] - len(words)
+            after = place + length
+            return None if after < len(pieces) and _is_unit(pieces, after) else (length, {"model": matched[2]})
+    return None
+
+
+def _is_joined(before: Sequence[Item], model: int) -> bool:
+    """Tell whether only what lists, denies or compares stands between a model and a number: `than the 14`."""
+    joins = ("words.or", "words.and", "words.not", "words.except", "words.but", "break", "intents")
+    is_plain = all(item.is_filler or any(kind in item for kind in joins) for item in before[model + 1 :])
+    return is_plain or ("words.the" in before[-1] and any("intents" in item for item in before))
 
 
 def _is_unit(pieces: Sequence[Piece], place: int) -> bool:
@@ -129,7 +198,7 @@ def _phrase(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tu
     length, spoken = 0, ""
     meanings: Meanings = {}
     for language in (languages[0], "any", *languages[1:]):
-        matched = lexicon(language).match(pieces, place)
+        matched = lexicon(language).match(pieces, place, is_foreign=language != languages[0])
         if matched and matched[0] > length:
             (length, meanings), spoken = matched, language
         elif matched and matched[0] == length and "any" in (language, spoken):
@@ -186,7 +255,8 @@ def _parts(piece: Piece, names: Names) -> list[Piece]:
     known = known_words() | names.words
     for cut in range(len(piece.text) - LEAST_PART, LEAST_PART - 1, -1):
         left, right = piece.text[:cut], piece.text[cut:]
-        if left in known and right in known:
+        is_long = min(len(left), len(right)) > LEAST_PART
+        if left in known and right in known and (is_long or left in names.words or right in names.words):
             middle = piece.start + cut
             return [Piece(left, left, piece.start, middle), Piece(right, right, middle, piece.end)]
     return []

@@ -24,6 +24,7 @@ STEMMERS = {"fr": "french", "en": "english", "es": "spanish", "de": "german"}
 LANGUAGES = tuple(STEMMERS)
 STEMMED_FROM = 4
 """So many letters a word has at least that is reduced to its stem."""
+FOREIGN_STEMMED_FROM = 7
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue"}
 
 Meanings = dict[str, str]
@@ -39,17 +40,18 @@ class Lexicon:
     stemmed: dict[tuple[str, ...], Meanings]
     longest: dict[str, int]
 
-    def match(self, pieces: Sequence[Piece], place: int) -> tuple[int, Meanings] | None:
-        """Return how many pieces the longest phrase at `place` takes, and its meanings."""
+    def match(self, pieces: Sequence[Piece], place: int, *, is_foreign: bool = False) -> tuple[int, Meanings] | None:
+        """Return how many pieces the longest phrase at `place` takes, and its meanings; a short foreign word is as written."""
         first = pieces[place].text
         for length in range(max(self.longest.get(first, 0), self.longest.get(self._stem(first), 0)), 0, -1):
             words = tuple(piece.text for piece in pieces[place : place + length])
-            if len(words) == length and (meanings := self._meanings(words)):
+            is_exact = is_foreign and max(map(len, words)) < FOREIGN_STEMMED_FROM
+            if len(words) == length and (meanings := self.phrases.get(words) or ({} if is_exact else self._stemmed(words))):
                 return length, meanings
         return None
 
-    def _meanings(self, words: tuple[str, ...]) -> Meanings | None:
-        return self.phrases.get(words) or self.stemmed.get(tuple(self._stem(word) for word in words))
+    def _stemmed(self, words: tuple[str, ...]) -> Meanings | None:
+        return self.stemmed.get(tuple(self._stem(word) for word in words))
 
     def _stem(self, word: str) -> str:
         return stem(word, self.language)

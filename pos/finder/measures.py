@@ -11,22 +11,25 @@ from itertools import takewhile
 
 from pos import clock
 from pos.currencies import places
+from pos.finder.bounds import CURRENCIES, NEARBY, Measured, bound_before, is_gigabyte_word, measured_at, unit_at
 from pos.finder.items import Item
 
-CURRENCIES = frozenset({"EUR", "USD", "GBP", "CHF", "JPY"})
-NEARBY = 4
-"""So many items away a word says what a number bounds."""
 CAPACITIES = frozenset({16, 32, 64, 128, 256, 512, 1000, 1024, 2000, 2048})
 ODD_CAPACITIES = range(20, 1000, 10)
 """What only plans hold: no device has 100 GB."""
 MOST_RAM = 24
 OF = frozenset({("de",), ("en",), ("in",), ("con",), ("with",), ("mit",), ("avec",)})
+FOR = frozenset({("a",), ("at",), ("for",), ("pour",), ("por",), ("fur",), ("um",)})
+DESCRIBING = ("colors", "features", "grades", "words.or", "break")
+"""What may stand between a model and its capacity."""
+LEAST_AGE, LAST_AGE = 8, 110
 LEAST_PRICE, LEAST_PRICE_OVER = 20, 100
 """From where on a bounded number without a unit is a price: "at least 30" is hours, or pieces."""
+LEAST_WORD = 3
+TERABYTE_GB = 1024
+HUNDRED = 10_000
 YEARS = range(2010, 2046)
 NAMED = ("categories", "family", "model", "brand")
-BOUNDS_AFTER = (("comparators.or_less", "max"), ("comparators.or_more", "min"), ("comparators.about", "about"))
-"""The words that bound the number before them; of a bare number, a year, "or newer" does, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +42,15 @@ class Criterion:
     last: int
 
 
-@dataclass(slots=True)
-class Measured:
-    """A number on its way: its items, its bound, its unit, and the second number of a range."""
-
-    first: int
-    last: int
-    hundredths: int
-    bound: str
-    unit: str
-    is_monthly: bool = False
-    upper: int | None = None
-
-
 def criteria_of_numbers(items: Sequence[Item], currency: str) -> list[Criterion]:
     """Return what the numbers say; each of them is read once."""
     criteria: list[Criterion] = []
     place = 0
     while place < len(items):
-        if "number" in items[place] and (measured := _measured(items, place)):
-            told = list(_told(items, measured, currency))
+        if items[place].means.get("units") == "tb" and not _has_number(items, place):
+            criteria.append(_one_terabyte(items, place))
+        if "number" in items[place] and (measured := measured_at(items, place)):
+            told = [] if _is_denied(items, measured) else list(_told(items, measured, currency))
             criteria += told
             place = max(measured.last, place) + 1 if told else place + 1
         else:
@@ -66,98 +58,26 @@ def criteria_of_numbers(items: Sequence[Item], currency: str) -> list[Criterion]
     return criteria
 
 
-def _measured(items: Sequence[Item], place: int) -> Measured:
-    """Gather what stands around the number at `place`."""
-    first, bound = _bound_before(items, place)
-    unit, last = _unit(items, place)
-    measured = Measured(first, last, items[place].hundredths or 0, bound, unit)
-    second = _second(items, last, bound)
-    if second is not None and _unit(items, second)[0] not in ("", unit) and unit:
-        second = None  # `128 Go à 300 €` is no range.
-    if second is not None:
-        unit, measured.last = _unit(items, second)
-        measured.unit = unit or measured.unit
-        measured.upper, measured.bound = items[second].hundredths or 0, "between"
-    after = measured.last + 1
-    if after < len(items) and "units" in items[after] and items[after].means["units"] == "month":
-        measured.is_monthly, measured.last = True, after
-    measured.last = _with_words_after(items, measured)
-    return measured
+def _is_denied(items: Sequence[Item], measured: Measured) -> bool:
+    """Tell whether a measure is not wanted: `mais pas 64 Go`."""
+    before = next((item for item in reversed(items[: measured.first]) if not item.is_filler or "words.not" in item), None)
+    return not measured.bound and before is not None and ("words.not" in before or "words.except" in before)
 
 
-def _with_words_after(items: Sequence[Item], measured: Measured) -> int:
-    """Return the last item of a measure: a bound may come after it, and after what its gigabytes are of."""
-    after = measured.last + 1
-    skipped = 0
-    while after < len(items) and skipped < 2 and (_is_gigabyte_word(items[after]) or "categories" in items[after]):
-        after, skipped = after + 1, skipped + 1
-    if after < len(items) and not measured.bound:
-        for kind, bound in BOUNDS_AFTER if measured.unit else (*BOUNDS_AFTER, ("comparators.newer", "min")):
-            follows = items[after + 1] if after + 1 < len(items) else None
-            if kind in items[after] and not (follows and "number" in follows):
-                measured.bound = bound
-                return measured.last if any("categories" in item for item in items[measured.last : after]) else after
-    return measured.last
+def _has_number(items: Sequence[Item], place: int) -> bool:
+    """Tell whether a number stands right before a unit; `to` alone is a word."""
+    if len(items[place].pieces[0]) < LEAST_WORD or not place:
+        return True
+    before = items[place - 1]
+    return "number" in before or not (before.is_filler or "words.half" in before)
 
 
-def _is_gigabyte_word(item: Item) -> bool:
-    return any(kind in item for kind in ("words.ram", "words.data", "words.storage", "words.memory", "words.screen", "deals"))
-
-
-def _bound_before(items: Sequence[Item], place: int) -> tuple[int, str]:
-    """Return where a measure begins and its bound, looking back over what says nothing: `""` where there is none."""
-    for index in range(place - 1, max(place - 1 - NEARBY, -1), -1):
-        item = items[index]
-        for bound in ("between", "max", "min", "about"):
-            if f"comparators.{bound}" in item and not _belongs_before(items, index):
-                denied = _denied_at(items, index) if bound == "min" else None
-                return (index, bound) if denied is None else (denied, "max")
-        if not (item.is_filler or _is_gigabyte_word(item) or "categories" in item or item.means.get("units") in CURRENCIES):
-            break
-    is_before = place > 0 and items[place - 1].means.get("units") in CURRENCIES
-    return (place - 1 if is_before else place), ""
-
-
-def _denied_at(items: Sequence[Item], place: int) -> int | None:
-    """Return where a bound is denied: `que no cueste más de 200 €` is at most; None where it is not."""
-    for index in range(place - 1, max(place - NEARBY, -1), -1):
-        if "words.not" in items[index]:
-            return index
-        if items[index].means and not items[index].is_filler:
-            return None
-    return None
-
-
-def _belongs_before(items: Sequence[Item], index: int) -> bool:
-    """Tell whether a word that may stand after a number does: `250 € max un téléphone`."""
-    is_after_too = "comparators.or_less" in items[index] or "comparators.or_more" in items[index]
-    before = items[index - 1] if index else None
-    return bool(is_after_too and before and ("number" in before or "units" in before))
-
-
-def _unit(items: Sequence[Item], place: int) -> tuple[str, int]:
-    """Return the unit of the number at `place` and the last item of both."""
-    after = items[place + 1] if place + 1 < len(items) else None
-    is_range = bool(after and "comparators.range" in after and place + 2 < len(items) and "number" in items[place + 2])
-    if after and "units" in after and after.means["units"] != "month" and not is_range:
-        return after.means["units"], place + 1
-    before = items[place - 1] if place else None
-    if before and before.means.get("units") in CURRENCIES:
-        return before.means["units"], place
-    return "", place
-
-
-def _second(items: Sequence[Item], last: int, bound: str) -> int | None:
-    """Return the place of a range's second number. "and" joins a range that was announced alone."""
-    place = last + 1
-    if place >= len(items) or "comparators.range" not in items[place]:
-        return None
-    if bound != "between" and "words.and" in items[place]:
-        return None
-    place += 1
-    while place < len(items) and (items[place].is_filler or items[place].means.get("units") in CURRENCIES):
-        place += 1
-    return place if place < len(items) and "number" in items[place] else None
+def _one_terabyte(items: Sequence[Item], place: int) -> Criterion:
+    """Return what a terabyte without a number says: one, or half of one."""
+    first, bound = bound_before(items, place)
+    half = next((index for index in range(place - 1, max(place - NEARBY, -1), -1) if "words.half" in items[index]), None)
+    gigabytes, first = (TERABYTE_GB, first) if half is None else (TERABYTE_GB // 2, min(first, half))
+    return Criterion("storage_min_gb" if bound == "min" else "storage_gb", gigabytes, first, place)
 
 
 def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[Criterion]:
@@ -170,6 +90,8 @@ def _told(items: Sequence[Item], measured: Measured, currency: str) -> Iterator[
         "old": _age,
         "": _bare,
     }
+    if items[measured.last].pieces == ("e",) and measured.hundredths < LEAST_PRICE * 100:
+        return  # `9e`, a generation
     if measured.unit in CURRENCIES or _is_price(items, measured):
         pairs = _money(measured, currency)
     elif reader := readers.get(measured.unit):
@@ -186,7 +108,7 @@ def _is_price(items: Sequence[Item], measured: Measured) -> bool:
     if measured.unit or not measured.bound or measured.hundredths < least * 100 or _is_capacity(items, measured):
         return False
     after = items[measured.last + 1] if measured.last + 1 < len(items) else None
-    if after and not after.means:
+    if after and (not after.means or [*after.means] == ["words.other"]):
         return False  # What is counted is a word nobody knows.
     return measured.hundredths // 100 not in YEARS and _updates_before(items, measured.first) is None
 
@@ -206,6 +128,8 @@ def _money(measured: Measured, currency: str) -> Iterator[tuple[str, object]]:
     amounts = [hundredths * 10 ** places(currency) // 100 for hundredths in (measured.hundredths, measured.upper or 0)]
     if measured.upper is not None:
         low, high = sorted(amounts)
+        if measured.is_in_words and low < LEAST_PRICE * 100 and high % HUNDRED == 0:
+            low *= 100  # `deux ou trois cents euros`
         yield from [("monthly_max_cents", high)] if measured.is_monthly else [("price_min_cents", low), ("price_max_cents", high)]
     elif measured.is_monthly:
         yield "monthly_max_cents", amounts[0]
@@ -216,7 +140,7 @@ def _money(measured: Measured, currency: str) -> Iterator[tuple[str, object]]:
 
 def _terabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
     del items
-    yield _storage_key(measured), measured.hundredths * 1024 // 100
+    yield _storage_key(measured), measured.hundredths * TERABYTE_GB // 100
 
 
 def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
@@ -242,7 +166,7 @@ def _storage_key(measured: Measured) -> str:
 
 def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
     """Return what gigabytes are of, by what stands right after them, else before them in the same clause."""
-    after = takewhile(lambda item: item.is_filler or _is_gigabyte_word(item), items[measured.last + 1 : measured.last + 3])
+    after = takewhile(lambda item: item.is_filler or is_gigabyte_word(item), items[measured.last + 1 : measured.last + 3])
     around = [item for item in after if "words.and" not in item and "deals" not in item] + list(
         items[measured.first : measured.last + 1]
     )
@@ -250,7 +174,7 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
         if _is_of_number(items, index):
             break
         around.append(items[index])
-        if not (items[index].is_filler or _is_gigabyte_word(items[index]) or "words.with" in items[index]):
+        if not (items[index].is_filler or is_gigabyte_word(items[index]) or "words.with" in items[index]):
             break
     for item in around:
         for kind in ("ram", "data", "storage", "memory"):
@@ -258,7 +182,9 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
                 return kind
         if _is_plan(item):
             return "data"
-    is_of_plan = any(map(_is_plan, items)) and not any(kind in item for item in items for kind in NAMED)
+    is_of_plan = any(_is_plan(item) or item.means.get("units") == "month" for item in items) and not any(
+        kind in item for item in items for kind in NAMED
+    )
     return "data" if is_of_plan or (any(map(_is_plan, items)) and measured.hundredths // 100 in ODD_CAPACITIES) else ""
 
 
@@ -290,8 +216,12 @@ def _years(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obj
     after = measured.last + 1
     while after < len(items) and items[after].is_filler:
         after += 1
+    before = _updates_before(items, measured.first)
     if after < len(items) and "words.updates" in items[after]:
         measured.last = after
+        yield "updates_min_year", clock.now().year + measured.hundredths // 100
+    elif before is not None:
+        measured.first = before
         yield "updates_min_year", clock.now().year + measured.hundredths // 100
     else:
         yield from _age(items, measured)
@@ -300,9 +230,11 @@ def _years(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obj
 def _age(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, object]]:
     years = measured.hundredths // 100
     is_child = measured.unit == "old" or any(item.means.get("for_whom") in ("child", "teen") for item in items)
-    if is_child and years < 18:
+    said = items[measured.first - 1] if measured.first else None
+    is_aged = said is not None and ("words.aged" in said or "words.is_aged" in said) and not measured.bound
+    if (is_child or (is_aged and years >= LEAST_AGE)) and years < 18:
         yield "for_whom", "teen" if years >= 13 else "child"
-    elif years >= 65:
+    elif 65 <= years <= LAST_AGE:
         yield "for_whom", "elderly"
 
 
@@ -318,16 +250,22 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
         return
     after = next((item for item in items[measured.last + 1 :] if not item.is_filler or "words.and" in item), None)
     before = _before_capacity(items, measured.first)
+    is_after_memory = _is_after_memory(items, measured.first)
+    is_last_of_model = not measured.bound and _is_last_of_model(items, measured)
     if memory := _memory_and_storage(items, measured):
         yield from memory
     elif (
-        before and number in CAPACITIES and ("model" in before or "words.storage" in before or _is_last_of_model(items, measured))
+        before
+        and number in CAPACITIES
+        and ("model" in before or "family" in before or "words.storage" in before or is_last_of_model or is_after_memory)
     ):
         yield "storage_gb", number
     elif _is_capacity(items, measured):
         yield "storage_min_gb", number
-    elif after and "words.ram" in after and number <= MOST_RAM:
-        yield "ram_gb", number
+    elif after and "words.storage" in after and number in CAPACITIES:
+        yield _storage_key(measured), number
+    elif number <= MOST_RAM and any("words.ram" in item for item in (after, *items[measured.first : measured.last + 1]) if item):
+        yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), number
     elif after and any(kind in after for kind in NAMED) and number > 1:
         yield "quantity", number
     elif _is_age(items, measured.first):
@@ -335,18 +273,26 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
 
 
 def _is_last_of_model(items: Sequence[Item], measured: Measured) -> bool:
-    """Tell whether a number ends what is said of a model, with its colour between: `iPhone 13 pink 128`."""
+    """Tell whether a number ends what is said of a model, with its colour and more between: `iPhone 13 pink 128`."""
+    if measured.first and items[measured.first - 1].pieces in FOR:
+        return False  # `at 256` is a price.
     told = [item for item in items[: measured.first] if not item.is_filler]
-    described = list(takewhile(lambda item: "colors" in item or "words.or" in item, reversed(told)))
+    described = list(takewhile(lambda item: any(kind in item for kind in DESCRIBING), reversed(told)))
     follows = items[measured.last + 1 : measured.last + 2]
     is_last = not follows or not any(kind in follows[0] for kind in ("units", *NAMED))
     return is_last and len(described) < len(told) and "model" in told[-1 - len(described)]
 
 
+def _is_after_memory(items: Sequence[Item], place: int) -> bool:
+    """Tell whether the memory was told right before: `16 Go 512`."""
+    told = [item for item in items[:place] if not (item.is_filler or "words.ram" in item or "break" in item)][-2:]
+    return len(told) == 2 and told[1].means.get("units") == "gb" and 0 < (told[0].hundredths or 0) <= MOST_RAM * 100
+
+
 def _is_age(items: Sequence[Item], place: int) -> bool:
-    """Tell whether a number is how old a child is: `my daughter is 15`."""
-    before = next((item for item in reversed(items[:place]) if not item.is_filler), None)
-    return before is not None and before.means.get("for_whom") in ("child", "teen")
+    """Tell whether a number is how old somebody is: `my daughter is 15`."""
+    before = next((item for item in reversed(items[:place]) if not (item.is_filler or "break" in item)), None)
+    return "words.is_aged" in items[place - 1] or (before is not None and "for_whom" in before) if place else False
 
 
 def _before_capacity(items: Sequence[Item], place: int) -> Item | None:
@@ -364,7 +310,7 @@ def _memory_and_storage(items: Sequence[Item], measured: Measured) -> list[tuple
     memory, storage = measured.hundredths // 100, pair[1].hundredths // 100
     if memory > MOST_RAM or storage not in CAPACITIES:
         return []
-    _, measured.last = _unit(items, measured.last + 2)
+    _, measured.last = unit_at(items, measured.last + 2)
     return [("ram_gb", memory), ("storage_gb", storage)]
 
 

@@ -73,6 +73,10 @@ class Names:
         fitting = [family for family in self.family_names if re.match(rf"{re.escape(family)}(?![a-z])", model)]
         return max(fitting, key=len, default="")
 
+    def is_sized(self, key: str) -> bool:
+        """Tell whether the number that ends a name is the size of every model it stands for: `MacBook Pro 16`."""
+        return all(joined(model) != key and re.search(r" \d\d(\.\d)? (M\d|\()", model) for model in self.models[key].models)
+
     def line_from(self, models: Sequence[str]) -> ModelLine | None:
         """Return the one line that these models are of, from the year the first came out; None where either is not known."""
         lines = {("family", family) if (family := self.family_of(model)) else ("brand", self.brand_of[model]) for model in models}
@@ -93,9 +97,11 @@ class Names:
         best: tuple[int, str, str] | None = None
         key = ""
         for length, piece in enumerate(pieces[place : place + MOST_PIECES], start=1):
-            if piece.is_break:
+            if piece.is_break and piece.raw not in "()":
                 break
-            key += piece.text
+            if piece.is_break:
+                continue
+            key += joined_number(piece.text)
             for kind, names in (("brand", self.brands), ("family", self.families), ("model", self.models)):
                 if key in names:
                     best = length, kind, key
@@ -155,7 +161,12 @@ def names_from(rows: tuple[tuple[str, str, int | None], ...]) -> Names:
 
 def joined(name: str) -> str:
     """Return a name's words written as one."""
-    return "".join(word for word in words_in(name) if word.isalnum() or word == "+")
+    return "".join(joined_number(word) for word in words_in(name) if word[0].isalnum() or word == "+")
+
+
+def joined_number(word: str) -> str:
+    """Return a word without the sign before its decimals: `12.9` and `12,9` are one size."""
+    return word.replace(".", "").replace(",", "")
 
 
 def _models(pairs: Iterable[tuple[str, str]], facts: dict[str, Any]) -> dict[str, ModelName]:
@@ -171,6 +182,9 @@ def _models(pairs: Iterable[tuple[str, str]], facts: dict[str, Any]) -> dict[str
                 for written in {short, short.replace("+", " plus")}:
                     for key in (joined(written), joined(f"{brand} {written}")):
                         loose.setdefault(key, {})[model] = short
+            first, _, rest = spelling.partition(" ")
+            if first in facts["dropped"] and rest[:1].isdecimal():
+                loose.setdefault(joined(f"{brand} {rest}"), {})[model] = rest
     told = {key: ModelName(tuple(models), next(iter(models.values()))) for key, models in loose.items()}
     told |= {key: ModelName((model,), next(iter(_shortest(model, facts["dropped"])))) for key, model in exact.items()}
     return {**{f"{key}s": name for key, name in told.items() if key[-1].isalpha()}, **told}

@@ -11,7 +11,16 @@ from pos.finder.lexicon import lexicon, number_words
 from pos.finder.pieces import Piece
 
 MOST_WORDS = 8
-UNACCENTED = {"funf": "fünf", "zwolf": "zwölf", "dreissig": "dreißig", "fuenf": "fünf", "zwoelf": "zwölf"}
+UNACCENTED = {
+    "funf": "fünf",
+    "zwolf": "zwölf",
+    "dreissig": "dreißig",
+    "fuenf": "fünf",
+    "zwoelf": "zwölf",
+    "veintidos": "veintidós",
+    "veintitres": "veintitrés",
+    "veintiseis": "veintiséis",
+}
 
 
 def number_at(pieces: Sequence[Piece], place: int, language: str) -> tuple[int, int] | None:

@@ -7,19 +7,22 @@ import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-MONEY = r"(?=\s?(?:€|\$|£|¥|eur|usd|gbp|chf|dollar|dólar|pound|libra|pfund|frank|franc))"
+THOUSANDS = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+"
+RANGE = rf"(?:(?:et|à|a|-|–|and|to|y|und|bis)\s{THOUSANDS}\s?)?"
+MONEY = rf"(?=\s?{RANGE}(?:€|\$|£|¥|eur|usd|gbp|chf|dollar|dólar|pound|libra|pfund|frank|franc))"
 PIECE = re.compile(
     rf"""
-    \d{{1,3}}(?:[ \u00a0\u202f]\d{{3}})+(?:[.,]\d\d?)?{MONEY}   # 1 299,99 €: a space groups thousands before money alone
+    {THOUSANDS}(?:[.,]\d\d?)?{MONEY}   # 1 299,99 €: a space groups thousands before money alone
     | \d{{1,3}}(?:[.,’']\d{{3}})+(?:[.,]\d\d?)?(?![\d])
     | \d+[.,]\d\d?(?!\d)
     | \d+
     | [^\W\d_]+
-    | ''|[€$£¥+%"″”/\-–—,;:.!?()\n]
+    | ''|[€$£¥+%"″”/\-–—,;:.!?()\n~≈<>≤≥]
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 BREAKS = frozenset(",;:.!?()\n")
+ABBREVIATED = frozenset({"min", "max", "mind", "ca", "env", "approx", "aprox", "inkl", "incl", "circa"})
 DASHES = frozenset("-–—")
 QUOTED = re.compile(r'["«“]([^"»”\d][^"»”]*)["»”]')
 LONGEST_NUMBER = 7
@@ -57,7 +60,11 @@ def pieces_of(sentence: str) -> list[Piece]:
     """Return the pieces of a sentence. A dash counts between numbers alone, and every sign that ends a clause reads `,`."""
     sentence = QUOTED.sub(lambda quoted: f" {quoted[1]} ", sentence)
     read = [_piece(match) for match in PIECE.finditer(sentence)]
-    return [piece for place, piece in enumerate(read) if piece.text not in DASHES or _is_range(read, place)]
+    return [
+        piece
+        for place, piece in enumerate(read)
+        if not (piece.raw in DASHES and not _is_range(read, place)) and not _abbreviates(read, place)
+    ]
 
 
 def _piece(match: re.Match[str]) -> Piece:
@@ -81,6 +88,11 @@ def _hundredths(raw: str) -> int | None:
     if not digits.isascii() or not digits or len(digits) > LONGEST_NUMBER:
         return None
     return int(digits) * 100 + int(decimals.ljust(2, "0") or "0")
+
+
+def _abbreviates(read: list[Piece], place: int) -> bool:
+    """Tell whether a point ends an abbreviation and no clause: `min. 6 GB`."""
+    return read[place].raw == "." and place > 0 and read[place - 1].text in ABBREVIATED
 
 
 def _is_range(read: list[Piece], place: int) -> bool:

@@ -19,6 +19,7 @@ from pos.finder.names import Names, names_from
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = [json.loads(line) for line in Path(__file__).with_name("finder_sentences.jsonl").read_text("utf-8").splitlines()]
+NOTHING = [json.loads(line) for line in Path(__file__).with_name("finder_nothing.jsonl").read_text("utf-8").splitlines()]
 EXACT_PCT = 95
 
 
@@ -58,6 +59,26 @@ def test_sentences_say_what_a_person_expects() -> None:
     assert len(SENTENCES) >= 120
     assert {each["lang"] for each in SENTENCES} == set(LANGUAGES)
     assert len(wrong) * 100 <= len(SENTENCES) * (100 - EXACT_PCT), wrong
+
+
+def invented(told: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """Return the criteria that nobody said."""
+    return {
+        key: value
+        for key, value in told.items()
+        if (set(value) - set(expected.get(key, ())) if isinstance(value, list) else value != expected.get(key))
+    }
+
+
+def test_no_sentence_is_read_wrongly() -> None:
+    told = {each["q"]: invented(criteria(each["q"], each["lang"]), each["criteria"]) for each in SENTENCES}
+
+    assert {sentence: wrong for sentence, wrong in told.items() if wrong} == {}
+
+
+def test_what_asks_for_no_device_says_nothing() -> None:
+    assert len(NOTHING) >= 30
+    assert {each["q"]: told for each in NOTHING if (told := criteria(each["q"], each["lang"]))} == {}
 
 
 def test_a_sentence_is_understood_in_a_moment() -> None:
@@ -153,6 +174,61 @@ def test_or_newer_says_where_it_stands_and_is_left_where_no_one_line_is_meant() 
     ],
 )
 def test_what_unseen_customers_taught(sentence: str, language: str, expected: dict[str, Any]) -> None:
+    assert criteria(sentence, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "model"),
+    [
+        ("AirPods Pro deuxième génération", "fr", "AirPods Pro 2"),
+        ("AirPods Pro (2e génération)", "fr", "AirPods Pro 2"),
+        ("la deuxième génération d'AirPods Pro", "fr", "AirPods Pro 2"),
+        ("AirPods Pro première génération", "fr", "AirPods Pro"),
+        ("2nd gen AirPods Pro", "en", "AirPods Pro 2"),
+        ("AirPods Pro gen 2", "en", "AirPods Pro 2"),
+        ("third-gen airpods", "en", "AirPods 3"),
+        ("ipad mini sixth generation", "en", "iPad mini 6"),
+        ("ThinkPad X1 Carbon Gen 9", "en", "ThinkPad X1 Carbon Gen 9"),
+        ("iPad de novena generación", "es", "iPad 9"),
+        ("AirPods Pro der zweiten Generation", "de", "AirPods Pro 2"),
+        ("iPad 9. Generation", "de", "iPad 9"),
+        ("second hand iPhone 12", "en", "iPhone 12"),
+        ("iPhone zwölf mini", "de", "iPhone 12 mini"),
+    ],
+)
+def test_a_model_is_known_by_its_generation_and_by_a_number_in_words(sentence: str, language: str, model: str) -> None:
+    assert criteria(sentence, language) == {"model": [model]}
+
+
+def test_one_value_is_kept_of_what_can_have_one_and_the_rest_is_given_back() -> None:
+    sentence = "Galaxy mais ni le A54 ni le S22"
+
+    assert criteria(sentence) == {"family": "Galaxy", "exclude_model_contains": "A54"}
+    assert left(sentence) == ["S22"]
+    assert criteria("un iPhone, ni Pro Max ni Pro") == {"family": "iPhone", "exclude_model_contains": "Pro"}
+    assert left("un iPhone, ni Pro Max ni Pro") == []
+    assert criteria("Lightning or USB-C? I want USB-C", "en") == {"connector": "USB-C"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "expected"),
+    [
+        ("Le téléphone doit avoir un écran bien grand", "fr", {"category": "phones", "wants": ["big_screen"]}),
+        ("a phone whose battery should be really good", "en", {"category": "phones", "wants": ["big_battery"]}),
+        ("ein Handy, der Akku soll lange halten", "de", {"category": "phones", "wants": ["big_battery"]}),
+        ("j'ai 15 ans", "fr", {"for_whom": "teen"}),
+        ("je veux pas d'un téléphone neuf", "fr", {"category": "phones"}),
+        ("earbuds for my iPhone", "en", {"category": "earbuds"}),
+        ("nothing complicated", "en", {"wants": ["simple"]}),
+        ("entre deux et trois cents euros", "fr", {"price_min_cents": 20000, "price_max_cents": 30000}),
+        ("mein S20 gegen ein S22 tauschen", "de", {"intent": "trade_in", "model": ["Galaxy S20 5G"]}),
+        ("half a terabyte", "en", {"storage_gb": 512}),
+        ("min. 6 GB RAM", "de", {"ram_min_gb": 6}),
+        ("zur Not Blau", "de", {"color": ["blue"]}),
+        ("écouter de la musique", "fr", {}),
+    ],
+)
+def test_what_more_unseen_customers_taught(sentence: str, language: str, expected: dict[str, Any]) -> None:
     assert criteria(sentence, language) == expected
 
 

@@ -127,6 +127,8 @@ def main() -> None:
         "away": lambda: away.measure(chosen.scratch, days=chosen.days),
     }
     for group in groups:
+        if group in ("kiosk", "painting"):
+            syncing.first_kiosk(chosen.scratch)
         if group == "capacity":
             print(_capacity(chosen), flush=True)
             continue

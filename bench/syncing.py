@@ -9,7 +9,9 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from bench.measure import MemoryWatch, Row, timed
 from bench.world import MARKETPLACE_PORT, change_feed, command, enrol, process, sync
@@ -20,9 +22,7 @@ CHANGES = 1000
 
 def measure(scratch: Path, *, runs: int) -> list[Row]:
     """Return the rows of the sync table."""
-    marketplace = str(scratch / "marketplace")
-    serving = ["-m", "comptoir", "marketplace", "serve", "--dir", marketplace, "--port", str(MARKETPLACE_PORT)]
-    with process(*serving, url=f"http://127.0.0.1:{MARKETPLACE_PORT}/readyz"):
+    with _marketplace(scratch):
         firsts = [first_sync(scratch, f"kiosk-{run}") for run in range(runs)]
         seconds, received, memory = (statistics.median(values) for values in zip(*firsts, strict=True))
         floor_s = statistics.median(_bare_inserts(scratch, scratch / "kiosk-0" / "catalog.db") for _ in range(runs))
@@ -49,6 +49,18 @@ def measure(scratch: Path, *, runs: int) -> list[Row]:
         ),
         Row("… applied and verified", f"{apply_ms:.0f} ms", "≤ 120 ms", "", apply_ms <= 120),
     ]
+
+
+def first_kiosk(scratch: Path) -> None:
+    """Make the kiosk whose pages are measured, where no round of the sync table made it."""
+    if not (scratch / "kiosk-0").exists():
+        with _marketplace(scratch):
+            first_sync(scratch, "kiosk-0")
+
+
+def _marketplace(scratch: Path) -> AbstractContextManager[Any]:
+    serving = ["-m", "comptoir", "marketplace", "serve", "--dir", str(scratch / "marketplace"), "--port", str(MARKETPLACE_PORT)]
+    return process(*serving, url=f"http://127.0.0.1:{MARKETPLACE_PORT}/readyz")
 
 
 def first_sync(scratch: Path, name: str) -> tuple[float, float, float]:

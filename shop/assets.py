@@ -13,6 +13,14 @@ from flask import Flask, Response, current_app, request
 
 from pos.errors import NotFound
 
+JOINED = {
+    "corner.css": ("tokens.css", "shop.css", "kiosk.css", "panels.css"),
+    "corner.js": ("vendor/htmx-2.0.11.min.js", "pages.js", "taps.js", "shop.js", "kiosk.js", "scans.js"),
+    "online.css": ("tokens.css", "shop.css", "home.css"),
+    "online.js": ("vendor/htmx-2.0.11.min.js", "pages.js", "shop.js"),
+}
+"""What every page of a door begins with, as one file each: a file more is some 10 ms of a slow browser before its first paint."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -41,6 +49,9 @@ def load_assets(folder: Path) -> tuple[str, dict[str, Asset]]:
         digest.update(name.encode() + b"\0" + body)
         short = compressed(body) if path.suffix in (".css", ".js", ".svg") else None
         assets[name] = Asset(body, short, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    for name, parts in JOINED.items():
+        body = (b";\n" if name.endswith(".js") else b"\n").join(assets[part].body for part in parts)
+        assets[name] = Asset(body, compressed(body), assets[parts[0]].kind)
     return digest.hexdigest()[:10], assets
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from markupsafe import Markup
 
-from pos import clock, media, skus
+from pos import clock, media, skus, svg
 from pos.errors import NotFound
 from pos.media import Medium
+from pos.svg import OWN_ID, NotADrawing
 from shop import assets, door, web
 from shop.drawings import NAME, draw, drawing_name, inline
 
@@ -23,6 +26,8 @@ routes = Blueprint("media", __name__)
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 OWN_DRAWING = re.compile(rf"/drawings/({NAME.pattern})\.svg", re.ASCII)
+MOST_INLINE = 4_000
+"""Letters of a drawing of HQ's that is written into pages: a list shows twenty, and weighs little after the first visit."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -70,13 +75,27 @@ def with_drawings(items: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str,
 def drawn(url: str, size: int) -> Markup:
     """Return the picture at the address of a drawing, `size` CSS pixels wide and high: our own as a part of the page.
 
-    Sixteen images are sixteen documents to a browser: 48 ms of its time, and 17 ms as parts of the page. HQ's stay images, since
-    an image can reach nothing.
+    Sixteen images are sixteen documents to a browser: 48 ms of its time, and 17 ms as parts of the page. HQ's are parts of
+    it, too, written anew from what a drawing may hold; one that weighs more stays an image.
     """
     own = OWN_DRAWING.fullmatch(url)
     if own:
         return Markup(inline(own[1], size))  # noqa: S704 - made of our files and figures
+    with suppress(NotADrawing):
+        drawing = _written(url.rpartition("/")[2])
+        if len(drawing) <= MOST_INLINE:
+            g.drawings = number = g.get("drawings", 0) + 1
+            return Markup(drawing.replace(OWN_ID, f"d{number}-").replace(">", f' width="{size}" height="{size}">', 1))  # noqa: S704 - as `pos.svg` writes it
     return Markup('<img class="drawing" src="{}" alt="" width="{}" height="{}">').format(url, size, size)
+
+
+@lru_cache(maxsize=512)
+def _written(sha256: str) -> str:
+    """Return HQ's drawing as a part of a page. Raises: NotADrawing, also where it was thrown out meanwhile."""
+    content = door.current().pictures.read(sha256, now=clock.now())
+    if content is None:
+        raise NotADrawing(sha256)
+    return svg.page_part(content)
 
 
 def _drawings_here(items: Iterable[Mapping[str, Any]]) -> dict[int | str, str]:

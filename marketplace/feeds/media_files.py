@@ -16,9 +16,9 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from marketplace.feeds.problems import NotInOrder, Problems
-from marketplace.feeds.svg_files import drawing_size
 from marketplace.publishing.media import has_blob, store_blob
 from pos.files import read_file
+from pos.svg import NotADrawing, drawing_size
 from sync.blobs import ref_of
 
 FILE = "media.jsonl"
@@ -104,7 +104,7 @@ def _judged(path: Path, kind: str) -> MediaFile | str:
         return "no such file in the feed's media folder"
     except OSError as problem:
         return f"cannot be read: {problem.strerror or problem}"
-    except NotInOrder as problem:
+    except (NotInOrder, NotADrawing) as problem:
         return str(problem)
     ref = ref_of(content)
     return MediaFile(path=path, sha256=ref.sha256, length=ref.length, type=type_, width=width, height=height)

@@ -99,12 +99,12 @@ def test_the_problem_of_a_fragment_takes_the_place_of_the_page(client: FlaskClie
 
 
 def test_static_files_are_versioned_compressed_and_kept(client: FlaskClient) -> None:
-    [address] = set(re.findall(r'"(/static/\w+/kiosk\.css)"', client.get("/home").text))
+    [address] = set(re.findall(r'"(/static/\w+/corner\.css)"', client.get("/home").text))
     sent = client.get(address, headers={"Accept-Encoding": "gzip"})
 
     assert sent.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert gzip.decompress(sent.data) == client.get(address).data
-    assert client.get("/static/0000000000/kiosk.css").status_code == 404
+    assert client.get("/static/0000000000/corner.css").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/home", "/browse", "/sku/IPHONE-13-128-BLUE?plan=2"])

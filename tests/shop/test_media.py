@@ -88,7 +88,25 @@ def test_a_drawing_shows_with_its_credit_and_in_the_lists(client: FlaskClient, p
     assert f'<img src="/media/{sha256}"' in page
     assert "Dessin du modèle : Atelier photo" in page
     for path in ("/", "/home", "/browse", "/compare?sku=IPHONE-13-128-BLUE&sku=GALAXY-S22-256-GREEN"):
-        assert f'src="/media/{sha256}"' in client.get(path).text, path
+        assert '<circle r="3"></circle></svg>' in client.get(path).text, path
+
+
+def test_each_drawing_of_a_page_has_ids_of_its_own(client: FlaskClient, put: Put) -> None:
+    body = DRAWING.replace(b"<circle", b'<defs><linearGradient id="a"/></defs><circle fill="url(#a)"')
+    put(body, kind="drawing")
+    put(body, kind="drawing", sku_id=world.IPHONE_12)
+    page = client.get("/browse?brand=Apple").text
+
+    assert re.findall(r' id="(d\d-a)"', page) == re.findall(r"url\(#(d\d-a)\)", page) == ["d1-a", "d2-a"]
+
+
+@pytest.mark.parametrize("inside", [b"<script>1</script>", b'<g id="a"/>' * 400], ids=["no drawing", "large"])
+def test_what_is_no_plain_small_drawing_stays_an_image(client: FlaskClient, put: Put, inside: bytes) -> None:
+    sha256 = put(DRAWING.replace(b"</svg>", inside + b"</svg>"), kind="drawing")
+    page = client.get("/browse?brand=Apple").text
+
+    assert f'<img class="drawing" src="/media/{sha256}"' in page
+    assert "<script>1" not in page
 
 
 def test_lists_never_show_a_picture(client: FlaskClient, put: Put) -> None:
@@ -100,20 +118,20 @@ def test_lists_never_show_a_picture(client: FlaskClient, put: Put) -> None:
 
 
 def test_each_card_shows_its_own_drawing_and_the_first_that_is_here(client: FlaskClient, put: Put) -> None:
-    blue = put(DRAWING, kind="drawing")
-    put(DRAWING + b"1", kind="drawing", sku_id=world.IPHONE_12, rank=1, is_here=False)
-    second = put(DRAWING + b"2", kind="drawing", sku_id=world.IPHONE_12, rank=2)
-    put(DRAWING + b"3", kind="drawing", sku_id=world.IPHONE_12, rank=3)
+    put(DRAWING, kind="drawing")
+    put(DRAWING.replace(b'"3"', b'"4"'), kind="drawing", sku_id=world.IPHONE_12, rank=1, is_here=False)
+    put(DRAWING.replace(b'"3"', b'"5"'), kind="drawing", sku_id=world.IPHONE_12, rank=2)
+    put(DRAWING.replace(b'"3"', b'"6"'), kind="drawing", sku_id=world.IPHONE_12, rank=3)
     page = client.get("/browse?brand=Apple").text
 
-    shown = dict(re.findall(r'<a href="/sku/([^"]+)">\s*<img class="drawing" src="([^"]+)"', page))
-    assert shown == {"IPHONE-13-128-BLUE": f"/media/{blue}", "IPHONE-12-128-BLUE": f"/media/{second}"}
+    shown = dict(re.findall(r'<a href="/sku/([^"]+)">\s*<svg class="drawing".*?<circle r="(\d)"', page))
+    assert shown == {"IPHONE-13-128-BLUE": "3", "IPHONE-12-128-BLUE": "5"}
 
 
 def test_a_category_s_drawing_stands_on_its_tile(client: FlaskClient, put: Put) -> None:
-    sha256 = put(DRAWING, kind="drawing", sku_id=None)
+    put(DRAWING, kind="drawing", sku_id=None)
 
-    assert client.get("/home").text.count(f'src="/media/{sha256}"') == 1
+    assert client.get("/home").text.count('<circle r="3"></circle>') == 1
 
 
 def test_what_is_not_here_leaves_our_own_drawing_and_is_asked_for_first(app: Flask, client: FlaskClient, put: Put) -> None:

@@ -1,17 +1,17 @@
-"""Which SVG files HQ lets through: shapes, groups and gradients from an allow-list, and nothing that could act or fetch.
+"""Drawings from outside as SVG: shapes, groups and gradients from an allow-list, and nothing that could act or fetch.
 
 Invariant: a drawing that passes holds no script, style sheet, link, entity, text or image, names nothing outside itself, and
-draws each of its elements once. Source of what is left out: SVG 2 §2 (conformance classes), OWASP on SVG upload.
+draws each of its elements once. As a part of a page it is written anew from what was read, so a page holds only what is
+allowed here. Source of what is left out: SVG 2 §2 (conformance classes), OWASP on SVG upload.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any, NoReturn
 from xml.parsers import expat
-
-from marketplace.feeds.problems import NotInOrder
 
 SVG = "http://www.w3.org/2000/svg"
 MOST_ELEMENTS = 2_000
@@ -41,6 +41,7 @@ ELEMENTS: dict[str, set[str]] = {
     "stop": PAINT | {"offset"},
 }
 WORDED = {"title", "desc"}
+OF_A_DOCUMENT = {"id", "width", "height", "version", "role", "aria-hidden", "aria-label"}
 GRADIENT_REF = re.compile(r"url\(#[A-Za-z_][A-Za-z0-9_.-]{0,63}\)", re.ASCII)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 # No colon, slash, backslash, quote, ampersand or at sign: no scheme, comment, escape or entity can be spelt.
@@ -49,25 +50,47 @@ FUNCTION = re.compile(r"(?<![A-Za-z-])([A-Za-z-]*+) ?\(", re.ASCII)
 """In a value whose space was put in order; it looks at each letter once, however many stand before no bracket."""
 FUNCTIONS = {"matrix", "translate", "scale", "rotate", "skewX", "skewY", "rgb", "rgba", "hsl", "hsla"}
 BOX = re.compile(r"\s*(-?[\d.]{1,12})[\s,]+(-?[\d.]{1,12})[\s,]+([\d.]{1,12})[\s,]+([\d.]{1,12})\s*", re.ASCII)
+OWN_ID = "\0"
+"""Stands before each id of a written drawing, until it is told where it stands: no XML can hold it."""
+
+
+class NotADrawing(ValueError):
+    """What is not allowed in a drawing, with the SVG's own line."""
 
 
 def drawing_size(content: bytes) -> tuple[int, int]:
     """Return width and height of the drawing's box, in whole units; every rule of this module has then been kept.
 
-    Raises: NotInOrder with the SVG's own line.
+    Raises: NotADrawing.
     """
+    return _read(content).box
+
+
+def page_part(content: bytes) -> str:
+    """Return the drawing as an `svg` element of a page, without words, its styles as attributes, silent to readers of the screen.
+
+    `OWN_ID` before each of its ids is to be replaced by a prefix of its own wherever it stands; its first tag ends at `>`.
+    Raises: NotADrawing.
+    """
+    return "".join(_read(content).written)
+
+
+def _read(content: bytes) -> _Reader:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise NotInOrder("an SVG is text in UTF-8") from None
-    return _Reader().read(text)
+        raise NotADrawing("an SVG is text in UTF-8") from None
+    reader = _Reader()
+    reader.read(text)
+    return reader
 
 
 class _Reader:
     """Reads one drawing and stops at the first thing that is not allowed."""
 
     def __init__(self) -> None:
-        self._box = (0, 0)
+        self.box = (0, 0)
+        self.written: list[str] = []
         self._elements = 0
         self._open: list[str] = []
         self._parser = parser = expat.ParserCreate("utf-8", namespace_separator=" ")
@@ -80,12 +103,11 @@ class _Reader:
         parser.StartDoctypeDeclHandler = self._document_type
         parser.ProcessingInstructionHandler = self._instruction
 
-    def read(self, text: str) -> tuple[int, int]:
+    def read(self, text: str) -> None:
         try:
             self._parser.Parse(text.encode("utf-8"), True)
         except expat.ExpatError as problem:
             self._refuse(f"not well formed: {expat.errors.messages[problem.code]}")
-        return self._box
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         namespace, _, tag = name.rpartition(" ")
@@ -101,12 +123,16 @@ class _Reader:
             for attribute, value in attributes.items():
                 _check_attribute(tag, attribute, value)
             if tag == "svg":
-                self._box = _box(attributes.get("viewBox", ""))
-        except NotInOrder as problem:
+                self.box = _box(attributes.get("viewBox", ""))
+        except NotADrawing as problem:
             self._refuse(str(problem))
+        if tag not in WORDED:
+            self.written.append(_tag(tag, attributes))
 
     def _end(self, _name: str) -> None:
-        self._open.pop()
+        tag = self._open.pop()
+        if tag not in WORDED:
+            self.written.append(f"</{tag}>")
 
     def _characters(self, words: str) -> None:
         if words.strip() and self._open[-1] not in WORDED:
@@ -128,7 +154,25 @@ class _Reader:
         self._refuse("a processing instruction is not allowed")
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise NotInOrder(f"SVG line {self._parser.CurrentLineNumber}: {reason}")
+        raise NotADrawing(f"SVG line {self._parser.CurrentLineNumber}: {reason}")
+
+
+def _tag(tag: str, attributes: Mapping[str, str]) -> str:
+    """Write an element's first tag: what styles it as attributes, since a page allows no style, and its ids marked as its own."""
+    kept = dict(attributes)
+    for declaration in filter(str.strip, kept.pop("style", "").split(";")):
+        name, _, said = declaration.partition(":")
+        kept[name.strip()] = said.strip()
+    if tag == "svg":
+        kept = {"class": "drawing", "aria-hidden": "true"} | {name: kept[name] for name in kept if name not in OF_A_DOCUMENT}
+    if "id" in kept:
+        kept["id"] = OWN_ID + kept["id"]
+    said = "".join(f' {name}="{escape(GRADIENT_REF.sub(_own, value))}"' for name, value in kept.items())
+    return f"<{tag}{said}>"
+
+
+def _own(reference: re.Match[str]) -> str:
+    return reference[0].replace("#", f"#{OWN_ID}")
 
 
 def _check_attribute(tag: str, attribute: str, value: str) -> None:
@@ -136,15 +180,15 @@ def _check_attribute(tag: str, attribute: str, value: str) -> None:
         _check_style(tag, value)
         return
     if attribute not in ELEMENTS[tag]:
-        raise NotInOrder(f"attribute {attribute:.40} of {tag} is not allowed")
+        raise NotADrawing(f"attribute {attribute:.40} of {tag} is not allowed")
     if attribute == "id" and not NAME.fullmatch(value):
-        raise NotInOrder("id is not a plain name")
+        raise NotADrawing("id is not a plain name")
     if attribute == "aria-label":
         return
     if attribute in ("fill", "stroke") and GRADIENT_REF.fullmatch(value.strip()):
         return
     if not PLAIN.fullmatch(value) or any(function not in FUNCTIONS for function in FUNCTION.findall(" ".join(value.split()))):
-        raise NotInOrder(f"value of {attribute:.40} is not allowed")
+        raise NotADrawing(f"value of {attribute:.40} is not allowed")
 
 
 def _check_style(tag: str, value: str) -> None:
@@ -154,9 +198,9 @@ def _check_style(tag: str, value: str) -> None:
             continue
         name, colon, said = declaration.partition(":")
         if not colon or name.strip() not in PAINT & ELEMENTS[tag]:
-            raise NotInOrder(f"style {name.strip():.40} is not allowed")
+            raise NotADrawing(f"style {name.strip():.40} is not allowed")
         if GRADIENT_REF.search(said):
-            raise NotInOrder("style with url() is not allowed")
+            raise NotADrawing("style with url() is not allowed")
         _check_attribute(tag, name.strip(), said)
 
 
@@ -167,5 +211,5 @@ def _box(text: str) -> tuple[int, int]:
     except ValueError:
         width = height = 0
     if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE):
-        raise NotInOrder(f"an SVG needs a viewBox of at most {MOST_SIDE:,} on a side")
+        raise NotADrawing(f"an SVG needs a viewBox of at most {MOST_SIDE:,} on a side")
     return width, height

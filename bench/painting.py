@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from bench.measure import Row
 from bench.pages import shop_paths
-from bench.world import KIOSK_PORT, process
+from bench.world import KIOSK_PORT, MARKETPLACE_PORT, process
 
 RUNS = 5
 FLOOR, BETWEEN = "/healthz", "/plans"
@@ -49,25 +49,31 @@ TAPS: dict[str, Callable[[Page], Any]] = {
 
 
 def measure(scratch: Path) -> list[Row]:
-    """Return the rows of painting."""
-    directory = scratch / "kiosk-0"
-    serving = ["-m", "comptoir", "kiosk", "serve", "--dir", str(directory), "--port", str(KIOSK_PORT)]
-    url = f"http://127.0.0.1:{KIOSK_PORT}"
-    paths = {"home": "/home", **{name: pages[0] for name, pages in shop_paths(directory, "").items() if name != "selection"}}
-    paths["list"] = "/browse?category=phones"
+    """Return the rows of painting: a kiosk's portrait screen, then the shop on a phone."""
+    kiosk, marketplace = scratch / "kiosk-0", scratch / "marketplace"
+    first = {name: pages[0] for name, pages in shop_paths(kiosk, "").items() if name != "selection"}
+    paths = {"home": "/home", **first, "list": "/browse?category=phones"}
+    doors = (
+        ("kiosk", ["kiosk", "serve", "--dir", str(kiosk)], KIOSK_PORT, 1080, 1920),
+        ("phone", ["marketplace", "serve", "--dir", str(marketplace)], MARKETPLACE_PORT, 390, 844),
+    )
     rows = []
-    with process(*serving, url=f"{url}/healthz"), sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        floor: list[dict[str, float]] = []
-        for name, path in {"floor": FLOOR, **paths}.items():
-            runs = []
-            for _ in range(RUNS):
-                context = browser.new_context(viewport={"width": 1080, "height": 1920}, locale="fr-FR", has_touch=True)
-                runs.append(_seen(context, url, path, TAPS.get(name)))
-                context.close()
-            floor = floor or runs
-            rows += _rows(name, runs, floor) if name in paths else []
+        for door, serving, port, width, height in doors:
+            url = f"http://127.0.0.1:{port}"
+            screen: dict[str, Any] = {"viewport": {"width": width, "height": height}, "locale": "fr-FR", "has_touch": True}
+            with process("-m", "comptoir", *serving, "--port", str(port), url=f"{url}/healthz"):
+                floor: list[dict[str, float]] = []
+                for name, path in {"floor": FLOOR, **paths}.items():
+                    runs = []
+                    for _ in range(RUNS):
+                        context = browser.new_context(**screen)
+                        runs.append(_seen(context, url, path, TAPS.get(name)))
+                        context.close()
+                    floor = floor or runs
+                    rows += _rows(f"{door}, {name}", runs, floor, is_tapped=name in TAPS) if name in paths else []
         browser.close()
     return rows
 
@@ -97,7 +103,7 @@ def _opened(page: Page, url: str) -> dict[str, float]:
     return seen
 
 
-def _rows(name: str, runs: list[dict[str, float]], floor: list[dict[str, float]]) -> list[Row]:
+def _rows(name: str, runs: list[dict[str, float]], floor: list[dict[str, float]], *, is_tapped: bool) -> list[Row]:
     shift = max(run["shift"] for run in runs)
     rows = []
     for key, what in (("paint", "largest paint, in a fresh browser"), ("again", "largest paint, after another page")):
@@ -107,7 +113,7 @@ def _rows(name: str, runs: list[dict[str, float]], floor: list[dict[str, float]]
     rows += [
         Row(f"{name}: layout that moved", f"{shift:.3f}", f"< {SHIFT_HOLD}", "", shift < SHIFT_HOLD),
     ]
-    if name in TAPS:
+    if is_tapped:
         tap = median(run["tap"] for run in runs)
         rows.append(Row(f"{name}: a tap's next paint", f"{tap:.0f} ms", f"≤ {TAP_HOLD_MS} ms", "", tap <= TAP_HOLD_MS))
     return rows

@@ -18,7 +18,7 @@ from pos.finder.lexicon import LANGUAGES
 from pos.finder.measures import Criterion, criteria_of_numbers
 from pos.finder.names import Names
 from pos.finder.naming import is_beside_the_point, is_of_name, sized
-from pos.finder.settling import LISTS, chosen, covers, settle
+from pos.finder.settling import AMBIGUOUS, LISTS, chosen, covers, settle
 
 LONGEST_SENTENCE = 240
 NEEDS_FOR = frozenset({"school", "work", "sport"})
@@ -118,7 +118,7 @@ class _Reading:
                 told += self._read(index, item)
         told = self._given(told) if intent else self._newer(told)
         settled = settle(told, self.items, self.measured)
-        self.used |= _places([*intent, *told, *settled])
+        self.used |= _places([*intent, *settled, *(criterion for criterion in told if criterion.value != AMBIGUOUS)])
         return sorted([*intent, *settled], key=lambda criterion: criterion.first)
 
     def _has(self, *kinds: str) -> bool:
@@ -205,7 +205,11 @@ class _Reading:
             yield Criterion("deal", item.means["deals"], index, index)
 
     def _wish(self, index: int, item: Item) -> Iterator[Criterion]:
-        if "sorts" in item:
+        after = self.items[index + 1] if index + 1 < len(self.items) else None
+        if "sorts" in item and after and "words.than" in after:
+            if item.means["sorts"] == "screen":
+                yield Criterion("wants", "big_screen", index, index)  # `pantalla más grande que mi iPhone`
+        elif "sorts" in item:
             yield Criterion("sort", item.means["sorts"], index, index)
         elif item.means.get("wants") == "small" and self._is_of_people(index):
             yield Criterion("for_whom", "child", index, index)
@@ -243,16 +247,24 @@ class _Reading:
         return after is not None and ("categories" in after or "family" in after) and not self._has("for_whom")
 
     def _says_for(self, index: int) -> bool:
-        before, words = self.items[max(index - FOR_WITHIN, 0) : index], self.items[index].pieces
-        return (len(words) > 1 and words[0] in own_words()) or any(
-            "for_words.for" in item or "for_words.for_bare" in item for item in before
-        )
+        words = self.items[index].pieces
+        if len(words) > 1 and words[0] in own_words():
+            return True
+        for item in reversed(self.items[max(index - FOR_WITHIN, 0) : index]):
+            if "for_words.for" in item or "for_words.for_bare" in item:
+                return True
+            if not any(kind in item for kind in ("words.stop", "for_whom", "qualities", "wants")):
+                return False
+        return False
 
     def _given(self, told: list[Criterion]) -> list[Criterion]:
         """Return the criteria of what is given where it is given for something: `reprendre mon S21 contre un iPhone`."""
         names = [criterion for criterion in told if criterion.key in ("model", "family")]
         price = next((index for index, item in enumerate(self.items) if "words.against" in item), None)
-        if price is None or not any(criterion.first < price for criterion in names):
+        given = [
+            criterion for criterion in told if criterion.key in ("model", "family", "category") and criterion.first < (price or 0)
+        ]
+        if price is None or not given:
             return told
         asked = [criterion for criterion in names if criterion.first > price]
         self.used |= _places(asked)

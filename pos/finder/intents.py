@@ -143,6 +143,8 @@ def _has(items: Sequence[Item], *kinds: str) -> bool:
 
 def _broken(items: Sequence[Item]) -> int | None:
     """Return where the sentence says that something of one's own is broken; None where it does not."""
+    if _has(items, "words.seek") and _has(items, "comparators.max", "words.replacement", "words.new", "wants"):
+        return None  # What replaces it is asked for.
     has_part, has_device = _has(items, "faults"), _has(items, "broken.mine", "family", "model", "categories", "brand")
     for index, item in enumerate(items):
         is_denied = "words.not" in (items[index - 1] if index else item)  # `das nicht kaputt geht`

@@ -121,6 +121,9 @@ def _name(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[It
                 return length + 1, {"model": key}  # `MacBook Pro 16 pouces`
             last = after - 1
             continue
+        if kind == "model" and names.is_other(pieces, after):
+            last = after - 1  # An iPhone 8 Plus is no iPhone 8.
+            continue
         if kind == "family" and (spoken := _spoken(pieces, place, after, names)):
             return spoken
         return length, {kind: key}
@@ -256,14 +259,15 @@ def _parts(piece: Piece, names: Names) -> list[Piece]:
     for cut in range(len(piece.text) - LEAST_PART, LEAST_PART - 1, -1):
         left, right = piece.text[:cut], piece.text[cut:]
         is_long = min(len(left), len(right)) > LEAST_PART
-        if left in known and right in known and (is_long or left in names.words or right in names.words):
+        has_name = any(part in names.words and len(part) > LEAST_PART for part in (left, right))
+        if left in known and right in known and (is_long or has_name):
             middle = piece.start + cut
             return [Piece(left, left, piece.start, middle), Piece(right, right, middle, piece.end)]
     return []
 
 
 def _nearest(word: str, names: Names, language: str) -> str | None:
-    """Return the word of ours that a typo away from `word` is, if one is; both begin alike.
+    """Return the word of ours that a typo away from `word` is, if one is, a name's first; both begin alike.
 
     A short word of another language than the page's is more likely a word we do not know than one mistyped: `matter`, `Mutter`.
     """
@@ -274,17 +278,18 @@ def _nearest(word: str, names: Names, language: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _near(word: str, words: frozenset[str]) -> str | None:
-    choices = _by_first(words).get(word[0], ())
     most = 2 if len(word) >= TWO_FORGIVEN_FROM else 1
-    near = process.extractOne(word, choices, scorer=OSA.distance, score_cutoff=most)
-    return near[0] if near else None
+    for kind in (words, known_words()):
+        if near := process.extractOne(word, _by_first(kind).get(word[0], ()), scorer=OSA.distance, score_cutoff=most):
+            return near[0]
+    return None
 
 
 @lru_cache(maxsize=8)
 def _by_first(words: frozenset[str]) -> dict[str, list[str]]:
-    """Return our long words by their first letter."""
+    """Return the long ones of our words by their first letter."""
     sorted_words: dict[str, list[str]] = defaultdict(list)
-    for word in sorted(known_words() | words):
+    for word in sorted(words):
         if len(word) >= FORGIVEN_FROM and word.isalpha():
             sorted_words[word[0]].append(word)
     return sorted_words

@@ -115,10 +115,10 @@ def _is_price(items: Sequence[Item], measured: Measured) -> bool:
 
 def _is_capacity(items: Sequence[Item], measured: Measured) -> bool:
     """Tell whether a least number after a device is one of the capacities devices have: `iPhone 11, at least 128`."""
-    is_capacity = measured.hundredths // 100 in CAPACITIES and measured.upper is None
-    return (
-        is_capacity and measured.bound == "min" and any("model" in item or "family" in item for item in items[: measured.first])
-    )
+    number = measured.hundredths // 100
+    if measured.bound != "min" or number not in CAPACITIES or measured.upper is not None:
+        return False
+    return number >= LEAST_PRICE_OVER or any("model" in item or "family" in item for item in items[: measured.first])
 
 
 def _money(measured: Measured, currency: str) -> Iterator[tuple[str, object]]:
@@ -150,7 +150,7 @@ def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str,
     if kind == "data":
         yield "data_min_gb", gigabytes
     elif kind == "ram" or (kind in ("", "memory") and gigabytes <= MOST_RAM and not _is_watch(items)):
-        yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), gigabytes
+        yield ("ram_min_gb" if measured.bound in ("min", "between") else "ram_gb"), gigabytes
     else:
         yield _storage_key(measured), gigabytes
 
@@ -161,7 +161,7 @@ def _is_watch(items: Sequence[Item]) -> bool:
 
 
 def _storage_key(measured: Measured) -> str:
-    return "storage_min_gb" if measured.bound == "min" else "storage_gb"
+    return "storage_min_gb" if measured.bound in ("min", "between") else "storage_gb"
 
 
 def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
@@ -246,7 +246,8 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
         is_update = updates is not None
         if is_update or measured.bound != "max":
             measured.first = measured.first if updates is None else updates
-            yield ("updates_min_year" if is_update else "year_min"), number
+            is_after = measured.first > 0 and "words.after" in items[measured.first - 1]
+            yield ("updates_min_year" if is_update else "year_min"), number + is_after
         return
     after = next((item for item in items[measured.last + 1 :] if not item.is_filler or "words.and" in item), None)
     before = _before_capacity(items, measured.first)

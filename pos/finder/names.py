@@ -31,6 +31,9 @@ LEFT_OUT = (
     r"(?<=\w) 1\d(\.\d)?(?= M\d)",
 )
 """What people leave out of a model's name: year, size, network, chip."""
+APART = frozenset({"Pro", "Pro Max", "Max", "mini", "Ultra", "Lite", "FE", "XL", "Plus"})
+BOUNDS = frozenset({"Max", "mini", "Plus"})
+"""The words that tell models of one number apart; those that may bound a number, or join one, do at the end of a clause alone."""
 MOST_PIECES = 9
 
 
@@ -72,6 +75,15 @@ class Names:
         """Return the narrowest family a model is of, "" where it is of none."""
         fitting = [family for family in self.family_names if re.match(rf"{re.escape(family)}(?![a-z])", model)]
         return max(fitting, key=len, default="")
+
+    def is_other(self, pieces: Sequence[Piece], after: int) -> bool:
+        """Tell whether a word such as `Lite` follows a model's name, so that another model is meant than the one known."""
+        tier = self.tier(pieces, after)
+        if tier is None or tier[1] not in APART:
+            return False
+        follows = pieces[after + tier[0] : after + tier[0] + 1]
+        is_bound = bool(follows) and (follows[0].hundredths is not None or not follows[0].is_break)
+        return tier[1] not in BOUNDS or not is_bound
 
     def is_sized(self, key: str) -> bool:
         """Tell whether the number that ends a name is the size of every model it stands for: `MacBook Pro 16`."""
@@ -145,6 +157,7 @@ def names_from(rows: tuple[tuple[str, str, int | None], ...]) -> Names:
     brand_of |= {model: brand for brand, model in pairs}
     words = {word for name in (*(model for _, model in pairs), *brands.values()) for word in words_in(name)}
     words |= {word for row in facts["families"].values() for text in row["words"] for word in words_in(text)}
+    words |= {f"{word}s" for word in words if word.isalpha() and len(word) > len("pro")}
     tiers = {joined(word): tier for tier, words in facts["tiers"].items() for word in words}
     return Names(
         models,
@@ -173,7 +186,10 @@ def _models(pairs: Iterable[tuple[str, str]], facts: dict[str, Any]) -> dict[str
     """Return the models by every way their names are written; the exact name goes before one that leaves something out."""
     pairs = list(pairs)
     exact = {joined(model): model for _, model in pairs} | {
-        joined(word): model for model, words in facts["models"].items() if any(model == own for _, own in pairs) for word in words
+        joined(written): model
+        for brand, model in pairs
+        for word in facts["models"].get(model, ())
+        for written in (word, f"{brand} {word}")
     }
     loose: dict[str, dict[str, str]] = {}
     for brand, model in pairs:

@@ -22,9 +22,9 @@ def is_beside_the_point(items: Sequence[Item], index: int, *, is_find: bool) -> 
             return False
         if "broken.mine" in item or "words.have" in item:
             others = (*items[:index], *items[index + 1 :])
-            return is_find and any(kind in other for other in others for kind in NAMED)
+            return is_find and any(kind in other for other in others for kind in (*NAMED, "words.replacement"))
         if "for_words.for" in item or item.means.get("wants") == "gaming":
-            return any("categories" in other for other in items[:place])
+            return any(kind in other for other in items[:place] for kind in ("categories", "family", "model"))
         if not item.is_filler:
             return False
     return False
@@ -46,12 +46,12 @@ def sized(items: Sequence[Item], models: Sequence[str]) -> tuple[Sequence[str], 
 def is_of_name(items: Sequence[Item], index: int, names: Names) -> bool:
     """Tell whether a brand is no name by itself: the beginning of its own model's (`Samsung S22`), or the word `nothing`."""
     item, after = items[index], items[index + 1] if index + 1 < len(items) else None
-    if after is None:
-        return False
-    if "model" in after or "family" in after:
+    if after and ("model" in after or "family" in after):
         return _brand(after, names) == _brand(item, names)
-    is_end = any(kind in after for kind in ("break", "words.and", "words.or", "categories", "colors"))
-    return item.pieces == ("nothing",) and not is_end
+    if item.pieces != ("nothing",) or (after and "categories" in after):
+        return False
+    before = items[max(index - 2, 0) : index]
+    return not any(kind in each for each in before for kind in ("brand", "words.not", "words.except"))
 
 
 def _brand(item: Item, names: Names) -> str:

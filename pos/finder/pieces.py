@@ -24,7 +24,7 @@ PIECE = re.compile(
 BREAKS = frozenset(",;:.!?()\n")
 ABBREVIATED = frozenset({"min", "max", "mind", "ca", "env", "approx", "aprox", "inkl", "incl", "circa"})
 DASHES = frozenset("-–—")
-QUOTED = re.compile(r'["«“]([^"»”\d][^"»”]*)["»”]')
+QUOTED = re.compile(r'(?<!\d)["«“]([^"»”\d][^"»”]*)["»”]')
 LONGEST_NUMBER = 7
 
 

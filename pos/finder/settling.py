@@ -11,6 +11,11 @@ LISTS = frozenset({"brand", "exclude_brand", "exclude_family", "model", "color",
 SOFT = frozenset({"color", "brand", "grade_min", "network", "connector"})
 CELLULAR = {"tablets": "Wi-Fi + Cellular", "watches": "GPS + Cellular"}
 TABLETS = frozenset({"iPad", "Galaxy Tab"})
+LAPTOPS = frozenset(
+    {"MacBook", "ThinkPad", "Latitude", "EliteBook", "XPS", "Surface", "Dell", "Lenovo", "HP", "Windows", "macOS", "Linux"}
+)
+"""Makers, families and systems that make a portable a laptop."""
+AMBIGUOUS = "computers"
 LEAST_OF_BUNDLE = 5000
 """What costs less with a plan costs it every month."""
 CARRIED = frozenset({"light", "small", "big_battery", "lightest"})
@@ -46,7 +51,7 @@ def settle(told: Sequence[Criterion], items: Sequence[Item], measured: Sequence[
     if any((criterion.key, criterion.value) == ("for_whom", "teen") for criterion in told):
         told = [criterion for criterion in told if (criterion.key, criterion.value) != ("for_whom", "child")]
     if not (_is_laptop(told) or any(criterion.value in CARRIED for criterion in told)):
-        told = [criterion for criterion in told if criterion.value != "computers"]  # Of which kind, nobody knows.
+        told = [criterion for criterion in told if criterion.value != AMBIGUOUS]  # Of which kind, nobody knows.
     has_device = any(criterion.key in ("category", "family", "model", "brand") for criterion in told)
     told = _one_deal(told, items)
     told = [_resolved(criterion, told, has_device=has_device) for criterion in told]
@@ -79,7 +84,7 @@ def _goes_with(items: Sequence[Item], place: int) -> bool:
 
 def _resolved(criterion: Criterion, told: Sequence[Criterion], *, has_device: bool) -> Criterion:
     match criterion.key, criterion.value:
-        case "category", "computers":
+        case "category", value if value == AMBIGUOUS:
             return _with(criterion, "laptops")
         case "category", "portables":
             return _with(criterion, "laptops" if _is_laptop(told) else "phones")
@@ -105,7 +110,8 @@ def _with(criterion: Criterion, value: object) -> Criterion:
 def _is_laptop(told: Sequence[Criterion]) -> bool:
     keys = {criterion.key for criterion in told}
     for_whom = {criterion.value for criterion in told if criterion.key == "for_whom"}
-    return bool(keys & {"ram_gb", "ram_min_gb", "keyboard", "chip"} or for_whom & {"school", "student", "work"})
+    says_so = keys & {"ram_gb", "ram_min_gb", "keyboard", "chip"} or for_whom & {"school", "student", "work"}
+    return bool(says_so or {str(criterion.value).split()[0] for criterion in told} & LAPTOPS)
 
 
 def _line(told: Sequence[Criterion]) -> str:

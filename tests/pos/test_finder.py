@@ -226,6 +226,18 @@ def test_one_value_is_kept_of_what_can_have_one_and_the_rest_is_given_back() -> 
         ("min. 6 GB RAM", "de", {"ram_min_gb": 6}),
         ("zur Not Blau", "de", {"color": ["blue"]}),
         ("écouter de la musique", "fr", {}),
+        ("less than 180 grams", "en", {}),
+        ("cheaper than an iPhone 13", "en", {}),
+        ("je n'ai pas forcément besoin de jack", "fr", {}),
+        ("256gb or nothing", "en", {"storage_gb": 256}),
+        ("iphone 8 plus", "en", {"family": "iPhone"}),
+        ('14" or 15" laptop', "en", {"screen_tenths_in": 140, "category": "laptops"}),
+        ("8 to 16 GB of RAM", "en", {"ram_min_gb": 8}),
+        ("13er iPhone", "de", {"model": ["iPhone 13"]}),
+        ("ein Handy, das nicht kaputt geht", "de", {"category": "phones", "wants": ["durable"]}),
+        ("ich habe ein iPhone 8 und will ein iPhone 13", "de", {"model": ["iPhone 13"]}),
+        ("mon iPhone est mort, je cherche un remplaçant sous 200 €", "fr", {"price_max_cents": 20000}),
+        ("combien je peux tirer de mon iPhone 12", "fr", {"intent": "trade_in", "model": ["iPhone 12"]}),
     ],
 )
 def test_what_more_unseen_customers_taught(sentence: str, language: str, expected: dict[str, Any]) -> None:

@@ -104,10 +104,15 @@
     window.keyboard.open(field);
   };
 
+  // The page before, as it was left: a screen without keys has no other way there. A refusal gives the page back whose place it took.
+  const goBack = () => { if ("refused" in document.body.dataset) location.reload(); else history.back(); };
+  addEventListener("htmx:afterSwap", ({ detail }) => { if (detail.target === document.body) document.body.dataset.refused = ""; });
+
   addEventListener("focusin", (event) => { if (event.target.dataset?.keys) focused = event.target; });
   addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     if (on("#idle-stay")) isExtended = true;
+    if (on("#back") && window.navigation?.canGoBack) { event.preventDefault(); goBack(); }
     if (on("#idle:modal")) document.getElementById("idle").close();
     else if (on("[data-key]")) type(on("[data-key]"));
     else if (event.pointerType === "touch" && wide.matches && on(WRITTEN)) write(event.target);

@@ -50,6 +50,7 @@
   // A refusal takes the page's place; its address stays that of the page, which can be read again.
   const refuse = (html) => {
     const page = pages.show(html);
+    document.body.dataset.refused = "";
     scrollTo(0, 0);
     document.getElementById("main").focus();
     if (page.querySelector("[http-equiv=refresh]")) setTimeout(() => location.reload(), 2 * AGAIN_MS);

@@ -117,14 +117,34 @@ def test_who_says_they_are_done_leaves_only_a_slip_that_holds(page: Page, shared
     expect(page.get_by_text("Valable jusqu’au")).to_be_visible()
 
 
-def test_back_and_forward_work_within_a_visit(page: Page, shared_system: System) -> None:
-    address = choose(page, shared_system)
-    page.go_back()
+def test_back_leads_to_the_page_before_as_it_was(page: Page, shared_system: System) -> None:
+    """The screen has no keys, and the browser shows nothing of its own: the way back stands on the page."""
+    page.goto(shared_system.kiosk_url)
+    expect(page.locator("#back")).to_have_count(0)
+    page.get_by_text(ATTRACT).click()
+    page.locator("a.kind[href*='category=phones']").click()
+    page.locator("#max").press("PageDown")
+    page.wait_for_url("**max=**")
+    narrowed = page.url
+    page.locator(".device > a").first.click()
+    page.locator("#choose").click()
+    page.wait_for_url("**/selections/*")
+    address = page.url
+    page.locator("#back").click()
     expect(page.locator("#choose")).to_be_visible()
     page.go_forward()
-
     expect(page.locator("li.line")).to_have_count(1)
     assert page.url == address
+
+    page.locator("#back").click()
+    page.locator("[name=listing]").evaluate("each => { each.value = '999999'; }")
+    page.locator("#choose").click()
+    expect(page.locator(".problem")).to_be_visible()
+    page.locator("#back").click()
+    expect(page.locator("#choose")).to_be_visible()
+    page.locator("#back").click()
+    page.wait_for_url(narrowed)
+    assert page.locator("#max").evaluate("each => each.value < each.max")
 
 
 def test_two_tabs_never_mix(page: Page, shared_system: System) -> None:

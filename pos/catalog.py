@@ -31,7 +31,7 @@ class Table:
 CHANNELS = ("content", "price", "stock")
 FORMER_PAIRS = "listing.former"
 TURNED_STOCK = "stock.turned"
-EDITION = 1
+EDITION = 2
 """Which derived tables and which judgement of rows a file was made with; one of another is derived anew when it is opened."""
 
 # The order is the order of application: what others refer to comes first.

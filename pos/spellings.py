@@ -22,12 +22,17 @@ FORGIVEN_FROM = 5
 """So many letters a word has at least whose edit is forgiven."""
 LEAST_APART = 3
 """So many letters each part of a word has at least that is written apart."""
+ARABIC = str.maketrans("ىة٠١٢٣٤٥٦٧٨٩", "يه0123456789", "ـ")
+"""Letters that are written for each other, figures, and the line that only stretches a word."""
+ARTICLE = re.compile(r"^(?:ال)+(?=[ء-ي]{3})")
+"""What "the" is written as, however often: some words begin like it themselves."""
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text as search sees them: no case, no accents, no punctuation."""
+    """Return the words of a text as search sees them: no case, no accents, no punctuation, and in Arabic no article."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return re.findall(r"[a-z0-9]+", plain)
+    words = re.findall(r"[a-z0-9]+|[ء-ي]+", plain.translate(ARABIC))
+    return [word if word.isascii() else ARTICLE.sub("", word) for word in words]
 
 
 def index_words(database: Database) -> None:
@@ -104,7 +109,7 @@ def _known(database: Database, words: list[str]) -> _Vocabulary:
     rows = database.execute(
         """
         select value, exists(select 1 from spelling where stem = value and word = value),
-          exists(select 1 from spelling where stem >= value and stem < value || '{' and word = stem), null
+          exists(select 1 from spelling where stem >= value and stem < value || char(1114111) and word = stem), null
         from json_each(:asked)
         union all
         select distinct word, null, null, skus from spelling where stem in (select value from json_each(:stems))

@@ -349,6 +349,17 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("text", ["ألعاب", "الألعاب", "العاب", "منزليه", "منزل", "ألعـــاب منزلية", "منزليت", "بلايستيشن ٥"])
+def test_arabic_is_read_with_or_without_its_article_hamza_and_stretches(kiosk: Kiosk, text: str) -> None:
+    with kiosk.catalog.write() as database:
+        name = "update category set body = json_set(body, '$.name.ar', 'أجهزة ألعاب منزلية') where category_id = 'consoles'"
+        database.execute(name)
+        database.execute("update sku set body = json_set(body, '$.words', 'بلايستيشن') where sku_id = ?", [world.PLAYSTATION_5])
+        catalog.refresh(database, None, now=world.NOW)
+
+    assert found(kiosk.catalog.read(), text) == {"PLAYSTATION-5-825-WHITE"}
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!a}-{len(text)}")
 def test_hostile_words_are_answered_quickly(kiosk: Kiosk, text: str) -> None:
     catalogue = kiosk.catalog.read()

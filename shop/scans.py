@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from flask import Blueprint, Response, request
 
 from pos import skus
-from pos.scans import Scan, codes_in
+from pos.scans import AZERTY, KIND_OF_LETTER, Scan, codes_in
 from shop import door, web
 from shop.forms import with_query
 
@@ -19,7 +19,9 @@ routes = Blueprint("scans", __name__)
 
 Unanswered = Literal["unknown", "elsewhere", "counter", "nothing"]
 """Why a code opens no page: no such product is known, it is of no table here, it is for clerks, or it is no code."""
-MARKED = ("D-", "P-", "B-", "S-", "E-", "HTTP")
+MARKED = ("HTTP", *(f"{letter}{sign}" for letter in KIND_OF_LETTER for sign in "-)6"))
+"""What begins a code; its hyphen is another sign where a scanner and the machine are set to different keyboards."""
+FIGURES = frozenset("0123456789" + AZERTY[:10] + "!@#$%^&*()")
 LEAST_EAN = 12
 """A number of fewer figures that is typed may be anything."""
 
@@ -40,7 +42,7 @@ def answer() -> Response:
 def page_of(words: str) -> str | None:
     """Return where words of the search field lead that are nothing but one code, None where they are words."""
     text = words.strip()
-    if not (text.upper().startswith(MARKED) or (text.isdecimal() and len(text) >= LEAST_EAN)):
+    if not (text.upper().startswith(MARKED) or (len(text) >= LEAST_EAN and FIGURES.issuperset(text))):
         return None
     scans = codes_in(text)
     is_code = all(scan.kind not in ("nothing", "slip") or scan.digits for scan in scans)

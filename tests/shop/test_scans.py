@@ -39,7 +39,11 @@ def test_a_tag_its_place_and_a_barcode_open_the_device(client: FlaskClient) -> N
     assert client.post("/scans", data={"code": EAN, "s": "abc"}).headers["Location"] == "/sku/GALAXY-S22-256-GREEN?s=abc"
 
 
-@pytest.mark.parametrize("code", [TAG, PLACE, EAN])
+FRENCH_KEYS = str.maketrans("1234567890-", "&é\"'(-è_çà)")
+"""What a scanner set to an American keyboard types into a machine set to a French one."""
+
+
+@pytest.mark.parametrize("code", [TAG, PLACE, EAN, EAN.translate(FRENCH_KEYS)])
 def test_what_is_typed_into_the_search_field_leads_there_too(client: FlaskClient, code: str) -> None:
     led = client.get("/browse", query_string={"q": f" {code.lower()} "})
     typed = client.get("/browse/results", query_string={"q": code})

@@ -147,6 +147,13 @@ def test_four_devices_are_told_apart_by_what_is_measured_and_reckoned_over_two_y
     four = different(customer, listed)
     for sku in four:
         boxes.nth(listed.index(sku)).check()
+    page.get_by_role("combobox", name=says("Trier")).select_option(label=says("Prix croissant"))
+    page.wait_for_url("**sort=price**")
+    ticked, fifth = page.locator(".results :checked"), page.locator(".device :not(:checked)[name=sku]").first
+    expect(ticked).to_have_count(4)
+    fifth.click()
+    expect(page.locator("#trouble")).to_have_text(says("De deux à quatre appareils, côte à côte."))
+    expect(ticked).to_have_count(4)
     page.get_by_role("button", name=says("Comparer")).click()
 
     tops = page.get_by_role("columnheader")

@@ -43,5 +43,5 @@ def kept_of(selection_id: str) -> tuple[str, ...]:
 
 
 def _address(codes: list[str], selection_id: str) -> str:
-    told = {name: request.form.get(name) for name in KEPT_ADDRESS}
+    told = {name: request.form.getlist(name) for name in KEPT_ADDRESS}
     return forms.with_query("/compare", sku=codes, **told, s=selection_id)

@@ -253,6 +253,18 @@ def priced_selection(
     return price(catalog, selection_id, wishes, now=now, zone=zone)
 
 
+def plan_of(execute: Execute, selection_id: str) -> tuple[int, str] | None:
+    """Return the first plan of a selection and how it is to be had; None where it holds none, or is not there."""
+    found = execute(
+        """
+        select plan_id, acquisition from selection_line
+        where selection_id = :selection_id and plan_id is not null order by line_no limit 1
+        """,
+        {"selection_id": selection_id},
+    ).fetchone()
+    return (found[0], found[1]) if found else None
+
+
 def wishes_of(execute: Execute, selection_id: str) -> list[tuple[int, Wish]]:
     """Return the lines of a selection as they were wished, each with its number. Raises: NotFound."""
     if execute("select 1 from selection where selection_id = :selection_id", {"selection_id": selection_id}).fetchone() is None:

@@ -136,6 +136,13 @@ class ShelfIndex:
             _keep_latest(self._prices)
         return known
 
+    def grade_at(self, place: int, cents: int, grades: Grades) -> str | None:
+        """Return the code of the plainest of these grades that is had for this price, None where none is named."""
+        side = -1 if any(grade_id < 0 for grade_id in grades) else 1
+        known, codes = self.renewed if side < 0 else self.offered, self.values["grade"].items()
+        asked = ((code, side * grade_id) for code, grade_id in codes if side * grade_id in grades)
+        return next((code for code, grade_id in asked if known[grade_id][place] == cents), None)
+
     def ordered(
         self, bits: int, sort: str, *, grades: Grades, year: int, after: tuple[int, int] | None
     ) -> Iterator[tuple[int, int]]:

@@ -54,7 +54,10 @@ class Query:
 
 
 class Card(TypedDict):
-    """A SKU in a list: `from_cents` all-in at its lowest, `ranks` of the grades it is offered in."""
+    """A SKU in a list: `from_cents` all-in at its lowest, `ranks` of the grades it is offered in.
+
+    `grade` is the code of the grade that has this price, where it is the lowest of some grades alone.
+    """
 
     sku_id: int
     sku: str
@@ -69,6 +72,7 @@ class Card(TypedDict):
     weight_g: int | None
     updates_until: int | None
     from_cents: int
+    grade: str | None
     ranks: list[int]
 
 
@@ -138,6 +142,8 @@ def browse(database: Database, query: Query, *, limit: int = 24) -> Page:
     listed = list(islice(places, limit + 1))
     cents = index.prices(asked.grades).cents
     listed_cards = cards(database, {index.ids[place]: cents[place] for place, _ in listed[:limit]})
+    for card in listed_cards:
+        card["grade"] = index.grade_at(index.place_of[card["sku_id"]], card["from_cents"], asked.grades)
     last = f"{listed[limit - 1][1]}.{index.ids[listed[limit - 1][0]]}" if len(listed) > limit else None
     return Page(cards=listed_cards, after=last, corrected=asked.corrected)
 
@@ -204,17 +210,18 @@ def _code_without_offer(database: Database, ean: int) -> str | None:
 
 
 @remembered
-def siblings(database: Database, *, category_id: str, brand: str, model: str) -> list[Sibling]:
-    """Return the SKUs of a model on offer (capacity, colour), by capacity."""
+def siblings(database: Database, *, category_id: str, brand: str, model: str, grade_id: int | None = None) -> list[Sibling]:
+    """Return the SKUs of a model on offer (capacity, colour), by capacity: at their price in a grade where they have it."""
     rows = database.execute(
         """
-        select sku.sku_id, sku.sku, sku.storage_gb, sku.body -> '$.color', shelf.from_cents
+        select sku.sku_id, sku.sku, sku.storage_gb, sku.body -> '$.color', coalesce(offer.all_in_cents, shelf.from_cents)
         from shown_sku as sku join shelf using (sku_id)
+        left join offer on offer.sku_id = sku.sku_id and offer.grade_id = ?
         where sku.category_id = ? and sku.brand = ? and sku.model = ?
         order by sku.storage_gb, sku.sku
         limit 60
         """,
-        [category_id, brand, model],
+        [grade_id, category_id, brand, model],
     )
     return [
         {"sku_id": sku_id, "sku": code, "storage_gb": storage, "color": color and read_body(color), "from_cents": cents}
@@ -224,7 +231,7 @@ def siblings(database: Database, *, category_id: str, brand: str, model: str) ->
 
 def compare(database: Database, codes: list[str]) -> list[Sku]:
     """Return up to four SKUs side by side, in the order asked, each with `from_cents`. Raises: NotFound."""
-    wanted = list(dict.fromkeys(codes[:MAX_COMPARED]))
+    wanted = [*dict.fromkeys(codes)][:MAX_COMPARED]
     known = {item["sku"]: item for item in _whole(database, "sku.sku in (select value from json_each(?))", json.dumps(wanted))}
     return [_first([known[code]] if code in known else [], code) for code in wanted]
 
@@ -275,6 +282,7 @@ def card_of(row: tuple[Any, ...], from_cents: int) -> Card:
         "weight_g": weight_g,
         "updates_until": updates_until,
         "from_cents": from_cents,
+        "grade": None,
         "ranks": [rank for rank in range(1, 9) if grade_bits >> rank & 1],
     }
 

@@ -1,7 +1,8 @@
 """Comparing: up to four devices side by side, what differs first, with a verdict made of measured differences.
 
 The whole comparison stands in the address (`sku`, `grade`, `plan`, `acquisition`), so that it can be shared and reloaded. Devices
-are compared in one grade, or each at its lowest price; a plan is reckoned with each of them by `pos.totals`.
+are compared in one grade, or each at its lowest price; a plan is reckoned with each of them by `pos.totals`: the one named, where
+0 is none, else that of the selection under way.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from pos import claims, differences, languages, offers, skus
+from pos import claims, differences, languages, offers, selections, skus
 from pos.acquisitions import ACQUISITIONS, read_acquisition
 from pos.bodies import Acquisition
 from pos.differences import Advantage
@@ -33,17 +34,22 @@ routes = Blueprint("compare", __name__)
 MOST_PLANS = 6
 MOST_PROPOSED = 8
 MOST_WORDS = 80
+WITHOUT_PLAN = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedDevice:
-    """One device of a comparison: its offer and what it costs with the plan, or why the plan is not open to it."""
+    """One device of a comparison: its offer and what it costs with the plan, or why the plan is not open to it.
+
+    `address` is its own page as it is compared, `without` and `instead` are comparisons.
+    """
 
     item: Sku
     name: str
     rung: Rung | None
     totals: Totals | None
     refusal: Reason | None
+    address: str
     without: str
     instead: str
 
@@ -78,7 +84,7 @@ class ComparisonWanted:
     """What the address asks for. `instead_of` is the device that another shall replace, `adds` tells that one more is wanted."""
 
     codes: tuple[str, ...]
-    grade: str
+    grades: tuple[str, ...]
     plan_id: int | None
     acquisition: Acquisition
     instead_of: str
@@ -86,15 +92,20 @@ class ComparisonWanted:
     words: str
     selection_id: str
 
+    @property
+    def told_acquisition(self) -> Acquisition | None:
+        """What an address says of the acquisition: nothing of the usual one."""
+        return self.acquisition if self.acquisition != ACQUISITIONS[0] else None
+
     def address(self, **changes: Any) -> str:
         """Return the address that asks for this with some changes, nothing being added or replaced any more."""
         wanted = replace(self, **{"instead_of": "", "adds": False, "words": "", **changes})
         return forms.with_query(
             "/compare",
             sku=wanted.codes,
-            grade=wanted.grade,
+            grade=wanted.grades,
             plan=wanted.plan_id,
-            acquisition=wanted.acquisition if wanted.acquisition != ACQUISITIONS[0] else None,
+            acquisition=wanted.told_acquisition,
             instead=wanted.instead_of,
             add="1" if wanted.adds else None,
             q=wanted.words,
@@ -118,7 +129,10 @@ class ComparisonChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideBySide:
-    """Everything the page shows; `proposed` are the devices to add, with the address of each, None where none was asked for."""
+    """Everything the page shows; `proposed` are the devices to add, with the address of each, None where none was asked for.
+
+    `is_cut` tells that more devices were asked for than are shown.
+    """
 
     wanted: ComparisonWanted
     sides: list[ComparedDevice]
@@ -129,6 +143,7 @@ class SideBySide:
     plans: list[ComparisonChoice]
     plan: Plan | None
     proposed: list[tuple[Card, str]] | None
+    is_cut: bool
 
     @property
     def horizon_months(self) -> int | None:
@@ -160,9 +175,9 @@ def compare() -> Response:
     known = tariffs(catalog)
     plans = next((here for item in items if (here := plans_here(known.plans, item))), [])
     plan = next((plan for plan in plans if plan.plan_id == wanted.plan_id), None)
-    wanted = replace(wanted, plan_id=plan.plan_id if plan else None)
+    wanted = replace(wanted, plan_id=plan.plan_id if plan else WITHOUT_PLAN if wanted.plan_id == WITHOUT_PLAN else None)
     sides = [
-        _side(item, name, _rung(ladders[item["sku_id"]], wanted.grade), plan=plan, known=known, wanted=wanted)
+        _side(item, name, _rung(ladders[item["sku_id"]], wanted.grades), plan=plan, known=known, wanted=wanted)
         for item, name in zip(items, _names(items), strict=True)
     ]
     price = _row("price_cents", [side.offer.all_in_cents if side.offer else None for side in sides])
@@ -173,36 +188,41 @@ def compare() -> Response:
         price=price,
         rows=rows,
         verdict=_verdict(sides, [price, *rows]),
-        grades=[_choice(grade, wanted, "grade", grade["code"] if grade else "") for grade in (None, *grades)],
-        plans=[_choice(each, wanted, "plan_id", each.plan_id if each else None) for each in _few_plans(plans, plan)]
-        if plans
-        else [],
+        grades=[_grade_choice(grade, wanted) for grade in (None, *grades)],
+        plans=[_plan_choice(each, wanted) for each in _few_plans(plans, plan)] if plans else [],
         plan=plan,
         proposed=_proposed(items, wanted),
+        is_cut=len({*request.args.getlist("sku")}) > MAX_COMPARED,
     )
     return web.page("shop/compare.html", comparison=shown)
 
 
 def _wanted(items: Sequence[Sku], grades: Iterable[Grade]) -> ComparisonWanted:
     asked = request.args
-    grade = asked.get("grade", "").strip().upper()
+    selection_id, plan_id, acquisition = asked.get("s", "")[:32], forms.number_in(asked, "plan"), asked.get("acquisition")
+    if selection_id and plan_id is None:
+        plan_id, acquisition = _own_plan(selection_id) or (None, acquisition)
+    named = {text.strip().upper() for text in asked.getlist("grade")}
     return ComparisonWanted(
         codes=tuple(item["sku"] for item in items),
-        grade=grade if any(grade == known["code"] for known in grades) else "",
-        plan_id=forms.number_in(asked, "plan"),
-        acquisition=read_acquisition(asked.get("acquisition")) or ACQUISITIONS[0],
+        grades=tuple(grade["code"] for grade in grades if grade["code"] in named),
+        plan_id=plan_id,
+        acquisition=read_acquisition(acquisition) or ACQUISITIONS[0],
         instead_of=asked.get("instead", ""),
         adds=asked.get("add") == "1" or len(items) < 2,
         words=asked.get("q", "").strip()[:MOST_WORDS],
-        selection_id=asked.get("s", "")[:32],
+        selection_id=selection_id,
     )
 
 
-def _rung(rungs: list[Rung], grade: str) -> Rung | None:
-    """Return the rung of the grade asked for, else the least dear on offer."""
-    if grade:
-        return next((rung for rung in rungs if rung.grade["code"] == grade), None)
-    return offers.least_dear(rungs)
+def _own_plan(selection_id: str) -> tuple[int, str] | None:
+    with door.current().read() as execute:
+        return selections.plan_of(execute, selection_id)
+
+
+def _rung(rungs: list[Rung], grades: Sequence[str]) -> Rung | None:
+    """Return the least dear rung on offer, of the grades asked for where there are any."""
+    return offers.least_dear([rung for rung in rungs if not grades or rung.grade["code"] in grades])
 
 
 def _side(
@@ -222,6 +242,13 @@ def _side(
         rung=rung,
         totals=totals,
         refusal=refusal,
+        address=forms.with_query(
+            f"/sku/{item['sku']}",
+            grade=rung.grade["code"] if rung else None,
+            plan=wanted.plan_id,
+            acquisition=wanted.told_acquisition,
+            s=wanted.selection_id,
+        ),
         without=wanted.address(codes=tuple(code for code in wanted.codes if code != item["sku"])),
         instead=wanted.address(instead_of=item["sku"]),
     )
@@ -306,8 +333,17 @@ def _few_plans(plans: Sequence[Plan], plan: Plan | None) -> list[Plan | None]:
     return [None, *plans[:MOST_PLANS], *([plan] if plan is not None and plan not in plans[:MOST_PLANS] else [])]
 
 
-def _choice(of: Plan | Grade | None, wanted: ComparisonWanted, name: str, value: Any) -> ComparisonChoice:
-    return ComparisonChoice(of=of, address=wanted.address(**{name: value}), is_chosen=getattr(wanted, name) == value)
+def _grade_choice(grade: Grade | None, wanted: ComparisonWanted) -> ComparisonChoice:
+    codes = (grade["code"],) if grade else ()
+    return ComparisonChoice(
+        of=grade, address=wanted.address(grades=codes), is_chosen={*codes} <= {*wanted.grades} if codes else not wanted.grades
+    )
+
+
+def _plan_choice(plan: Plan | None, wanted: ComparisonWanted) -> ComparisonChoice:
+    plan_id = plan.plan_id if plan else WITHOUT_PLAN if wanted.selection_id else None
+    is_chosen = (wanted.plan_id or None) == (plan_id or None)
+    return ComparisonChoice(of=plan, address=wanted.address(plan_id=plan_id), is_chosen=is_chosen)
 
 
 def _proposed(items: Sequence[Sku], wanted: ComparisonWanted) -> list[tuple[Card, str]] | None:

@@ -297,11 +297,12 @@ def _finding(asked: Sought) -> FinderPage:
 
 def _ways(asked: Sought, suggested: Suggestions, advice: Sequence[Advice]) -> WaysOn:
     codes = [each.card["sku"] for each in advice[:MOST_COMPARED]]
+    grades = dict(suggested.query.chosen).get("grade")
     sort, selection_id = ORDERS.get(asked.criteria.get("sort", "")), asked.parameters["s"]
     return WaysOn(
         skus=suggested.skus,
         listed=list_address(suggested.query, sort=sort, s=selection_id),
-        compared=forms.with_query("/compare", sku=codes, s=selection_id) if len(codes) > 1 else "",
+        compared=forms.with_query("/compare", sku=codes, grade=grades, s=selection_id) if len(codes) > 1 else "",
     )
 
 

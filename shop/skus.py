@@ -91,7 +91,7 @@ class Composition:
     def query(self, **changes: Any) -> str:
         """Return the query that asks for this with some changes."""
         wanted = replace(self, **changes)
-        parts = [f"grade={wanted.grade}"]
+        parts = [f"grade={wanted.grade}"] if wanted.grade else []
         parts += [f"plan={wanted.plan_id}"] if wanted.plan_id is not None else []
         parts += [f"option={option_id}" for option_id in wanted.option_ids]
         parts += [f"acquisition={wanted.acquisition}"] if wanted.acquisition != "new" else []
@@ -107,7 +107,6 @@ class About:
     medium: Medium | None
     specs: list[tuple[str, str | None]]
     origin: SpecsOrigin | None
-    siblings: list[Sibling]
     co2: claims.Co2 | None
     new_price: claims.NewPrice | None
     repair: dict[str, Sourced]
@@ -120,11 +119,16 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """The ladder of a device and the bundle being composed; without an offer, the ladder alone."""
+    """The ladder of a device and the bundle being composed; without an offer, the ladder alone.
+
+    `siblings` are others of its model, and `asked` the query that asks them for the same.
+    """
 
     rungs: list[Rung]
     wanted: Composition
     chosen: Rung | None
+    siblings: Sequence[Sibling]
+    asked: str
     plan: Plan | None = None
     totals: Totals | None = None
     spans: tuple[Span, ...] = ()
@@ -154,12 +158,10 @@ def sku(code: str) -> Response:
     catalog = door.catalog()
     item = skus.sku(catalog, code)
     refuse_elsewhere(item)
-    family = skus.siblings(catalog, category_id=item["category_id"], brand=item["brand"], model=item["model"])
     about = About(
         medium=media.shown(item),
         specs=spec_rows(item),
         origin=specs_origin(item),
-        siblings=_near(item, family),
         co2=claims.co2_avoided(item["category"]),
         new_price=claims.new_price_claim(item, today=door.today()),
         repair=sourced_specs(item),
@@ -185,11 +187,13 @@ def refuse_elsewhere(item: Sku) -> None:
         raise NotHere(sku=item["sku"])
 
 
-def _near(item: Sku, family: list[Sibling]) -> list[Sibling]:
+def _near(catalog: Database, item: Sku, grade_id: int | None) -> list[Sibling]:
     """Return this SKU, the other colours of its capacity and the other capacities of its colour.
 
     Where nobody offers it, those of its model that are offered, the nearest first: by capacity, colour, price.
     """
+    model = {"category_id": item["category_id"], "brand": item["brand"], "model": item["model"]}
+    family = skus.siblings(catalog, **model, grade_id=grade_id)
     color, wanted = _color_code(item["color"]), item["storage_gb"] or 0
 
     def distance(sibling: Sibling) -> tuple[int, bool, int]:
@@ -211,8 +215,10 @@ def _color_code(color: ColorBody | None) -> str | None:
 def _bundle(catalog: Database, item: Sku) -> Bundle:
     rungs = offers.ladder(catalog, item["sku_id"])
     wanted, chosen = _wanted(rungs)
+    is_named = "grade" in request.args
+    siblings = _near(catalog, item, chosen.grade["grade_id"] if chosen and is_named else None)
     if chosen is None or chosen.offer is None:
-        return Bundle(rungs=rungs, wanted=wanted, chosen=chosen)
+        return Bundle(rungs=rungs, wanted=wanted, chosen=chosen, siblings=siblings, asked=wanted.query())
     offer = chosen.offer
     known = tariffs(catalog)
     every = plans_here(known.plans, item)
@@ -233,6 +239,8 @@ def _bundle(catalog: Database, item: Sku) -> Bundle:
         rungs=rungs,
         chosen=chosen,
         wanted=wanted,
+        siblings=siblings,
+        asked=wanted.query() if is_named else wanted.query(grade=""),
         plan=plan,
         totals=totals.line_totals(line),
         spans=spans((line,)),

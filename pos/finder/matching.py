@@ -20,7 +20,7 @@ from pos.db import remembered
 from pos.facets import Narrowed, narrowed
 from pos.finder.conditions import HOLDS, facet_of, texts_of
 from pos.finder.wishes import FinderWish, keys_of, preferred_prices, soft_keys, spec, unmeasured_of, wants_of, wishes_of
-from pos.shelf_index import shelf_index
+from pos.shelf_index import Grades, shelf_index
 from pos.skus import Card, Query
 
 LARGEST_FIRST = {
@@ -82,10 +82,13 @@ def _find(database: Database, criteria_text: str, year: int, among: tuple[str, .
     wishes = wishes_of(database, criteria, asked, year=year)
     cents = _cents(criteria, asked)
     best = {asked.index.ids[place]: place for place in islice(_ranked(database, criteria, asked, left, wishes, cents), limit)}
+    cards, grades = skus.cards(database, {sku_id: cents(place) for sku_id, place in best.items()}), _grades(criteria, asked)
+    for card in cards:
+        card["grade"] = asked.index.grade_at(best[card["sku_id"]], card["from_cents"], grades)
     return Suggestions(
         suggestions=[
             Suggestion(card=card, offer_cents=card["from_cents"], wishes=[_holds(wish, best[card["sku_id"]]) for wish in wishes])
-            for card in skus.cards(database, {sku_id: cents(place) for sku_id, place in best.items()})
+            for card in cards
         ],
         query=query,
         skus=left.bit_count(),
@@ -113,6 +116,13 @@ def query_of(database: Database, criteria: Mapping[str, Any], *, among: tuple[st
         max_cents=criteria.get("price_max_cents"),
         among=among,
     )
+
+
+def _grades(criteria: Mapping[str, Any], asked: Narrowed) -> Grades:
+    """Return the grades whose prices are told: those asked for, else those preferred, which may not be there."""
+    facet = facet_of(asked.index, "grade_min", criteria["grade_min"]) if "grade_min" in criteria else None
+    known = asked.index.values["grade"]
+    return asked.grades or frozenset(known[code] for code in (facet[1] if facet else ()) if code in known)
 
 
 def _cents(criteria: Mapping[str, Any], asked: Narrowed) -> Callable[[int], int]:

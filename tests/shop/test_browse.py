@@ -227,6 +227,30 @@ def test_the_number_of_questions_does_not_grow_with_the_cards(
     assert questions("/browse/results?q=bleu+air+pods&color=blue&storage=128&storage=256&table=1&sort=value") <= 4
 
 
+def opened(client: FlaskClient, address: str) -> list[tuple[str, bool]]:
+    """Return where each card of a list leads, and whether the page there begins with the price of the card."""
+    cards = re.findall(r'<a href="(/sku/[^"]+)">.*?<p class="price">([^<]+)', client.get(address).text, re.DOTALL)
+    truths = [(path, client.get(html.unescape(path)).text.partition('class="truth"')[2], price) for path, price in cards]
+    return [(html.unescape(path), f'<dd class="price">{price}' in truth) for path, truth, price in truths]
+
+
+def test_a_card_opens_its_device_at_the_price_it_says(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    phone = "/sku/IPHONE-13-128-BLUE"
+    with kiosk.catalog.write() as database:
+        database.execute("update listing set new_battery = 1 where listing_id in (103, 105)")
+
+    assert opened(client, "/browse?q=iphone+13") == [(phone, True)]
+    assert opened(client, "/browse?q=iphone+13&grade=PREMIUM&s=abc") == [(f"{phone}?grade=PREMIUM&s=abc", True)]
+    assert opened(client, "/browse?q=iphone+13&grade=PREMIUM&grade=GOOD") == [(f"{phone}?grade=GOOD", True)]
+    assert opened(client, "/browse/more?q=iphone+13&hold=new_battery:true") == [(f"{phone}?grade=EXCELLENT", True)]
+
+
+def test_what_is_ticked_is_compared_in_the_grades_asked_for(client: FlaskClient) -> None:
+    form = client.get("/browse?grade=GOOD&grade=EXCELLENT").text.partition('action="/compare"')[2]
+
+    assert re.findall(r'type="hidden" name="grade" value="(\w+)"', form) == ["GOOD", "EXCELLENT"]
+
+
 def test_results_come_alone_while_typing_and_keep_the_address(client: FlaskClient) -> None:
     answer = client.get("/browse/results?q=iphone&s=abc", headers={"HX-Request": "true"})
 

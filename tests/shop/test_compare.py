@@ -107,6 +107,38 @@ def test_a_grade_is_asked_for_by_the_address(client: FlaskClient) -> None:
     assert not [each for each in sentences(dearer) if "coûte" in each], "a price is compared with a price"
 
 
+def test_of_some_grades_each_device_stands_at_its_lowest_price(client: FlaskClient) -> None:
+    page = client.get(f"{TWO}&grade=EXCELLENT&grade=GOOD&grade=MINT").text
+
+    assert re.findall(r'<b class="price">([^<]*)', page) == ["369,00\u00a0€", "319,00\u00a0€"]
+    assert re.findall(r'class="chip on" href="[^"]*" aria-current="true">\s*([^<]*?)</a>', page) == [
+        "Très bon état",
+        "Parfait état",
+        "Sans forfait",
+    ]
+    assert 'name="grade" value="GOOD"' in client.get(f"{TWO}&grade=EXCELLENT&grade=GOOD&add=1").text
+
+
+def test_a_device_opens_as_it_was_compared(client: FlaskClient) -> None:
+    page = client.get(f"{TWO}&grade=GOOD&plan={world.SERIE_100}&acquisition=port&s=abc").text
+
+    opened = f"/sku/IPHONE-13-128-BLUE?grade=GOOD&plan={world.SERIE_100}&acquisition=port&s=abc"
+    assert [unescape(address) for address in re.findall(r'href="(/sku/IPHONE[^"]*)"', page)] == [opened] * 2
+
+
+def test_the_plan_of_the_selection_under_way_is_reckoned_unless_it_is_left_out(client: FlaskClient) -> None:
+    begun = client.post("/selections", data={"listing": "101", "plan": str(world.SERIE_100), "acquisition": "port"})
+    own = f"{TWO}&s={begun.headers['Location'].rpartition('/')[2]}"
+    page = client.get(own).text
+    [without] = re.findall(r'href="([^"]*)">\s*Sans forfait', page)
+
+    assert row(page, "En tout, avec ce forfait")
+    assert "acquisition=port" in unescape(without)
+    for address in (unescape(without), unescape(without).replace("&plan=0", "&plan=0&add=1"), f"{TWO}&s=nobody"):
+        assert not row(client.get(address).text, "En tout, avec ce forfait")
+    assert 'name="plan" value="0"' in client.get(f"{unescape(without)}&add=1").text
+
+
 def test_a_plan_is_reckoned_with_each_device(client: FlaskClient) -> None:
     page = client.get(f"/compare?sku=IPHONE-13-128-BLUE&sku=IPHONE-12-128-BLUE&plan={world.SERIE_100}").text
 
@@ -214,6 +246,15 @@ def test_what_does_not_exist_is_left_aside(client: FlaskClient, query: str) -> N
 
 def test_an_unknown_device_is_said(client: FlaskClient) -> None:
     assert client.get("/compare?sku=IPHONE-13-128-BLUE&sku=NOKIA-3310").status_code == 404
+
+
+def test_a_fifth_device_is_left_aside_and_that_is_said(client: FlaskClient) -> None:
+    four = f"{TWO}&sku=IPHONE-12-128-BLUE&sku=PLAYSTATION-5-825-WHITE"
+    page = client.get(f"{four}&sku=DYSON-V11-PURPLE").text
+
+    assert "Quatre appareils au plus" in page
+    assert page.count('scope="col"') == 4
+    assert "Quatre appareils au plus" not in client.get(f"{four}&sku=IPHONE-12-128-BLUE").text
 
 
 def test_four_devices_take_at_most_four_statements(app: Flask, client: FlaskClient) -> None:

@@ -112,6 +112,7 @@ def test_an_answer_that_is_none_is_said(client: FlaskClient, query: str) -> None
         ("phone under $300", "ne compte pas"),
         ("un forfait seul 20 Go", "Voir les forfaits"),
         ("un téléphone simple", "Aucune fiche ne le dit"),
+        ("un téléphone étanche", "Nous ne l’annonçons jamais."),
     ],
 )
 def test_other_intentions_are_answered_with_what_can_be_done(client: FlaskClient, sentence: str, said: str) -> None:
@@ -144,6 +145,26 @@ def test_a_grade_that_is_preferred_takes_nothing_off_the_list(client: FlaskClien
 
     assert [each["offer_cents"] for each in results] == cents
     assert client.get("/finder", query_string=sentence).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sentence", "grade", "compared"),
+    [
+        ("iphone 13 premium", "PREMIUM", "grade=PREMIUM"),
+        ("iphone 13 premium si possible", "PREMIUM", ""),
+        ("iphone 13 parfait état minimum", "EXCELLENT", "grade=EXCELLENT&grade=PREMIUM"),
+        ("iphone 13", "", ""),
+    ],
+)
+def test_an_answer_opens_in_the_grade_whose_price_it_tells(client: FlaskClient, sentence: str, grade: str, compared: str) -> None:
+    page = client.get("/finder", query_string={"q": sentence}).text
+    [told, path] = re.findall(r'<span class="price">([^<]+)</span>\s*<a class="btn" href="(/sku/[^"]+)"', page)[0]
+
+    assert path == "/sku/IPHONE-13-128-BLUE" + (f"?grade={grade}" if grade else "")
+    assert f'<dd class="price">{told}' in client.get(path).text.partition('class="truth"')[2]
+    both = client.get("/finder", query_string={"q": sentence.replace("iphone 13", "téléphone")}).text
+    for address in re.findall(r'href="(/compare[^"]+)"', both):
+        assert re.findall(r"grade=\w+", address) == ["grade=" + each for each in re.findall(r"grade=(\w+)", compared)]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,23 @@ def test_a_device_without_network_has_no_plans(client: FlaskClient) -> None:
     assert "Avec un forfait" not in client.get("/sku/DYSON-V11-PURPLE").text
 
 
+def test_another_of_the_model_opens_with_what_was_chosen_at_the_price_it_says(client: FlaskClient, kiosk: world.Kiosk) -> None:
+    with kiosk.catalog.write() as catalog:
+        catalog.execute("update sku set model = 'iPhone 13', storage_gb = 64 where sku_id = ?", [world.IPHONE_12])
+
+    def others(query: str) -> list[tuple[str, str]]:
+        [shown] = re.findall(r'<nav class="rail siblings".*?</nav>', client.get(f"{PHONE}{query}").text, re.DOTALL)
+        return re.findall(r'href="([^"]*)".*?<b>([^<]*)</b>', shown, re.DOTALL)
+
+    bundle = f"?grade=EXCELLENT&plan={world.SERIE_100}&option={world.REPAIR}&s=abc"
+    asked = bundle.replace("&", "&amp;")
+    twelve = "/sku/IPHONE-12-128-BLUE"
+    assert others("") == [(twelve, "259\u00a0€"), (PHONE, "329\u00a0€")]
+    assert others(bundle) == [(f"{twelve}{asked}", "259\u00a0€"), (f"{PHONE}{asked}", "409\u00a0€")]
+    assert others(f"/bundle{bundle}") == others(bundle)
+    assert others(f"?plan={world.SERIE_100}")[0] == (f"{twelve}?plan={world.SERIE_100}", "259\u00a0€")
+
+
 def test_a_device_nobody_offers_points_to_its_family(client: FlaskClient, kiosk: world.Kiosk) -> None:
     with kiosk.catalog.write() as catalog:
         catalog.execute("update stock set quantity = 0 where listing_id = 110")

@@ -28,6 +28,7 @@ from demo.mailbox import Mailbox
 from demo.past.corners import OWN_CORNER, add_corners
 from demo.past.living import LivingCorners
 from demo.past.making import DAYS, SLIPS, Past, make_past, opened_at
+from demo.past.prices import as_opened
 from demo.printer import VirtualPrinter
 from demo.processes import DemoProcess, PartStopped, signals_held
 from demo.sample import write_feed
@@ -206,9 +207,11 @@ def _set_up(demo: Demo, made: Made, *, say: Say) -> Made:
             say(f"writing and publishing a catalogue of {listings:,} listings")
             feed, static = demo.directory / "feed", sync_path(demo.marketplace)
             write_feed(feed, listings=listings, seed=SEED)
-            if made.get("past") == BEGUN:
+            is_past = made.get("past") == BEGUN
+            if is_past:
                 add_corners(feed)
-            import_feed(engine, feed, static=static, progress=lambda _stage, _count: None)
+            with as_opened(feed, opened=clock.now(), seed=SEED) if is_past else nullcontext():
+                import_feed(engine, feed, static=static, progress=lambda _stage, _count: None)
             made = {**made, "listings": listings}
         elif demo.listings not in (None, made["listings"]):
             raise NotADemo(f"this demo holds {made['listings']:,} listings: --fresh begins again with another number")
@@ -223,7 +226,9 @@ def _give_past(demo: Demo, made: Made, bank: Bank, *, say: Say) -> Made:
         return made
     say(f"telling the last {DAYS} days: sellers, slips, orders, payouts")
     with opened(demo.marketplace) as engine:
-        past = Past(engine=engine, directory=demo.marketplace, bank=bank, now=clock.now(), seed=SEED, slips=SLIPS)
+        past = Past(
+            engine=engine, directory=demo.marketplace, kiosk=demo.kiosk, bank=bank, now=clock.now(), seed=SEED, slips=SLIPS
+        )
         made = {**made, "past": MADE_PAST, "sellers": make_past(past)}
     write_made(demo.directory, made)
     return made

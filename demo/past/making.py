@@ -16,9 +16,13 @@ from sqlalchemy import Engine, event
 
 from demo.bank import Bank
 from demo.carrier import ACTIVE_AFTER_S
-from demo.past import corners, payouts, sellers
+from demo.past import corners, payouts, prices, sellers
 from demo.past.corners import MARKET
+from demo.past.day_reports import CornerDays
+from demo.past.days import OwnDays
+from demo.past.kiosk import PastKiosk, past_kiosk
 from demo.past.orders import Customers
+from demo.past.prices import OPENED_DAYS
 from demo.past.sellers import DeskSeller, SellerAccess
 from demo.past.story import Story
 from demo.past.units import Handling
@@ -34,10 +38,13 @@ from marketplace.running.mail import MAIL
 from marketplace.running.working import Working
 from pos import clock
 from pos.db import Store
+from shop.prices import catch_up
 
 DAYS = 25
-"""How long ago the marketplace opened: every seller's first units are old enough for a payout that came back since."""
+"""How long ago sellers with desks came: the first units of each are old enough for a payout that came back since."""
 SLIPS = 280
+REPRICED_DAYS = (4, 10, 16, 21)
+"""After how many days sellers with desks moved prices."""
 OLD_MAIL = timedelta(hours=20)
 """Mails of these last hours are sent; older ones were read and deleted long ago."""
 PUBLISHED_BEFORE = timedelta(minutes=8)
@@ -53,19 +60,20 @@ JOBS_AT_H = (9, 12, 18)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What a past is made in, and how much of it: `slips` over `DAYS` before `now`."""
+    """What a past is made in, and how much of it: `slips` over `DAYS` before `now`. The demo's own kiosk is made in `kiosk`."""
 
     engine: Engine
     directory: Path
+    kiosk: Path
     bank: Bank
     now: datetime
     seed: int
     slips: int
 
 
-def opened_at(now: datetime) -> datetime:
-    """Return when the marketplace of a past opened: its catalogue was published then."""
-    return (now - timedelta(days=DAYS)).replace(hour=5, minute=0, second=0)
+def opened_at(now: datetime, *, days: int = OPENED_DAYS) -> datetime:
+    """Return when the marketplace of a past opened: its catalogue was published then. Sellers with desks came `DAYS` ago."""
+    return (now - timedelta(days=days)).replace(hour=5, minute=0, second=0)
 
 
 @contextmanager
@@ -90,21 +98,25 @@ def hurried(engine: Engine) -> Iterator[None]:
 
 def make_past(past: Past) -> list[SellerAccess]:
     """Make the past of a marketplace that was set up and published at `opened_at`; return how to get into its sellers' desks."""
-    began, public_url = opened_at(past.now), read_installation(past.directory).public_url
+    began, public_url = opened_at(past.now, days=DAYS), read_installation(past.directory).public_url
     story = Story(until=past.now, chance=random.Random(past.seed))  # noqa: S311 - a reproducible past, no secrets
     manner, past.bank.webhooks.manner = past.bank.webhooks.manner, "never"
     with hurried(past.engine), ExitStack() as ending:
         ending.callback(setattr, past.bank.webhooks, "manner", manner)
+        kiosk = ending.enter_context(_kiosk_since_opening(past))
+        _start_prices(past, kiosk, until=began)
         with clock.held_at(began):
             let = sellers.let_in(past.engine, past.directory, story, now=began)
             sellers.offer_listings(past.engine, past.directory, let, story, now=began)
             publish_supply(past.engine, past.directory)
+            kiosk.follow()
             names = corners.corners_heard_of()
             enrolled = corners.enrol_corners(past.engine, public_url, names, now=began)
             slips = corners.make_slips(past.engine, past.directory, public_url, names[0], story, now=began)
         handling = Handling(
             engine=past.engine, story=story, sellers={seller.seller_id: seller for seller in let}, phones=_phones(past.directory)
         )
+        days = CornerDays(corners=enrolled, story=story)
         customers = Customers(
             engine=past.engine,
             directory=past.directory,
@@ -114,16 +126,55 @@ def make_past(past: Past) -> list[SellerAccess]:
             corners=enrolled,
             slips=slips,
             handling=handling,
+            days=days,
         )
         if slips.samples:
             customers.plan_visits(past.slips, since=began)
+        days.plan()
+        OwnDays(kiosk=kiosk, story=story, claim=customers.claim).plan()
+        _plan_prices(past, kiosk, story, [seller for seller in let if not seller.is_slow], since=began)
         payouts.plan_payouts(past.engine, story, since=began, returned=_returned(let))
         _plan_jobs(past, story, public_url, since=began)
         story.tell()
         with clock.held_at(past.now - PUBLISHED_BEFORE):
             publish_all(past.engine, past.directory)
+        with clock.held_at(past.now):
+            kiosk.follow()
         corners.hear_from(past.engine, past.directory, enrolled, story)
     return [seller.access for seller in let]
+
+
+@contextmanager
+def _kiosk_since_opening(past: Past) -> Iterator[PastKiosk]:
+    """Give the demo's own kiosk, enrolled at the opening, to the block."""
+    with ExitStack() as ending:
+        with clock.held_at(opened_at(past.now)):
+            kiosk = ending.enter_context(past_kiosk(past.engine, past.directory, past.kiosk))
+        yield kiosk
+
+
+def _start_prices(past: Past, kiosk: PastKiosk, *, until: datetime) -> None:
+    """Let what was announced for the days before the first sellers came start, at the kiosk and in the shop's catalogue."""
+    for moment in reversed(prices.moments(opened_at(past.now))):
+        if moment < until:
+            with clock.held_at(moment):
+                kiosk.start_prices()
+    with closing(Store(replica_path(past.directory, MARKET), durable=False)) as catalogue:
+        catch_up(catalogue, until)
+
+
+def _plan_prices(past: Past, kiosk: PastKiosk, story: Story, let: list[DeskSeller], *, since: datetime) -> None:
+    """Have announced prices start, and sellers move theirs a few times; the kiosk follows as one does that is on."""
+
+    def reprice(at: datetime) -> None:
+        prices.move_prices(past.engine, past.directory, let, story, at)
+        kiosk.follow()
+
+    for moment in prices.moments(opened_at(past.now)):
+        if moment >= since:
+            story.plan(moment, lambda _: kiosk.start_prices())
+    for days in REPRICED_DAYS:
+        story.plan(since + timedelta(days=days, hours=3), reprice)
 
 
 def _returned(let: list[DeskSeller]) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from demo.bank import Bank
 from demo.corners import Outbox, Slips
 from demo.past.corners import MARKET, OFFERED, open_corners, send
+from demo.past.day_reports import CornerDays
 from demo.past.story import Story
 from demo.past.units import Handling
 from demo.sample_skus import SAMPLE
@@ -59,6 +60,7 @@ class Customers:
     corners: list[Outbox]
     slips: Slips
     handling: Handling
+    days: CornerDays
     paid: int = 0
 
     def plan_visits(self, number: int, *, since: datetime) -> None:
@@ -75,11 +77,13 @@ class Customers:
         corner = self.story.chance.choice(open_corners(self.corners, self.story, at=at))
         kind = self.story.chance.randrange(len(self.slips.samples))
         digits = self.slips.issue(corner, kind=kind, now=at)
+        self.days.note_newest(corner)
         send(self.engine, self.directory, corner, now=at)
         if self.story.chance.random() < ORDERED:
-            self.story.soon(at, 0.05, 40, partial(self._claim, digits))
+            self.story.soon(at, 0.05, 40, partial(self.claim, digits))
 
-    def _claim(self, digits: str, at: datetime) -> None:
+    def claim(self, digits: str, at: datetime) -> None:
+        """Open a slip at home and order what it offers, if it still can be."""
         with reading(self.engine) as connection:
             slip = read_slip(connection, digits, now=at)
         if isinstance(slip, Reading) and slip.is_orderable:
@@ -132,10 +136,11 @@ class Customers:
             self.bank.act("refuse", session_id)
         self.bank.act("pay", session_id)
         self._ask(placed, session_id, at)
-        self.handling.plan(placed, at=at)
         self.paid += 1
         if self.paid % DISPUTED_EVERY == DISPUTED:
+            self.handling.disputed.add(placed["order_id"])
             self.story.soon(at, 100, 200, partial(self.dispute, placed, session_id))
+        self.handling.plan(placed, at=at)
 
     def dispute(self, placed: Order, session_id: str, at: datetime) -> None:
         """Let the customer's bank claim a payment back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -46,12 +46,16 @@ Step = Callable[[Connection, Iterable[Unit], Actor], None]
 
 @dataclass(slots=True, kw_only=True)
 class Handling:
-    """What sellers and customers do about units that were paid; `phones` are the SKUs that ship with an IMEI."""
+    """What sellers and customers do about units that were paid; `phones` are the SKUs that ship with an IMEI.
+
+    `disputed` are the orders whose money the customer's bank claims back: nothing else goes back of them.
+    """
 
     engine: Engine
     story: Story
     sellers: Mapping[int, DeskSeller]
     phones: frozenset[int]
+    disputed: set[str] = field(default_factory=set)
     shipped: int = 0
     arrived: int = 0
 
@@ -65,7 +69,7 @@ class Handling:
                 self._plan(unit, seller, at)
 
     def _plan(self, unit: Unit, seller: DeskSeller, at: datetime) -> None:
-        chance = self.story.chance.random()
+        chance = self.story.chance.random() if unit["order_id"] not in self.disputed else 1.0
         given_up = CHANGED_MIND + GIVEN_UP[seller.is_slow]
         by = f"seller:{seller.person}"
         if chance < CHANGED_MIND:
@@ -101,6 +105,8 @@ class Handling:
 
     def _arrive(self, unit: Unit, by: str, at: datetime) -> None:
         self._step(unit, deliver, "customer")(at)
+        if unit["order_id"] in self.disputed:
+            return
         self.arrived += 1
         if self.arrived % EVERY == SENT_BACK:
             back = WayBack(engine=self.engine, story=self.story, unit=unit, by=by)

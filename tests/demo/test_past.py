@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
+from sqlite_utils import Database
 
 from demo.bank import Bank
 from demo.made import read_made
-from demo.past.corners import SILENT, add_corners, corners_heard_of
+from demo.past.corners import OWN_CORNER, SILENT, add_corners, corners_heard_of
 from demo.past.living import LivingCorners
 from demo.past.making import Past, make_past, opened_at
+from demo.past.prices import as_opened
 from demo.past.sellers import SellerAccess
 from demo.sample import write_feed
 from marketplace.db import open_engine, reading, rows, run_tx
 from marketplace.feeds.imports import import_feed
+from marketplace.fleet.day_reports import corner_days, untold
 from marketplace.installation import read_installation, sync_path
 from marketplace.money.payments import check_payment
 from marketplace.money.provider import store_settings
+from marketplace.publishing.price_past import published_past
 from marketplace.publishing.publications import publish_all
 from marketplace.sellers.keys import known_key
 from marketplace.sellers.people import log_in, person_of
 from marketplace.setup import create_installation
 from pos import clock
+from pos.db import Store
+from pos.offers import Offer, ladder
+from pos.price_past import remembered_past
 from tests.marketplace.money.books import assert_adds_up, open_accounts
 from tests.processes import five_ports
 
 NOW = clock.from_text("2026-11-28T15:00:00Z")
+YESTERDAY = "2026-11-27"
 LATE = "2026-11-28T14:50:00Z"
 SLIPS = 40
 FACTS = (
@@ -46,8 +55,16 @@ FACTS = (
     "select seller_id, day, state, amount_cents, sent_at, ended_at from payout order by seller_id, day",
     "select seller_id, state, from_at from seller_step order by seller_id, step_no",
     "select state, ground, opened_at, since, said from unit_case order by opened_at, since",
+    """
+    select market, listing_id, publication, published_at, price_cents, prior_cents from listing_terms
+    order by market, listing_id, publication
+    """,
     "select account, currency, sum(amount_cents) as cents from posting group by account, currency order by account, currency",
 )
+TAKEN_OVER = """
+    select 1 from offer_past join offer using (sku_id, grade_id)
+    where offer_past.listing_id <> offer.listing_id and offer_past.all_in_cents > offer.all_in_cents
+"""
 
 
 def test_a_past_holds_every_state_and_its_books_add_up(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
@@ -71,11 +88,11 @@ def test_the_corners_of_a_past_were_heard_of_today(past: tuple[Engine, list[Sell
     with reading(past[0]) as connection:
         seen = column(connection, "select corner_id from device where seen_at >= :late", late=LATE)
 
-    assert len(seen) == len(corners_heard_of()) - SILENT
+    assert len(seen) == len([*corners_heard_of(), OWN_CORNER]) - SILENT
 
 
 def test_the_corners_of_a_past_are_heard_of_while_the_demo_runs(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
-    directory, before = Path(past[0].url.database or "").parent, clock.to_text(NOW + timedelta(hours=1))
+    directory, before = folder(past) / "marketplace", clock.to_text(NOW + timedelta(hours=1))
 
     with clock.held_at(NOW + timedelta(hours=1)):
         assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
@@ -83,6 +100,18 @@ def test_the_corners_of_a_past_are_heard_of_while_the_demo_runs(past: tuple[Engi
     with reading(past[0]) as connection:
         [heard] = rows(connection, "select count(*) as n from device where seen_at >= :before", before=before)
     assert heard["n"] == len(corners_heard_of()) - SILENT
+
+
+def test_the_corners_of_a_past_told_of_their_days(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
+    with reading(past[0]) as connection:
+        told, silent = corner_days(connection, YESTERDAY), untold(connection, YESTERDAY, now=NOW)
+
+    assert len(told) == len(corners_heard_of()) - SILENT + 1
+    assert len(silent.missing) == SILENT
+    assert [day.corner_id for day in told if day.slips != day.held] == []
+    [own] = [day for day in told if day.corner_id == OWN_CORNER]
+    assert own.slips
+    assert {"slips_by_hour", "slips_by_sku", "demo_events"} <= {figure["figure"] for figure in own.facts["figures"]}
 
 
 def test_the_sellers_of_a_past_get_in_by_what_is_written_down(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
@@ -112,6 +141,41 @@ def test_the_bank_still_knows_what_was_paid_in_a_past(past: tuple[Engine, list[S
     assert bank.books.run("select count(*) from delivery") == [(0,)]
 
 
+def test_prices_moved_in_a_past_at_the_kiosk_and_in_the_shop(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
+    steps: dict[str, list[int]] = {"kiosk": [], "shop": []}
+    reductions = 0
+    with closing(Store(folder(past) / "kiosk" / "catalog.db", durable=False)) as catalog, reading(past[0]) as connection:
+        for offer in offers_of(catalog.read()):
+            published = published_past(connection, offer, market="fr", now=NOW)
+            pair = {"sku_id": offer.sku_id, "grade_id": offer.grade_id}
+            remembered = remembered_past(catalog.read(), **pair, now_cents=offer.all_in_cents, now=NOW)
+            assert published is not None
+            assert remembered is not None
+            assert published.steps[-1].all_in_cents == offer.all_in_cents
+            steps["kiosk"].append(len(remembered.steps))
+            steps["shop"].append(len(published.steps))
+            if offer.prior_cents is not None:
+                reductions += 1
+                before = replace(published, steps=published.steps[:-1], until_at=published.steps[-1].since_at)
+                assert before.low_cents == offer.prior_cents + offer.shipping_cents
+        taken_over = catalog.read().execute(TAKEN_OVER).fetchall()
+
+    for counts in steps.values():
+        assert sum(count > 1 for count in counts) > 30
+        assert max(counts) > 2
+    assert reductions
+    assert taken_over
+
+
+def test_after_a_past_the_feed_says_what_the_marketplace_holds(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
+    with clock.held_at(NOW):
+        again = import_feed(
+            past[0], folder(past) / "feed", static=sync_path(folder(past) / "marketplace"), progress=lambda _stage, _count: None
+        )
+
+    assert (again.added, again.changed, again.removed) == ({}, {}, {})
+
+
 def test_the_same_seed_makes_the_same_past(past: tuple[Engine, list[SellerAccess], Bank], tmp_path: Path) -> None:
     with made_past(tmp_path) as (engine, _, _):
         assert facts(engine) == facts(past[0])
@@ -138,7 +202,8 @@ def made_past(directory: Path) -> Iterator[tuple[Engine, list[SellerAccess], Ban
         write_feed(feed, listings=300, seed=1)
         add_corners(feed)
         engine = open_engine(read_installation(central).database)
-        import_feed(engine, feed, static=sync_path(central), progress=lambda _stage, _count: None)
+        with as_opened(feed, opened=opened_at(NOW), seed=1):
+            import_feed(engine, feed, static=sync_path(central), progress=lambda _stage, _count: None)
         publish_all(engine, central)
     address = f"http://127.0.0.1:{port}"
     bank = Bank(directory / "bank", host="127.0.0.1", port=port, address=address, webhook_url=f"{address}/nowhere")
@@ -147,10 +212,25 @@ def made_past(directory: Path) -> Iterator[tuple[Engine, list[SellerAccess], Ban
         key, secret = bank.secret_key.read_text().strip(), bank.webhook_secret.read_text().strip()
         given = {"key": key, "webhook_secret": secret, "api": address}
         run_tx(engine, lambda connection: store_settings(connection, given))  # type: ignore[arg-type]
-        yield engine, make_past(Past(engine=engine, directory=central, bank=bank, now=NOW, seed=7, slips=SLIPS)), bank
+        yield (
+            engine,
+            make_past(Past(engine=engine, directory=central, kiosk=directory / "kiosk", bank=bank, now=NOW, seed=7, slips=SLIPS)),
+            bank,
+        )
     finally:
         bank.stop()
         engine.dispose()
+
+
+def folder(past: tuple[Engine, list[SellerAccess], Bank]) -> Path:
+    """Return the directory that holds all of a past."""
+    return Path(past[0].url.database or "").parent.parent
+
+
+def offers_of(database: Database) -> list[Offer]:
+    """Return what a catalogue proposes."""
+    skus = [sku_id for (sku_id,) in database.execute("select sku_id from shelf order by sku_id").fetchall()]
+    return [rung.offer for sku_id in skus for rung in ladder(database, sku_id) if rung.offer is not None]
 
 
 def column(connection: Connection, query: str, **values: Any) -> set[Any]:

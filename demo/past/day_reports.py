@@ -1,0 +1,76 @@
+"""What the other corners of the past tell HQ of their days: counted from the slips that each of them issued."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from demo.corners import Outbox
+from demo.past.corners import open_corners
+from demo.past.story import Story
+from pos import clock
+from pos.business_days import DAY_BEGINS_HOUR, BusinessDay, business_day_at
+from pos.day_reports import FigureRow
+from pos.slip_facts import SlipFacts
+from pos.told_days import KIND, ToldDay
+
+DAYS = 7
+COUNTED_AFTER = timedelta(minutes=10)
+"""How long after its end a day is counted: in the night. It travels with whatever a corner sends next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CornerDays:
+    """The days of these corners, and the slips that each issued."""
+
+    corners: list[Outbox]
+    story: Story
+    slips: defaultdict[str, list[SlipFacts]] = field(default_factory=lambda: defaultdict(list))
+
+    def note_newest(self, corner: Outbox) -> None:
+        """Remember the slip that a corner just issued and has not sent yet."""
+        self.slips[corner.corner_id].append(json.loads(corner.waiting[-1]["body"])["facts"])
+
+    def plan(self) -> None:
+        """Plan that the last days are told, each when it is over."""
+        today = business_day_at(self.story.until, zone=clock.HOME_ZONE, begins_hour=DAY_BEGINS_HOUR)
+        for days in range(1, DAYS + 1):
+            day = today.later(-days)
+            self.story.plan(clock.from_text(day.end) + COUNTED_AFTER, partial(self._tell, day))
+
+    def _tell(self, day: BusinessDay, at: datetime) -> None:
+        for corner in open_corners(self.corners, self.story, at=at):
+            issued = [slip for slip in self.slips[corner.corner_id] if day.start <= slip["issued_at"] < day.end]
+            told: ToldDay = {
+                "format": 1,
+                "edition": 1,
+                "day": day.name,
+                "time_zone": day.zone,
+                "day_begins_hour": day.begins_hour,
+                "from_at": day.start,
+                "until_at": day.end,
+                "counted_at": clock.to_text(at),
+                "figures": list(_figures(day, issued)),
+            }
+            corner.record(KIND, dict(told), now=at)
+
+
+def _figures(day: BusinessDay, slips: list[SlipFacts]) -> Iterator[FigureRow]:
+    yield _figure("slips", "", {}, len(slips))
+    for hour in day.hours:
+        yield _figure("slips_by_hour", hour.key, {}, sum(hour.start <= slip["issued_at"] < hour.end for slip in slips))
+    lines = [line for slip in slips for line in slip["lines"]]
+    listings = [(line["listing"]["sku"], {"": line["listing"]["title"]}) for line in lines if line["listing"]]
+    plans = [(str(line["plan"]["plan_id"]), line["plan"]["name"]) for line in lines if line["plan"]]
+    for figure, named in (("slips_by_sku", listings), ("slips_by_plan", plans)):
+        names = dict(named)
+        for key, count in Counter(key for key, _ in named).most_common():
+            yield _figure(figure, key, names[key], count)
+
+
+def _figure(figure: str, key: str, name: dict[str, str], value: int) -> FigureRow:
+    return {"figure": figure, "key": key, "name": name, "value": value, "voided": 0}

@@ -13,9 +13,11 @@
     target.setAttribute("aria-valuetext", told.textContent);
   });
 
-  // What is to be compared is kept from list to list, four at most; what this list does not show stands beside the button.
+  // What is to be compared is kept from list to list, four at most, in each market and partner's shop; what this list does not show
+  // stands beside the button.
   const MOST = 4;
-  const ticked = () => JSON.parse(sessionStorage.getItem("compared") || "[]");
+  const store = () => `compared ${document.getElementById("results").dataset.of}`;
+  const ticked = () => JSON.parse(sessionStorage.getItem(store()) || "[]");
   const boxes = () => [...document.querySelectorAll("#results .device [name=sku]")];
   const nameOf = (box) => box.closest("label").dataset.name || box.closest(".device").querySelector("h2").innerText;
   const show = () => {
@@ -43,8 +45,9 @@
       shop.trouble(document.querySelector(".compare-bar p").textContent);
       return;
     }
-    sessionStorage.setItem("compared", JSON.stringify(target.checked ? [...others, [target.value, nameOf(target)]] : others));
+    sessionStorage.setItem(store(), JSON.stringify(target.checked ? [...others, [target.value, nameOf(target)]] : others));
     show();
+    if (!target.isConnected) (document.querySelector(".compare-bar input") || document.getElementById("main")).focus();
   });
   addEventListener("htmx:afterSettle", show);
   new MutationObserver(show).observe(document.documentElement, { childList: true });

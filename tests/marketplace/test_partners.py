@@ -63,6 +63,9 @@ def test_only_a_partner_s_categories_are_found_there(shop: FlaskClient) -> None:
     assert "IPHONE" not in shop.get("/browse?category=phones").text
     assert "Apple" not in shop.get("/browse").text, "no brand to choose that has nothing here"
     assert shop.get(CONSOLE).status_code == 200
+    kept = re.compile(r'id="results"[^>]*data-of="([^"]*)"')
+    assert kept.findall(shop.get("/browse").text) == ["fr manette-bleue"], "what is ticked here is no device of another shop"
+    assert kept.findall(shop.get("/browse?partner=&market=us").text) == ["us "]
 
 
 @pytest.mark.parametrize("path", [PHONE, f"{PHONE}/bundle?grade=GOOD", f"/compare?sku={PHONE[5:]}&sku={CONSOLE[5:]}"])

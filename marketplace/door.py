@@ -1,8 +1,8 @@
 """The shop's door at home: the published catalogue of the visitor's market, and selections in the central database.
 
 A market is chosen by what the visitor has open (a selection's id begins with its market; a slip's is its corner's, an order has
-its own), else by `?market=`, the partner whose entry this is, a cookie or the browser's languages; else it is the first. A
-language is the one that was chosen, else the browser's, else that of the slip or order that is open, else the market's first.
+its own), else by `?market=`, the partner whose entry this is, a cookie or the browser's languages; else HQ's first corner has it.
+A language is the one that was chosen, else the browser's, else that of the slip or order that is open, else the market's first.
 A visit that entered by `/p/<partner>` is known by a cookie until the browser is closed, or until `?partner=` leaves it.
 Invariant: pages read the replica and never the database's own rows of the catalogue.
 """
@@ -49,6 +49,8 @@ UNBRANDED = ("/console", "/seller")
 """HQ's and sellers' own pages look the same whatever the shop looked like before, and speak the languages of staff."""
 KNOWN_FOR_S = 60.0
 """How long the facts of a market are taken as known: HQ changes them by importing a feed."""
+NO_CORNER = 2**31
+"""Stands after the number of any corner."""
 CURRENCY = "EUR"
 SLIP_READER = """
     select corner.market, corner.body as corner, slip.facts
@@ -72,6 +74,7 @@ class MarketFacts:
     languages: tuple[str, ...] = ()
     tax_included: bool = True
     time_zone: str = clock.HOME_ZONE
+    first_corner_no: int = NO_CORNER
 
     @property
     def spoken(self) -> tuple[str, ...]:
@@ -243,7 +246,7 @@ def _chosen(markets: Markets) -> str:
         region = tag.replace("_", "-").rpartition("-")[2].lower()
         if region in names:
             return region
-    return names[0] if names else ""
+    return min(names, key=lambda name: (markets.facts(name).first_corner_no, name), default="")
 
 
 def entered_partner() -> str:
@@ -320,10 +323,13 @@ def _currency() -> str:
 def _market_facts(engine: Engine, market: str) -> MarketFacts:
     with reading(engine) as connection:
         of_market = row(connection, "select body from market where market = :market", market=market)
-        of_corner = row(connection, "select body from corner where market = :market order by corner_no limit 1", market=market)
+        of_corner = row(
+            connection, "select corner_no, body from corner where market = :market order by corner_no limit 1", market=market
+        )
     body, corner = (json.loads(each["body"]) if each else {} for each in (of_market, of_corner))
     return MarketFacts(
         languages=tuple(body.get("languages", ())),
         tax_included=body.get("tax_included", True),
         time_zone=corner.get("time_zone", clock.HOME_ZONE),
+        first_corner_no=of_corner["corner_no"] if of_corner else NO_CORNER,
     )

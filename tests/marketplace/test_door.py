@@ -151,6 +151,18 @@ def test_the_market_is_the_one_asked_for_chosen_before_or_of_the_browser(two_mar
     assert sign(accepted="fr-FR") == "$", "chosen before"
 
 
+def test_who_says_nothing_of_a_market_is_in_that_of_hq_s_first_corner(two_markets: FlaskClient) -> None:
+    def add(corner: dict[str, object]) -> None:
+        text = "insert into corner (corner_id, corner_no, market, body) values (:corner_id, :corner_no, :market, '{}')"
+        run_tx(two_markets.application.extensions["marketplace"].engine, lambda connection: execute_on(connection)(text, corner))
+
+    for corner_no, market in ((7, "us"), (9, "fr")):
+        add({"corner_id": f"c{corner_no}", "corner_no": corner_no, "market": market})
+
+    assert "$" in two_markets.get("/browse", headers={"Accept-Language": "en-GB"}).text
+    assert "€" in two_markets.get("/browse", headers={"Accept-Language": "fr-FR"}).text
+
+
 def test_an_example_of_a_price_is_of_the_market_that_is_asked_whoever_asked_first(two_markets: FlaskClient) -> None:
     for market, sign in (("us", "$"), ("fr", "€"), ("us", "$")):
         page = words(two_markets.get(f"/browse?market={market}&lang=fr&min=cher"))

@@ -45,11 +45,6 @@ def test_a_first_visit_at_home_stays_light(two_markets: FlaskClient, path: str, 
     assert first_visit_bytes(two_markets, path) <= most_kb * 1000
 
 
-def test_home_brings_no_script_that_it_does_not_use(two_markets: FlaskClient) -> None:
-    pages = {path: two_markets.get(path).text for path in ("/home", "/browse", "/sku/IPHONE-13-128-BLUE")}
-    assert {path: " hx-" in page for path, page in pages.items()} == {path: "/htmx-" in page for path, page in pages.items()}
-
-
 def test_another_market_can_be_gone_to_from_a_selection(two_markets: FlaskClient) -> None:
     where = two_markets.post("/selections?market=fr").headers["Location"]
 

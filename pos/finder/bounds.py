@@ -10,6 +10,7 @@ from pos.finder.items import Item
 CURRENCIES = frozenset({"EUR", "USD", "GBP", "CHF", "JPY"})
 NEARBY = 4
 """So many items away a word says what a number bounds."""
+JOINING = frozenset({"ou", "or", "o", "oder", "et", "and", "y", "und"})
 BOUNDS_AFTER = (("comparators.or_less", "max"), ("comparators.or_more", "min"), ("comparators.about", "about"))
 """The words that bound the number before them; of a bare number, a year, "or newer" does, too."""
 
@@ -57,7 +58,8 @@ def _with_words_after(items: Sequence[Item], measured: Measured) -> int:
     if after < len(items) and not measured.bound:
         for kind, bound in BOUNDS_AFTER if measured.unit else (*BOUNDS_AFTER, ("comparators.newer", "min")):
             follows = items[after + 1] if after + 1 < len(items) else None
-            if kind in items[after] and not (follows and "number" in follows):
+            is_joined = items[after].pieces[0] in JOINING
+            if kind in items[after] and (is_joined or not (follows and ("number" in follows or "grades" in follows))):
                 measured.bound = bound
                 return measured.last if any("categories" in item for item in items[measured.last : after]) else after
     return measured.last
@@ -96,6 +98,9 @@ def _denied_at(items: Sequence[Item], place: int) -> int | None:
 def _belongs_before(items: Sequence[Item], index: int) -> bool:
     """Tell whether a word that may stand after a number does: `250 € max un téléphone`."""
     is_after_too = "comparators.or_less" in items[index] or "comparators.or_more" in items[index]
+    follows = items[index + 1 : index + 3]
+    if follows and "number" in follows[0] and not (len(follows) > 1 and "categories" in follows[1]):
+        return False  # `60 Go maximum 30 € par mois`
     before = next((item for item in reversed(items[:index]) if not (item.is_filler or is_gigabyte_word(item))), None)
     is_near = before is not None and (before is items[index - 1] or "units" not in before or before.means["units"] == "gb")
     return bool(is_after_too and before and is_near and ("number" in before or "units" in before))

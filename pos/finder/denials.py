@@ -12,57 +12,73 @@ from pos.finder.measures import Criterion
 from pos.finder.names import Names
 from pos.finder.naming import is_of_name
 
+ENDING = ("words.but", "words.with", "words.seek")
+NAMES = (0, 1)
 DENYING = ("words.not", "words.except", "words.needless")
-DENIABLE = (
-    "brand",
-    "family",
-    "model",
-    "tier",
-    "colors",
-    "features",
-    "categories",
-    "types",
-    "wants",
-    "deals",
-    "grades",
-    "sorts",
-    "for_whom",
+KINDS = (
+    ("brand", "family"),
+    ("model", "tier"),
+    ("colors",),
+    ("features", "types"),
+    ("wants",),
+    ("deals",),
+    ("grades",),
+    ("sorts",),
+    ("for_whom",),
 )
-ALIKE = (("brand", "family"), ("model", "tier"), ("colors",))
+"""What can be denied: one negation covers what is of one kind, and of the first two where they are joined."""
 
 
 def denials(items: Sequence[Item]) -> dict[int, int]:
     """Return the items that a negation covers, with where it stands: it ends with its clause, "except" goes over commas."""
     denied: dict[int, int] = {}
-    since, is_wide = None, False
+    since, is_wide, last = None, False, None
     for index, item in enumerate(items):
         if any(kind in item for kind in DENYING):
-            since, is_wide = index, "words.except" in item
-        elif since is None or "words.but" in item:
+            since, is_wide, last = index, "words.except" in item, None
+        elif since is None or any(kind in item for kind in ENDING):
             since = None
-        elif "break" in item and is_wide and _lists_on(items, index, denied):
+        elif "break" in item and is_wide and _lists_on(items, index, last):
             continue
-        elif "categories" in item and _is_new(items, index):
-            continue  # `kein neues Handy` is a phone.
-        elif any(kind in item for kind in DENIABLE):
-            denied[index] = since
+        elif "categories" in item and not _kinds(item):
+            if not _qualifies(items, index):
+                denied[index] = since
+        elif kinds := _kinds(item):
+            if last is not None and not _goes_on(items, index, last):
+                since = None
+                continue
+            denied[index], last = since, (kinds[0], index)
         elif not (item.is_filler or "words.and" in item or "words.or" in item or "units" in item):
             since = None
     return denied
 
 
-def _is_new(items: Sequence[Item], index: int) -> bool:
-    """Tell whether a kind of device is one called new."""
-    return any(item is not None and "words.new" in item for item in (beside(items, index, -1), beside(items, index, 1)))
+def _kinds(item: Item) -> list[int]:
+    return [number for number, kinds in enumerate(KINDS) if any(kind in item for kind in kinds)]
 
 
-def _lists_on(items: Sequence[Item], index: int, denied: dict[int, int]) -> bool:
-    """Tell whether a comma after "except" leads to another name, or colour, as before it."""
+def _qualifies(items: Sequence[Item], index: int) -> bool:
+    """Tell whether it is not the kind of device that is denied: `kein neues Handy`, `kein Handy von Apple`."""
+    before, after = beside(items, index, -1), beside(items, index, 1)
+    is_new = any(item is not None and "words.new" in item for item in (before, after))
+    return is_new or (before is not None and bool(_kinds(before))) or (after is not None and bool(_kinds(after)))
+
+
+def _goes_on(items: Sequence[Item], index: int, last: tuple[int, int]) -> bool:
+    """Tell whether a negation that covered an item covers this one, too."""
+    own = _kinds(items[index])
+    if last[0] in own:
+        return True
+    is_joined = any("words.and" in item or "words.or" in item or "break" in item for item in items[last[1] + 1 : index])
+    return is_joined and last[0] in NAMES and any(number in NAMES for number in own)
+
+
+def _lists_on(items: Sequence[Item], index: int, last: tuple[int, int] | None) -> bool:
+    """Tell whether a comma after "except" leads to another of the kind before it."""
     after = beside(items, index, 1)
-    before = items[max(denied)] if denied else None
-    if after is None or before is None:
+    if after is None or last is None or ("tier" in items[last[1]] and "model" in after):
         return False
-    return any(any(kind in after for kind in kinds) and any(kind in before for kind in kinds) for kinds in ALIKE)
+    return last[0] in _kinds(after)
 
 
 def excluded(items: Sequence[Item], index: int, first: int, names: Names) -> Iterator[Criterion]:

@@ -148,7 +148,8 @@ def _may_be_tier(before: Sequence[Item], after: Sequence[Piece], names: Names) -
     if not before:
         return False
     if not any(kind in item for item in before for kind in ("family", "brand", "model")):
-        is_denied = ("words.not" in before[-1] or "tier" in before[-1]) and len(after[0].text) > LEAST_PART - 1
+        last = next((item for item in reversed(before) if not item.is_filler or "words.not" in item), before[-1])
+        is_denied = any(kind in last for kind in ("words.not", "words.except", "tier")) and len(after[0].text) >= LEAST_PART
         return is_denied and any(piece.text in names.families for piece in after)
     joins = ("words.not", "words.and", "words.or")
     told = [item for item in before[-TIERS_WITHIN:] if not item.is_filler or any(kind in item for kind in joins)]
@@ -197,16 +198,24 @@ def _is_unit(pieces: Sequence[Piece], place: int) -> bool:
 
 
 def _phrase(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tuple[int, Meanings]:
-    """Return the longest phrase at `place`; of two as long, that of the language asked first."""
-    length, spoken = 0, ""
+    """Return the longest phrase at `place`; of two as long one as it is written, then that of the language asked first."""
+    best, spoken = (0, False), ""
     meanings: Meanings = {}
     for language in (languages[0], "any", *languages[1:]):
-        matched = lexicon(language).match(pieces, place, is_foreign=language != languages[0])
-        if matched and matched[0] > length:
-            (length, meanings), spoken = matched, language
-        elif matched and matched[0] == length and "any" in (language, spoken):
+        matched = lexicon(language).found(pieces, place)
+        if matched is None or (language in languages[1:] and not matched[2] and _is_short(pieces, place, matched[0])):
+            continue
+        rank = matched[0], matched[2]
+        if rank > best:
+            best, meanings, spoken = rank, matched[1], language
+        elif rank == best and "any" in (language, spoken):
             meanings = {**matched[1], **meanings}
-    return length, meanings
+    return best[0], meanings
+
+
+def _is_short(pieces: Sequence[Piece], place: int, length: int) -> bool:
+    """Tell whether the words are too short to be known by their stems in another language than the page's."""
+    return max(len(piece.text) for piece in pieces[place : place + length]) < JOINED_FROM
 
 
 def _number(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tuple[int, int] | None:
@@ -214,10 +223,9 @@ def _number(pieces: Sequence[Piece], place: int, languages: Sequence[str]) -> tu
     if pieces[place].text[0].isdecimal():
         hundredths = pieces[place].hundredths
         return None if hundredths is None else (1, hundredths)
-    for language in languages:
-        if written := number_at(pieces, place, language):
-            return written[0], written[1] * 100
-    return None
+    written = [number for language in languages if (number := number_at(pieces, place, language))]
+    longest = max(written, key=lambda number: number[0], default=None)
+    return (longest[0], longest[1] * 100) if longest else None
 
 
 def _mended(pieces: Sequence[Piece], languages: Sequence[str], names: Names) -> list[Piece]:

@@ -24,7 +24,6 @@ STEMMERS = {"fr": "french", "en": "english", "es": "spanish", "de": "german"}
 LANGUAGES = tuple(STEMMERS)
 STEMMED_FROM = 4
 """So many letters a word has at least that is reduced to its stem."""
-FOREIGN_STEMMED_FROM = 7
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue"}
 
 Meanings = dict[str, str]
@@ -40,18 +39,23 @@ class Lexicon:
     stemmed: dict[tuple[str, ...], Meanings]
     longest: dict[str, int]
 
-    def match(self, pieces: Sequence[Piece], place: int, *, is_foreign: bool = False) -> tuple[int, Meanings] | None:
-        """Return how many pieces the longest phrase at `place` takes, and its meanings; a short foreign word is as written."""
+    def match(self, pieces: Sequence[Piece], place: int) -> tuple[int, Meanings] | None:
+        """Return how many pieces the longest phrase at `place` takes, and its meanings."""
+        matched = self.found(pieces, place)
+        return matched[:2] if matched else None
+
+    def found(self, pieces: Sequence[Piece], place: int) -> tuple[int, Meanings, bool] | None:
+        """Return the same, and whether the phrase is as it is written; by its stems it is not."""
         first = pieces[place].text
         for length in range(max(self.longest.get(first, 0), self.longest.get(self._stem(first), 0)), 0, -1):
             words = tuple(piece.text for piece in pieces[place : place + length])
-            is_exact = is_foreign and max(map(len, words)) < FOREIGN_STEMMED_FROM
-            if len(words) == length and (meanings := self.phrases.get(words) or ({} if is_exact else self._stemmed(words))):
-                return length, meanings
+            if len(words) != length:
+                continue
+            if meanings := self.phrases.get(words):
+                return length, meanings, True
+            if meanings := self.stemmed.get(tuple(self._stem(word) for word in words)):
+                return length, meanings, False
         return None
-
-    def _stemmed(self, words: tuple[str, ...]) -> Meanings | None:
-        return self.stemmed.get(tuple(self._stem(word) for word in words))
 
     def _stem(self, word: str) -> str:
         return stem(word, self.language)

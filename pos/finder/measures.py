@@ -260,7 +260,7 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
         and number in CAPACITIES
         and ("model" in before or "family" in before or "words.storage" in before or is_last_of_model or is_after_memory)
     ):
-        yield "storage_gb", number
+        yield _storage_key(measured), number
     elif _is_capacity(items, measured):
         yield "storage_min_gb", number
     elif after and "words.storage" in after and number in CAPACITIES:

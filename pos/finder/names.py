@@ -123,7 +123,7 @@ class Names:
         """Return how many pieces a word such as `Pro Max` takes at `place`, and how it is written."""
         for length in (3, 2, 1):
             key = "".join(piece.text for piece in pieces[place : place + length])
-            if key in self.tiers:
+            if place + length <= len(pieces) and key in self.tiers:
                 return length, self.tiers[key]
         return None
 
@@ -157,6 +157,7 @@ def names_from(rows: tuple[tuple[str, str, int | None], ...]) -> Names:
     brand_of |= {model: brand for brand, model in pairs}
     words = {word for name in (*(model for _, model in pairs), *brands.values()) for word in words_in(name)}
     words |= {word for row in facts["families"].values() for text in row["words"] for word in words_in(text)}
+    brands |= {f"{word}s": brand for word, brand in brands.items() if word[-1].isalpha() and f"{word}s" not in families}
     words |= {f"{word}s" for word in words if word.isalpha() and len(word) > len("pro")}
     tiers = {joined(word): tier for tier, words in facts["tiers"].items() for word in words}
     return Names(

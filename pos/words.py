@@ -159,12 +159,19 @@ class Words:
         first = self.sentences.ngettext("pendant %(n)s mois", "pendant %(n)s mois", months) % {"n": months}
         return first + self._later(spans[1:], currency)
 
+    def monthly(self, cents: int, spans: Sequence[Span], currency: str) -> str:
+        """Say the first month's amount, and where it changes how long it lasts and what follows."""
+        _, amount = self.sentences.gettext, self.money(cents, currency, self.language)
+        if how_long := self.for_how_long(spans, currency):
+            return _("%(amount)s par mois %(how_long)s") % {"amount": amount, "how_long": how_long}
+        return _("%(amount)s par mois") % {"amount": amount}
+
     def option(self, terms: Mapping[str, int], quantity: int, currency: str) -> str:
         """Say what an option costs for so many units; what costs nothing is included."""
         _ = self.sentences.gettext
         once, monthly = terms["one_off_cents"] * quantity, terms["monthly_cents"] * quantity
         amounts = [self.money(once, currency, self.language)] if once else []
-        amounts += [_("%(amount)s par mois") % {"amount": self.money(monthly, currency, self.language)}] if monthly else []
+        amounts += [self.monthly(monthly, (), currency)] if monthly else []
         return " + ".join(amounts) or _("inclus")
 
     def battery(self, pct: int | None, is_new: int) -> str:

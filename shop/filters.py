@@ -62,6 +62,9 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "tariff": plan_spans,
         "each_month": pass_context(lambda _, each: said.each_month(each, visitor().currency)),
         "for_how_long": pass_context(lambda _, each, currency=None: said.for_how_long(each, currency or visitor().currency)),
+        "monthly": pass_context(
+            lambda _, cents, each=(), currency=None: said.monthly(cents, each, currency or visitor().currency)
+        ),
         "definition": days.definition,
         "named": lambda rows: list(zip(days.names(rows), rows, strict=True)),
         "name": skus.title,

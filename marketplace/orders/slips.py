@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
+from pydantic import Field, ValidationError
 from sqlalchemy import Connection
 
 from marketplace.db import row
@@ -20,6 +21,7 @@ from marketplace.orders.repricing import compare_line
 from pos import clock, tokens
 from pos.errors import Invalid
 from pos.selections import check_token
+from pos.shapes import Names, Phrase, Shape, SkuCode
 from pos.slip_facts import VALIDITY_HOURS
 from pos.tokens import Token
 from pos.totals import Totals, selection_totals
@@ -27,6 +29,35 @@ from pos.totals import Totals, selection_totals
 
 class ForgedToken(Invalid):
     """The key is enrolled, but it did not sign this, or it signed a number that the device cannot have come to."""
+
+
+class ComparedTold(Shape):
+    """What a slip says of a device that its own was compared with."""
+
+    sku: SkuCode
+    title: Phrase
+    storage_gb: int | None
+    grade: Names | None
+    figures: dict[str, Annotated[list[int], Field(min_length=2, max_length=2)]]
+
+
+class ListingTold(Shape):
+    """The device of a line of a slip."""
+
+    sku: SkuCode
+
+
+class LineTold(Shape):
+    """A line of a slip as its kiosk reported it; `compared` is there where the customer asked for it."""
+
+    listing: ListingTold | None = None
+    compared: tuple[ComparedTold, ...] = ()
+
+
+class SlipTold(Shape):
+    """A slip as its kiosk reported it, once it has."""
+
+    lines: list[LineTold]
 
 
 class SlipCorner(TypedDict):
@@ -77,6 +108,8 @@ class Reading(Pricing):
     is_valid: bool
     voided: Voided | None
     order_id: str | None
+    compared: dict[int, LineTold]
+    """The lines that say what their device was compared with, by number: in no token, so only once the kiosk has told."""
 
     @property
     def is_orderable(self) -> bool:
@@ -114,13 +147,14 @@ def read_slip(
         """
         select device.corner_id, device.key_id, device.public_key, device.first_counter, device.acked,
           corner.body as corner, corner.corner_no, market.body as market, revocation.from_counter, revocation.revoked_at,
-          claim.order_id, slip_void.reason, slip_void.voided_at, sync_publication.published_at
+          claim.order_id, slip_void.reason, slip_void.voided_at, sync_publication.published_at, slip.facts
         from device
         join corner on corner.corner_id = device.corner_id
         join market on market.market = corner.market
         left join revocation on revocation.corner_id = device.corner_id and revocation.key_id = device.key_id
         left join claim
           on claim.corner_id = device.corner_id and claim.key_id = device.key_id and claim.counter = :counter
+        left join slip on slip.corner_id = device.corner_id and slip.key_id = device.key_id and slip.counter = :counter
         left join slip_void
           on slip_void.corner_id = device.corner_id and slip_void.key_id = device.key_id and slip_void.counter = :counter
         left join sync_publication
@@ -191,7 +225,16 @@ def _reading(
         is_valid=now <= until,
         voided={"reason": device["reason"], "voided_at": device["voided_at"]} if device["voided_at"] else None,
         order_id=device["order_id"],
+        compared=_compared(device["facts"]),
         lines=lines,
         plans=market_plans(connection, market["market"]) if any(line.wish.plan_id for line in lines) else {},
         laws=market_laws(connection, market["market"], clock.local_day(now, corner["time_zone"])),
     )
+
+
+def _compared(facts: str | None) -> dict[int, LineTold]:
+    try:
+        told = SlipTold.model_validate_json(facts) if facts else SlipTold(lines=[])
+    except ValidationError:
+        return {}
+    return {line_no: line for line_no, line in enumerate(told.lines, start=1) if line.listing and line.compared}

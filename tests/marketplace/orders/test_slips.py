@@ -258,6 +258,34 @@ def test_a_slip_is_read_in_the_language_chosen_else_the_browser_s_else_its_own(
     assert hq.client.get(order).headers["Content-Language"] == read, "of whoever opens it again without a word"
 
 
+OTHER = {"sku": "IPHONE-12-128-BLUE", "title": "Apple iPhone 12", "storage_gb": 128, "grade": {"fr": "Très bon état"}}
+
+
+@pytest.mark.parametrize(
+    ("compared", "is_told"),
+    [
+        ([OTHER | {"figures": {"price_cents": [36900, 25900]}}], True),
+        ([OTHER | {"figures": {"price_cents": "36900"}}], False),
+        ([{"sku": "IPHONE-12-128-BLUE"}], False),
+        ("IPHONE-12-128-BLUE", False),
+        ([], False),
+    ],
+)
+def test_what_was_compared_in_the_store_is_said_at_home_once_the_kiosk_has_told(hq: Hq, compared: object, is_told: bool) -> None:
+    body = slip_body(hq)
+    path = f"/k/{body['digits']}"
+    assert "Comparé à" not in hq.client.get(path).text, "it is in no token"
+
+    [line] = body["facts"]["lines"]
+    line |= {"listing": line["listing"] | {"sku": "IPHONE-13-128-BLUE"}, "compared": compared}
+    hq.up(hq.event("slip_issued", body))
+    page = hq.client.get(path)
+
+    assert page.status_code == 200
+    assert ("Comparé à : Apple iPhone 12 128 Go (Très bon état), 110,00 € de moins." in plain(page.text)) == is_told
+    assert ('href="/compare?sku=IPHONE-13-128-BLUE&amp;sku=IPHONE-12-128-BLUE&amp;market=fr"' in page.text) == is_told
+
+
 def test_a_slip_whose_kiosk_was_not_heard_yet_is_read_in_its_corner_s_first_language(hq: Hq) -> None:
     hq.speak("fr", "en")
     [corner] = hq.rows("select body from corner where corner_id = 'nantes-crebillon'")

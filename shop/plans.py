@@ -32,7 +32,10 @@ class PlanAlone:
 
 @routes.get("/plans")
 def plans() -> Response:
-    """Show the plans open to this situation: a new number, one's own number kept, or a customer already."""
+    """Show the plans open to this situation: a new number, one's own number kept, or a customer already.
+
+    One of them is chosen, the first where no other was: what it costs in all stands at the foot, with the one thing to do next.
+    """
     acquisition = _acquisition()
     catalog, partner_id = door.catalog(), door.visitor().partner_id
     laws = laws_on(catalog, door.today())
@@ -43,8 +46,9 @@ def plans() -> Response:
         for line in (Line(quantity=1, device_cents=None, plan=known.terms[plan.plan_id], options=()),)
         if acquisition in plan.body["acquisitions"] and partner_id in (None, plan.partner_id)
     ]
+    chosen = next((row for row in rows if str(row.plan.plan_id) == request.args.get("plan")), rows[0] if rows else None)
     situations = [(name, forms.with_query("/plans", acquisition=name, s=request.args.get("s"))) for name in ACQUISITIONS]
-    return web.page("shop/plans.html", rows=rows, acquisition=acquisition, situations=situations)
+    return web.page("shop/plans.html", rows=rows, chosen=chosen, acquisition=acquisition, situations=situations)
 
 
 def _acquisition() -> Acquisition:

@@ -6,10 +6,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import world
+from tests.sentences import plain
 
 
 def offered(page: str) -> list[int]:
-    return [int(plan_id) for plan_id in re.findall(r'name="plan" value="(\d+)"', page)]
+    return [int(plan_id) for plan_id in re.findall(r'id="plan-(\d+)"', page)]
 
 
 def test_plans_stand_alone_with_what_they_cost(client: FlaskClient) -> None:
@@ -26,6 +27,24 @@ def test_leaving_after_a_year_costs_nothing_without_a_device(client: FlaskClient
     page = client.get("/plans").text
 
     assert re.findall(r"partir après 12 mois coûterait ([\d,]+)", page) == ["0,00", "0,00"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "plan_id", "in_all"),
+    [
+        ("", world.FORFAIT_5, "240,76 €"),
+        (f"?plan={world.SERIE_100}", world.SERIE_100, "600,76 €"),
+        ("?plan=99", world.FORFAIT_5, "240,76 €"),
+        ("?plan=é", world.FORFAIT_5, "240,76 €"),
+    ],
+)
+def test_one_plan_is_chosen_and_the_foot_says_what_it_costs(client: FlaskClient, asked: str, plan_id: int, in_all: str) -> None:
+    page = client.get(f"/plans{asked}").text
+    foot = page[page.index('<footer class="truth">') :]
+
+    assert re.findall(r'name="plan" value="(\d+)"', page) == [str(plan_id)], "one thing to do next"
+    assert re.findall(r'id="plan-(\d+)"[^>]*aria-current="true"', page) == [str(plan_id)]
+    assert in_all in plain(foot)
 
 
 def test_a_plan_alone_becomes_a_line(client: FlaskClient) -> None:

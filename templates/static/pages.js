@@ -1,4 +1,5 @@
-// A page that takes the place of another without being gone to, and what somebody has typed meanwhile: another language keeps it.
+// A page that takes the place of another without being gone to, and what somebody has typed meanwhile: another language keeps it. A
+// selection that began meanwhile goes along to pages of the shop that are gone back to.
 (() => {
   "use strict";
   const FIELDS = "main :is(input, select, textarea)[name]:not([type=hidden])";
@@ -44,6 +45,22 @@
     keep(await answer.text());
     history.replaceState(null, "", answer.url);
   });
+
+  const SHOP = /^\/(home|browse|sku|compare|finder|plans|how-it-works|grades)?(\/|$)/;
+  const follow = (isReturn) => {
+    const here = new URL(location);
+    const own = here.pathname.match(/^\/selections\/(?!new$)([^/]+)$/)?.[1] || here.searchParams.get("s");
+    const kept = sessionStorage.getItem("selection");
+    if (own) sessionStorage.setItem("selection", own);
+    else if (/^\/(orders|k)\//.test(here.pathname)) sessionStorage.removeItem("selection");
+    else if (isReturn && kept && SHOP.test(here.pathname)) {
+      document.documentElement.hidden = true;
+      here.searchParams.set("s", kept);
+      location.replace(here);
+    }
+  };
+  follow(performance.getEntriesByType("navigation")[0]?.type === "back_forward");
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) follow(true); });
 
   window.pages = { show, keep };
 })();

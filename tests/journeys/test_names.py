@@ -13,6 +13,7 @@ FRAME = """
 - banner:
   - link "Comptoir"
   - navigation "Navigation":
+    - link /Retour/
     - group: Français
 - main
 - button "Demander une personne"

@@ -137,14 +137,19 @@ def test_back_leads_to_the_page_before_as_it_was(page: Page, shared_system: Syst
     assert page.url == address
 
     page.locator("#back").click()
+    expect(page.get_by_role("link", name="Ma sélection")).to_be_visible()
     page.locator("[name=listing]").evaluate("each => { each.value = '999999'; }")
     page.locator("#choose").click()
     expect(page.locator(".problem")).to_be_visible()
     page.locator("#back").click()
     expect(page.locator("#choose")).to_be_visible()
     page.locator("#back").click()
-    page.wait_for_url(narrowed)
-    assert page.locator("#max").evaluate("each => each.value < each.max")
+    page.wait_for_url(f"{narrowed}&s=*")
+    assert page.locator("#max").evaluate("each => Number(each.value) < each.max")
+    page.locator(".device > a").nth(1).click()
+    page.locator("#choose").click()
+    expect(page.locator("li.line")).to_have_count(2)
+    assert page.url == address
 
 
 def test_two_tabs_never_mix(page: Page, shared_system: System) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +18,7 @@ from demo.corners import Outbox, Slips
 from demo.past.story import Story
 from demo.sample import write_rows
 from demo.sample_markets import rows_of
-from demo.sample_skus import read_rows
+from demo.sample_skus import Row, read_rows
 from marketplace.db import reading
 from marketplace.events.inbox import judge, read_events, store_events
 from marketplace.feeds.content import DESK_SELLERS_FROM
@@ -115,15 +116,30 @@ def send(engine: Engine, directory: Path, corner: Outbox, *, now: datetime) -> N
             "faults": {},
             "corner_sha256": corner.corner_sha256,
         }
-        told = heartbeat(directory, said, now=now)
+        told = heartbeat(directory, corner.corner_id, said, now=now)
         corner.accept(store_events(engine, device, read_events(list(corner.waiting)), heartbeat=told, now=now))
         judge(engine)
 
 
 def corners_heard_of() -> list[str]:
-    """Return the corners that have a device in the past: all of the market but the one whose kiosk the demo runs."""
-    rows = [*read_rows("past/corners"), *(row for row in rows_of("corners") if row["market"] == MARKET)]
+    """Return the corners that have such a device in the past: all but the one whose kiosk the demo runs."""
+    rows = [*read_rows("past/corners"), *_sample_corners().values()]
     return [row["corner_id"] for row in rows if row["corner_id"] != OWN_CORNER]
+
+
+def market_of(corner_id: str) -> str:
+    """Return the market of a corner of the past; those that the sample does not have are at home."""
+    return str(_sample_corners().get(corner_id, {}).get("market", MARKET))
+
+
+def zone_of(corner_id: str) -> str:
+    """Return the time zone of a corner of the past."""
+    return str(_sample_corners().get(corner_id, {}).get("time_zone", clock.HOME_ZONE))
+
+
+@cache
+def _sample_corners() -> Mapping[str, Row]:
+    return {row["corner_id"]: row for row in rows_of("corners")}
 
 
 def hear_from(engine: Engine, directory: Path, corners: list[Outbox], story: Story) -> None:
@@ -139,9 +155,9 @@ def open_corners(corners: list[Outbox], story: Story, *, at: datetime) -> list[O
     return corners if at < story.until - SILENCE else corners[SILENT:]
 
 
-def heartbeat(directory: Path, said: Mapping[str, object], *, now: datetime) -> Heartbeat:
-    """Return what a kiosk says next that said this before, and now holds the newest catalogue."""
-    with closing(Store(replica_path(directory, MARKET), durable=False)) as catalog:
+def heartbeat(directory: Path, corner_id: str, said: Mapping[str, object], *, now: datetime) -> Heartbeat:
+    """Return what a corner's kiosk says next that said this before, and now holds the newest catalogue."""
+    with closing(Store(replica_path(directory, market_of(corner_id)), durable=False)) as catalog:
         held, number = sync_cursors(catalog.read()), publication(catalog.read())
     channels = {name: {"epoch": each.epoch[:8], "version": each.version, "root": each.root[:16]} for name, each in held.items()}
     told = {"wall": clock.to_text(now), "up_s": int(time.monotonic()), "boot": "demo", "known": True}

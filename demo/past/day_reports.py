@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from demo.corners import Outbox
-from demo.past.corners import open_corners
+from demo.past.corners import open_corners, zone_of
 from demo.past.story import Story
 from pos import clock
 from pos.business_days import DAY_BEGINS_HOUR, BusinessDay, business_day_at
@@ -37,13 +37,15 @@ class CornerDays:
 
     def plan(self) -> None:
         """Plan that the last days are told, each when it is over."""
-        today = business_day_at(self.story.until, zone=clock.HOME_ZONE, begins_hour=DAY_BEGINS_HOUR)
-        for days in range(1, DAYS + 1):
-            day = today.later(-days)
-            self.story.plan(clock.from_text(day.end) + COUNTED_AFTER, partial(self._tell, day))
+        for zone in sorted({zone_of(corner.corner_id) for corner in self.corners}):
+            today = business_day_at(self.story.until, zone=zone, begins_hour=DAY_BEGINS_HOUR)
+            for days in range(1, DAYS + 1):
+                day = today.later(-days)
+                self.story.plan(clock.from_text(day.end) + COUNTED_AFTER, partial(self._tell, day))
 
     def _tell(self, day: BusinessDay, at: datetime) -> None:
-        for corner in open_corners(self.corners, self.story, at=at):
+        some = open_corners(self.corners, self.story, at=at)
+        for corner in [corner for corner in some if zone_of(corner.corner_id) == day.zone]:
             issued = [slip for slip in self.slips[corner.corner_id] if day.start <= slip["issued_at"] < day.end]
             told: ToldDay = {
                 "format": 1,

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from demo.past.corners import OWN_CORNER
 from demo.simulator.network import Link, LinkSession, call
-from kiosk.background import Rounds
+from kiosk.background import Rounds, clean_up
 from kiosk.prices import trusted_now
 from marketplace.app import create_app
 from marketplace.fleet.enrolments import start_enrolment
@@ -41,9 +41,10 @@ class PastKiosk:
     client: Client
 
     def follow(self) -> None:
-        """Fetch what was published. Raises: SyncError."""
+        """Send what waits, fetch what was published, and keep the records in order. Raises: SyncError."""
         for problem in self.rounds.run(self.client).problems:
             raise problem
+        clean_up(self.rounds.ops)
         self.start_prices()
 
     def start_prices(self) -> None:

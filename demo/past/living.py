@@ -48,7 +48,8 @@ class LivingCorners:
                     device = sender(connection, known["key_id"]) if known else None
                 said = json.loads(device["heartbeat"] or "{}") if device else {}
                 if device is not None and said.get("software") == SOFTWARE:
-                    store_events(engine, device, [], heartbeat=heartbeat(self._directory, said, now=clock.now()), now=clock.now())
+                    told = heartbeat(self._directory, corner_id, said, now=clock.now())
+                    store_events(engine, device, [], heartbeat=told, now=clock.now())
                     spoken += 1
         return spoken
 

@@ -123,7 +123,7 @@ def make_past(past: Past) -> list[SellerAccess]:
             public_url=public_url,
             bank=past.bank,
             story=story,
-            corners=enrolled,
+            corners=[corner for corner in enrolled if corners.market_of(corner.corner_id) == MARKET],
             slips=slips,
             handling=handling,
             days=days,

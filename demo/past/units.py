@@ -35,7 +35,7 @@ CARRIERS = (("Colissimo", "6A"), ("Chronopost", "XK"), ("Mondial Relay", "24"))
 PHONES_FROM = 35_700_000_000_000
 CHANGED_MIND = 0.04
 """Which share of units their customer cancels."""
-GIVEN_UP, WAITED_OUT = {False: 0.01, True: 0.1}, {False: 0.005, True: 0.1}
+GIVEN_UP, WAITED_OUT = {False: 0.005, True: 0.1}, {False: 0.0, True: 0.1}
 """Which share their seller gives up, and lets pass, by whether it is a slow one; the others keep to what HQ asks of sellers."""
 SAID_SO = 0.7
 """Which share of arrivals their customer confirms."""

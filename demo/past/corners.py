@@ -22,7 +22,7 @@ from demo.sample_skus import Row, read_rows
 from marketplace.db import reading
 from marketplace.events.inbox import judge, read_events, store_events
 from marketplace.feeds.content import DESK_SELLERS_FROM
-from marketplace.fleet.corners import corner_document
+from marketplace.fleet.corners import DEFAULT_RING, corner_document, set_ring
 from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
 from marketplace.fleet.revocations import sender
 from marketplace.installation import replica_path
@@ -69,9 +69,11 @@ def add_corners(feed: Path) -> None:
 
 
 def enrol_corners(engine: Engine, public_url: str, corner_ids: list[str], *, now: datetime) -> list[Outbox]:
-    """Enrol a device in each of these corners, and return what they will send."""
+    """Enrol a device in each of these corners, in its ring, and return what they will send."""
     enrolled = []
     for corner_id in corner_ids:
+        if ring_of(corner_id) != DEFAULT_RING:
+            set_ring(engine, corner_id, ring_of(corner_id))
         key = Ed25519PrivateKey.generate()
         code, public_key = start_enrolment(engine, corner_id, now=now), key.public_key().public_bytes_raw().hex()
         told = enrol_device(engine, code, public_key, slip_prefix=f"{public_url}/k/", now=now)
@@ -110,6 +112,7 @@ def send(engine: Engine, directory: Path, corner: Outbox, *, now: datetime) -> N
     if device is not None:
         said = {
             "software": SOFTWARE,
+            "ring": ring_of(corner.corner_id),
             "printer": {"name": "TM-m30III", "state": "ok", "queue": 0},
             "pending": 0,
             "next_counter": corner.slips + 1,
@@ -135,6 +138,11 @@ def market_of(corner_id: str) -> str:
 def zone_of(corner_id: str) -> str:
     """Return the time zone of a corner of the past."""
     return str(_sample_corners().get(corner_id, {}).get("time_zone", clock.HOME_ZONE))
+
+
+def ring_of(corner_id: str) -> str:
+    """Return the ring of a corner of the past."""
+    return str(_sample_corners().get(corner_id, {}).get("ring", DEFAULT_RING))
 
 
 @cache

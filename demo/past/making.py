@@ -43,9 +43,9 @@ from shop.prices import catch_up
 DAYS = 25
 """How long ago sellers with desks came: the first units of each are old enough for a payout that came back since."""
 SLIPS = 280
-REPRICED_DAYS = (4, 10, 16, 21)
+REPRICED_DAYS = (5, 12, 19)
 """After how many days sellers with desks moved prices."""
-OLD_MAIL = timedelta(hours=20)
+OLD_MAIL = timedelta(hours=12)
 """Mails of these last hours are sent; older ones were read and deleted long ago."""
 PUBLISHED_BEFORE = timedelta(minutes=8)
 """How long before the end what changed meanwhile was published: the corners that are heard of hold it."""

@@ -21,7 +21,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SCREENS = {"kiosk": (1080, 1920, 0.5), "tablet": (800, 1280, 0.675), "phone": (390, 844, 1.0), "desktop": (1440, 900, 0.6)}
 """Width and height in CSS pixels, and how many pixels of a picture stand for one of them."""
 COLOURS = 128
-SEEN_IN_THE_ROUND = 5
+SEEN_IN_THE_ROUND, STEPS_SHOWN = 5, 4
 SENTENCE = "un téléphone pour ma mère, grand écran, moins de 250 €, bonne batterie, pas d’Apple"
 
 
@@ -108,7 +108,10 @@ def take_home(browser: Browser, access: dict[str, Any]) -> None:
             keep(page, f"shop-{name}")
     with screen(browser, "phone") as page:
         page.goto(f"{access['marketplace']}/browse?category=phones")
-        page.goto(f"{access['marketplace']}/sku/{code(hrefs(page, '/sku/')[0])}/prices")
+        for device in hrefs(page, "/sku/"):
+            page.goto(f"{access['marketplace']}/sku/{code(device)}/prices")
+            if page.locator("table.past tbody tr").count() >= STEPS_SHOWN:
+                break
         keep(page, "prices")
     with screen(browser, "phone") as page:
         page.goto(f"{access['marketplace']}/browse?market=us&category=phones")

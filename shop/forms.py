@@ -32,7 +32,7 @@ def whole(text: str, name: str) -> int:
     return int(text)
 
 
-def with_query(path: str, **parameters: Any) -> str:
+def with_query(path: str, /, **parameters: Any) -> str:
     """Return `path` with the parameters that have a value; lists are repeated."""
     wanted = [(name, value) for name, value in parameters.items() if value not in (None, "", [], ())]
     return f"{path}?{urlencode(wanted, doseq=True)}" if wanted else path

@@ -17,6 +17,7 @@ from pos.offers import Offer, Rung
 from pos.price_past import PricePast, PriceStep
 from pos.skus import Sku
 from shop import door, web
+from shop.forms import with_query
 from shop.skus import refuse_elsewhere
 
 routes = Blueprint("price_past", __name__)
@@ -36,7 +37,10 @@ class StepDrawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceHistory:
-    """What the page shows; `past` and `drawing` are None where nothing is on record; `rows`: since, until, cents."""
+    """What the page shows; `past` and `drawing` are None where nothing is on record; `rows`: since, until, cents.
+
+    `back` is the address of the device with all that was chosen there.
+    """
 
     item: Sku
     rung: Rung
@@ -44,6 +48,7 @@ class PriceHistory:
     past: PricePast | None
     drawing: StepDrawing | None
     rows: list[tuple[str, str | None, int | None]]
+    back: str
 
 
 @routes.get("/sku/<code>/prices")
@@ -66,6 +71,7 @@ def prices(code: str) -> Response:
         past=past,
         drawing=draw_steps(steps, until_at=past.until_at) if past else None,
         rows=_rows(steps),
+        back=with_query(f"/sku/{code}", **{**request.args.to_dict(flat=False), "grade": rung.grade["code"]}),
     )
     return web.page("shop/price_past.html", history=shown)
 

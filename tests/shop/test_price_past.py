@@ -65,6 +65,10 @@ def test_a_catalogue_that_remembers_nothing_says_so(client: FlaskClient, kiosk: 
 def test_the_page_of_a_device_leads_here_and_back(client: FlaskClient) -> None:
     assert f'href="{PRICES}?grade=GOOD"' in client.get("/sku/IPHONE-13-128-BLUE?grade=GOOD").text
     assert 'href="/sku/IPHONE-13-128-BLUE?grade=PREMIUM"' in client.get(f"{PRICES}?grade=premium").text
+    bundle = "?grade=GOOD&amp;plan=2&amp;option=1&amp;s=abc"
+    there = f"{PRICES}{bundle}"
+    assert f'href="{there}"' in client.get(there.replace("/prices", "").replace("&amp;", "&")).text
+    assert f'class="chip" href="/sku/IPHONE-13-128-BLUE{bundle}"' in client.get(there.replace("&amp;", "&")).text
 
 
 def test_what_nobody_offers_has_no_prices(client: FlaskClient, kiosk: world.Kiosk) -> None:
@@ -73,7 +77,7 @@ def test_what_nobody_offers_has_no_prices(client: FlaskClient, kiosk: world.Kios
 
     assert client.get("/sku/DYSON-V11-PURPLE/prices").status_code == 404
     assert client.get("/sku/NOKIA-3310/prices").status_code == 404
-    assert client.get(f"{PRICES}?grade=%3Cb%3E").status_code == 200
+    assert client.get(f"{PRICES}?grade=%3Cb%3E&path=x").status_code == 200
 
 
 def test_the_line_breaks_where_nothing_was_offered() -> None:

@@ -117,6 +117,8 @@ class _Reading:
             if index not in measured:
                 told += self._read(index, item)
         told = self._given(told) if intent else self._newer(told)
+        if self.intent == "compare":
+            told = [criterion for criterion in told if criterion.key != "quantity"]
         settled = settle(told, self.items, self.measured)
         self.used |= _places([*intent, *settled, *(criterion for criterion in told if criterion.value != AMBIGUOUS)])
         return sorted([*intent, *settled], key=lambda criterion: criterion.first)
@@ -248,8 +250,9 @@ class _Reading:
 
     def _says_for(self, index: int) -> bool:
         words = self.items[index].pieces
-        if len(words) > 1 and words[0] in own_words():
-            return True
+        after = self.items[index + 1] if index + 1 < len(self.items) else None
+        if (len(words) > 1 and words[0] in own_words()) or (after and "categories" in after):
+            return True  # `our school`, `a work phone`
         for item in reversed(self.items[max(index - FOR_WITHIN, 0) : index]):
             if "for_words.for" in item or "for_words.for_bare" in item:
                 return True

@@ -48,7 +48,23 @@ QUIET = (
 
 
 def intent_of(items: Sequence[Item], measured: Sequence[Criterion]) -> list[Criterion]:
-    """Return what the sentence wants done where that is not finding, as one criterion."""
+    """Return what the sentence wants done where that is not finding, as one criterion, and a battery to be changed as another."""
+    if (said := _said(items)) is not None:
+        return said
+    for intent, place in (("compare", _asks_which(items)), ("trade_in", _asks_worth(items)), ("trade_in", _exchanges(items))):
+        if place is not None:
+            return [Criterion("intent", intent, place, place)]
+    if (battery := _wants_battery(items)) is not None:
+        return [Criterion("intent", "repair", battery, battery), Criterion("fault", "battery", battery, battery)]
+    if (broken := _broken(items)) is not None:
+        return [Criterion("intent", "repair", broken, broken)]
+    if _is_bulk(items, measured):
+        return [_at(items, "business_quote", "number")]
+    return [_at(items, "compare", "words.or")] if _is_choice(items) else []
+
+
+def _said(items: Sequence[Item]) -> list[Criterion] | None:
+    """Return the intent that words say, nothing where they say that something is sought; None where none says any."""
     for index, item in enumerate(items):
         said = item.means.get("intents")
         if said == "trade_in" and _is_amount(items, index + 1):
@@ -57,17 +73,7 @@ def intent_of(items: Sequence[Item], measured: Sequence[Criterion]) -> list[Crit
             return [Criterion("intent", said, index, index)]
         if said == "find":
             return []
-    if (which := _asks_which(items)) is not None:
-        return [Criterion("intent", "compare", which, which)]
-    if (asked := _asks_worth(items)) is None:
-        asked = _exchanges(items)
-    if asked is not None:
-        return [Criterion("intent", "trade_in", asked, asked)]
-    if (broken := _broken(items)) is not None:
-        return [Criterion("intent", "repair", broken, broken)]
-    if _is_bulk(items, measured):
-        return [_at(items, "business_quote", "number")]
-    return [_at(items, "compare", "words.or")] if _is_choice(items) else []
+    return None
 
 
 def _is_amount(items: Sequence[Item], place: int) -> bool:
@@ -147,13 +153,21 @@ def _broken(items: Sequence[Item]) -> int | None:
         return None  # What replaces it is asked for.
     has_part, has_device = _has(items, "faults"), _has(items, "broken.mine", "family", "model", "categories", "brand")
     for index, item in enumerate(items):
-        is_denied = "words.not" in (items[index - 1] if index else item)  # `das nicht kaputt geht`
+        is_denied = any("words.not" in before for before in items[max(index - 2, 0) : index])  # `das nicht kaputt geht`
         says_so = "failures" in item or ("broken.broken" in item and (has_part or has_device) and not is_denied)
         if says_so or ("broken.change" in item and has_part):
             return index
     is_own = any(_is_mine(item) and _is_any(after, ("model", "family", "brand", "categories")) for item, after in pairwise(items))
     if has_part and is_own and not _has(items, "number", "wants", "qualities", "deals", "comparators.max", "words.best"):
         return next(index for index, item in enumerate(items) if "faults" in item)
+    return None
+
+
+def _wants_battery(items: Sequence[Item]) -> int | None:
+    """Return where a new battery is asked for a device of one's own; None where it is not."""
+    for index, (item, after) in enumerate(pairwise(items)):
+        if item.means.get("features") == "new_battery" and "for_words.for" in after and _is_mine(after):
+            return index
     return None
 
 

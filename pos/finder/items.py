@@ -23,6 +23,7 @@ TWO_FORGIVEN_FROM = 9
 FOREIGN_FROM = 8
 JOINED_FROM = 7
 LEAST_PART = 3
+BRAND_TIERS = frozenset({"ultra", "pro", "fe", "lite"})
 PRAISED_WITHIN = 5
 TIERS_WITHIN = 6
 AFTER_NUMBER = frozenset({"gb", "tb", "inch", "hour", "years", "old", "EUR", "USD", "GBP", "CHF", "JPY"})
@@ -103,8 +104,8 @@ def _made(pieces: Sequence[Piece], means: Meanings) -> Item:
 
 def _name(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings | None]:
     """Return the longest name at `place`: `iPad 10` is none before inches."""
-    if _may_be_tier(before, pieces[place:], names) and (tier := names.tier(_before_unit(pieces, place), place)):
-        return tier[0], {"tier": tier[1]}
+    if tier := _tier(pieces, place, names, before):
+        return tier
     if pieces[place].hundredths is not None and (more := _next_model(pieces, place, names, before)):
         return more
     if generation := model_of_generation(pieces, place, names):
@@ -141,10 +142,21 @@ def _spoken(pieces: Sequence[Piece], place: int, after: int, names: Names) -> tu
     return None
 
 
+def _tier(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[Item]) -> tuple[int, Meanings] | None:
+    """Return a word such as `Pro` at `place`; before a number, `max` and `plus` are none."""
+    if not _may_be_tier(before, pieces[place:], names) or not (tier := names.tier(_before_unit(pieces, place), place)):
+        return None
+    follows = pieces[place + tier[0] : place + tier[0] + 1]
+    is_bound = bool(follows) and follows[0].hundredths is not None and tier[1] in ("Max", "Plus")
+    return None if is_bound else (tier[0], {"tier": tier[1]})
+
+
 def _may_be_tier(before: Sequence[Item], after: Sequence[Piece], names: Names) -> bool:
     """Tell whether a word such as `Pro` may go with a family: right after it, or denied where one is named."""
     if before and ("family" in before[-1] or "tier" in before[-1]):
         return True
+    if before and "brand" in before[-1]:
+        return after[0].text in BRAND_TIERS  # `Samsung Ultra`
     if not before:
         return False
     if not any(kind in item for item in before for kind in ("family", "brand", "model")):

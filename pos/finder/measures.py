@@ -17,7 +17,11 @@ from pos.finder.items import Item
 CAPACITIES = frozenset({16, 32, 64, 128, 256, 512, 1000, 1024, 2000, 2048})
 ODD_CAPACITIES = range(20, 1000, 10)
 """What only plans hold: no device has 100 GB."""
-MOST_RAM = 24
+MOST_RAM, MOST_RAM_OF_COMPUTER = 24, 64
+COMPUTERS = frozenset({"laptops", "desktops", "portables", "computers"})
+COMPUTER_NAMES = frozenset(
+    {("macbook",), ("imac",), ("mac",), ("thinkpad",), ("latitude",), ("elitebook",), ("xps",), ("surface",)}
+)
 OF = frozenset({("de",), ("en",), ("in",), ("con",), ("with",), ("mit",), ("avec",)})
 FOR = frozenset({("a",), ("at",), ("for",), ("pour",), ("por",), ("fur",), ("um",)})
 DESCRIBING = ("colors", "features", "grades", "words.or", "break")
@@ -149,10 +153,24 @@ def _gigabytes(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str,
     kind = _gigabytes_of(items, measured)
     if kind == "data":
         yield "data_min_gb", gigabytes
-    elif kind == "ram" or (kind in ("", "memory") and gigabytes <= MOST_RAM and not _is_watch(items)):
+    elif kind == "ram" or (kind in ("", "memory") and _is_memory(items, gigabytes)):
         yield ("ram_min_gb" if measured.bound in ("min", "between") else "ram_gb"), gigabytes
     else:
         yield _storage_key(measured), gigabytes
+
+
+def _is_memory(items: Sequence[Item], gigabytes: int) -> bool:
+    """Tell whether gigabytes of nothing said are memory: little of them, or of a computer whose storage is said, too."""
+    if gigabytes <= MOST_RAM:
+        return not _is_watch(items)
+    is_computer = any(item.means.get("categories") in COMPUTERS or item.pieces[:1] in COMPUTER_NAMES for item in items)
+    return is_computer and gigabytes <= MOST_RAM_OF_COMPUTER and any(_is_storage(items, place) for place in range(1, len(items)))
+
+
+def _is_storage(items: Sequence[Item], place: int) -> bool:
+    """Tell whether a capacity above all memories ends at `place`."""
+    hundredths, unit = items[place - 1].hundredths or 0, items[place].means.get("units")
+    return (unit == "tb" and hundredths > 0) or (unit == "gb" and hundredths > MOST_RAM_OF_COMPUTER * 100)
 
 
 def _is_watch(items: Sequence[Item]) -> bool:
@@ -182,10 +200,16 @@ def _gigabytes_of(items: Sequence[Item], measured: Measured) -> str:
                 return kind
         if _is_plan(item):
             return "data"
-    is_of_plan = any(_is_plan(item) or item.means.get("units") == "month" for item in items) and not any(
-        kind in item for item in items for kind in NAMED
-    )
-    return "data" if is_of_plan or (any(map(_is_plan, items)) and measured.hundredths // 100 in ODD_CAPACITIES) else ""
+    is_of_plan = any(_is_plan(item) or "words.sim" in item or item.means.get("units") == "month" for item in items)
+    is_of_plan = is_of_plan and not any(kind in item for item in items for kind in NAMED)
+    is_plan_size = _speaks_of_plan(items) and measured.hundredths // 100 in ODD_CAPACITIES
+    is_alone = not any(kind in item for item in items for kind in NAMED) and measured.hundredths // 100 in ODD_CAPACITIES
+    return "data" if is_of_plan or is_plan_size or is_alone else ""
+
+
+def _speaks_of_plan(items: Sequence[Item]) -> bool:
+    """Tell whether the sentence speaks of a plan, or of what only plans have."""
+    return any(_is_plan(item) or "words.data" in item for item in items)
 
 
 def _is_of_number(items: Sequence[Item], index: int) -> bool:

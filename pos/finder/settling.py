@@ -53,11 +53,14 @@ def settle(told: Sequence[Criterion], items: Sequence[Item], measured: Sequence[
     if not (_is_laptop(told) or any(criterion.value in CARRIED for criterion in told)):
         told = [criterion for criterion in told if criterion.value != AMBIGUOUS]  # Of which kind, nobody knows.
     has_device = any(criterion.key in ("category", "family", "model", "brand") for criterion in told)
+    takes_sim = next((index for index, item in enumerate(items) if "words.sim" in item), None)
+    if takes_sim is not None and not any(criterion.key in ("deal", "connectivity", "intent") for criterion in told):
+        if _line(told):
+            told.append(Criterion("connectivity", CELLULAR[_line(told)], takes_sim, takes_sim))
+        elif not has_device:
+            told.append(Criterion("deal", "sim_only", takes_sim, takes_sim))
     told = _one_deal(told, items)
     told = [_resolved(criterion, told, has_device=has_device) for criterion in told]
-    takes_sim = next((index for index, item in enumerate(items) if "words.sim" in item), None)
-    if takes_sim is not None and _line(told) and not any(criterion.key in ("deal", "connectivity") for criterion in told):
-        told.append(Criterion("connectivity", CELLULAR[_line(told)], takes_sim, takes_sim))
     if any(criterion.key == "connectivity" and "Cellular" in str(criterion.value) for criterion in told):
         told = [criterion for criterion in told if (criterion.key, criterion.value) != ("connectivity", "Wi-Fi")]
     return list(_softened(told, items))
@@ -96,6 +99,8 @@ def _resolved(criterion: Criterion, told: Sequence[Criterion], *, has_device: bo
             return Criterion("connectivity", CELLULAR[_line(told)], criterion.first, criterion.last)
         case "connectivity", "Cellular":
             return _with(criterion, CELLULAR.get(_line(told), "Cellular"))
+        case "price_max_cents", int(cents) if cents < LEAST_OF_BUNDLE and any(each.key == "data_min_gb" for each in told):
+            return Criterion("monthly_max_cents", cents, criterion.first, criterion.last)
         case "price_max_cents", int(cents) if cents < LEAST_OF_BUNDLE and any(
             each.key == "deal" and each.value != "device_only" for each in told
         ):

@@ -19,6 +19,7 @@ from pos.ops import setting
 from pos.planogram import drawn_rows
 from shop import forms, web
 from shop.door import visitor
+from shop.tariffs import has_plans
 
 routes = Blueprint("home", __name__)
 
@@ -45,7 +46,8 @@ def home() -> Response:
     return web.page(
         "kiosk/home.html",
         spots=demo_spots(catalog),
-        categories=skus.offered_categories(catalog),
+        categories=skus.offered_categories(catalog, visitor().categories),
+        has_plans=has_plans(catalog),
         published_at=published[0] if published else None,
     )
 

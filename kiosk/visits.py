@@ -78,7 +78,7 @@ def visitor() -> Visitor:
         currency=corner.currency if corner else _market_currency(),
         time_zone=corner.time_zone if corner else clock.HOME_ZONE,
         partner_id=corner.partner.get("partner_id") if corner else None,
-        categories=(),
+        categories=tuple(corner.partner.get("categories") or ()) if corner else (),
         tax_included=corner.tax_included if corner else True,
     )
 

@@ -23,10 +23,15 @@ JUDGED = "corner_judged"
 
 
 class Partner(TypedDict):
-    """The carrier whose store a corner stands in; HQ may send more of it."""
+    """The carrier or brand whose store a corner stands in; one that names `categories` shows those alone, in its colour.
+
+    HQ may send more of it.
+    """
 
     partner_id: str
     name: str
+    color: NotRequired[str | None]
+    categories: NotRequired[list[str]]
 
 
 class Clerk(TypedDict):

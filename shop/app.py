@@ -16,6 +16,7 @@ from shop import (
     compare,
     finder,
     how_it_works,
+    looks,
     media,
     plans,
     price_past,
@@ -42,6 +43,7 @@ ROUTES = (
     plans.routes,
     selections.routes,
     how_it_works.routes,
+    looks.routes,
 )
 
 
@@ -56,7 +58,7 @@ def set_up(app: Flask, door: Door, *, refused: tuple[Cause, ...], headers: Mappi
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.auto_reload = False
     parts = {"frame": door.frame, "ending": door.ending, "companion": door.companion, "keeper": door.keeper}
-    app.jinja_env.globals.update(**parts, porting=tariffs.porting)
+    app.jinja_env.globals.update(**parts, porting=tariffs.porting, laws=tariffs.laws)
     app.jinja_env.filters.update(drawing=media.drawing_url, with_drawings=media.with_drawings, drawn=media.drawn, spec=spec_value)
     HTMX(app)
     assets.add_assets(app, templates.PATH / "static")

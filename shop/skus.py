@@ -182,8 +182,9 @@ def bundle(code: str) -> Response:
 
 
 def refuse_elsewhere(item: Sku) -> None:
-    """Raise NotHere for a device of a category that the visitor's partner does not show."""
-    if (here := door.visitor().categories) and item["category_id"] not in here:
+    """Raise NotHere for a device of a category that the visitor's partner does not show, unless it lies on the table."""
+    here = door.visitor().categories
+    if here and item["category_id"] not in here and item["sku_id"] not in door.current().table():
         raise NotHere(sku=item["sku"])
 
 

@@ -14,7 +14,7 @@ from pos import plans
 from pos.bodies import Acquisition
 from pos.db import remembered
 from pos.eligibility import Eligibility, check_plan
-from pos.laws import PortingKind, laws_on
+from pos.laws import Laws, PortingKind, laws_on
 from pos.plans import Plan
 from pos.porting import porting_kind
 from pos.totals import PlanTerms
@@ -55,7 +55,18 @@ class Tariffs:
 
 def porting() -> PortingKind:
     """Return what the operator that a number leaves asks for where the visitor is."""
-    return porting_kind(laws_on(door.catalog(), door.today()))
+    return porting_kind(laws())
+
+
+def laws() -> Laws:
+    """Return the laws in force where the visitor is."""
+    return laws_on(door.catalog(), door.today())
+
+
+def has_plans(catalog: Database) -> bool:
+    """Tell whether there is any plan for who stands here."""
+    partner_id = door.visitor().partner_id
+    return any(partner_id in (None, plan.partner_id) for plan in tariffs(catalog).plans)
 
 
 def tariffs(catalog: Database) -> Tariffs:

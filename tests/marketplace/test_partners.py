@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from marketplace import partners
 from marketplace.installation import replica_path
 from pos import catalog, clock
 from pos.db import connect, write
+from shop import looks
 from tests.marketplace.hq import words
 
 BLUE = "#1b4f9c"
@@ -151,7 +151,7 @@ def test_no_stylesheet_is_made_of_anything_but_six_digits(shop: FlaskClient, col
 
 @pytest.mark.parametrize("color", ["1b4f9c", "000000", "ffffff", "ffff00", "ff0000", "00ff7f", "7f7f7f", "0f5c43"])
 def test_text_on_a_partner_s_colours_can_be_read(color: str) -> None:
-    text = partners.stylesheet(color)
+    text = looks.stylesheet(color)
     for tokens in text.split("@media"):
         said = {name: tuple(bytes.fromhex(digits)) for name, digits in re.findall(r"--([a-z-]+): #([0-9a-f]{6});", tokens)}
         white, ground = (255, 255, 255), (0xF5, 0xF1, 0xE8) if "dark" not in tokens else (0x17, 0x23, 0x1D)
@@ -160,4 +160,4 @@ def test_text_on_a_partner_s_colours_can_be_read(color: str) -> None:
             *((said["band"], said["lime"], 4.5), (said["band"], said["on-band-soft"], 7), (said["band-card"], white, 7)),
             *((said["lime"], said["on-lime"], 7), (said["lime"], said["on-lime-soft"], 4.5)),
         ]
-        assert [pair for pair in pairs if partners.contrast_of(*pair[:2]) < pair[2]] == []  # type: ignore[arg-type]
+        assert [pair for pair in pairs if looks.contrast_of(*pair[:2]) < pair[2]] == []  # type: ignore[arg-type]

@@ -75,6 +75,8 @@ class MarketFacts:
     tax_included: bool = True
     time_zone: str = clock.HOME_ZONE
     first_corner_no: int = NO_CORNER
+    post_codes: tuple[str, ...] = ()
+    address_example: str = ""
 
     @property
     def spoken(self) -> tuple[str, ...]:
@@ -332,4 +334,6 @@ def _market_facts(engine: Engine, market: str) -> MarketFacts:
         tax_included=body.get("tax_included", True),
         time_zone=corner.get("time_zone", clock.HOME_ZONE),
         first_corner_no=of_corner["corner_no"] if of_corner else NO_CORNER,
+        post_codes=tuple(body.get("post_codes", ())),
+        address_example=body.get("address_example", ""),
     )

@@ -102,6 +102,7 @@ def set_up(app: Flask, markets: Markets, *, past: PublishedPast) -> None:
     app.extensions["marketplace-markets"] = markets
     app.jinja_env.filters["product"] = lambda item, rungs: head.product(item, rungs, here.public_url)
     app.context_processor(lambda: {"in_language": _in_language, "market": door.current().market(), "markets": markets.names()})
+    app.context_processor(lambda: {"address_example": markets.facts(door.current().market()).address_example})
     app.context_processor(lambda: {"partner": visited_partner()})
     app.context_processor(lambda: {"head": head.head_of(here.public_url, markets)})
     app.after_request(head.keep_out)

@@ -12,9 +12,13 @@ Band = Annotated[tuple[Id | None, Cents], Strict(strict=False)]  # JSON knows li
 
 
 class LegalGuarantee(Shape):
-    """How long the seller answers for conformity."""
+    """How long the seller answers for conformity, what a repair adds to it, and which model text of it a confirmation holds."""
 
     months: Annotated[int, Field(ge=1, le=120)]
+    presumed_months: Annotated[int, Field(ge=1, le=120)] | None = None
+    repair_adds_months: Annotated[int, Field(ge=0, le=120)] | None = None
+    renewed_by_replacement: bool | None = None
+    model_text: Literal["D211-2"] | None = None
 
 
 class Withdrawal(Shape):
@@ -63,6 +67,12 @@ class PlanLengths(Shape):
     sibling_months: Annotated[int, Field(ge=0, le=120)] | None = None
 
 
+class PlanNotice(Shape):
+    """What is said of ending a plan, by language."""
+
+    sentence: Texts
+
+
 class TaxDisplay(Shape):
     """Whether prices shown to consumers hold the taxes."""
 
@@ -82,9 +92,12 @@ class ForbiddenWords(Shape):
 
 
 class Vat(Shape):
-    """The standard rate."""
+    """The standard rate, and what an invoice that states none says instead: on the margin, of a small company."""
 
     standard_bp: BasisPoints
+    margin_words: Name | None = None
+    margin_source: Name | None = None
+    small_source: Name | None = None
 
 
 class SalesTax(Shape):
@@ -105,6 +118,7 @@ LAW_BODIES: dict[str, type[Shape]] = {
     "sales_tax": SalesTax,
     "porting": Porting,
     "plan_lengths": PlanLengths,
+    "plan_notice": PlanNotice,
     "tax_display": TaxDisplay,
     "prior_price": PriorPrice,
 }

@@ -15,10 +15,18 @@ from pos.db import remembered
 
 
 class GuaranteeLaw(TypedDict):
-    """How many months the seller answers for conformity (L217-3), and for how many a defect counts as there from the start."""
+    """How many months the seller answers for conformity (L217-3), and for how many a defect counts as there from the start.
+
+    A repair adds months, and a replacement that the seller chose begins it anew, where the row says so (L217-13); `model_text` is
+    that which a confirmation holds.
+    """
 
     months: int
     presumed_months: NotRequired[int]
+    repair_adds_months: NotRequired[int]
+    renewed_by_replacement: NotRequired[bool]
+    model_text: NotRequired[str]
+    source: NotRequired[str]
 
 
 class WithdrawalLaw(TypedDict):
@@ -51,6 +59,23 @@ class CreditLaw(TypedDict):
 PortingKind = Literal["rio", "account", "number"]
 
 
+class PlanNoticeLaw(TypedDict):
+    """What is said of ending a plan, by language."""
+
+    sentence: dict[str, str]
+    source: NotRequired[str]
+
+
+class VatLaw(TypedDict):
+    """The standard rate, and what an invoice that states none says instead: the words and articles of the margin scheme, the
+    articles for a small company."""
+
+    standard_bp: int
+    margin_words: NotRequired[str]
+    margin_source: NotRequired[str]
+    small_source: NotRequired[str]
+
+
 class PortingLaw(TypedDict):
     """What the operator a number leaves asks for: a RIO, an account number with its transfer PIN, or the number alone."""
 
@@ -66,6 +91,8 @@ class Laws(TypedDict, total=False):
     copy_levy: LevyLaw
     credit_notice: CreditLaw
     porting: PortingLaw
+    plan_notice: PlanNoticeLaw
+    vat: VatLaw
 
 
 class Guarantees(TypedDict):

@@ -17,9 +17,9 @@ PIN = re.compile(r"[0-9]{4,10}", re.ASCII)
 
 
 def porting_kind(laws: Laws) -> PortingKind:
-    """Return what is asked in a market. One whose rows do not say, as none did once, asks for a RIO."""
+    """Return what is asked in a market: where its rows do not say, the number alone."""
     law = laws.get("porting")
-    return law["asks"] if law else "rio"
+    return law["asks"] if law else "number"
 
 
 def read_key(kind: PortingKind, form: Mapping[str, str], phone: str) -> str | None:

@@ -40,6 +40,7 @@ HEX_COLOR = r"^#[0-9A-Fa-f]{6}$"
 HEX_256 = r"^[0-9a-f]{64}$"
 WEB = r"^https?://[^\s\"<>]{4,500}$"
 CURRENCY = r"^[A-Z]{3}$"
+POST_CODE = r"^[9A][9A -]{1,10}[9A]$"
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$"
 SKU_CODE = r"^[A-Z0-9][A-Z0-9.+_-]{0,95}$"
 
@@ -54,6 +55,7 @@ WORDS_OF_PATTERNS = {
     HEX_256: "not a sha256",
     WEB: "not a web address",
     CURRENCY: "not a currency code",
+    POST_CODE: "not a post code's signs, as 99999: 9 for a digit, A for a letter",
     FILE_NAME: "not a plain file name",
     SKU_CODE: "not a SKU code",
 }

@@ -135,7 +135,11 @@ OPTIONS = (
     (CHARGER, "accessory", "Chargeur 20 W", "20 W charger", 1500, 0, ["phones"]),
 )
 LAWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("fr-conformity", "legal_guarantee", {"months": 24, "presumed_months": 12}),
+    (
+        "fr-conformity",
+        "legal_guarantee",
+        {"months": 24, "presumed_months": 12, "repair_adds_months": 6, "renewed_by_replacement": True, "model_text": "D211-2"},
+    ),
     ("fr-withdrawal", "withdrawal", {"days": 14, "marketplace_days": 30}),
     ("fr-exit", "early_exit", {"rate_bp": 2000, "from_month": 12}),
     ("fr-levy", "copy_levy", {"vat_bp": 2000, "bands": {"phone": [[64, 720], [None, 840]], "tablet": [[64, 780], [None, 910]]}}),
@@ -145,6 +149,9 @@ LAWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         {"sentence": {"fr": "Un crédit vous engage et doit être remboursé.", "en": "A loan commits you and must be repaid."}},
     ),
     ("fr-words", "forbidden_words", {"words": ["comme neuf", "like new"]}),
+    ("fr-lengths", "plan_lengths", {"most_months": 24, "sibling_months": 12}),
+    ("fr-porting", "porting", {"asks": "rio"}),
+    ("fr-vat", "vat", {"standard_bp": 2000, "margin_words": "Régime particulier – Biens d’occasion"}),
 )
 PARTNER = {"partner_id": "loire-mobile", "kind": "carrier", "market": "fr", "name": "Loire Mobile", "phone": "02 40 00 00 00"}
 

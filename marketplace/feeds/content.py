@@ -16,7 +16,7 @@ from typing import Any
 from marketplace.bodies import compact
 from marketplace.feeds.media_files import MediaFile, judge_files
 from marketplace.feeds.problems import NotInOrder, Problems
-from marketplace.feeds.shapes import FEED_ROWS, FeedHeader
+from marketplace.feeds.shapes import FEED_ROWS, FeedHeader, FeedMarket
 from marketplace.feeds.text_files import MOST_ROWS_BYTES, read_lines, read_row_object
 from pos.claims import forbidden_words
 from pos.errors import Invalid
@@ -31,7 +31,6 @@ MOST_HEADER_BYTES = 2**20
 MOST_REASONS = 5
 """So much is said of one field: a list may be wrong a thousand times."""
 OPTIONAL_FILES = frozenset({"media"})
-LONG_COMMITMENT_MONTHS = 12
 DESK_SELLERS_FROM = 1_000_000_000
 """The first id of sellers with a desk, who are counted from here; a feed's sellers have lower ones."""
 Row = dict[str, Any]
@@ -120,7 +119,7 @@ def _read_header(directory: Path, content: Content, problems: Problems) -> None:
 
 
 def _market(market: str, body: Row) -> Row:
-    return {"market": market, **{name: body[name] for name in ("currency", "languages", "tax_included")}}
+    return {"market": market, **{name: body[name] for name in FeedMarket.model_fields if body.get(name) is not None}}
 
 
 def _read_rows(directory: Path, name: str, problems: Problems) -> Iterator[tuple[int, Row]]:
@@ -214,7 +213,7 @@ def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
         yield "terms", problem.detail
     length = row["commitment_months"]
     for most, sibling, source in _plan_lengths(row["market"], content):
-        if most is not None and length > most:
+        if length > most:
             yield "commitment_months", f"at most {most} months here ({source})"
         if (
             sibling is not None
@@ -227,13 +226,11 @@ def _judge_plan(row: Row, content: Content) -> Iterator[tuple[str, str]]:
             yield "commitment_months", f"a plan of more than {sibling} months needs a sibling of at most {sibling} ({source})"
 
 
-def _plan_lengths(market: str, content: Content) -> Iterator[tuple[int | None, int | None, str]]:
-    """Yield the most months of a plan, those of the sibling a longer one needs, and the source; France's where none is told."""
-    told = [law for law in content.rows["laws"].values() if (law["market"], law["kind"]) == (market, "plan_lengths")]
-    for law in (law for law in told if law["valid_to"] is None):
-        yield law["body"]["most_months"], law["body"].get("sibling_months"), law["source"]
-    if not told:
-        yield None, LONG_COMMITMENT_MONTHS, "L224-28"
+def _plan_lengths(market: str, content: Content) -> Iterator[tuple[int, int | None, str]]:
+    """Yield the most months of a plan, those of the sibling a longer one needs, and the source, as the market's rows say."""
+    for law in content.rows["laws"].values():
+        if (law["market"], law["kind"], law["valid_to"]) == (market, "plan_lengths", None):
+            yield law["body"]["most_months"], law["body"].get("sibling_months"), law["source"]
 
 
 def _judge_law(row: Row, content: Content) -> Iterator[tuple[str, str]]:

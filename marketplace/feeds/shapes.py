@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from stdnum import ean
 from stdnum.exceptions import ValidationError as NotAnEan
@@ -15,7 +15,24 @@ from pos.corner_document import Clerks, DayBegins, Planogram
 from pos.currencies import DECIMALS
 from pos.languages import LANGUAGES
 from pos.panels import PanelName
-from pos.shapes import BothTexts, Currency, FileName, HexColor, Id, Key, Name, Rank, Ring, Sha256, Shape, TimeZone, Year
+from pos.shapes import (
+    LINES,
+    LONGEST_NAME,
+    POST_CODE,
+    BothTexts,
+    Currency,
+    FileName,
+    HexColor,
+    Id,
+    Key,
+    Name,
+    Rank,
+    Ring,
+    Sha256,
+    Shape,
+    TimeZone,
+    Year,
+)
 
 HOURS_OF_A_YEAR = 8_784
 
@@ -49,14 +66,20 @@ Ean = Annotated[str, AfterValidator(_ean_13)]
 SlipCurrency = Annotated[Currency, AfterValidator(_slips_can_name)]
 Rate = Annotated[int, Field(ge=0, le=10_000)]
 Language = Annotated[str, AfterValidator(_known_language)]
+PostCode = Annotated[str, StringConstraints(pattern=POST_CODE)]
 
 
 class FeedMarket(Shape):
-    """A market of the feed's header."""
+    """A market of the feed's header.
+
+    `post_codes` are written with 9 for a digit and A for a letter; without them an address may have any.
+    """
 
     currency: SlipCurrency
     languages: Annotated[list[Language], Field(min_length=1)]
     tax_included: bool
+    post_codes: Annotated[list[PostCode], Field(min_length=1, max_length=10)] | None = None
+    address_example: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=LINES)] | None = None
 
 
 class FeedHeader(Shape):

@@ -23,7 +23,7 @@ COMMISSION = "commission"
 DEFAULT_BP = 1000
 """The commission where no rule of that name holds: ten per cent."""
 FEE_VAT = (("2014-01-01", 2000),)
-"""France's normal rate of VAT by the day it starts, in basis points (CGI art. 278): that of our fee and of sales in France."""
+"""France's normal rate of VAT by the day it starts, in basis points (CGI art. 278): that of our fee."""
 HOME_COUNTRY = "FR"
 FeeVat = Literal["regular", "reverse", "outside"]
 """France's, that which the seller accounts for in its own member state, or none."""

@@ -31,7 +31,7 @@ from marketplace.orders.timeline import PartOfOrder, UnitOfOrder
 from marketplace.orders.units import Actor
 from pos import clock
 from pos.errors import NotFound
-from pos.laws import in_force
+from pos.laws import GuaranteeLaw, in_force
 
 GROUNDS: tuple[Ground, ...] = ("legal", "commercial")
 WISHES: tuple[Wish, ...] = ("repair", "replacement", "refund", "reduction")
@@ -71,7 +71,7 @@ def claimables(
     connection: Connection, order: Order, parts: Sequence[PartOfOrder], cases: Sequence[UnitCase], zone: str
 ) -> list[Claimable]:
     """Return the devices of an order that a guarantee covers, or covered."""
-    presumed_months = _presumed_months(connection, order, zone)
+    law = _guarantee_law(connection, order, zone)
     devices = []
     for part in parts:
         for device in part.units:
@@ -80,7 +80,7 @@ def claimables(
                 device.unit,
                 own,
                 legal_months=order["facts"]["guarantees"]["legal_months"],
-                presumed_months=presumed_months,
+                law=law,
                 own_months=device.listing["warranty_months"],
                 zone=zone,
             )
@@ -111,13 +111,12 @@ def make_claim(
     mail_case_opened(connection, open_case(connection, claimable.device.unit, asked, actor))
 
 
-def _presumed_months(connection: Connection, order: Order, zone: str) -> int | None:
-    """Return for how many months a defect counts as there from the start, by the law of the day of the order (L217-7)."""
+def _guarantee_law(connection: Connection, order: Order, zone: str) -> GuaranteeLaw | None:
+    """Return the law of the day of the order: for how long a defect counts as there from the start, what a repair adds."""
     day = clock.local_day(clock.from_text(order["placed_at"]), zone)
     stored = rows(
         connection,
         "select law_id, kind, valid_from, valid_to, body from law where market = :market and kind = 'legal_guarantee'",
         market=order["market"],
     )
-    law = in_force(({**each, "body": json.loads(each["body"])} for each in stored), day).get("legal_guarantee")
-    return law.get("presumed_months") if law else None
+    return in_force(({**each, "body": json.loads(each["body"])} for each in stored), day).get("legal_guarantee")

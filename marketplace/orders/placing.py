@@ -132,7 +132,7 @@ def claim_slip(
             return _own_order(connection, reading.order_id, form)
         if reading.voided is not None:
             raise SlipAlreadyVoided(number=reading.number)
-        contact = read_contact(form, reading.market["market"])
+        contact = read_contact(form, reading.market.get("post_codes", ()))
         _refuse_dearer(reading, seen_cents, is_changed=bool(replace))
         rates = _tax_rates(connection, reading, contact, form, day=clock.local_day(now, reading.corner["time_zone"]))
         placing = Placing(
@@ -175,7 +175,7 @@ def order_selection(
     """
 
     def work(connection: Connection) -> str:
-        contact = read_contact(form, market["market"])
+        contact = read_contact(form, market.get("post_codes", ()))
         lines_sha256 = _sha256_of(wishes, contact)
         if (earlier := _ordered_before(connection, selection_id, lines_sha256, now=now)) is not None:
             return earlier

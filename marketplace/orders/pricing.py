@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from sqlalchemy import Connection
 
@@ -25,11 +25,12 @@ from pos.totals import Totals, device_due_cents, selection_totals
 
 
 class OrderMarket(TypedDict):
-    """The market something is ordered in."""
+    """The market something is ordered in; an address there has one of its `post_codes`, any where it names none."""
 
     market: str
     currency: str
     tax_included: bool
+    post_codes: NotRequired[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,10 @@ from zoneinfo import ZoneInfo
 from marketplace.orders.cases import UnitCase
 from marketplace.orders.units import Unit
 from pos import clock
+from pos.laws import GuaranteeLaw
 
 RETURN_DAYS = 30
 """Our own promise, beside the law's right to withdraw (reference/domain.md §1)."""
-REPAIR_ADDS_MONTHS = 6
-"""By how much a repair prolongs the legal guarantee (L217-13)."""
 SATURDAY = 5
 FIXED_HOLIDAYS = {(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)}
 AFTER_EASTER = (1, 39, 50)
@@ -65,24 +64,25 @@ def plan_period(placed_at: str, days: int | None, zone: str) -> Period | None:
 
 
 def guarantees_of(
-    unit: Unit, cases: Sequence[UnitCase], *, legal_months: int | None, presumed_months: int | None, own_months: int, zone: str
+    unit: Unit, cases: Sequence[UnitCase], *, legal_months: int | None, law: GuaranteeLaw | None, own_months: int, zone: str
 ) -> UnitGuarantees | None:
-    """Return the guarantees of a unit that arrived, None of another; `cases` are its own.
+    """Return the guarantees of a unit that arrived, None of another; `cases` are its own, `legal_months` as was agreed.
 
-    They count from its delivery (L217-3). Each repair adds six months to the legal one, and a seller who replaces what the
-    customer wanted repaired begins it anew (L217-13).
+    They count from its delivery. By the market's `law` each repair adds months to the legal one, and a seller who replaces what
+    the customer wanted repaired begins it anew (in France L217-3, L217-13).
     """
     if unit["state"] != "delivered" or unit["delivered_at"] is None:
         return None
+    presumed_months = law.get("presumed_months") if law else None
     begins = _day(unit["delivered_at"], zone)
     ends = months_after(begins, legal_months or 0)
     presumed = months_after(begins, presumed_months or 0)
     for case in sorted(cases, key=lambda case: case["since"]):
-        if case["ground"] != "legal":
+        if case["ground"] != "legal" or law is None:
             continue
         if case["state"] == "repaired":
-            ends = months_after(ends, REPAIR_ADDS_MONTHS)
-        if case["state"] == "replaced" and case["wish"] == "repair":
+            ends = months_after(ends, law.get("repair_adds_months") or 0)
+        if law.get("renewed_by_replacement") and case["state"] == "replaced" and case["wish"] == "repair":
             anew = _day(case["since"], zone)
             ends, presumed = months_after(anew, legal_months or 0), months_after(anew, presumed_months or 0)
     return UnitGuarantees(

@@ -19,7 +19,7 @@ from marketplace.orders.placing import TotalRose, order_selection
 from marketplace.orders.pricing import OrderMarket, Pricing, price_selection
 from marketplace.orders.sales_tax import TaxQuote, TaxUnknown, quote_tax, tax_rows, zip_of
 from marketplace.orders.stock import LinesGone
-from marketplace.web import marketplace, may_lead_to, see_other
+from marketplace.web import marketplace, markets, may_lead_to, see_other
 from pos import clock
 from pos.errors import NotEligible, PosError
 from pos.line_facts import Wish
@@ -115,8 +115,9 @@ def _wishes(selection_id: str) -> list[tuple[int, Wish]]:
 
 
 def _market() -> OrderMarket:
-    visitor = door.visitor()
-    return {"market": door.current().market(), "currency": visitor.currency, "tax_included": visitor.tax_included}
+    market, currency = door.current().market(), door.visitor().currency
+    facts = markets().facts(market)
+    return {"market": market, "currency": currency, "tax_included": facts.tax_included, "post_codes": facts.post_codes}
 
 
 def _page(selection_id: str, wishes: Sequence[tuple[int, Wish]], typed: Mapping[str, str], problem: PosError | None) -> Response:

@@ -6,6 +6,7 @@ Invariant: an order has one confirmation, which holds all that it prints and nev
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -15,6 +16,7 @@ from marketplace.bodies import compact
 from marketplace.db import changed, row
 from marketplace.orders.order_lines import OrderedListing, OrderLine, agreed_listing
 from marketplace.orders.orders import order
+from marketplace.orders.pricing import market_laws
 from marketplace.papers.parties import Customer, Party, customer_of, language_of, seller_party
 from pos import clock
 from pos.bodies import Names
@@ -23,8 +25,8 @@ from pos.laws import Guarantees
 from pos.months import Span
 from pos.totals import TotalsFacts
 
-HOME_MARKET = "fr"
-"""The market whose law asks for the boxed text (D211-2)."""
+FRENCH_TEXT: Mapping[str, str] = {"fr": "D211-2"}
+"""The model text of confirmations from before they named it, by market."""
 
 
 class ConfirmedLine(TypedDict):
@@ -56,6 +58,8 @@ class ConfirmationFacts(TypedDict):
     totals: TotalsFacts
     months: list[Span]
     guarantees: Guarantees
+    model_text: str
+    legal_source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,7 @@ def issue_confirmation(connection: Connection, customer_id: str, order_id: str, 
     lines = [_line(agreed["lines"], line) for line in kept]
     sellers = dict.fromkeys(line["listing"]["seller_id"] for line in lines if line["listing"])
     corner = agreed["corner"]
+    law = market_laws(connection, placed["market"], placed["placed_at"][:10]).get("legal_guarantee")
     facts: ConfirmationFacts = {
         "number": placed["number"],
         "placed_at": placed["placed_at"],
@@ -90,6 +95,8 @@ def issue_confirmation(connection: Connection, customer_id: str, order_id: str, 
         "totals": placed["totals"],
         "months": list(agreed.get("months", ())),
         "guarantees": agreed["guarantees"],
+        "model_text": law.get("model_text", "") if law else "",
+        "legal_source": law.get("source", "") if law else "",
     }
     changed(
         connection,
@@ -112,7 +119,8 @@ def confirmation(connection: Connection, customer_id: str, order_id: str) -> Con
     issued = row(connection, query, customer_id=customer_id, order_id=order_id)
     if issued is None:
         raise NotFound("no such confirmation")
-    facts = cast(ConfirmationFacts, json.loads(issued["body"]))
+    told = json.loads(issued["body"])
+    facts = cast(ConfirmationFacts, {"model_text": FRENCH_TEXT.get(told["market"], ""), "legal_source": "", **told})
     return Confirmation(issued_at=issued["issued_at"], language=issued["language"], facts=facts)
 
 

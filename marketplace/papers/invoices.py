@@ -9,24 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from sqlalchemy import Connection
 
 from marketplace import tables
 from marketplace.bodies import compact
 from marketplace.db import row, rows
-from marketplace.money.fees import home_vat_bp
 from marketplace.money.refunds import RefundedUnit
 from marketplace.money.sales import SaleShares
 from marketplace.orders.order_lines import agreed_listing
 from marketplace.orders.orders import Order, order
 from marketplace.orders.parts import next_number
+from marketplace.orders.pricing import market_laws
 from marketplace.papers.parties import Customer, Party, customer_of, language_of, seller_party
 from marketplace.running.mail import PaperName
 from pos import clock
 from pos.bodies import Names
 from pos.errors import NotFound
+from pos.laws import Laws
 
 Kind = Literal["invoice", "credit_note"]
 Scheme = Literal["margin", "regular", "exempt", "none"]
@@ -53,12 +54,18 @@ class InvoicedUnit(TypedDict):
 
 
 class VatShown(TypedDict):
-    """What is stated of VAT; cents and rate are 0 but for the scheme `regular`."""
+    """What is stated of VAT; cents and rate are 0 but for the scheme `regular`.
+
+    Of a scheme that states none, `words` are those that the market's law wants and `source` its article; invoices of the first
+    versions all named France's.
+    """
 
     scheme: Scheme
     rate_bp: int
     net_cents: int
     vat_cents: int
+    words: NotRequired[str]
+    source: NotRequired[str]
 
 
 class Corrected(TypedDict):
@@ -90,6 +97,7 @@ class InvoiceFacts(TypedDict):
     paid_cents: int
     vat: VatShown
     legal_months: int | None
+    legal_source: NotRequired[str]
     corrects: Corrected | None
 
 
@@ -196,6 +204,7 @@ def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: 
     seller = seller_party(connection, first["seller_id"])
     price, collected, tax = (sum(unit[name] for unit in units) for name in ("owed_cents", "collected_cents", "tax_cents"))
     part = row(connection, f"select number from part where {OF_PART}", seller_id=first["seller_id"], part_id=first["part_id"])
+    laws = market_laws(connection, placed["market"], placed["placed_at"][:10])
     facts: InvoiceFacts = {
         "kind": "invoice",
         "number": "",
@@ -214,8 +223,9 @@ def _issue_invoice(connection: Connection, units: Sequence[dict[str, Any]], at: 
         "partner_cents": price - collected,
         "tax_cents": tax,
         "paid_cents": collected + tax,
-        "vat": _vat(placed, seller, first, price),
+        "vat": _vat(placed, seller, first, price, laws),
         "legal_months": placed["facts"]["guarantees"]["legal_months"],
+        "legal_source": laws["legal_guarantee"].get("source", "") if "legal_guarantee" in laws else "",
         "corrects": None,
     }
     language = language_of(connection, first["customer_id"], first["order_id"])
@@ -247,18 +257,21 @@ def _insert(connection: Connection, unit: dict[str, Any], kind: Kind, facts: Inv
     return number
 
 
-def _vat(placed: Order, seller: Party, unit: dict[str, Any], cents: int) -> VatShown:
-    """Return the VAT of an invoice: France's rate wherever the seller is, since goods are taxed where they are sent to consumers.
+def _vat(placed: Order, seller: Party, unit: dict[str, Any], cents: int, laws: Laws) -> VatShown:
+    """Return the VAT of an invoice: the market's rate wherever the seller is, since goods are taxed where consumers receive them.
 
-    Source: CGI art. 258 A, directive 2006/112/EC art. 33. That small sellers may tax at home (art. 59c) is not offered here.
+    Source: directive 2006/112/EC art. 33. That small sellers may tax at home (art. 59c) is not offered here.
     """
-    if not placed["facts"]["tax_included"]:
-        return {"scheme": "none", "rate_bp": 0, "net_cents": 0, "vat_cents": 0}
+    law = laws.get("vat")
+    unstated: VatShown = {"scheme": "none", "rate_bp": 0, "net_cents": 0, "vat_cents": 0}
+    if law is None or not placed["facts"]["tax_included"]:
+        return unstated
     if unit["vat_margin"]:
-        return {"scheme": "margin", "rate_bp": 0, "net_cents": 0, "vat_cents": 0}
+        words, source = law.get("margin_words") or "", law.get("margin_source") or ""
+        return {**unstated, "scheme": "margin", "words": words, "source": source}
     if seller["mandate_at"] and not seller["vat_number"]:
-        return {"scheme": "exempt", "rate_bp": 0, "net_cents": 0, "vat_cents": 0}
-    rate_bp = home_vat_bp(placed["placed_at"][:10])
+        return {**unstated, "scheme": "exempt", "source": law.get("small_source") or ""}
+    rate_bp = law["standard_bp"]
     vat_cents = vat_in(cents, rate_bp)
     return {"scheme": "regular", "rate_bp": rate_bp, "net_cents": cents - vat_cents, "vat_cents": vat_cents}
 

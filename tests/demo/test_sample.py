@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from demo.sample import COLUMNS, write_feed
 from demo.sample_markets import MARKETS, read_countries
 from demo.sample_skus import SAMPLE, grow_skus
+from marketplace.orders.contacts import InvalidContact, read_contact
 from pos.colors import color_family
 from pos.languages import LANGUAGES
 
@@ -459,9 +460,18 @@ def test_every_country_says_its_law_with_source_and_date(feed: Feed) -> None:
     for country in read_countries():
         laws = [law for law in feed.tables["laws"] if law["market"] == country.market]
         kinds = {law["kind"] for law in laws}
-        in_europe = {"legal_guarantee", "withdrawal", "vat", "prior_price", "plan_lengths"} if country.market != "us" else set()
+        europe_s = {"legal_guarantee", "withdrawal", "vat", "prior_price", "plan_lengths", "plan_notice"}
+        in_europe = europe_s if country.market != "us" else set()
         assert kinds >= {"forbidden_words", "tax_display", "porting"} | in_europe, country.market
         assert all(law["source"] and law["valid_from"] <= "2026-11-29" for law in laws)
+
+
+def test_the_address_that_a_country_shows_as_an_example_is_one_it_takes() -> None:
+    for country in read_countries():
+        contact = {"name": "Alix Durand", "email": "alix@example.org", "address": country.facts["address_example"]}
+        assert read_contact(contact, country.facts["post_codes"]).address == contact["address"]
+        with pytest.raises(InvalidContact):
+            read_contact({**contact, "address": re.sub(r"\d{5}", "1234", contact["address"])}, country.facts["post_codes"])
 
 
 def test_a_genuine_sku_keeps_its_id_when_the_world_grows() -> None:

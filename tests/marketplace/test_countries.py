@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
@@ -24,14 +24,11 @@ from marketplace.app import create_app
 from marketplace.db import open_engine, reading, rows
 from marketplace.feeds.imports import import_feed
 from marketplace.feeds.problems import FeedRefused
-from marketplace.fleet.corners import corner_document
-from marketplace.fleet.enrolments import Enrolment, enrol_device, start_enrolment
-from marketplace.installation import read_installation, replica_path, sync_path
+from marketplace.installation import read_installation, sync_path
 from marketplace.publishing.publications import publish_all
 from marketplace.setup import create_installation
-from pos import clock, ops, slips
-from pos.corners import store_corner
-from pos.db import connect
+from pos import ops, slips
+from tests.corners import found_corner
 from tests.marketplace.hq import CONTACT, URL, quiet, words
 
 COUNTRY = Path(__file__).parents[1] / "countries" / "vd"
@@ -43,13 +40,24 @@ PHONE = "/sku/IPHONE-13-128-BLUE"
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A marketplace with the sample's markets and the made-up one, imported and published."""
     place = tmp_path_factory.mktemp("countries")
-    write_feed(place / "feed", listings=400, seed=3, added=[COUNTRY])
+    write_feed(place / "feed", listings=400, seed=3, added=[COUNTRY, without_law(place)])
     create_installation(place / "hq", database=None, public_url=URL)
     with engine_of(place / "hq") as engine:
         import_feed(engine, place / "feed", static=sync_path(place / "hq"), progress=quiet)
         published = publish_all(engine, place / "hq")
-    assert set(published) == {"vd", *(path.name for path in MARKETS.iterdir())}
+    assert set(published) == {"vd", "vx", *(path.name for path in MARKETS.iterdir())}
     return place / "hq"
+
+
+def without_law(place: Path) -> Path:
+    """Return another country, the same but for its name and that it says nothing of its law."""
+    bare = Path(shutil.copytree(COUNTRY, place / "vx"))
+    for name in ("laws", "corners", "options"):
+        (bare / f"{name}.jsonl").unlink()
+    for path in bare.iterdir():
+        told = path.read_text("utf-8").replace('"vd"', '"vx"').replace("vale-mobile", "vex-mobile")
+        path.write_text(re.sub(r'"(plan|seller)_id": ', r'"\1_id": 1', told), "utf-8")
+    return bare
 
 
 @contextmanager
@@ -71,31 +79,11 @@ def shop(directory: Path) -> Iterator[FlaskClient]:
 @pytest.fixture
 def corner(directory: Path, tmp_path: Path) -> Iterator[FlaskClient]:
     """The country's corner: a kiosk that HQ enrolled, with its document and its published catalogue."""
-    key = Ed25519PrivateKey.generate()
-    with engine_of(directory) as engine:
-        code = start_enrolment(engine, "valeport-quay", now=clock.now())
-        public_key = key.public_key().public_bytes_raw().hex()
-        enrolment = enrol_device(engine, code, public_key, slip_prefix=f"{URL}/k/", now=clock.now())
-        with reading(engine) as connection:
-            document = corner_document(connection, "valeport-quay", slip_prefix=f"{URL}/k/")
-    assert isinstance(enrolment, Enrolment)
-    with (
-        closing(connect(replica_path(directory, "vd"), durable=False)) as replica,
-        closing(connect(tmp_path / "catalog.db", durable=False)) as copy,
-    ):
-        replica.conn.backup(copy.conn)
-    (tmp_path / "device.key").write_bytes(key.private_bytes_raw())
-    (tmp_path / "device.key").chmod(0o600)
-    store = ops.open_ops(tmp_path / "ops.db")
-    with store.write() as records:
-        for name, value in {"corner_sha256": "0" * 64, "marketplace_url": URL, "key_id": enrolment.key_id, "acked": 0}.items():
-            ops.store_setting(records, name, value)
-        ops.store_setting(records, "stream", enrolment.stream)
-        store_corner(records, dict(document))
+    found_corner(directory, tmp_path, "valeport-quay", url=URL)
     app = create_kiosk(tmp_path, sync=False)
     yield app.test_client()
-    for each in (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops, store):
-        each.close()
+    for store in (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops):
+        store.close()
 
 
 def test_at_home_the_country_speaks_its_language_and_its_money(shop: FlaskClient) -> None:
@@ -112,6 +100,16 @@ def test_at_home_the_country_speaks_its_language_and_its_money(shop: FlaskClient
     partner = words(shop.get("/p/vale-mobile"))
     assert "<i></i>Vale Mobile</a>" in partner
     assert "/looks/5a2a7a.css" in partner
+
+
+def test_a_country_that_says_nothing_of_its_law_is_held_to_nobody_else_s(shop: FlaskClient) -> None:
+    pages = [shop.get(f"{address}?market=vx&lang=en&acquisition=port") for address in (PHONE, "/plans", "/how-it-works")]
+    said = " ".join(map(words, pages))
+
+    assert [page.status_code for page in pages] == [200] * 3
+    assert re.findall(FRENCH_LAW, said) == []
+    assert "To keep your number: it is asked for when ordering, never here." in said
+    assert "Vale 50 GB" in said
 
 
 def test_in_the_united_states_no_page_speaks_of_french_law(shop: FlaskClient) -> None:
@@ -141,8 +139,11 @@ def test_in_the_united_states_no_page_speaks_of_french_law(shop: FlaskClient) ->
     assert "vacuums" not in kinds, "nothing of that kind is on offer here"
 
 
-@pytest.mark.parametrize(("market", "guarantee", "carrier"), [("de", "2 years", "Allnet"), ("es", "3 years", "Brisa")])
-def test_german_and_spanish_law_are_rows(shop: FlaskClient, market: str, guarantee: str, carrier: str) -> None:
+@pytest.mark.parametrize(
+    ("market", "guarantee", "carrier", "ending"),
+    [("de", "2 years", "Allnet", "TKG § 56 Abs. 3"), ("es", "3 years", "Brisa", "RDL 1/2007, art. 74.4")],
+)
+def test_german_and_spanish_law_are_rows(shop: FlaskClient, market: str, guarantee: str, carrier: str, ending: str) -> None:
     page = words(shop.get(f"/sku/AIRPODS-PRO-2-WHITE?market={market}&lang=en"))
     assert f"Legal guarantee of conformity: {guarantee}" in page
     assert "14 days" in page
@@ -150,6 +151,7 @@ def test_german_and_spanish_law_are_rows(shop: FlaskClient, market: str, guarant
     assert carrier in plans
     assert "it is asked for when ordering" in plans
     assert not re.search(r"RIO|3179|L\d{3}-", page + plans)
+    assert f"({ending})" in plans, "how a plan that binds ends, and by which article"
 
 
 def test_our_own_store_in_new_york_is_a_partner_of_its_market(shop: FlaskClient) -> None:
@@ -178,8 +180,10 @@ def test_a_slip_of_the_country_s_corner_becomes_an_order_with_its_tax(
     page = words(shop.get(f"/k/{slip.digits}?zip=40123"))
     tax = re.search(r'name="seen_tax_cents" value="(\d+)"', page)
     assert tax is not None
+    assert 'placeholder="1 Quay Street\nValeport VD-40123"' in shop.get(f"/k/{slip.digits}?zip=40123").text
     contact = CONTACT | {"address": "1 Quay Street, Valeport 40123", "seen_tax_cents": tax[1], "acquisition_1": "port"}
-    placed = shop.post(f"/k/{slip.digits}/claim", data=contact)
+    assert "The post code is missing." in words(shop.post(f"/k/{slip.digits}/claim", data=contact)), "as it is written there"
+    placed = shop.post(f"/k/{slip.digits}/claim", data=contact | {"address": "1 Quay Street, Valeport VD-40123"})
 
     assert placed.status_code == 303, words(placed)
     with engine_of(directory) as engine, reading(engine) as connection:

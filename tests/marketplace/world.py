@@ -14,7 +14,14 @@ HEADER = (
 PIN_HASH = "$argon2id$v=19$m=19456,t=2,p=1$xtmyPUjIhcDm+M3lnHeY8A$8+9/4symsYYndEyN3wf/i41DPjP0TDzKQyo7hEPkXGc"
 
 
-MARKETS = {"fr": {"currency": "EUR", "languages": ["fr", "en"], "tax_included": True}}
+FRANCE = {
+    "currency": "EUR",
+    "languages": ["fr", "en"],
+    "tax_included": True,
+    "post_codes": ["99 999"],
+    "address_example": "12 rue Crébillon\n44000 Nantes",
+}
+MARKETS = {"fr": FRANCE}
 TWO_MARKETS = MARKETS | {"us": {"currency": "USD", "languages": ["en"], "tax_included": False}}
 
 
@@ -106,11 +113,17 @@ WORLD: dict[str, list[dict[str, Any]]] = {
          "commitment_months": 0, "needs_plan": False, "needs_device": True, "categories": ["phones"]},
     ],
     "laws": [
-        law("fr-conformity", "legal_guarantee", {"months": 24, "presumed_months": 12}),
+        law("fr-conformity", "legal_guarantee", {"months": 24, "presumed_months": 12, "repair_adds_months": 6,
+            "renewed_by_replacement": True, "model_text": "D211-2"}),
         law("fr-withdrawal", "withdrawal", {"days": 14, "marketplace_days": 30}),
         law("fr-early-exit", "early_exit", {"rate_bp": 2000, "from_month": 12}),
         law("fr-words", "forbidden_words", {"words": ["comme neuf", "à neuf", "like new"]}),
         law("fr-levy", "copy_levy", {"vat_bp": 2000, "bands": {"phone": [[64, 720], [None, 840]], "tablet": []}}),
+        law("fr-porting", "porting", {"asks": "rio"}),
+        law("fr-vat", "vat", {"standard_bp": 2000, "margin_words": "Régime particulier – Biens d’occasion",
+            "margin_source": "article 297 E du code général des impôts",
+            "small_source": "article 293 B du code général des impôts"}),
+        law("fr-lengths", "plan_lengths", {"most_months": 24, "sibling_months": 12}) | {"source": "L224-28"},
         law("fr-credit", "credit_notice", {"sentence": both("Un crédit vous engage.", "A loan commits you.")}),
     ],
     "corners": [corner("nantes-crebillon", 101, "Nantes Crébillon"), corner("paris-beaubourg", 102, "Paris Beaubourg")],

@@ -8,8 +8,8 @@ from pos.errors import InvalidAccount, InvalidRio
 from pos.porting import porting_kind, read_key, told_key
 
 
-def test_a_market_that_does_not_say_asks_for_a_rio() -> None:
-    assert porting_kind({}) == "rio"
+def test_a_market_that_does_not_say_asks_for_the_number_alone() -> None:
+    assert porting_kind({}) == "number"
     assert porting_kind({"porting": {"asks": "account"}}) == "account"
 
 

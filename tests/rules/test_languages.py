@@ -42,7 +42,6 @@ def test_customers_pages_are_told_from_those_of_staff() -> None:
 BRANCH = re.compile(r"""[!=]=\s*["'](fr|en|es|de|ar|us)["']|["'](fr|en|es|de|ar|us)["']\s*[!=]=""")
 KNOWN_BRANCHES = {
     "kiosk/printing/slip_text.py": "slips of the first version do not say whether their prices hold the tax",
-    "templates/marketplace/papers/confirmation.html": "D211-2 wants its boxed text word for word: it stands in the templates",
     "marketplace/running/metrics.py": "microseconds",
     "pos/finder/lexicon.py": "only German writes ä as ae where the letter is missing",
 }

@@ -87,7 +87,10 @@ def test_a_single_file_takes_the_place_of_what_hq_has_of_it(console: Hq) -> None
 
 def test_a_file_alone_leaves_what_orders_and_started_prices_changed_meanwhile(console: Hq) -> None:
     console.write("update listing set quantity = 1, price_cents = 35500 where listing_id = 11")
-    laws = [*world.WORLD["laws"], world.law("fr-vat", "vat", {"standard_bp": 2000})]
+    laws = [
+        *world.WORLD["laws"],
+        world.law("fr-exit-2008", "early_exit", {"rate_bp": 2500, "from_month": 12}) | {"valid_to": "2022-02-01"},
+    ]
     send(console, ("\n".join(map(json.dumps, laws)).encode(), "laws.jsonl"))
     assert console.rows("select count(*) as laws from law") == [{"laws": len(laws)}]
     [listing] = console.rows("select quantity, price_cents from listing where listing_id = 11")

@@ -13,6 +13,7 @@ from marketplace.orders.cases import UnitCase
 from marketplace.orders.rights import RETURN_DAYS, guarantees_of, months_after, return_period, withdrawal_period
 from marketplace.orders.units import Unit
 from pos import clock
+from pos.laws import GuaranteeLaw
 
 PARIS, NEW_YORK = "Europe/Paris", "America/New_York"
 MOMENTS = st.datetimes(datetime(2022, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001 - in UTC
@@ -110,7 +111,8 @@ def test_no_delivery_gives_fewer_than_the_promised_days_and_our_own_period_is_no
     assert law is not None
     assert own is not None
     assert law.last_day is not None
-    assert law.is_open(clock.to_text(clock.from_text(at) + timedelta(days=14)))
+    # A day that loses an hour in spring is a day of the calendar all the same.
+    assert law.is_open(clock.to_text(clock.from_text(at) + timedelta(days=14, hours=-1)))
     assert date.fromisoformat(law.last_day).weekday() < 5
     begins = date.fromisoformat(clock.local_day(clock.from_text(at), zone))
     assert timedelta(14) <= date.fromisoformat(law.last_day) - begins <= timedelta(19)
@@ -122,9 +124,15 @@ def case(state: str, since: str, *, ground: str = "legal", wish: str = "repair")
     return facts  # type: ignore[return-value]
 
 
-def guarantees(*cases: UnitCase, at: str = "2026-11-09T23:30:00Z") -> tuple[str | None, str | None, str | None]:
+FRANCE: GuaranteeLaw = {"months": 24, "presumed_months": 12, "repair_adds_months": 6, "renewed_by_replacement": True}
+GERMANY: GuaranteeLaw = {"months": 24, "presumed_months": 12}
+
+
+def guarantees(
+    *cases: UnitCase, at: str = "2026-11-09T23:30:00Z", law: GuaranteeLaw = FRANCE
+) -> tuple[str | None, str | None, str | None]:
     """Return the last days of the law's guarantee, of its presumption, and of a seller's twelve months."""
-    given = guarantees_of(unit(delivered=at), cases, legal_months=24, presumed_months=12, own_months=12, zone=PARIS)
+    given = guarantees_of(unit(delivered=at), cases, legal_months=24, law=law, own_months=12, zone=PARIS)
     assert given is not None
     assert given.legal is not None
     assert given.presumed is not None
@@ -149,10 +157,15 @@ def test_a_replacement_that_the_seller_chose_begins_the_guarantee_anew() -> None
     assert guarantees(case("replaced", "2027-03-31T22:30:00Z", wish="replacement")) == guarantees()
 
 
+def test_where_the_law_gives_nothing_more_for_it_neither_repair_nor_replacement_prolongs_the_guarantee() -> None:
+    for done in (case("repaired", "2027-02-01T10:00:00Z"), case("replaced", "2027-03-31T22:30:00Z")):
+        assert guarantees(done, law=GERMANY) == guarantees(law=GERMANY) == ("2028-11-10", "2027-11-10", "2027-11-10")
+
+
 def test_what_did_not_arrive_or_went_back_has_no_guarantee_to_claim_under() -> None:
     for state in ("shipped", "returned", "cancelled"):
         gone = unit(state, delivered="2026-11-09T09:00:00Z")
-        assert guarantees_of(gone, [], legal_months=24, presumed_months=12, own_months=12, zone=PARIS) is None
+        assert guarantees_of(gone, [], legal_months=24, law=FRANCE, own_months=12, zone=PARIS) is None
 
 
 @given(MOMENTS, st.lists(st.sampled_from(["repaired", "refused", "replaced"]), max_size=4))

@@ -10,7 +10,8 @@ language. A dash says that a door does not have it.
 | comparing: four, verdict, grades, two years | customers | customers | customers | customers |
 | understanding: why, past prices, grades, how it works | customers | customers | customers | customers |
 | bundle, and the slip or order it ends in | customers, main_job | customers | customers | customers |
-| partners and markets | main_job | elsewhere | elsewhere | elsewhere |
+| partners: a carrier's corner, a console brand's and its entry | main_job, markets | customers | elsewhere | customers |
+| markets: the United States; Germany and Spain in their languages | – | elsewhere; markets | – | elsewhere; markets |
 | being in public: wishes, voice, keys, idle, wipe | attention, visits, hearing, keyboard | in_public | – | – |
 | at home without a network | – | – | at_home | at_home |
 

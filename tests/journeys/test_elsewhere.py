@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
-from kiosk.app import create_app
 from marketplace.installation import replica_path
 from tests.journeys.conftest import System
+from tests.journeys.corners import corner_of
 from tests.journeys.customers import Customer, Stand, beginning
 from tests.journeys.test_customers import PHONES, two_years
-from tests.processes import comptoir
-
-
-@contextmanager
-def corner_of(system: System, directory: Path, corner_id: str) -> Iterator[str]:
-    """Make a kiosk of another corner and serve it from this process until the block ends; yields its address."""
-    code = comptoir("marketplace", "enrol", corner_id, "--dir", str(system.marketplace)).split()[-1]
-    comptoir("kiosk", "enrol", "--dir", str(directory), "--marketplace", system.marketplace_url, "--code", code)
-    comptoir("kiosk", "sync", "--dir", str(directory))
-    app = create_app(directory, sync=False)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
-        for store in (app.extensions["comptoir"].catalog, app.extensions["comptoir"].ops):
-            store.close()
 
 
 def test_a_corner_in_brooklyn_reckons_in_dollars_without_tax_and_promises_no_french_law(

@@ -65,12 +65,9 @@ class Outbox:
 
     def record(self, kind: str, body: dict[str, Any], *, now: datetime) -> None:
         """Append an event to the chain, as `pos.outbox.record` does on a kiosk."""
-        self.seq += 1
-        text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        link = outbox.link(self.seq, kind, text, self.last)
-        at = clock.to_text(now)
-        self.waiting.append({"seq": self.seq, "kind": kind, "body": text, "sha256": link, "prev": self.last, "recorded_at": at})
-        self.last = link
+        event = next_event(kind, body, seq=self.seq, last=self.last, now=now)
+        self.waiting.append(event)
+        self.seq, self.last = event["seq"], event["sha256"]
 
     def accept(self, ack: int) -> int:
         """Forget what HQ holds now and return how many events that were."""
@@ -78,6 +75,14 @@ class Outbox:
         self.acked = ack
         self.waiting = [event for event in self.waiting if event["seq"] > ack]
         return before - len(self.waiting)
+
+
+def next_event(kind: str, body: dict[str, Any], *, seq: int, last: str, now: datetime) -> OutboxEvent:
+    """Return the event that follows the one of number `seq` and hash `last` in a chain."""
+    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    link = outbox.link(seq + 1, kind, text, last)
+    at = clock.to_text(now)
+    return {"seq": seq + 1, "kind": kind, "body": text, "sha256": link, "prev": last, "recorded_at": at}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from demo.corners import Outbox
 from demo.past.corners import open_corners, zone_of
@@ -46,19 +47,23 @@ class CornerDays:
     def _tell(self, day: BusinessDay, at: datetime) -> None:
         some = open_corners(self.corners, self.story, at=at)
         for corner in [corner for corner in some if zone_of(corner.corner_id) == day.zone]:
-            issued = [slip for slip in self.slips[corner.corner_id] if day.start <= slip["issued_at"] < day.end]
-            told: ToldDay = {
-                "format": 1,
-                "edition": 1,
-                "day": day.name,
-                "time_zone": day.zone,
-                "day_begins_hour": day.begins_hour,
-                "from_at": day.start,
-                "until_at": day.end,
-                "counted_at": clock.to_text(at),
-                "figures": list(_figures(day, issued)),
-            }
-            corner.record(KIND, dict(told), now=at)
+            corner.record(KIND, told_day(day, self.slips[corner.corner_id], now=at), now=at)
+
+
+def told_day(day: BusinessDay, slips: Iterable[SlipFacts], *, now: datetime) -> dict[str, Any]:
+    """Return what a corner tells of a day that ended, from its slips of whatever day."""
+    told: ToldDay = {
+        "format": 1,
+        "edition": 1,
+        "day": day.name,
+        "time_zone": day.zone,
+        "day_begins_hour": day.begins_hour,
+        "from_at": day.start,
+        "until_at": day.end,
+        "counted_at": clock.to_text(now),
+        "figures": list(_figures(day, [slip for slip in slips if day.start <= slip["issued_at"] < day.end])),
+    }
+    return dict(told)
 
 
 def _figures(day: BusinessDay, slips: list[SlipFacts]) -> Iterator[FigureRow]:

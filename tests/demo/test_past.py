@@ -18,7 +18,7 @@ from demo.made import read_made
 from demo.past.corners import OWN_CORNER, SILENT, add_corners, corners_heard_of
 from demo.past.living import LivingCorners
 from demo.past.making import Past, make_past, opened_at
-from demo.past.prices import as_opened
+from demo.past.prices import as_opened, moments
 from demo.past.sellers import SellerAccess
 from demo.sample import write_feed
 from marketplace.db import open_engine, reading, rows, run_tx
@@ -92,14 +92,19 @@ def test_the_corners_of_a_past_were_heard_of_today(past: tuple[Engine, list[Sell
 
 
 def test_the_corners_of_a_past_are_heard_of_while_the_demo_runs(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
-    directory, before = folder(past) / "marketplace", clock.to_text(NOW + timedelta(hours=1))
+    directory, later = folder(past) / "marketplace", NOW + timedelta(days=1)
 
-    with clock.held_at(NOW + timedelta(hours=1)):
-        assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
+    with clock.held_at(later):
+        for _ in range(2):
+            assert LivingCorners(directory).speak() == len(corners_heard_of()) - SILENT
 
     with reading(past[0]) as connection:
-        [heard] = rows(connection, "select count(*) as n from device where seen_at >= :before", before=before)
+        [heard] = rows(connection, "select count(*) as n from device where seen_at >= :later", later=clock.to_text(later))
+        told = corner_days(connection, clock.local_day(NOW, clock.HOME_ZONE))
     assert heard["n"] == len(corners_heard_of()) - SILENT
+    assert len(told) == len(corners_heard_of()) - SILENT
+    assert [day.corner_id for day in told if day.slips != day.held or day.edition != 1] == []
+    assert any(day.slips for day in told)
 
 
 def test_the_corners_of_a_past_told_of_their_days(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
@@ -143,7 +148,7 @@ def test_the_bank_still_knows_what_was_paid_in_a_past(past: tuple[Engine, list[S
 
 def test_prices_moved_in_a_past_at_the_kiosk_and_in_the_shop(past: tuple[Engine, list[SellerAccess], Bank]) -> None:
     steps: dict[str, list[int]] = {"kiosk": [], "shop": []}
-    reductions = 0
+    reductions, starts = 0, set()
     with closing(Store(folder(past) / "kiosk" / "catalog.db", durable=False)) as catalog, reading(past[0]) as connection:
         for offer in offers_of(catalog.read()):
             published = published_past(connection, offer, market="fr", now=NOW)
@@ -153,6 +158,7 @@ def test_prices_moved_in_a_past_at_the_kiosk_and_in_the_shop(past: tuple[Engine,
             assert remembered is not None
             assert published.steps[-1].all_in_cents == offer.all_in_cents
             steps["kiosk"].append(len(remembered.steps))
+            starts |= {step.since_at for step in remembered.steps}
             steps["shop"].append(len(published.steps))
             if offer.prior_cents is not None:
                 reductions += 1
@@ -163,6 +169,7 @@ def test_prices_moved_in_a_past_at_the_kiosk_and_in_the_shop(past: tuple[Engine,
     for counts in steps.values():
         assert sum(count > 1 for count in counts) > 30
         assert max(counts) > 2
+    assert len(starts & {clock.to_text(moment) for moment in moments(opened_at(NOW))}) > 10, "the kiosk was on at each"
     assert reductions
     assert taken_over
 

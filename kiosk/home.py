@@ -63,7 +63,7 @@ def language() -> Response:
 
 @routes.post("/view")
 def view() -> Response:
-    """Turn one wish about the view on or off: lower reach, strong contrast, larger text, a voice."""
+    """Turn one wish about the view on or off: lower reach, strong contrast, larger text, second strikes ignored, a voice."""
     wished = request.form.get("flip", "")
     if wished not in web.VIEWS:
         raise Invalid("not a view", field="flip")

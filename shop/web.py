@@ -24,7 +24,7 @@ from shop.forms import local_path
 from sync.incoming import is_among, page_above
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-VIEWS = ("reach", "contrast", "text", "speech")
+VIEWS = ("reach", "contrast", "text", "strikes", "speech")
 VIEW_COOKIE = "view"
 LANGUAGE_COOKIE = "language"
 PROTOCOL = "/sync/"

@@ -24,13 +24,16 @@
     script.src = home + name;
     document.head.append(script);
   });
-  let isLoaded = false;
+  // What few wish for is loaded once they do: a voice, and keys that ignore a second strike.
+  const loaded = new Set();
   const load = () => {
-    if (root.dataset.speech !== "on" || isLoaded) return;
-    isLoaded = true;
-    add("speech.js");
+    for (const wish of ["speech", "strikes"]) {
+      if (root.dataset[wish] !== "on" || loaded.has(wish)) continue;
+      loaded.add(wish);
+      add(`${wish}.js`);
+    }
   };
-  new MutationObserver(load).observe(root, { attributes: true, attributeFilter: ["data-speech"] });
+  new MutationObserver(load).observe(root, { attributes: true, attributeFilter: ["data-speech", "data-strikes"] });
   load();
 
   // Idle: the last 20 seconds are visible and can be extended; then everything of this visitor is wiped by a form post. The wall clock

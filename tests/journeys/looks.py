@@ -1,7 +1,7 @@
 """The ways one screen can be looked at, as data, and which of them a run tries.
 
 `make test` gives each screen one look, so that every value is seen somewhere; `make check` three, so that every two values are
-seen together; `make sweep` all there are.
+seen together, and two to what sellers and HQ work on, both themes of each; `make sweep` all there are.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ AT_THE_KIOSK: Values = {
 AT_HOME: Values = {"size": LOOKED_AT, "theme": ("light", "dark"), "contrast": ("normal", "more")}
 OWN_VALUES = 10
 """How much more it is worth to bring a screen a value it has not had than to bring two values together."""
-LOOKS = amount("looks at each screen")
+LOOKS, STAFF_LOOKS = amount("looks at each screen"), amount("looks at each page of sellers and HQ")
 
 
 def offered_looks(part: str, values: Values, *, to_staff: bool = False) -> list[Look]:
@@ -88,9 +88,9 @@ def offered_looks(part: str, values: Values, *, to_staff: bool = False) -> list[
     return [look for look in looks if look.reach == "normal" or look.size == "kiosk"]
 
 
-def asked(screens: Sequence[str], looks: Sequence[Look]) -> list[tuple[str, list[Look]]]:
+def asked(screens: Sequence[str], looks: Sequence[Look], times: int) -> list[tuple[str, list[Look]]]:
     """Return what this run looks at: a screen and its looks, those together that one loading of the page can show."""
-    every = [(name, look) for name in screens for look in looks] if IS_SWEEP else covering(screens, looks, LOOKS)
+    every = [(name, look) for name in screens for look in looks] if IS_SWEEP else covering(screens, looks, times)
     loadings: dict[tuple[str, str, str], list[Look]] = {}
     for name, look in every:
         loadings.setdefault((name, look.language, look.reach), []).append(look)

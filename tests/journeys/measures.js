@@ -8,7 +8,8 @@ globalThis.eye = (() => {
   const tooWide = () => {
     const { clientWidth, scrollWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
-    const wide = [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > clientWidth + 1);
+    const isIn = (each) => each !== document.body && (getComputedStyle(each).overflowX !== "visible" || isIn(each.parentElement));
+    const wide = [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > clientWidth + 1 && !isIn(each.parentElement));
     return [`wider than the glass: ${wide.slice(0, 3).map(brief).join(" ") || "the page"}`];
   };
 
@@ -20,9 +21,9 @@ globalThis.eye = (() => {
     return Math.min(width, height) / mm < wanted - 0.05 ? [`too small: ${brief(each)} ${width / mm} x ${height / mm} mm`] : [];
   });
 
-  const words = function* () {
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) yield [walker.currentNode.data.trim(), walker.currentNode.parentElement];
+  const words = function* (from = document.body) {
+    const walker = document.createTreeWalker(from, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) yield [walker.currentNode.data.trim(), walker.currentNode.parentElement, walker.currentNode];
   };
 
   const tooLow = (mm, least) => {
@@ -39,6 +40,31 @@ globalThis.eye = (() => {
   const measured = ([mm, least, main, capital]) => [
     ...tooWide(), ...(mm ? tooSmall(mm, least, main) : []), ...(mm && capital ? tooLow(mm, capital) : []),
   ];
+
+  // WCAG 1.4.10 and 1.4.12 at once: in a narrow window, with more room between letters, words, lines and paragraphs.
+  const SPACED = "* { line-height: 1.5; letter-spacing: .12em; word-spacing: .16em } p { margin-block-end: 2em }";
+  const cuts = (each) => {
+    const { overflowX, overflowY } = getComputedStyle(each);
+    const isOver = (overflow, inside, outside) => ["hidden", "clip"].includes(overflow) && inside > outside + 1;
+    return isOver(overflowX, each.scrollWidth, each.clientWidth) || isOver(overflowY, each.scrollHeight, each.clientHeight);
+  };
+  const isCut = (box) => [...words(box)].some(([said, holder, text]) => {
+    if (!said || !isSeen(holder)) return false;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const [own, around] = [range, box].map((each) => each.getBoundingClientRect());
+    return own.right > around.right + 1 || own.left < around.left - 1 || own.bottom > around.bottom + 1;
+  });
+  const cutOff = () => [...document.querySelectorAll("body *")]
+    .filter((each) => !each.matches(".unseen") && each.clientWidth > 1 && isSeen(each) && cuts(each) && isCut(each)).map((each) => `cut off: ${brief(each)}`);
+  const spaced = () => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(SPACED.replaceAll(/(;| })/g, " !important$1"));
+    document.adoptedStyleSheets = [sheet];
+    const wrong = [...tooWide(), ...cutOff()];
+    document.adoptedStyleSheets = [];
+    return wrong;
+  };
 
   const outOfReach = () => touched().filter((each) => each.getBoundingClientRect().top + scrollY < 0.6 * innerHeight).map(brief);
 
@@ -83,9 +109,9 @@ globalThis.eye = (() => {
     const options = { runOnly: isShape ? TAGS : COLOURS, rules: Object.fromEntries(off), resultTypes: ["violations", "incomplete"], preload: false };
     const found = await axe.run(document, options);
     const unsure = found.incomplete.filter(({ id }) => id === STRICT);
-    const place = ({ target, any }) => `${target[0]} (${any.length ? any[0].message : ""})`;
+    const place = ({ target, any }) => `${target[0]} (${any.map(({ message }) => message).join(" ")})`;
     return [...found.violations, ...unsure].map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(place).join("; ")}`);
   };
 
-  return { tooWide, measured, outOfReach, wear, drawn, violations };
+  return { tooWide, measured, spaced, outOfReach, wear, drawn, violations };
 })();

@@ -87,7 +87,7 @@ def customer_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "empty selection": Screen(f"{kiosk}{new_selection(context, system)}"),
         "selection": Screen(f"{kiosk}{selection}"),
         "slip": Screen(f"{kiosk}{issue(context, system, selection)}"),
-        "slip on paper": Screen(f"{kiosk}{printed}"),
+        "slip on paper": Screen(f"{kiosk}/slips/{number_of(printed)}"),
         "asked whether they are there": asked_at(system),
         "voided slip": Screen(f"{kiosk}{voided_slip(context, system)}"),
     }
@@ -118,12 +118,13 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
     slip, void = new_slip(context, system), voided_slip(context, system)
     context.request.post(f"{kiosk}{slip}/print")
     phone = listing_at(context, f"{kiosk}/sku/{first_sku(context, system, 'phones')}")
+    [device, *_] = re.findall(r'"/counter/table/devices/(\w+)', get(context, f"{kiosk}/counter/table"))
     waiting = new_selection(context, system, listing=phone)
-    context.request.post(f"{kiosk}/calls", form={"s": waiting.rpartition("/")[2]})
+    context.request.post(f"{kiosk}/calls", form={"s": number_of(waiting)})
     return {
         "today": Screen(f"{kiosk}/counter/"),
-        "a slip": Screen(f"{kiosk}/counter{slip}"),
-        "a voided slip": Screen(f"{kiosk}/counter{void}"),
+        "a slip": Screen(f"{kiosk}/counter/slips/{number_of(slip)}"),
+        "a voided slip": Screen(f"{kiosk}/counter/slips/{number_of(void)}"),
         "table": Screen(f"{kiosk}/counter/table"),
         "labels": Screen(f"{kiosk}/counter/labels"),
         "an unknown label": Screen(f"{kiosk}/counter/labels?scanned=999"),
@@ -131,12 +132,16 @@ def counter_screens(context: BrowserContext, system: System) -> dict[str, Way]:
         "state": Screen(f"{kiosk}/counter/state"),
         "own page": Screen(f"{kiosk}/counter/me"),
         "hand-over": Screen(f"{kiosk}/counter/me/handover"),
+        "a device": Screen(f"{kiosk}/counter/table/devices/{device}"),
+        "paper": Screen(f"{kiosk}/counter/paper"),
+        "another printer": Screen(f"{kiosk}/counter/printers/new"),
+        "the printer": Screen(f"{kiosk}/counter/printers/printer"),
         "another PIN": Screen(f"{kiosk}/counter/me/pin"),
         "team": Screen(f"{kiosk}/counter/team"),
         "journal": Screen(f"{kiosk}/counter/journal"),
         "no such number": Screen(f"{kiosk}/counter/?find=35-0001-X", 404),
         "slips of a device": Screen(f"{kiosk}/counter/?find=iphone"),
-        "a selection waits": Screen(f"{kiosk}/counter{waiting}"),
+        "a selection waits": Screen(f"{kiosk}/counter/selections/{number_of(waiting)}"),
         "in hand": post(f"{kiosk}/counter{waiting}/help", 200, at=f"{kiosk}/counter/"),
         "to be added": Screen(f"{kiosk}/counter{waiting}?q=iphone"),
         "nobody's code": post(f"{kiosk}/counter/scan", 404, at=f"{kiosk}/counter/", code="nothing"),
@@ -230,19 +235,13 @@ def staff_doors(context: BrowserContext, system: System) -> dict[str, Way]:
         "wrong password": post(console, 403, at=console, password="wrong"),
         "sellers' desk": Screen(f"{system.marketplace_url}/seller/login"),
         "a company applies": Screen(f"{system.marketplace_url}/sell"),
+        "a company applied": Screen(f"{system.marketplace_url}/sell/waiting"),
     }
 
 
-def console_screens(context: BrowserContext, system: System) -> dict[str, Way]:
-    """What HQ works on, once there is an order."""
-    console = f"{system.marketplace_url}/console"
-    order_url(context, system)
-    names = ("", "slips", "orders", "sellers", "days", "dead-letters")
-    return {
-        **{f"console/{name}": Screen(f"{console}/{name}") for name in names},
-        "team": Screen(f"{console}/corners/nantes-crebillon/team"),
-        "code": post(f"{console}/corners/lyon-republique/enrolments", 200, at=f"{console}/"),
-    }
+def number_of(path: str) -> str:
+    """Return what a slip or a selection is called in its address."""
+    return path.rpartition("/")[2]
 
 
 def made_up(digits: str, key: Ed25519PrivateKey, **changes: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize
 
 from pos.panels import CAPITAL_MM, MAIN_TARGET_MM, PANELS, TARGET_MM
 from tests.journeys.looks import SIZES, Look
@@ -30,6 +30,9 @@ POST = """([path, fields]) => {
   document.body.append(form);
   form.submit();
 }"""
+
+NARROW: ViewportSize = {"width": 320, "height": 640}
+"""What is left of a desktop's window at 400 % (WCAG 1.4.10)."""
 
 Mark = tuple[str, str, int]
 Way = Callable[[Page], int]
@@ -68,7 +71,8 @@ def problems(
 ) -> list[str]:
     """Go to each screen chosen and return everything wrong with it in its looks; nothing is the only good answer.
 
-    The first time a screen comes it is measured in all `sizes`; what `is_touched` by customers on a panel, in millimetres.
+    The first time a screen comes it is measured in all `sizes`: what `is_touched` on a panel in millimetres, anything else also
+    narrow with its text spaced.
     """
     page.context.add_init_script(EYE)
     texts = ("normal", "large") if is_touched else ("normal",)
@@ -80,12 +84,18 @@ def problems(
             expected = screens[name](page)
             settle(page)
         wrong += [f"{name} ({looks[0]}): {message}" for message in said.complaints(expected)]
-        beside = [replace(looks[0], size=size, text=text) for size in sizes for text in texts] if name not in judged else []
-        for look in (each for each in beside if each != looks[0]):
-            wear(page, look)
-            wrong += [f"{name} ({look}): {what}" for what in _measured(page, look, is_touched)]
-        marks = judged.setdefault(name, set())
+        is_first, marks = name not in judged, judged.setdefault(name, set())
         wrong += [f"{name} ({look}): {what}" for look in looks for what in _judged(page, look, is_touched, marks)]
+        if not is_first:
+            continue
+        beside = [replace(looks[-1], size=size, text=text) for size in sizes for text in texts]
+        for look in (each for each in beside if each not in looks):
+            _resize(page, look)
+            wrong += [f"{name} ({look}): {what}" for what in _measured(page, look, is_touched)]
+        if is_touched:
+            continue
+        page.set_viewport_size(NARROW)
+        wrong += [f"{name} (narrow, spaced): {what}" for what in page.evaluate("eye.spaced()")]
     return wrong
 
 
@@ -99,24 +109,29 @@ def prepare(page: Page, look: Look) -> None:
 
 
 def _set_device(page: Page, look: Look) -> None:
-    size = SIZES[look.size]
-    page.set_viewport_size({"width": size.width, "height": size.height})
+    _resize(page, look)
     contrast: Literal["more", "no-preference"] = "more" if look.contrast == "more" else "no-preference"
     theme: Literal["dark", "light"] = "dark" if look.theme == "dark" else "light"
     page.emulate_media(color_scheme=theme, contrast=contrast, reduced_motion="reduce")
 
 
-def wear(page: Page, look: Look) -> None:
-    """Turn the page that is shown to another look of its language and reach."""
-    _set_device(page, look)
-    page.evaluate("(look) => eye.wear(look)", [look.contrast == "high", look.text == "large", SIZES[look.size].panel])
+def _resize(page: Page, look: Look) -> None:
+    size: ViewportSize = {"width": SIZES[look.size].width, "height": SIZES[look.size].height}
+    if page.viewport_size != size:
+        page.set_viewport_size(size)
+
+
+def _worn(look: Look) -> list[Any]:
+    """Return what the page is told of a look; its device shows the rest."""
+    return [look.contrast == "high", look.text == "large", SIZES[look.size].panel]
 
 
 def _measured(page: Page, look: Look, is_touched: bool) -> list[str]:
     panel = SIZES[look.size].panel if is_touched else None
     mm = PANELS[panel].px_per_mm if panel else 0
     limits = [mm, TARGET_MM, MAIN_TARGET_MM, CAPITAL_MM if look.text == "large" else 0]
-    wrong: list[str] = page.evaluate("(limits) => eye.measured(limits)", limits)
+    asked = [_worn(look), limits]
+    wrong: list[str] = page.evaluate("([look, limits]) => { eye.wear(look); return eye.measured(limits); }", asked)
     return wrong
 
 
@@ -125,8 +140,8 @@ def _judged(page: Page, look: Look, is_touched: bool, judged: set[Mark]) -> list
 
     A language moves what stands on a page, but colours nothing.
     """
-    wear(page, look)
-    places, colours = page.evaluate("eye.drawn()")
+    _set_device(page, look)
+    places, colours = page.evaluate("(look) => { eye.wear(look); return eye.drawn(); }", _worn(look))
     marks: tuple[Mark, Mark] = (look.language, look.reach, places), (look.size, look.text, colours)
     is_new_shape, is_new_colour = (mark not in judged for mark in marks)
     judged.update(marks)
@@ -138,6 +153,8 @@ def _judged(page: Page, look: Look, is_touched: bool, judged: set[Mark]) -> list
 
 def settle(page: Page) -> None:
     """Wait for the part of a slip that asks the printer; everything else is there with the page."""
+    if "/slips/" not in page.url:
+        return
     paper = page.locator("#paper[hx-trigger^=load]")
     if paper.count():
         paper.wait_for(state="detached")

@@ -35,14 +35,6 @@ def ask_for(page: Page, language: str) -> None:
     page.locator(".lang[open]").get_by_text(language, exact=True).click()
 
 
-def enter_console(page: Page, system: System) -> None:
-    """Open HQ's console."""
-    page.goto(f"{system.marketplace_url}/console/login")
-    page.locator("[name=password]").fill(system.password)
-    page.locator("form.login button").click()
-    page.wait_for_url("**/console/")
-
-
 def get(context: BrowserContext, url: str) -> str:
     answer = context.request.get(url)
     assert answer.ok, (url, answer.status)

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.amounts import IS_FULL, IS_SWEEP, amount
-from tests.journeys import pages
+from tests.journeys import pages, traded
 from tests.journeys.conftest import System
-from tests.journeys.looks import AT_HOME, AT_THE_KIOSK, LOOKED_AT, SIZES, Look, asked, covering, offered_looks
+from tests.journeys.looks import AT_HOME, AT_THE_KIOSK, LOOKED_AT, LOOKS, SIZES, STAFF_LOOKS, Look, asked, covering, offered_looks
 from tests.journeys.screens import Way, problems
-from tests.journeys.steps import enter_console, enter_counter
+from tests.journeys.steps import enter_counter
+from tests.journeys.traded import Traded
 
-PARTS = 8 if IS_SWEEP else 3 if IS_FULL else 1
+PARTS = 8 if IS_SWEEP else 2 if IS_FULL else 1
 """In how many tests a door's screens are looked at: they run beside each other."""
 PANELS_BESIDE = tuple(SIZES)[len(LOOKED_AT) :][: amount("panels a page is measured on") - 2]
 
 
 @dataclass(frozen=True)
 class Door:
-    """Screens that belong together, every look they can have, the way in; customers `touch` those of a kiosk."""
+    """Screens that belong together in the world of a fixture, and the way in; customers `touch` those of a kiosk.
 
-    screens: Callable[[BrowserContext, System], dict[str, Way]]
+    Of all looks they can have each is seen in so many, and measured in more sizes.
+    """
+
+    screens: Callable[[BrowserContext, Any], dict[str, Way]]
     looks: list[Look]
     enter: Callable[[Page, System], None] | None = None
     is_touched: bool = False
+    world: str = "shared_system"
+    times: int = LOOKS
+    sizes: tuple[str, ...] = LOOKED_AT
 
 
 AT_KIOSK, AT_COUNTER = offered_looks("kiosk", AT_THE_KIOSK), offered_looks("kiosk", AT_THE_KIOSK, to_staff=True)
@@ -39,20 +47,30 @@ DOORS = {
     "shop": Door(pages.shop_screens, IN_SHOP),
     "a partner's shop": Door(pages.partner_screens, IN_SHOP, enter=pages.enter_partner),
     "staff's doors": Door(pages.staff_doors, IN_CONSOLE),
-    "console": Door(pages.console_screens, IN_CONSOLE, enter=enter_console),
+    "customers of a trade": Door(traded.customers_screens, IN_SHOP, world="trade"),
+    "sellers' desk": Door(traded.desk_screens, IN_CONSOLE, world="trade", times=STAFF_LOOKS, sizes=()),
+    "console": Door(traded.console_screens, IN_CONSOLE, world="trade", times=STAFF_LOOKS, sizes=()),
 }
+
+
+@pytest.fixture(scope="session")
+def trade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traded]:
+    """One trade for all tests of a worker, that only look at it."""
+    with traded.traded(tmp_path_factory.mktemp("trade") / "hq") as made:
+        yield made
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", DOORS)
-def test_screens(context: BrowserContext, shared_system: System, name: str, part: int) -> None:
+def test_screens(context: BrowserContext, request: pytest.FixtureRequest, name: str, part: int) -> None:
     door, page = DOORS[name], context.new_page()
-    screens = door.screens(context, shared_system)
+    world = request.getfixturevalue(door.world)
+    screens = door.screens(context, world)
     if door.enter:
-        door.enter(page, shared_system)
+        door.enter(page, world)
     mine = set(list(screens)[part::PARTS])
-    chosen = [(screen, looks) for screen, looks in asked(list(screens), door.looks) if screen in mine]
-    sizes = LOOKED_AT + (PANELS_BESIDE if door.is_touched else ())
+    chosen = [(screen, looks) for screen, looks in asked(list(screens), door.looks, door.times) if screen in mine]
+    sizes = door.sizes + (PANELS_BESIDE if door.is_touched else ())
 
     wrong = problems(page, screens, chosen, sizes=sizes, is_touched=door.is_touched)
 
@@ -75,13 +93,15 @@ def test_the_look_sees_what_it_must(context: BrowserContext, shared_system: Syst
     """A policy broken, a picture without words, pale words and prices, what is too wide, small or low, an answer nobody meant."""
     spoilt = """() => {
       const box = document.createElement("div");
-      box.innerHTML = '<p style="color: red">styled</p><img src="/drawings/phone-1-2.svg"><b>pale</b><em>12,00 €</em><i>low</i>';
-      const [, , pale, price, low] = box.children;
+      box.innerHTML = '<p style="color: red">styled</p><img src="/drawings/phone-1-2.svg">'
+        + '<b>pale</b><em>12,00 €</em><i>low</i><u>cut</u>';
+      const [, , pale, price, low, cut] = box.children;
       box.style.inlineSize = "1500px";
       box.style.background = "#fff";
       pale.style.color = "#aaa";
       price.style.color = "#666";
       low.style.fontSize = "9px";
+      Object.assign(cut.style, { display: "block", overflow: "hidden", blockSize: "9px" });
       document.querySelector("main").prepend(box);
       document.querySelector("main button").style.zoom = "20%";
     }"""
@@ -91,8 +111,9 @@ def test_the_look_sees_what_it_must(context: BrowserContext, shared_system: Syst
         page.evaluate(spoilt)
         return 404
 
-    wrong = problems(context.new_page(), {"spoilt": spoil}, [("spoilt", [Look()])], sizes=("kiosk",), is_touched=True)
-    said = " ".join(wrong)
+    page = context.new_page()
+    wrong = problems(page, {"spoilt": spoil}, [("spoilt", [Look()])], sizes=("kiosk",), is_touched=True)
+    said = " ".join([*wrong, *page.evaluate("eye.spaced()")])
 
     for wrong in (
         "answered 200, not 404",
@@ -103,5 +124,6 @@ def test_the_look_sees_what_it_must(context: BrowserContext, shared_system: Syst
         "color-contrast: ",
         "color-contrast-enhanced: em",
         "image-alt",
+        "cut off: <u",
     ):
         assert wrong in said

@@ -120,24 +120,33 @@ class Trade:
 @contextmanager
 def trading(hq: Hq, directory: Path, page: Page) -> Iterator[Trade]:
     """Run a marketplace of a test at an address of its own until the block ends."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = hq.directory / FILE
-    settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "public_url": url}), encoding="utf-8")
     with ExitStack() as stack:
         bank = stack.enter_context(bank_of(hq, directory / "bank", fees=BankFees()))
+        url = stack.enter_context(serving_app(hq))
         run_tx(hq.engine, lambda connection: store_identity(connection, US))
         bank.webhooks.address = f"{url}/payments/events"
         mailbox = Mailbox(directory / "mailbox")
         mailbox.start()
         stack.callback(mailbox.stop)
         store_smtp_server(hq.engine, SmtpServer(host="127.0.0.1", port=mailbox.port, sender="shop@comptoir.example", tls="none"))
-        server = make_server("127.0.0.1", port, hq.app, threaded=True, request_handler=Quiet)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(server.shutdown)
         yield Trade(hq, url, bank, mailbox, page, directory / "kiosk")
+
+
+@contextmanager
+def serving_app(hq: Hq) -> Iterator[str]:
+    """Serve the pages of a marketplace of a test, and lend their address until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = hq.directory / FILE
+    settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "public_url": url}), encoding="utf-8")
+    server = make_server("127.0.0.1", port, hq.app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def link_in(text: str, part: str) -> str:

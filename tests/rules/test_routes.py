@@ -19,6 +19,7 @@ from marketplace.setup import create_installation
 from pos import clock, selections, slips
 from pos.db import connect
 from tests import world
+from tests.journeys.traded import is_page
 from tests.world import Kiosk
 
 TESTS = Path(__file__).parents[1]
@@ -256,6 +257,18 @@ def test_every_route_is_tried_by_some_test(part: str, request: pytest.FixtureReq
     untried = [rule.rule for rule in rules(app) if rule.endpoint != "static" and not re.search(mention(rule), text)]
 
     assert untried == []
+
+
+@pytest.mark.parametrize("part", ["kiosk", "marketplace"])
+def test_every_page_is_among_the_screens_that_are_looked_at(part: str, request: pytest.FixtureRequest) -> None:
+    """Its address stands there; those of the console and of the sellers' desk are taken from the routes themselves."""
+    app: Flask = request.getfixturevalue(f"{part}_app")
+    text = "\n".join((TESTS / "journeys" / name).read_text(encoding="utf-8") for name in ("pages.py", "traded.py"))
+    pages = [rule for rule in rules(app) if is_page(rule) and not rule.rule.startswith(("/console", "/seller"))]
+    unseen = [rule.rule for rule in pages if not re.search(mention(rule), text)]
+
+    assert len(pages) > 15
+    assert unseen == []
 
 
 def mention(rule: Rule) -> str:

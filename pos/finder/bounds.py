@@ -72,9 +72,11 @@ def is_gigabyte_word(item: Item) -> bool:
 
 def bound_before(items: Sequence[Item], place: int) -> tuple[int, str]:
     """Return where a measure begins and its bound, looking back over what says nothing: `""` where there is none."""
+    passes_device = False
     for index in range(place - 1, max(place - 1 - NEARBY, -1), -1):
         item = items[index]
-        for bound in ("between", "max", "min", "about"):
+        passes_device = passes_device or "categories" in item
+        for bound in ("between", "max", "min", *(() if passes_device else ("about",))):  # `unos cascos por 50`
             if f"comparators.{bound}" in item and not _belongs_before(items, index):
                 denied = _denied_at(items, index) if bound == "min" else None
                 budget = index - 1 if index and bound in ("about", "between") and "comparators.max" in items[index - 1] else index

@@ -12,7 +12,7 @@ from pos.finder.measures import Criterion
 from pos.finder.names import Names
 from pos.finder.naming import is_of_name
 
-ENDING = ("words.but", "words.with", "words.seek")
+ENDING = ("words.but", "words.with", "words.seek", "broken.mine")
 NAMES = (0, 1)
 DENYING = ("words.not", "words.except", "words.needless")
 KINDS = (

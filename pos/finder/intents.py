@@ -118,7 +118,7 @@ def _is_any(item: Item, kinds: Sequence[str]) -> bool:
 def _asks_which(items: Sequence[Item]) -> int | None:
     """Return where the sentence asks which of two models is more of something: `welches ist leichter, A oder B?`"""
     which = next((index for index, item in enumerate(items) if "words.which" in item), None)
-    is_choice = sum("model" in item for item in items) > 1 and _has(items, "words.or")
+    is_choice = sum("model" in item for item in items) > 1 and _says_or(items)
     return which if is_choice and not _has(items, "comparators.max", "units") else None
 
 
@@ -158,9 +158,17 @@ def _broken(items: Sequence[Item]) -> int | None:
         if says_so or ("broken.change" in item and has_part):
             return index
     is_own = any(_is_mine(item) and _is_any(after, ("model", "family", "brand", "categories")) for item, after in pairwise(items))
-    if has_part and is_own and not _has(items, "number", "wants", "qualities", "deals", "comparators.max", "words.best"):
+    if (
+        has_part
+        and is_own
+        and not _has(items, "number", "wants", "qualities", "deals", "comparators.max", "words.best", "words.seek")
+    ):
         return next(index for index, item in enumerate(items) if "faults" in item)
     return None
+
+
+def _says_or(items: Sequence[Item]) -> bool:
+    return any("words.or" in item and item.pieces != ("slash",) for item in items)
 
 
 def _wants_battery(items: Sequence[Item]) -> int | None:
@@ -186,4 +194,4 @@ def _is_choice(items: Sequence[Item]) -> bool:
     """Tell whether the sentence is two models and "or": with more criteria it looks for either."""
     says_more = any(not any(kind in item for kind in ("model", "break", *QUIET)) or "comparators.max" in item for item in items)
     is_denied = _has(items, "words.not", "words.except", "words.seek")
-    return sum("model" in item for item in items) > 1 and _has(items, "words.or") and not says_more and not is_denied
+    return sum("model" in item for item in items) > 1 and _says_or(items) and not says_more and not is_denied

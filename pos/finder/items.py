@@ -106,7 +106,8 @@ def _name(pieces: Sequence[Piece], place: int, names: Names, before: Sequence[It
     """Return the longest name at `place`: `iPad 10` is none before inches."""
     if tier := _tier(pieces, place, names, before):
         return tier
-    if pieces[place].hundredths is not None and (more := _next_model(pieces, place, names, before)):
+    is_listed = bool(before) and any(kind in before[-1] for kind in ("words.or", "words.and"))
+    if (pieces[place].hundredths is not None or is_listed) and (more := _next_model(pieces, place, names, before)):
         return more
     if generation := model_of_generation(pieces, place, names):
         return generation
@@ -205,6 +206,8 @@ def _is_joined(before: Sequence[Item], model: int) -> bool:
 
 
 def _is_unit(pieces: Sequence[Piece], place: int) -> bool:
+    if pieces[place].text == "to":
+        return False  # `from an iPhone 8 to something newer`
     units = (lexicon(language).match(pieces, place) for language in ("any", *LANGUAGES))
     return any(unit and unit[1].get("units") in AFTER_NUMBER for unit in units)
 

@@ -291,7 +291,7 @@ def _bare(items: Sequence[Item], measured: Measured) -> Iterator[tuple[str, obje
         yield _storage_key(measured), number
     elif number <= MOST_RAM and any("words.ram" in item for item in (after, *items[measured.first : measured.last + 1]) if item):
         yield ("ram_min_gb" if measured.bound == "min" else "ram_gb"), number
-    elif after and any(kind in after for kind in NAMED) and number > 1:
+    elif number > 1 and (_is_times(items, measured.first) or (after and any(kind in after for kind in NAMED))):
         yield "quantity", number
     elif _is_age(items, measured.first):
         yield from _age(items, measured)
@@ -306,6 +306,11 @@ def _is_last_of_model(items: Sequence[Item], measured: Measured) -> bool:
     follows = items[measured.last + 1 : measured.last + 2]
     is_last = not follows or not any(kind in follows[0] for kind in ("units", *NAMED))
     return is_last and len(described) < len(told) and "model" in told[-1 - len(described)]
+
+
+def _is_times(items: Sequence[Item], place: int) -> bool:
+    """Tell whether a number says how often: `iPhone 12 x2`."""
+    return place > 0 and items[place - 1].pieces == ("x",)
 
 
 def _is_after_memory(items: Sequence[Item], place: int) -> bool:

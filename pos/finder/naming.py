@@ -8,6 +8,7 @@ from pos.finder.items import Item, beside
 from pos.finder.names import Names
 
 NAMED = ("model", "family", "brand", "categories")
+FROM = frozenset({"de", "d", "du", "from", "von", "vom", "del"})
 THAN = frozenset({"que", "qu", "than", "als", "wie"})
 
 
@@ -16,8 +17,11 @@ def is_beside_the_point(items: Sequence[Item], index: int, *, is_find: bool) -> 
     before = beside(items, index, -1)
     if before and ("words.than" in before or (_is_bound(before) and before.pieces[-1] in THAN)):
         return True
+    is_switching = any("words.switching" in item for item in items)
     for place in range(index - 1, -1, -1):
         item = items[place]
+        if is_switching and FROM.intersection(item.pieces):
+            return True
         if "words.seek" in item:
             return False
         if "broken.mine" in item or "words.have" in item:

@@ -63,7 +63,7 @@ def pieces_of(sentence: str) -> list[Piece]:
     return [
         piece
         for place, piece in enumerate(read)
-        if not (piece.raw in DASHES and not _is_range(read, place)) and not _abbreviates(read, place)
+        if not (piece.raw in DASHES and not _is_range(read, place)) and not _ends_no_clause(read, place)
     ]
 
 
@@ -90,8 +90,10 @@ def _hundredths(raw: str) -> int | None:
     return int(digits) * 100 + int(decimals.ljust(2, "0") or "0")
 
 
-def _abbreviates(read: list[Piece], place: int) -> bool:
-    """Tell whether a point ends an abbreviation and no clause: `min. 6 GB`."""
+def _ends_no_clause(read: list[Piece], place: int) -> bool:
+    """Tell whether a point ends an abbreviation, or a colon leads to a number: `min. 6 GB`, `budget : 250`."""
+    if read[place].raw == ":":
+        return place + 1 < len(read) and (read[place + 1].hundredths is not None or read[place + 1].text in "€$£")
     return read[place].raw == "." and place > 0 and read[place - 1].text in ABBREVIATED
 
 

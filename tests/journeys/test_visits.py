@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 import zxingcpp
@@ -21,6 +21,7 @@ from tests.journeys.steps import ask_for, enter_counter, first_sku, reprice, sli
 from tests.processes import PATIENCE_S
 
 ATTRACT = "Touchez pour commencer"
+LARGEST_PAGE_BYTES = 15_000
 
 
 @pytest.fixture
@@ -150,6 +151,17 @@ def test_back_leads_to_the_page_before_as_it_was(page: Page, shared_system: Syst
     page.locator("#choose").click()
     expect(page.locator("li.line")).to_have_count(2)
     assert page.url == address
+
+
+@pytest.mark.parametrize(
+    "path", ["/home", "/browse", "/browse?sort=-price", "/sku/IPHONE-13-128-BLUE?plan=3", "/finder", "/plans"]
+)
+def test_a_page_weighs_little_once_its_files_are_there(shared_system: System, path: str) -> None:
+    for door in (shared_system.kiosk_url, shared_system.marketplace_url):
+        asked = Request(door + path, headers={"Accept-Encoding": "gzip", "Accept-Language": "fr"})
+        with urlopen(asked) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert len(answer.read()) <= LARGEST_PAGE_BYTES, door
 
 
 def test_two_tabs_never_mix(page: Page, shared_system: System) -> None:

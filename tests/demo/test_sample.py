@@ -342,6 +342,17 @@ def test_the_sixty_best_sellers_name_who_publishes_their_specifications_and_when
         assert date(2026, 11, 29) <= date.fromisoformat(model["specs"]["checked_on"]) <= date(2027, 12, 31)
 
 
+def test_no_word_of_the_sample_says_that_a_device_resists_water() -> None:
+    """A device that was opened keeps no promise of its model's: nobody reads one, and no search for one finds anything."""
+    resists = re.compile(
+        r"étanche|waterproof|water[- ]resist|wasserdicht|wasserfest|impermeable|resistente al agua|مقاوم للماء", re.I
+    )
+    texts = {path: path.read_text("utf-8") for path in SAMPLE.rglob("*.json*")}
+
+    assert len(texts) > 20
+    assert [path.name for path, text in texts.items() if resists.search(text)] == []
+
+
 def test_what_is_known_of_repair_has_its_source(feed: Feed) -> None:
     for sku in feed.tables["skus"]:
         specs = sku["specs"]

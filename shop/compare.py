@@ -347,15 +347,12 @@ def _plan_choice(plan: Plan | None, wanted: ComparisonWanted) -> ComparisonChoic
 
 
 def _proposed(items: Sequence[Sku], wanted: ComparisonWanted) -> list[tuple[Card, str]] | None:
-    """Return devices to add or to put in the place of one: those that the words find, else the favourites of the kind."""
+    """Return devices to add or to put in the place of one: those that the words find, else favourites of the kind and grades."""
     is_full = len(items) >= MAX_COMPARED and wanted.instead_of not in wanted.codes
     if is_full or not (wanted.adds or wanted.words or wanted.instead_of in wanted.codes):
         return None
-    query = skus.Query(
-        q=wanted.words,
-        chosen=() if wanted.words else (("category", (items[0]["category_id"],)),),
-        among=door.visitor().categories,
-    )
+    alike = (("category", (items[0]["category_id"],)), *([("grade", wanted.grades)] if wanted.grades else []))
+    query = skus.Query(q=wanted.words, chosen=() if wanted.words else alike, among=door.visitor().categories)
     cards = skus.browse(door.catalog(), query, limit=MOST_PROPOSED + len(items)).cards
     new = [card for card in cards if card["sku"] not in wanted.codes]
     return [(card, wanted.with_device(card["sku"])) for card in new[:MOST_PROPOSED]]

@@ -183,6 +183,16 @@ def test_one_device_alone_is_shown_with_what_to_compare_it_with(client: FlaskCli
     assert client.get("/compare?s=abc").headers["Location"] == "/browse?s=abc"
 
 
+def test_what_is_proposed_is_had_in_the_grade_that_is_compared_at_its_price(client: FlaskClient) -> None:
+    console = client.get("/compare?sku=PLAYSTATION-5-825-WHITE&grade=EXCELLENT").text
+    phones = words(client.get("/compare?sku=IPHONE-12-128-BLUE&grade=EXCELLENT").text)
+
+    assert not re.search('class="proposed"|Rien sous ces mots', console), "no other console is there, and no words were said"
+    assert "Apple iPhone 13 128 Go bleu 409 €" in phones
+    assert "Samsung Galaxy S22 256 Go vert 319 €" in phones
+    assert "Apple iPhone 13 128 Go bleu 329 €" in words(client.get("/compare?sku=IPHONE-12-128-BLUE").text)
+
+
 def test_the_page_of_a_device_leads_here_with_its_grade_and_plan(client: FlaskClient) -> None:
     page = client.get(f"/sku/IPHONE-13-128-BLUE?grade=GOOD&plan={world.SERIE_100}").text
 

@@ -264,6 +264,7 @@ def test_one_value_is_kept_of_what_can_have_one_and_the_rest_is_given_back() -> 
         ("MacBook Pro 14 M3, 32 Go, 1 To", "fr", {"model": ["MacBook Pro 14 M3"], "ram_gb": 32, "storage_gb": 1024}),
         ("5G 200 Go 20 euros", "fr", {"network": "5G", "data_min_gb": 200, "monthly_max_cents": 2000}),
         ("un téléphone à grand écran", "fr", {"category": "phones", "wants": ["big_screen"]}),
+        ("un téléphone à plus de 300 €", "fr", {"category": "phones", "price_min_cents": 30000}),
         ("budget : 250", "fr", {"price_max_cents": 25000}),
         ("iphone 12 x2", "en", {"model": ["iPhone 12"], "quantity": 2}),
         ("iPhone 13 / 128 Go / noir", "fr", {"model": ["iPhone 13"], "storage_gb": 128, "color": ["black"]}),

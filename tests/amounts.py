@@ -15,7 +15,7 @@ AMOUNTS = {
     "histories of the trade": (12, 300),
     "planted bugs": (2, 42),
     "looks at each screen": (1, 3),
-    "looks at each page of sellers and HQ": (1, 2),
+    "themes of each page behind an order": (1, 2),
     "panels a page is measured on": (2, 5),
     "parts of the changes to a feed's fields": (1, 19),
     "rounds of 250 odd requests to each app": (1, 12),

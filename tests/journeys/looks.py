@@ -1,13 +1,13 @@
 """The ways one screen can be looked at, as data, and which of them a run tries.
 
 `make test` gives each screen one look, so that every value is seen somewhere; `make check` three, so that every two values are
-seen together, and two to what sellers and HQ work on, both themes of each; `make sweep` all there are.
+seen together, but what lies behind an order, and what sellers and HQ work on, one in both themes; `make sweep` all there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import combinations, product
 
 import templates
@@ -76,9 +76,11 @@ AT_THE_KIOSK: Values = {
     "reach": ("normal", "low"),
 }
 AT_HOME: Values = {"size": LOOKED_AT, "theme": ("light", "dark"), "contrast": ("normal", "more")}
+OTHER = {"light": "dark", "dark": "light"}
+Choose = Callable[[Sequence[str], Sequence[Look]], list[tuple[str, Look]]]
 OWN_VALUES = 10
 """How much more it is worth to bring a screen a value it has not had than to bring two values together."""
-LOOKS, STAFF_LOOKS = amount("looks at each screen"), amount("looks at each page of sellers and HQ")
+LOOKS, THEMES = amount("looks at each screen"), amount("themes of each page behind an order")
 
 
 def offered_looks(part: str, values: Values, *, to_staff: bool = False) -> list[Look]:
@@ -88,13 +90,23 @@ def offered_looks(part: str, values: Values, *, to_staff: bool = False) -> list[
     return [look for look in looks if look.reach == "normal" or look.size == "kiosk"]
 
 
-def asked(screens: Sequence[str], looks: Sequence[Look], times: int) -> list[tuple[str, list[Look]]]:
+def asked(screens: Sequence[str], looks: Sequence[Look], choose: Choose) -> list[tuple[str, list[Look]]]:
     """Return what this run looks at: a screen and its looks, those together that one loading of the page can show."""
-    every = [(name, look) for name in screens for look in looks] if IS_SWEEP else covering(screens, looks, times)
+    every = [(name, look) for name in screens for look in looks] if IS_SWEEP else choose(screens, looks)
     loadings: dict[tuple[str, str, str], list[Look]] = {}
     for name, look in every:
         loadings.setdefault((name, look.language, look.reach), []).append(look)
     return [(name, together) for (name, *_), together in loadings.items()]
+
+
+def in_some_looks(screens: Sequence[str], looks: Sequence[Look]) -> list[tuple[str, Look]]:
+    return covering(screens, looks, LOOKS)
+
+
+def in_some_themes(screens: Sequence[str], looks: Sequence[Look]) -> list[tuple[str, Look]]:
+    """Return one look for each screen, and the same in another theme where both are seen: one loading shows them."""
+    once = covering(screens, looks, 1)
+    return once + [(name, replace(look, theme=OTHER[look.theme])) for name, look in once if THEMES > 1]
 
 
 def covering(screens: Sequence[str], looks: Sequence[Look], rounds: int) -> list[tuple[str, Look]]:

@@ -13,7 +13,19 @@ from playwright.sync_api import BrowserContext, Page
 from tests.amounts import IS_FULL, IS_SWEEP, amount
 from tests.journeys import pages, traded
 from tests.journeys.conftest import System
-from tests.journeys.looks import AT_HOME, AT_THE_KIOSK, LOOKED_AT, LOOKS, SIZES, STAFF_LOOKS, Look, asked, covering, offered_looks
+from tests.journeys.looks import (
+    AT_HOME,
+    AT_THE_KIOSK,
+    LOOKED_AT,
+    SIZES,
+    Choose,
+    Look,
+    asked,
+    covering,
+    in_some_looks,
+    in_some_themes,
+    offered_looks,
+)
 from tests.journeys.screens import Way, problems
 from tests.journeys.steps import enter_counter
 from tests.journeys.traded import Traded
@@ -27,7 +39,7 @@ PANELS_BESIDE = tuple(SIZES)[len(LOOKED_AT) :][: amount("panels a page is measur
 class Door:
     """Screens that belong together in the world of a fixture, and the way in; customers `touch` those of a kiosk.
 
-    Of all looks they can have each is seen in so many, and measured in more sizes.
+    Of all `looks` they can have some are chosen for each, and it is measured in more `sizes`.
     """
 
     screens: Callable[[BrowserContext, Any], dict[str, Way]]
@@ -35,7 +47,7 @@ class Door:
     enter: Callable[[Page, System], None] | None = None
     is_touched: bool = False
     world: str = "shared_system"
-    times: int = LOOKS
+    choose: Choose = in_some_looks
     sizes: tuple[str, ...] = LOOKED_AT
 
 
@@ -47,9 +59,9 @@ DOORS = {
     "shop": Door(pages.shop_screens, IN_SHOP),
     "a partner's shop": Door(pages.partner_screens, IN_SHOP, enter=pages.enter_partner),
     "staff's doors": Door(pages.staff_doors, IN_CONSOLE),
-    "customers of a trade": Door(traded.customers_screens, IN_SHOP, world="trade"),
-    "sellers' desk": Door(traded.desk_screens, IN_CONSOLE, world="trade", times=STAFF_LOOKS, sizes=()),
-    "console": Door(traded.console_screens, IN_CONSOLE, world="trade", times=STAFF_LOOKS, sizes=()),
+    "customers of a trade": Door(traded.customers_screens, IN_SHOP, world="trade", choose=in_some_themes),
+    "sellers' desk": Door(traded.desk_screens, IN_CONSOLE, world="trade", choose=in_some_themes, sizes=()),
+    "console": Door(traded.console_screens, IN_CONSOLE, world="trade", choose=in_some_themes, sizes=()),
 }
 
 
@@ -69,7 +81,7 @@ def test_screens(context: BrowserContext, request: pytest.FixtureRequest, name: 
     if door.enter:
         door.enter(page, world)
     mine = set(list(screens)[part::PARTS])
-    chosen = [(screen, looks) for screen, looks in asked(list(screens), door.looks, door.times) if screen in mine]
+    chosen = [(screen, looks) for screen, looks in asked(list(screens), door.looks, door.choose) if screen in mine]
     sizes = door.sizes + (PANELS_BESIDE if door.is_touched else ())
 
     wrong = problems(page, screens, chosen, sizes=sizes, is_touched=door.is_touched)

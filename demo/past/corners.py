@@ -44,7 +44,7 @@ from sync.messages import corner_sha256
 MARKET = "fr"
 FIRST_NUMBER = 201
 SOFTWARE, OWN_CORNER = "demo", "nantes-crebillon"
-KINDS, BUNDLES = 90, 0.35
+KINDS, BUNDLES = 90, 0.55
 """How many different slips there are, and which share of those of phones comes with a plan."""
 SILENT, SILENCE = 2, timedelta(days=3)
 """How many corners have not been heard of for how long."""

@@ -35,8 +35,8 @@ CARRIERS = (("Colissimo", "6A"), ("Chronopost", "XK"), ("Mondial Relay", "24"))
 PHONES_FROM = 35_700_000_000_000
 CHANGED_MIND = 0.04
 """Which share of units their customer cancels."""
-GIVEN_UP, WAITED_OUT = {False: 0.005, True: 0.1}, {False: 0.0, True: 0.1}
-"""Which share their seller gives up, and lets pass, by whether it is a slow one; the others keep to what HQ asks of sellers."""
+GIVEN_UP, WAITED_OUT = {False: 0.02, True: 0.1}, {False: 0.0, True: 0.1}
+"""Which share their seller gives up, and lets pass, by whether it is a slow one; the others give up one at most, as HQ asks."""
 SAID_SO = 0.7
 """Which share of arrivals their customer confirms."""
 EVERY, SENT_BACK, GOODWILL = 10, 2, 5
@@ -56,6 +56,7 @@ class Handling:
     sellers: Mapping[int, DeskSeller]
     phones: frozenset[int]
     disputed: set[str] = field(default_factory=set)
+    gave_up: set[int] = field(default_factory=set)
     shipped: int = 0
     arrived: int = 0
 
@@ -70,11 +71,13 @@ class Handling:
 
     def _plan(self, unit: Unit, seller: DeskSeller, at: datetime) -> None:
         chance = self.story.chance.random() if unit["order_id"] not in self.disputed else 1.0
-        given_up = CHANGED_MIND + GIVEN_UP[seller.is_slow]
+        may_give_up = seller.is_slow or seller.seller_id not in self.gave_up
+        given_up = CHANGED_MIND + (GIVEN_UP[seller.is_slow] if may_give_up else 0)
         by = f"seller:{seller.person}"
         if chance < CHANGED_MIND:
             self.story.soon(at, 0.5, 6, self._step(unit, cancel, "customer"))
         elif chance < given_up:
+            self.gave_up.add(seller.seller_id)
             self.story.soon(at, 1, 20, self._step(unit, give_up, by, "stock"))
         elif chance > given_up + WAITED_OUT[seller.is_slow]:
             self.story.soon(at, 1, 12, partial(self._accept, unit, by))

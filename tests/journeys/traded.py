@@ -125,7 +125,7 @@ def traded(directory: Path) -> Iterator[Traded]:
         made = Traded(hq, url)
         with clock.held_at(clock.now() - LONG_AGO):
             happen_long_ago(made)
-        plan_payouts(hq.engine, now=clock.now() - LONG_AGO + timedelta(days=20))
+        plan_payouts(hq.engine, now=clock.now() - LONG_AGO + timedelta(days=25))
         for happen in (happen_to_orders, happen_to_returns, happen_to_plans, happen_elsewhere):
             happen(made)
         yield made

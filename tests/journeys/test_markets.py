@@ -139,7 +139,8 @@ def test_a_customer_of_another_country_orders_at_home(page: Page, shared_system:
 
     page.goto(f"{home}/plans")
     customer.reads(country.plan[-1])
-    page.locator(".plan-alone button").first.click()
+    page.locator(".plan-alone").first.click()
+    page.locator("#choose").click()
     page.wait_for_url("**/selections/*")
     customer.follows(customer.says("Commander"))
     orders(page, country)

@@ -24,7 +24,7 @@ def test_from_set_up_to_a_code(tmp_path: Path) -> None:
     assert said.splitlines()[-1].startswith("console password (shown once): ")
     for name in ("marketplace.json", "marketplace.db"):
         assert (hq / name).stat().st_mode & 0o077 == 0
-    assert run("import", feed, "--dir", hq) == (0, "Test world: 4 listings; 25 rows added, 0 changed, 0 removed\n")
+    assert run("import", feed, "--dir", hq) == (0, "Test world: 4 listings; 28 rows added, 0 changed, 0 removed\n")
     assert run("publish", "--dir", hq) == (0, "fr: publication 1\n")
     assert run("publish", "--dir", hq) == (0, "fr: nothing changed\n")
     status, code = run("enrol", "nantes-crebillon", "--dir", hq)

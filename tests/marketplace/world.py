@@ -19,7 +19,7 @@ FRANCE = {
     "languages": ["fr", "en"],
     "tax_included": True,
     "post_codes": ["99 999"],
-    "address_example": "12 rue Crébillon\n44000 Nantes",
+    "address_example": "5 quai de la Fosse\n44000 Nantes",
 }
 MARKETS = {"fr": FRANCE}
 TWO_MARKETS = MARKETS | {"us": {"currency": "USD", "languages": ["en"], "tax_included": False}}

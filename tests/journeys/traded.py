@@ -290,7 +290,8 @@ def signed_in(made: Traded, email: str) -> Way:
 def desk_screens(context: BrowserContext, made: Traded) -> dict[str, Way]:
     """Everything a seller works on."""
     context.request.post(f"{made.url}/seller/login", form={"email": OWNER, "password": PASSWORD})
-    _, secret = run_tx(made.hq.engine, lambda connection: invite(connection, 1, "new@vendeur.example", "reader", now=clock.now()))
+    email = f"new-{next(made.numbers)}@vendeur.example"
+    _, secret = run_tx(made.hq.engine, lambda connection: invite(connection, 1, email, "reader", now=clock.now()))
     [listing] = made.hq.rows("select listing_id from listing where listing_id >= 100000000 order by listing_id limit 1")
     [file] = made.hq.rows("select import_id from seller_import")
     values = {"part_id": made.parts["talked about"]["part_id"], "day": day_of_payout(made.hq), "seller_id": 1, "secret": secret}

@@ -38,8 +38,9 @@ from kiosk.printing import paper, print_jobs
 from kiosk.rescan import start_rescans
 from pos import clock
 from pos.catalog import upgrade_catalog
+from pos.corners import judge_stored
 from pos.db import DatabaseError, OperationalError, Store
-from pos.errors import CatalogMissing, DiskFull, PosError, RecordsBusy, RecordsDamaged, Unavailable
+from pos.errors import CatalogMissing, DiskFull, Invalid, PosError, RecordsBusy, RecordsDamaged, Unavailable
 from pos.file_states import catalog_problem, records_problem, state_of
 from pos.ops import keep_reserve, open_kept_ops, release_reserve
 from pos.slip_proofs import SlipAltered
@@ -151,6 +152,10 @@ def _open_records(kiosk: files.Kiosk) -> None:
         return
     kiosk.ops = records
     kiosk.trouble = None
+    try:
+        judge_stored(records)
+    except (Invalid, DatabaseError, DiskFull, OSError):
+        LOG.exception("the corner document could not be judged anew; each page does until it is")
 
 
 def _await_records(app: Flask) -> None:

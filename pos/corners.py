@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from pos import clock
 from pos.business_days import DAY_BEGINS_HOUR
 from pos.catalog import EDITION
+from pos.db import Store
 from pos.errors import Invalid, NotFound
 from pos.ops import setting, store_setting
 from pos.panels import PanelName, known_panel
@@ -135,6 +136,18 @@ def store_corner(ops: Database, document: dict[str, Any]) -> None:
     store_setting(ops, "corner", document)
     [(text,)] = ops.execute("select value from setting where name = 'corner'")
     store_setting(ops, JUDGED, _name_of(text) if is_whole else None)
+
+
+def judge_stored(store: Store) -> None:
+    """Judge a document that an earlier edition judged, and keep that it was, so that one start does and no other.
+
+    Raises: Invalid as `read_corner`, DatabaseError, OSError; the document then stays as it was.
+    """
+    stored = dict(store.read().execute("select name, value from setting where name in ('corner', ?)", [JUDGED]).fetchall())
+    name, text = json.loads(stored.get(JUDGED, "null")), stored.get("corner", "")
+    if name and name != _name_of(text) and name.partition(" ")[2] == _name_of(text).partition(" ")[2]:
+        with store.write() as ops:
+            store_corner(ops, json.loads(text))
 
 
 def _people(document: Any) -> tuple[Any, set[str]]:

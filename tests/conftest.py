@@ -124,7 +124,8 @@ class CompiledOnce(BytecodeCache):
         text = f"{name} {filename} {environment.preprocess(source, name, filename)}"
         bucket = Bucket(environment, hashlib.sha256(text.encode()).hexdigest(), "")
         if bucket.key not in self._codes:
-            with suppress(FileNotFoundError):
+            # Not there yet, or not for whom a test is just now.
+            with suppress(FileNotFoundError, PermissionError):
                 bucket.bytecode_from_string((self._folder / bucket.key).read_bytes())
                 self._codes[bucket.key] = bucket.code
         bucket.code = self._codes.get(bucket.key)
@@ -133,9 +134,10 @@ class CompiledOnce(BytecodeCache):
     def set_bucket(self, bucket: Bucket) -> None:
         """Remember a template."""
         self._codes[bucket.key] = bucket.code
-        written = self._folder / f"{bucket.key}.{os.getpid()}"
-        written.write_bytes(bucket.bytecode_to_string())
-        written.replace(self._folder / bucket.key)
+        with suppress(PermissionError):
+            written = self._folder / f"{bucket.key}.{os.getpid()}"
+            written.write_bytes(bucket.bytecode_to_string())
+            written.replace(self._folder / bucket.key)
 
 
 def compiled_rules(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], None]:

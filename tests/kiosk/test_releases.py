@@ -72,6 +72,8 @@ def test_every_row_is_still_there(client: FlaskClient, directory: Path, before: 
     assert {"slip", "outbox", "print_job", "listing", "sku", "offer"} <= set(before)
     printer, prints = ("printer", '{"host": "127.0.0.1", "port": 9}'), before.pop("print_job")
     before["setting"].remove(printer)
+    # The document itself is there; an edition that came since judged it anew.
+    before["setting"] = [row for row in before["setting"] if row[0] != "corner_judged"]
     checks = before.pop("demo_check")
     after["slip"] = [row[:-1] for row in after["slip"] if row[-1] is None]
     for table, rows in before.items():

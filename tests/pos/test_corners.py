@@ -60,6 +60,22 @@ print(corners.corner(store.read()).city, "pydantic" in sys.modules)
     assert ended.stdout.split("\n")[:2] == ["Nantes False", "Rezé True"]
 
 
+def test_a_document_that_an_earlier_edition_judged_is_judged_once_more(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with kiosk.ops_write() as ops:
+        corners.store_corner(ops, world.corner_document())
+    marks = "select value from setting where name = 'corner_judged'"
+    [before] = kiosk.ops.read().execute(marks)
+    monkeypatch.setattr(corners, "EDITION", corners.EDITION + 1)
+    corners.judge_stored(kiosk.ops)
+    [after] = kiosk.ops.read().execute(marks)
+    writes = kiosk.ops.read().execute("pragma data_version").fetchone()
+    corners.judge_stored(kiosk.ops)
+
+    assert after != before
+    assert after[0].partition(" ")[2] == before[0].partition(" ")[2]
+    assert kiosk.ops.read().execute("pragma data_version").fetchone() == writes
+
+
 def test_a_document_with_an_unfit_clerk_is_stored_and_judged_each_time(kiosk: Kiosk) -> None:
     document = world.corner_document()
     document["clerks"][0]["name"] = ""

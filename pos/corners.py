@@ -143,8 +143,8 @@ def judge_stored(store: Store) -> None:
 
     Raises: Invalid as `read_corner`, DatabaseError, OSError; the document then stays as it was.
     """
-    stored = dict(store.read().execute("select name, value from setting where name in ('corner', ?)", [JUDGED]).fetchall())
-    name, text = json.loads(stored.get(JUDGED, "null")), stored.get("corner", "")
+    text, mark = _stored(store.read())
+    name = json.loads(mark or "null")
     if name and name != _name_of(text) and name.partition(" ")[2] == _name_of(text).partition(" ")[2]:
         with store.write() as ops:
             store_corner(ops, json.loads(text))
@@ -192,14 +192,20 @@ def corner(ops: Database) -> Corner:
 
     Raises: NotFound before enrolment, and while the document is one that no page could show.
     """
-    stored = dict(ops.execute("select name, value from setting where name in ('corner', ?)", [JUDGED]).fetchall())
-    if "corner" not in stored:
+    text, mark = _stored(ops)
+    if not text:
         raise NotFound("this kiosk is not enrolled")
     try:
-        return _read_text(stored["corner"], stored.get(JUDGED, ""))
+        return _read_text(text, mark)
     except Invalid as problem:
         # It must not take the screens down: the next round may bring another.
         raise NotFound(f"the corner document cannot be read: {problem.detail}") from problem
+
+
+def _stored(ops: Database) -> tuple[str, str]:
+    """Return the document's JSON text and that of what was judged last; `""` for what is not there."""
+    stored = dict(ops.execute("select name, value from setting where name in ('corner', ?)", [JUDGED]).fetchall())
+    return stored.get("corner", ""), stored.get(JUDGED, "")
 
 
 def zone_of(ops: Database) -> str:

@@ -24,7 +24,6 @@ CARD = """
   sku.body -> '$.specs', sku.body ->> '$.weight_g', sku.body ->> '$.updates_until', shelf.grades, category.body ->> '$.form'
 """
 """The columns a card is made from."""
-CARD_COLUMNS = 13
 
 
 class BadQuery(Invalid):
